@@ -1,0 +1,64 @@
+# cachequeue: built with PGXS.  "make help" explains the goals; those for
+# developers are in dev.mk.
+
+EXTENSION = cachequeue
+EXTVERSION = 1.0
+MODULE_big = cachequeue
+PGFILEDESC = "cachequeue - cache and message queue inside PostgreSQL"
+
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
+SQL_PARTS = $(sort $(wildcard sql/parts/*.sql))
+DATA = $(wildcard sql/cachequeue--*--*.sql)
+DATA_built = sql/cachequeue--$(EXTVERSION).sql
+
+# for installcheck: a running server that preloads the library
+REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
+REGRESS_OPTS = --inputdir=test --load-extension=cachequeue
+ISOLATION = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=cachequeue
+
+# What to build: release, debug (assertions, switches that break a rule on
+# purpose, warnings are errors) or ubsan (debug, undefined behaviour aborts).
+BUILD ?= release
+CFLAGS_release =
+CFLAGS_debug = -O0 -g3 -DUSE_ASSERT_CHECKING -DCQ_FAULTS -Wall -Wextra -Werror \
+	-Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
+CFLAGS_ubsan = $(CFLAGS_debug) -O1 -Wno-error \
+	-fsanitize=undefined -fno-sanitize-recover=undefined
+SHLIB_LINK_ubsan = -lubsan
+
+PG_CPPFLAGS = -I$(srcdir)/src
+PG_CFLAGS = $(CFLAGS_$(BUILD)) -MMD -MP
+SHLIB_LINK = $(SHLIB_LINK_$(BUILD))
+override with_llvm = no
+
+EXTRA_CLEAN = $(OBJS:.o=.d) .build-flags tmp/check results output_iso \
+	regression.diffs regression.out
+
+DEV_GOALS = help check demo demo-stop bench soak debug ubsan format \
+	format-check typedefs layers docs-check packages
+
+# Developers' goals work before PostgreSQL is installed, hence without PGXS.
+ifneq (,$(filter-out $(DEV_GOALS),$(or $(MAKECMDGOALS),all)))
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+sql/cachequeue--$(EXTVERSION).sql: sql/parts $(SQL_PARTS)
+	$(if $(SQL_PARTS),,$(error no files in sql/parts))
+	cat $(SQL_PARTS) > $@
+
+# Another compiler or other flags: build everything again.
+$(OBJS): .build-flags
+.build-flags: FORCE
+	@printf '%s\n' '$(CC) $(CFLAGS) $(CPPFLAGS)' | cmp -s - $@ || \
+		printf '%s\n' '$(CC) $(CFLAGS) $(CPPFLAGS)' > $@
+FORCE:
+.PHONY: FORCE
+
+-include $(OBJS:.o=.d)
+endif
+
+ifneq (,$(filter $(DEV_GOALS),$(MAKECMDGOALS)))
+include dev.mk
+endif

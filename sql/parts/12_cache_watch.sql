@@ -1,0 +1,228 @@
+-- Watching tables: the triggers that invalidate.
+
+CREATE FUNCTION cq._watch_row() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'cq_watch_row';
+COMMENT ON FUNCTION cq._watch_row() IS 'Row trigger of cq.cache_watch; its arguments are the tag templates.';
+
+CREATE FUNCTION cq._watch_statement() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'cq_watch_statement';
+COMMENT ON FUNCTION cq._watch_statement() IS 'Statement trigger of cq.cache_watch.';
+
+CREATE FUNCTION cq._watch_truncate() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'cq_watch_truncate';
+COMMENT ON FUNCTION cq._watch_truncate() IS 'TRUNCATE trigger of cq.cache_watch.';
+
+CREATE FUNCTION cq._check_templates(target regclass, templates text[]) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'cq_check_templates';
+COMMENT ON FUNCTION cq._check_templates(regclass, text[]) IS 'Raises 22023 or 42703 for templates that the table cannot render.';
+
+CREATE FUNCTION cq._watch_templates(target regclass) RETURNS text[]
+LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'cq_watch_templates';
+COMMENT ON FUNCTION cq._watch_templates(regclass) IS 'The tag templates of a watched table; NULL if it is not watched.';
+
+CREATE FUNCTION cq._require_preload() RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'cq_require_preload';
+COMMENT ON FUNCTION cq._require_preload() IS 'Raises 55000 if the library is not preloaded.';
+
+CREATE FUNCTION cq._relation_changed(relation oid) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'cq_relation_changed';
+COMMENT ON FUNCTION cq._relation_changed(oid) IS 'Sets the barrier for a table that DDL has changed.';
+
+CREATE FUNCTION cq._epoch_changed() RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'cq_epoch_changed';
+COMMENT ON FUNCTION cq._epoch_changed() IS 'Sets the barrier for everything dependent in the database.';
+
+CREATE FUNCTION cq._unwatch_one(target regclass) RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    trigger_name name;
+    found_one boolean := false;
+BEGIN
+    FOR trigger_name IN
+        SELECT tgname FROM pg_trigger
+        WHERE tgrelid = target AND tgparentid = 0
+          AND tgfoid IN ('cq._watch_row()'::regprocedure,
+                         'cq._watch_statement()'::regprocedure,
+                         'cq._watch_truncate()'::regprocedure)
+        ORDER BY tgname
+    LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', trigger_name, target);
+        found_one := true;
+    END LOOP;
+    RETURN found_one;
+END
+$$;
+COMMENT ON FUNCTION cq._unwatch_one(regclass) IS 'Drops the triggers of cq.cache_watch from one table.';
+
+CREATE FUNCTION cq._watch_one(target regclass, events text, arguments text) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF events <> 'truncate' THEN
+        EXECUTE format('CREATE TRIGGER "!cachequeue_row" AFTER INSERT OR UPDATE OR DELETE ON %s '
+                       'FOR EACH ROW EXECUTE FUNCTION cq._watch_row(%s)', target, arguments);
+        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER "!cachequeue_row"', target);
+        EXECUTE format('CREATE TRIGGER "!cachequeue_statement" BEFORE INSERT OR UPDATE OR DELETE ON %s '
+                       'FOR EACH STATEMENT EXECUTE FUNCTION cq._watch_statement()', target);
+        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER "!cachequeue_statement"', target);
+    END IF;
+    EXECUTE format('CREATE TRIGGER "!cachequeue_truncate" AFTER TRUNCATE ON %s '
+                   'FOR EACH STATEMENT EXECUTE FUNCTION cq._watch_truncate(%s)', target, arguments);
+    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER "!cachequeue_truncate"', target);
+END
+$$;
+COMMENT ON FUNCTION cq._watch_one(regclass, text, text) IS 'Creates the triggers of cq.cache_watch on one table; a partition gets its row trigger from its parent.';
+
+CREATE FUNCTION cq.cache_watch(target regclass, tags text[] DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    arguments text;
+    child record;
+BEGIN
+    IF target IS NULL THEN
+        RAISE null_value_not_allowed USING MESSAGE = 'target must not be null';
+    END IF;
+    PERFORM cq._require_preload();
+    IF NOT EXISTS (SELECT FROM pg_class WHERE oid = target AND relkind IN ('r', 'p')
+                     AND relpersistence <> 't' AND relnamespace <> 'pg_catalog'::regnamespace) THEN
+        RAISE wrong_object_type USING
+            MESSAGE = format('cannot watch "%s"', target),
+            DETAIL = 'Only ordinary and partitioned tables that are not temporary can be watched.';
+    END IF;
+    PERFORM cq._check_templates(target, coalesce(tags, '{}'));
+    SELECT string_agg(quote_literal(tag), ', ' ORDER BY n) INTO arguments
+    FROM unnest(coalesce(tags, '{}')) WITH ORDINALITY AS t (tag, n);
+    arguments := coalesce(arguments, '');
+
+    -- writers that began before the triggers exist have to end first
+    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', target);
+    PERFORM cq._unwatch_one(target);
+    PERFORM cq._watch_one(target, 'all', arguments);
+
+    -- partitions get row triggers from their parent; inherited tables get nothing
+    FOR child IN
+        WITH RECURSIVE tree (relid) AS (
+            SELECT inhrelid FROM pg_inherits WHERE inhparent = target
+            UNION
+            SELECT i.inhrelid FROM pg_inherits i JOIN tree ON i.inhparent = tree.relid)
+        SELECT c.oid::regclass AS relation, c.relispartition
+        FROM tree JOIN pg_class c ON c.oid = tree.relid
+        WHERE c.relkind IN ('r', 'p')
+        ORDER BY c.oid
+    LOOP
+        PERFORM cq._unwatch_one(child.relation);
+        PERFORM cq._watch_one(child.relation,
+                              CASE WHEN child.relispartition THEN 'truncate' ELSE 'all' END,
+                              arguments);
+        PERFORM cq._relation_changed(child.relation);
+    END LOOP;
+    PERFORM cq._relation_changed(target);
+    PERFORM cq._epoch_changed();
+END
+$$;
+COMMENT ON FUNCTION cq.cache_watch(regclass, text[]) IS
+'Let every change of the table invalidate its own tag (cq.cache_table_tag) and the tags that the templates name: ''user:{id}'' stands for user:17 when the row with id 17 changes. Watching again replaces the templates. The caller must own the table. Errors: 22004, 42809 (not an ordinary table), 22023 (malformed template), 42703 (unknown column), 42501, 55000.';
+
+CREATE FUNCTION cq.cache_unwatch(target regclass) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    child regclass;
+BEGIN
+    IF target IS NULL THEN
+        RAISE null_value_not_allowed USING MESSAGE = 'target must not be null';
+    END IF;
+    PERFORM cq._require_preload();
+    IF NOT cq._unwatch_one(target) THEN
+        RAISE undefined_object USING MESSAGE = format('table "%s" is not watched', target);
+    END IF;
+    FOR child IN
+        WITH RECURSIVE tree (relid) AS (
+            SELECT inhrelid FROM pg_inherits WHERE inhparent = target
+            UNION
+            SELECT i.inhrelid FROM pg_inherits i JOIN tree ON i.inhparent = tree.relid)
+        SELECT relid FROM tree JOIN pg_class c ON c.oid = relid WHERE c.relkind IN ('r', 'p') ORDER BY relid
+    LOOP
+        PERFORM cq._unwatch_one(child);
+        PERFORM cq._relation_changed(child);
+    END LOOP;
+    PERFORM cq._relation_changed(target);
+    PERFORM cq._epoch_changed();
+END
+$$;
+COMMENT ON FUNCTION cq.cache_unwatch(regclass) IS
+'Stop watching a table; what was cached with its tags is invalidated. Errors: 22004, 42704 (not watched), 42501, 55000.';
+
+CREATE FUNCTION cq._ddl_command_end() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    relation oid;
+BEGIN
+    FOR relation IN
+        SELECT DISTINCT CASE command.classid
+                   WHEN 'pg_class'::regclass THEN command.objid
+                   WHEN 'pg_policy'::regclass THEN (SELECT polrelid FROM pg_policy WHERE oid = command.objid)
+                   WHEN 'pg_trigger'::regclass THEN (SELECT tgrelid FROM pg_trigger WHERE oid = command.objid)
+                   WHEN 'pg_rewrite'::regclass THEN (SELECT ev_class FROM pg_rewrite WHERE oid = command.objid)
+               END AS relid
+        FROM pg_event_trigger_ddl_commands() AS command
+        WHERE command.schema_name IS DISTINCT FROM 'pg_temp'
+    LOOP
+        IF relation IS NOT NULL THEN
+            PERFORM cq._relation_changed(relation);
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION cq._ddl_command_end() IS 'Event trigger: DDL on a table invalidates what was cached from it.';
+
+CREATE FUNCTION cq._sql_drop() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    dropped record;
+BEGIN
+    -- nothing of ours is left to call when the extension itself goes
+    IF EXISTS (SELECT FROM pg_event_trigger_dropped_objects() AS o
+               WHERE o.classid = 'pg_extension'::regclass AND o.object_name = 'cachequeue') THEN
+        RETURN;
+    END IF;
+    FOR dropped IN
+        SELECT o.classid, o.objid, o.object_type, o.address_names
+        FROM pg_event_trigger_dropped_objects() AS o
+        WHERE NOT o.is_temporary
+    LOOP
+        IF dropped.classid = 'pg_class'::regclass THEN
+            PERFORM cq._relation_changed(dropped.objid);
+        ELSIF dropped.object_type = 'trigger' AND '!cachequeue_row' = ANY (dropped.address_names) THEN
+            PERFORM cq._epoch_changed();
+        ELSIF dropped.object_type = 'policy' THEN
+            PERFORM cq._epoch_changed();
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION cq._sql_drop() IS 'Event trigger: dropping a table invalidates what was cached from it.';
+
+CREATE EVENT TRIGGER cachequeue_ddl ON ddl_command_end EXECUTE FUNCTION cq._ddl_command_end();
+ALTER EVENT TRIGGER cachequeue_ddl ENABLE ALWAYS;
+CREATE EVENT TRIGGER cachequeue_drop ON sql_drop EXECUTE FUNCTION cq._sql_drop();
+ALTER EVENT TRIGGER cachequeue_drop ENABLE ALWAYS;
+
+CREATE VIEW cq.cache_watches AS
+SELECT t.tgrelid::pg_catalog.regclass AS target,
+       cq.cache_table_tag(t.tgrelid) AS table_tag,
+       cq._watch_templates(t.tgrelid) AS tags,
+       t.tgenabled = 'A' AS enabled
+FROM pg_catalog.pg_trigger t
+WHERE t.tgfoid = 'cq._watch_row()'::pg_catalog.regprocedure;
+COMMENT ON VIEW cq.cache_watches IS 'Watched tables, partitions included: own tag, tag templates, and whether the trigger fires always.';

@@ -1,0 +1,38 @@
+-- Who may do what.
+--
+-- The gate is USAGE on the schema cq, which nobody has by default: grant it to
+-- the roles that are to use the cache and the queues.  Functions that are open
+-- behind it check what they must themselves: the cache belongs to all who may
+-- enter; cache_watch needs ownership of the table.
+
+REVOKE ALL ON SCHEMA cq FROM PUBLIC;
+
+-- internal functions are called by others of ours, as the extension's owner or
+-- from the functions below
+DO $$
+DECLARE
+    routine record;
+BEGIN
+    FOR routine IN
+        SELECT p.oid::pg_catalog.regprocedure AS signature, p.proname
+        FROM pg_catalog.pg_proc p
+        WHERE p.pronamespace = 'cq'::pg_catalog.regnamespace
+    LOOP
+        EXECUTE pg_catalog.format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', routine.signature);
+        IF routine.proname OPERATOR(pg_catalog.~) '^cache_' THEN
+            EXECUTE pg_catalog.format('GRANT EXECUTE ON ROUTINE %s TO PUBLIC', routine.signature);
+        END IF;
+    END LOOP;
+END
+$$;
+
+-- called with the caller's rights by cache_watch and cache_unwatch, or by triggers
+GRANT EXECUTE ON FUNCTION cq._watch_row(), cq._watch_statement(), cq._watch_truncate(),
+    cq._check_templates(regclass, text[]), cq._watch_templates(regclass), cq._require_preload(),
+    cq._unwatch_one(regclass), cq._watch_one(regclass, text, text),
+    cq._relation_changed(oid), cq._epoch_changed()
+TO PUBLIC;
+
+GRANT SELECT ON cq.cache_watches TO PUBLIC;
+GRANT SELECT ON cq.stat_cache TO pg_monitor;
+GRANT EXECUTE ON FUNCTION cq._stat_cache() TO pg_monitor;

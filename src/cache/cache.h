@@ -1,0 +1,180 @@
+/*-------------------------------------------------------------------------
+ *
+ * cache.h
+ *	  The cache as one transaction sees it: engine below, rules on top.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CQ_CACHE_H
+#define CQ_CACHE_H
+
+#include "cachequeue.h"
+#include "cache/engine.h"
+#include "cache/view.h"
+#include "port/atomics.h"
+#include "utils/snapshot.h"
+
+/* What a value was stored as; a get of another type is an error. */
+typedef enum CqValueType
+{
+	CQ_VALUE_TEXT = 1,
+	CQ_VALUE_BYTEA,
+	CQ_VALUE_JSONB,
+	CQ_VALUE_COUNTER,			/* int64 in native order; reads as text */
+	CQ_VALUE_NOTHING			/* a query's "no row" or NULL */
+} CqValueType;
+
+/* Who may find an entry: the byte after the database in its key. */
+typedef enum CqKeySpace
+{
+	CQ_SPACE_USER = 'u',		/* cache_get and cache_set */
+	CQ_SPACE_RESULT = 'r'		/* results of queries */
+} CqKeySpace;
+
+typedef enum CqCounter
+{
+	CQ_COUNT_HITS,
+	CQ_COUNT_MISSES_ABSENT,
+	CQ_COUNT_MISSES_EXPIRED,
+	CQ_COUNT_MISSES_INVALIDATED,
+	CQ_COUNT_MISSES_SNAPSHOT,
+	CQ_COUNT_MISSES_BYPASS,
+	CQ_COUNT_SETS,
+	CQ_COUNT_SETS_REFUSED,
+	CQ_COUNT_SETS_NO_MEMORY,
+	CQ_COUNT_DELETES,
+	CQ_COUNT_MARKS,
+	CQ_COUNT_LOADS,
+	CQ_NCOUNTERS
+} CqCounter;
+
+/* Outcome of a look-up; the misses are in the order of CqCounter. */
+typedef enum CqLookup
+{
+	CQ_LOOKUP_HIT,
+	CQ_LOOKUP_ABSENT,
+	CQ_LOOKUP_EXPIRED,
+	CQ_LOOKUP_INVALIDATED,
+	CQ_LOOKUP_SNAPSHOT,
+	CQ_LOOKUP_BYPASS
+} CqLookup;
+
+/* A key with the room for its bytes. */
+typedef struct CqKey
+{
+	CqEngineKey engine;
+	char		bytes[CQ_ENGINE_KEY_MAX];
+} CqKey;
+
+/* A value found; data stays valid until the backend's next look-up. */
+typedef struct CqValue
+{
+	const char *data;
+	uint32		len;
+	uint8		type;
+	int64		expires_ms;
+	uint64		version;
+} CqValue;
+
+/* Everything a set needs. */
+typedef struct CqSetRequest
+{
+	const CqKey *key;
+	const char *value;
+	uint32		value_len;
+	uint8		type;
+	int64		expires_ms;		/* 0: never */
+	bool		dependent;
+	int			nslots;			/* of dependencies: epoch, key, tags */
+	uint32		slots[2 + CQ_TAGS_MAX];
+} CqSetRequest;
+
+typedef enum CqSetResult
+{
+	CQ_SET_STORED,				/* or will be at commit */
+	CQ_SET_REFUSED,				/* the value may be out of date */
+	CQ_SET_CONFLICT,			/* the condition did not hold */
+	CQ_SET_NO_MEMORY
+} CqSetResult;
+
+extern Size cq_cache_shmem_size(void);
+extern void cq_cache_shmem_init(void *mem);
+extern void cq_cache_init(void);
+
+extern CqEngine *cq_cache_engine(void);
+extern void cq_count(CqCounter counter, uint64 n);
+extern uint64 cq_counter_total(CqCounter counter);
+extern void cq_counters_reset(void);
+
+/*
+ * Build a key in the current database.  space and name_space go in front;
+ * the caller has checked the lengths (see CQ_KEY_BYTES_MAX).
+ */
+extern void cq_key_init(CqKey *key, CqKeySpace space, uint32 name_space,
+						const char *bytes, uint32 len);
+
+/*
+ * The view of a snapshot.  False when dependent entries can neither be served
+ * nor stored under it: SERIALIZABLE, during recovery, not an MVCC snapshot, or
+ * older than this server's start.  The view points into the snapshot.
+ */
+extern bool cq_view_of_snapshot(Snapshot snapshot, CqView *view);
+
+/*
+ * Look a key up under the snapshot.  A hit fills *value.  _lookup also counts
+ * the outcome and remembers a miss for a later set of the key; _peek does
+ * neither.
+ */
+extern CqLookup cq_cache_lookup(const CqKey *key, Snapshot snapshot,
+								CqValue *value);
+extern CqLookup cq_cache_peek(const CqKey *key, Snapshot snapshot,
+							  CqValue *value);
+extern void cq_count_lookup(CqLookup result);
+
+/*
+ * Leases: a bigint that stands for a snapshot's xmin on this server start.
+ * cq_lease_issue gives one that will always be refused when the snapshot is
+ * of no use.  cq_lease_view is false for a lease that must be refused.
+ */
+extern int64 cq_lease_issue(Snapshot snapshot);
+extern bool cq_lease_view(int64 lease, CqView *view);
+
+/*
+ * Set.  p: the view under which the value was read, NULL for a plain entry
+ * and only then; change: the own-change counter at that time (local.h).
+ * The value becomes visible to others when the transaction commits.
+ */
+extern CqSetResult cq_cache_set(const CqSetRequest *request, const CqView *p,
+								uint64 change);
+
+/*
+ * The same, visible to all at once: for a transaction without an id, and for
+ * conditional sets (version is for CQ_PUT_IF_VERSION).  Refused when this
+ * transaction has changed a dependency.
+ */
+extern CqSetResult cq_cache_set_now(const CqSetRequest *request,
+									const CqView *p,
+									CqEngineCondition condition,
+									uint64 version);
+
+/*
+ * Remove at commit, and mark the key; false when there was nothing to remove.
+ */
+extern bool cq_cache_delete(const CqKey *key);
+
+/*
+ * Explicit invalidation of a slot: at commit, for which it takes a
+ * transaction id; on a hot standby at once, there for everybody.
+ */
+extern void cq_cache_mark(uint32 slot);
+
+/*
+ * The maintenance worker's task: removes expired entries.  Returns when it is
+ * due again (core/clock.h), 0 if nothing can expire.
+ */
+extern int64 cq_cache_maintain(void);
+
+/* Wake the worker if expires_ms comes before what it is waiting for. */
+extern void cq_cache_expiry_added(int64 expires_ms);
+
+#endif							/* CQ_CACHE_H */

@@ -1,0 +1,41 @@
+/*-------------------------------------------------------------------------
+ *
+ * local.h
+ *	  What the running transaction has changed: its marks.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CQ_LOCAL_H
+#define CQ_LOCAL_H
+
+/*
+ * Remember that this transaction changes what the slot stands for.  Pushed
+ * into the slot before commit; with barrier, everything recorded before
+ * misses for everybody from then on.  May raise out of memory only.
+ */
+extern void cq_local_mark(uint32 slot, bool barrier);
+
+/* Has this transaction changed something of the slot? */
+extern bool cq_local_changed(uint32 slot);
+
+/* Value of the own-change counter when the slot was last changed; 0: never. */
+extern uint64 cq_local_last_change(uint32 slot);
+
+/* The own-change counter now. */
+extern uint64 cq_local_change(void);
+
+/*
+ * From now on marks are pushed as soon as they are made, those made already
+ * at once: a lease has been handed out, so a value that this transaction
+ * reads may come back from another session before or after it ends.
+ */
+extern void cq_local_push_early(void);
+
+/* Callbacks, from cache/xact.c. */
+extern void cq_local_push_all(void);
+extern void cq_local_subxact_start(int level);
+extern void cq_local_subxact_abort(int level);
+extern void cq_local_subxact_commit(int level);
+extern void cq_local_forget(void);
+
+#endif							/* CQ_LOCAL_H */

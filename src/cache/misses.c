@@ -1,0 +1,236 @@
+/*-------------------------------------------------------------------------
+ *
+ * misses.c
+ *	  Remembered misses.
+ *
+ * In READ COMMITTED a row is read in an earlier statement than the cache_set
+ * that stores it; judging the set by its own snapshot would bless a value
+ * that was changed in between.  So the snapshot of the *miss* is kept, and a
+ * later set of that key is judged by it.  Within a transaction the earliest
+ * miss of a key counts, for good.
+ *
+ * Memory is bounded: CQ_VIEWS_MAX snapshots (consecutive misses share one)
+ * and CQ_MISSES_MAX keys.  Once either is used up, the oldest snapshot that
+ * was not kept stands for every key that is not in the table: an older
+ * snapshot only refuses more.
+ *
+ * With cachequeue.remember_misses = session the table outlives the
+ * transaction; a miss of a key in a later transaction then takes the place of
+ * the one before.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "cache/misses.h"
+#include "core/faults.h"
+#include "core/settings.h"
+#include "utils/memutils.h"
+
+#define CQ_VIEWS_MAX 64
+#define CQ_MISSES_MAX 4096
+
+typedef struct CqMiss
+{
+	uint64		key_hash;
+	char		status;			/* simplehash's */
+	uint16		view;			/* index into views */
+	uint64		transaction;	/* as transaction_counter */
+	uint64		change;
+} CqMiss;
+
+#define SH_PREFIX cqmisses
+#define SH_ELEMENT_TYPE CqMiss
+#define SH_KEY_TYPE uint64
+#define SH_KEY key_hash
+#define SH_HASH_KEY(tb, key) ((uint32) (key))
+#define SH_EQUAL(tb, a, b) ((a) == (b))
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+static MemoryContext misses_context = NULL;
+static cqmisses_hash *misses = NULL;
+static CqView views[CQ_VIEWS_MAX];	/* lists in misses_context */
+static int	nviews = 0;
+
+static bool forgotten = false;	/* is forgotten_view in use? */
+static bool forgetting = false; /* in this transaction */
+static CqView forgotten_view;
+static uint64 forgotten_change;
+
+static uint64 transaction_counter = 1;
+
+static void
+copy_view(CqView *to, const CqView *from)
+{
+	uint32	   *xip = NULL;
+
+	if (from->xcnt > 0)
+	{
+		xip = MemoryContextAlloc(misses_context, from->xcnt * sizeof(uint32));
+		memcpy(xip, from->xip, from->xcnt * sizeof(uint32));
+	}
+	*to = *from;
+	to->xip = xip;
+}
+
+static bool
+same_view(const CqView *a, const CqView *b)
+{
+	return a->xmin == b->xmin && a->xmax == b->xmax && a->xcnt == b->xcnt &&
+		memcmp(a->xip, b->xip, a->xcnt * sizeof(uint32)) == 0;
+}
+
+/* Index of a kept copy of the view, -1 if there is no room. */
+static int
+keep_view(const CqView *view)
+{
+	if (nviews > 0 && same_view(&views[nviews - 1], view))
+		return nviews - 1;
+	if (nviews == CQ_VIEWS_MAX)
+		return -1;
+	copy_view(&views[nviews], view);
+	return nviews++;
+}
+
+static void
+forget(const CqView *view, uint64 change)
+{
+	forgetting = true;
+	if (!forgotten)
+	{
+		copy_view(&forgotten_view, view);
+		forgotten_change = change;
+		forgotten = true;
+		return;
+	}
+	forgotten_change = Min(forgotten_change, change);
+	if (cq_view_older(view, &forgotten_view))
+	{
+		if (forgotten_view.xip != NULL)
+			pfree(unconstify(uint32 *, forgotten_view.xip));
+		copy_view(&forgotten_view, view);
+	}
+}
+
+void
+cq_misses_remember(uint64 key_hash, const CqView *view, uint64 change)
+{
+	CqMiss	   *miss;
+	bool		found;
+	int			index;
+
+	if (misses == NULL)
+	{
+		if (misses_context == NULL)
+			misses_context = AllocSetContextCreate(TopMemoryContext,
+												   "cachequeue misses",
+												   ALLOCSET_SMALL_SIZES);
+		misses = cqmisses_create(misses_context, 16, NULL);
+	}
+
+	miss = cqmisses_lookup(misses, key_hash);
+	if (miss != NULL && miss->transaction == transaction_counter &&
+		!cq_view_older(view, &views[miss->view]) && !CQ_FAULT("latest-miss"))
+		return;
+
+	/* a key forgotten in this transaction must not come back as newer */
+	if (miss == NULL && (forgetting || misses->members >= CQ_MISSES_MAX))
+		index = -1;
+	else
+		index = keep_view(view);
+	if (index < 0)
+	{
+		if (miss != NULL)
+			cqmisses_delete(misses, key_hash);
+		forget(view, change);
+		return;
+	}
+
+	miss = cqmisses_insert(misses, key_hash, &found);
+	if (!found || miss->transaction != transaction_counter)
+		miss->change = change;
+	miss->view = index;
+	miss->transaction = transaction_counter;
+}
+
+const CqView *
+cq_misses_find(uint64 key_hash, uint64 *change)
+{
+	CqMiss	   *miss = misses == NULL ? NULL : cqmisses_lookup(misses, key_hash);
+
+	if (miss != NULL)
+	{
+		*change = miss->transaction == transaction_counter ? miss->change : 0;
+		return &views[miss->view];
+	}
+	if (forgotten)
+	{
+		*change = forgotten_change;
+		return &forgotten_view;
+	}
+	return NULL;
+}
+
+/* Make room by forgetting the older half of the snapshots; allocates nothing. */
+static void
+forget_older_half(void)
+{
+	int			half = nviews / 2;
+	cqmisses_iterator it;
+	CqMiss	   *miss;
+
+	cqmisses_start_iterate(misses, &it);
+	while ((miss = cqmisses_iterate(misses, &it)) != NULL)
+	{
+		if (miss->view < half)
+			cqmisses_delete_item(misses, miss);
+		else
+			miss->view -= half;
+	}
+	for (int i = 0; i < half; i++)
+	{
+		CqView		loser = views[i];
+
+		if (!forgotten)
+		{
+			forgotten_view = views[i];
+			forgotten = true;
+			continue;
+		}
+		if (cq_view_older(&views[i], &forgotten_view))
+		{
+			loser = forgotten_view;
+			forgotten_view = views[i];
+		}
+		if (loser.xip != NULL)
+			pfree(unconstify(uint32 *, loser.xip));
+	}
+	memmove(views, views + half, (nviews - half) * sizeof(CqView));
+	nviews -= half;
+}
+
+void
+cq_misses_end_transaction(void)
+{
+	transaction_counter++;
+	if (misses == NULL)
+		return;
+
+	if (cq_remember_misses == CQ_REMEMBER_SESSION)
+	{
+		if (nviews > CQ_VIEWS_MAX / 2)
+			forget_older_half();
+	}
+	else
+	{
+		misses = NULL;
+		nviews = 0;
+		forgotten = false;
+		MemoryContextReset(misses_context);
+	}
+	forgotten_change = 0;
+	forgetting = false;
+}

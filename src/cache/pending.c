@@ -1,0 +1,305 @@
+/*-------------------------------------------------------------------------
+ *
+ * pending.c
+ *	  Sets and deletes of the running transaction, until it commits.
+ *
+ * Every set stays in this backend until commit: nobody else may see what a
+ * rollback would take back.  Its own transaction sees it at once.
+ *
+ * Operations are kept in an array in the order in which they were made; the
+ * levels of their subtransactions never decrease along it, so a rollback to a
+ * savepoint cuts off its end.  A hash table finds the latest one of a key,
+ * and each links to the one before it.
+ *
+ *	PRE_COMMIT	 the transaction's marks have been pushed.  Each set that is
+ *				 its key's last word is judged again under the view of its
+ *				 miss; what holds is written to the arena, still invisible.
+ *	COMMIT		 what was prepared is linked in; deletes unlink plain entries.
+ *				 Neither can fail.
+ *	ABORT		 what was prepared is given back.
+ *
+ * The set rule is judged on the slot as it is after the own mark, which
+ * counts as seen: the value was read after the last own change, or the set
+ * would have been refused.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "cache/judge.h"
+#include "cache/local.h"
+#include "cache/pending.h"
+#include "core/clock.h"
+#include "core/faults.h"
+#include "utils/memutils.h"
+
+typedef struct CqPendingIndex
+{
+	uint64		key_hash;
+	char		status;			/* simplehash's */
+	int			last;			/* into operations, -1: none */
+} CqPendingIndex;
+
+#define SH_PREFIX cqpending
+#define SH_ELEMENT_TYPE CqPendingIndex
+#define SH_KEY_TYPE uint64
+#define SH_KEY key_hash
+#define SH_HASH_KEY(tb, key) ((uint32) (key))
+#define SH_EQUAL(tb, a, b) ((a) == (b))
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+static MemoryContext pending_context = NULL;
+static cqpending_hash *latest = NULL;
+static CqPending *operations = NULL;
+static int	noperations = 0;
+static int	operations_max = 0;
+
+static bool
+same_key(const CqKey *a, const CqKey *b)
+{
+	return a->engine.hash == b->engine.hash && a->engine.len == b->engine.len &&
+		memcmp(a->bytes, b->bytes, a->engine.len) == 0;
+}
+
+static CqPending *
+append(const CqKey *key, CqPendingKind kind)
+{
+	CqPending  *op;
+	CqPendingIndex *index;
+	bool		found;
+
+	if (latest == NULL)
+	{
+		if (pending_context == NULL)
+			pending_context = AllocSetContextCreate(TopMemoryContext,
+													"cachequeue pending",
+													ALLOCSET_DEFAULT_SIZES);
+		latest = cqpending_create(pending_context, 16, NULL);
+		operations_max = 8;
+		operations = MemoryContextAlloc(pending_context,
+										operations_max * sizeof(CqPending));
+	}
+	if (noperations == operations_max)
+	{
+		operations = repalloc_huge(operations,
+								   2 * operations_max * sizeof(CqPending));
+		operations_max *= 2;
+	}
+
+	op = &operations[noperations];
+	memset(op, 0, sizeof(*op));
+	op->kind = kind;
+	op->level = GetCurrentTransactionNestLevel();
+	op->key = MemoryContextAlloc(pending_context,
+								 offsetof(CqKey, bytes) + key->engine.len);
+	memcpy(op->key, key, offsetof(CqKey, bytes) + key->engine.len);
+	op->key->engine.bytes = op->key->bytes;
+
+	index = cqpending_insert(latest, key->engine.hash, &found);
+	op->previous = found ? index->last : -1;
+	index->last = noperations;
+	noperations++;
+	return op;
+}
+
+/* Free what an operation holds beside its key. */
+static void
+release(CqPending *op)
+{
+	if (op->value != NULL)
+		pfree(op->value);
+	if (op->stamps != NULL)
+		pfree(op->stamps);
+	if (op->p.xip != NULL)
+		pfree(unconstify(uint32 *, op->p.xip));
+	op->value = NULL;
+	op->stamps = NULL;
+	op->p.xip = NULL;
+	op->nstamps = 0;
+}
+
+void
+cq_pending_set(const CqSetRequest *request, const CqView *p, uint64 change,
+			   const CqStamp *stamps)
+{
+	char	   *value = NULL;
+	CqStamp    *stamps_copy = NULL;
+	uint32	   *xip = NULL;
+	CqPending  *op;
+
+	op = cq_pending_find(request->key);
+	if (op != NULL && op->kind == CQ_PENDING_SET &&
+		op->level == GetCurrentTransactionNestLevel())
+		release(op);			/* nothing can bring it back: take its place */
+	else
+		op = append(request->key, CQ_PENDING_SET);
+	op->dead = true;			/* until it is whole */
+
+	if (request->value_len > 0)
+	{
+		value = MemoryContextAllocHuge(pending_context, request->value_len);
+		memcpy(value, request->value, request->value_len);
+	}
+	if (request->dependent)
+	{
+		stamps_copy = MemoryContextAlloc(pending_context,
+										 request->nslots * sizeof(CqStamp));
+		memcpy(stamps_copy, stamps, request->nslots * sizeof(CqStamp));
+		op->nstamps = request->nslots;
+		op->p = *p;
+		if (p->xcnt > 0)
+		{
+			xip = MemoryContextAlloc(pending_context,
+									 p->xcnt * sizeof(uint32));
+			memcpy(xip, p->xip, p->xcnt * sizeof(uint32));
+		}
+		op->p.xip = xip;
+	}
+	op->value = value;
+	op->value_len = request->value_len;
+	op->type = request->type;
+	op->expires_ms = request->expires_ms;
+	op->dependent = request->dependent;
+	op->change = change;
+	op->stamps = stamps_copy;
+	op->dead = false;
+}
+
+void
+cq_pending_delete(const CqKey *key)
+{
+	append(key, CQ_PENDING_DELETE);
+}
+
+CqPending *
+cq_pending_find(const CqKey *key)
+{
+	CqPendingIndex *index;
+
+	if (latest == NULL)
+		return NULL;
+	index = cqpending_lookup(latest, key->engine.hash);
+	if (index == NULL || index->last < 0 ||
+		!same_key(operations[index->last].key, key))
+		return NULL;
+	return &operations[index->last];
+}
+
+/* Judge one set for good, and write it to the arena. */
+static void
+prepare(CqPending *op)
+{
+	uint64		own = U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
+	CqEngineMeta meta = {0};
+	int64		now_ms = cq_clock_ms();
+
+	for (int i = 0; i < op->nstamps; i++)
+	{
+		CqSlotState slot;
+
+		cq_slot_read(op->stamps[i].slot, &slot);
+		if (!cq_judge_set(&slot, &op->p, own) ||
+			(cq_local_last_change(op->stamps[i].slot) > op->change &&
+			 !CQ_FAULT("no-own-change")))
+		{
+			cq_count(CQ_COUNT_SETS_REFUSED, 1);
+			return;
+		}
+		op->stamps[i].version = slot.version;
+	}
+	if (op->expires_ms != 0 && op->expires_ms <= now_ms)
+		return;
+
+	meta.expires_ms = op->expires_ms;
+	meta.value_len = op->value_len;
+	meta.nstamps = op->nstamps;
+	meta.type = op->type;
+	meta.flags = op->dependent ? CQ_ENTRY_DEPENDENT : 0;
+	op->handle = cq_engine_prepare(cq_cache_engine(), &op->key->engine, &meta,
+								   op->stamps, op->value, now_ms);
+	if (op->handle == 0)
+		cq_count(CQ_COUNT_SETS_NO_MEMORY, 1);
+}
+
+void
+cq_pending_prepare_all(void)
+{
+	for (int i = 0; i < noperations; i++)
+	{
+		CqPending  *op = &operations[i];
+
+		if (op->kind == CQ_PENDING_SET && !op->dead &&
+			cq_pending_find(op->key) == op)
+			prepare(op);
+	}
+}
+
+void
+cq_pending_publish_all(void)
+{
+	CqEngine   *engine;
+
+	if (noperations == 0)
+		return;
+	engine = cq_cache_engine();
+	for (int i = 0; i < noperations; i++)
+	{
+		CqPending  *op = &operations[i];
+
+		if (op->kind == CQ_PENDING_DELETE)
+			cq_engine_remove(engine, &op->key->engine, 0, true, cq_clock_ms());
+		else if (op->handle != 0)
+		{
+			cq_engine_publish(engine, op->handle);
+			op->handle = 0;
+			cq_count(CQ_COUNT_SETS, 1);
+			cq_cache_expiry_added(op->expires_ms);
+		}
+	}
+}
+
+void
+cq_pending_subxact_commit(int level)
+{
+	for (int i = noperations - 1; i >= 0 && operations[i].level >= level; i--)
+		operations[i].level = level - 1;
+}
+
+void
+cq_pending_subxact_abort(int level)
+{
+	while (noperations > 0 && operations[noperations - 1].level >= level &&
+		   !CQ_FAULT("no-savepoint-sets"))
+	{
+		CqPending  *op = &operations[noperations - 1];
+		CqPendingIndex *index;
+
+		index = cqpending_lookup(latest, op->key->engine.hash);
+		if (index != NULL && index->last == noperations - 1)
+			index->last = op->previous;
+		release(op);
+		pfree(op->key);
+		noperations--;
+	}
+}
+
+/* End of the transaction: what was prepared and not published is given back. */
+void
+cq_pending_forget(void)
+{
+	if (latest == NULL)
+		return;
+	for (int i = 0; i < noperations; i++)
+	{
+		if (operations[i].handle != 0)
+			cq_engine_discard(cq_cache_engine(), operations[i].handle);
+	}
+	latest = NULL;
+	operations = NULL;
+	noperations = operations_max = 0;
+	MemoryContextReset(pending_context);
+}

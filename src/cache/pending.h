@@ -1,0 +1,56 @@
+/*-------------------------------------------------------------------------
+ *
+ * pending.h
+ *	  Sets and deletes of the running transaction, until it commits.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CQ_PENDING_H
+#define CQ_PENDING_H
+
+#include "cache/cache.h"
+
+typedef enum CqPendingKind
+{
+	CQ_PENDING_SET,
+	CQ_PENDING_DELETE
+} CqPendingKind;
+
+typedef struct CqPending
+{
+	CqPendingKind kind;
+	int			level;			/* of the subtransaction it belongs to */
+	int			previous;		/* earlier one of the same key, -1: none */
+	CqKey	   *key;
+	char	   *value;
+	uint32		value_len;
+	uint8		type;
+	bool		dependent;
+	bool		dead;			/* refused meanwhile */
+	int64		expires_ms;
+	uint64		change;			/* own-change counter of its miss */
+	CqView		p;				/* list copied */
+	int			nstamps;
+	CqStamp	   *stamps;			/* as of the set, for own reads */
+	CqEngineHandle handle;		/* between PRE_COMMIT and COMMIT */
+} CqPending;
+
+/*
+ * Add a set (stamps: one per slot of the request, as judged now; p NULL for a
+ * plain one) or a delete.  All is copied.
+ */
+extern void cq_pending_set(const CqSetRequest *request, const CqView *p,
+						   uint64 change, const CqStamp *stamps);
+extern void cq_pending_delete(const CqKey *key);
+
+/* The latest operation on the key, NULL if there is none. */
+extern CqPending *cq_pending_find(const CqKey *key);
+
+/* Callbacks, from cache/xact.c. */
+extern void cq_pending_prepare_all(void);
+extern void cq_pending_publish_all(void);
+extern void cq_pending_subxact_abort(int level);
+extern void cq_pending_subxact_commit(int level);
+extern void cq_pending_forget(void);
+
+#endif							/* CQ_PENDING_H */

@@ -1,0 +1,169 @@
+/*-------------------------------------------------------------------------
+ *
+ * slots.c
+ *	  The table of dependency slots: who changed what, and in which order.
+ *
+ * A dependent entry depends on its key, on its tags and on its database's
+ * epoch.  Each of these hashes to one slot of a fixed table.  A transaction
+ * that changes what a dependency stands for pushes its id into the slot
+ * before it commits; readers and setters judge the ids against snapshots
+ * (judge.c).  Slots are never freed, resized or evicted, so an invalidation
+ * cannot be forgotten; two dependencies in one slot only cost extra misses.
+ *
+ * One slot is one cache line:
+ *
+ *	 0       8        16        24       32                        64
+ *	+-------+---------+---------+--------+------+------+------+------+
+ *	| seq   | version | barrier | floor  | ring[0] ..     .. ring[3] |
+ *	+-------+---------+---------+--------+------+------+------+------+
+ *
+ * The table has three regions, so that a busy tag never shares a slot with an
+ * epoch, nor with a key:
+ *
+ *	| CQ_EPOCH_SLOTS epochs | n tags | n keys |    n = dependency_slots
+ *
+ * Locking: seq is even at rest.  A writer makes it odd by compare-and-swap,
+ * writes, and makes it even again; it is a spinlock whose value also tells
+ * readers whether they saw a torn slot.  Nothing is called while it is odd.
+ * Readers take no lock; they copy and try again if seq moved.
+ *
+ * A slot starts with version 0 and an empty ring; id 0 in the ring is below
+ * every xmin and therefore seen by everybody.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "cache/slots.h"
+#include "common/hashfn.h"
+#include "core/settings.h"
+#include "core/shmem.h"
+#include "port/atomics.h"
+#include "storage/s_lock.h"
+
+#define CQ_EPOCH_SLOTS 256
+
+/* changes with anything that changes the hashes */
+#define CQ_DEPENDENCY_HASH_VERSION 1
+
+typedef struct CqSlot
+{
+	pg_atomic_uint64 seq;
+	CqSlotState state;			/* guarded by seq */
+} CqSlot;
+
+StaticAssertDecl(sizeof(CqSlot) == 64, "a slot is one cache line");
+
+static inline CqSlot *
+slot_at(uint32 slot)
+{
+	Assert(slot < CQ_EPOCH_SLOTS + 2 * (uint32) cq_dependency_slots);
+	return (CqSlot *) CQ_SHARED_PART(slots) + slot;
+}
+
+Size
+cq_slots_size(void)
+{
+	return mul_size(CQ_EPOCH_SLOTS + 2 * (Size) cq_dependency_slots,
+					sizeof(CqSlot));
+}
+
+void
+cq_slots_init(void *mem)
+{
+	CqSlot	   *slots = mem;
+
+	memset(mem, 0, cq_slots_size());
+	for (uint32 i = 0; i < CQ_EPOCH_SLOTS + 2 * (uint32) cq_dependency_slots; i++)
+		pg_atomic_init_u64(&slots[i].seq, 0);
+}
+
+static uint64
+dependency_hash(Oid database, CqDependencyKind kind, const char *bytes, Size len)
+{
+	uint64		seed;
+
+	seed = ((uint64) database << 32) |
+		((uint64) CQ_DEPENDENCY_HASH_VERSION << 8) | kind;
+	return hash_bytes_extended((const unsigned char *) bytes, (int) len, seed);
+}
+
+uint32
+cq_slot_of_epoch(Oid database)
+{
+	return dependency_hash(database, CQ_DEPENDENCY_EPOCH, "", 0) %
+		CQ_EPOCH_SLOTS;
+}
+
+uint32
+cq_slot_of_tag(Oid database, const char *tag, Size len)
+{
+	return CQ_EPOCH_SLOTS +
+		dependency_hash(database, CQ_DEPENDENCY_TAG, tag, len) %
+		(uint32) cq_dependency_slots;
+}
+
+uint32
+cq_slot_of_key(uint64 key_hash)
+{
+	return CQ_EPOCH_SLOTS + (uint32) cq_dependency_slots +
+		key_hash % (uint32) cq_dependency_slots;
+}
+
+void
+cq_slot_read(uint32 slot, CqSlotState *state)
+{
+	CqSlot	   *s = slot_at(slot);
+	SpinDelayStatus delay;
+
+	init_local_spin_delay(&delay);
+	for (;;)
+	{
+		uint64		seq = pg_atomic_read_u64(&s->seq);
+
+		if ((seq & 1) == 0)
+		{
+			pg_read_barrier();
+			*state = *(volatile CqSlotState *) &s->state;
+			pg_read_barrier();
+			if (pg_atomic_read_u64(&s->seq) == seq)
+				break;
+		}
+		perform_spin_delay(&delay);
+	}
+	finish_spin_delay(&delay);
+}
+
+void
+cq_slot_push(uint32 slot, uint64 writer, bool barrier, CqSlotState *after)
+{
+	CqSlot	   *s = slot_at(slot);
+	SpinDelayStatus delay;
+	uint64		seq;
+	uint64	   *oldest;
+
+	init_local_spin_delay(&delay);
+	for (;;)
+	{
+		seq = pg_atomic_read_u64(&s->seq);
+		if ((seq & 1) == 0 &&
+			pg_atomic_compare_exchange_u64(&s->seq, &seq, seq + 1))
+			break;
+		perform_spin_delay(&delay);
+	}
+	finish_spin_delay(&delay);
+	pg_write_barrier();
+
+	s->state.version++;
+	oldest = &s->state.ring[s->state.version % CQ_SLOT_RING];
+	if (*oldest > s->state.floor)
+		s->state.floor = *oldest;
+	*oldest = writer;
+	if (barrier)
+		s->state.barrier = s->state.version;
+	if (after != NULL)
+		*after = s->state;
+
+	pg_write_barrier();
+	pg_atomic_write_u64(&s->seq, seq + 2);
+}

@@ -1,0 +1,52 @@
+/*-------------------------------------------------------------------------
+ *
+ * slots.h
+ *	  The table of dependency slots; what a slot is stands in slots.c.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CQ_SLOTS_H
+#define CQ_SLOTS_H
+
+#define CQ_SLOT_RING 4
+
+/* A consistent copy of one slot. */
+typedef struct CqSlotState
+{
+	uint64		version;		/* marks received so far */
+	uint64		barrier;		/* entries stamped below it always miss */
+	uint64		floor;			/* largest writer pushed out of the ring */
+	uint64		ring[CQ_SLOT_RING]; /* writer of mark n at [n % RING] */
+} CqSlotState;
+
+/* What a dependency stands for; part of the hashed bytes. */
+typedef enum CqDependencyKind
+{
+	CQ_DEPENDENCY_EPOCH = 1,	/* the database itself */
+	CQ_DEPENDENCY_TAG,
+	CQ_DEPENDENCY_KEY
+} CqDependencyKind;
+
+extern Size cq_slots_size(void);
+extern void cq_slots_init(void *mem);
+
+/*
+ * The slot of a dependency.  A key's bytes name its database already, so its
+ * hash is that of the engine; the others are hashed here.
+ */
+extern uint32 cq_slot_of_epoch(Oid database);
+extern uint32 cq_slot_of_tag(Oid database, const char *tag, Size len);
+extern uint32 cq_slot_of_key(uint64 key_hash);
+
+/* Copy a slot.  Never waits for more than a few instructions of a writer. */
+extern void cq_slot_read(uint32 slot, CqSlotState *state);
+
+/*
+ * Mark: version + 1, the oldest writer falls into the floor.  With barrier,
+ * everything recorded before is a miss for everybody.  *after, if not NULL,
+ * gets the slot as it is right after the mark.
+ */
+extern void cq_slot_push(uint32 slot, uint64 writer, bool barrier,
+						 CqSlotState *after);
+
+#endif							/* CQ_SLOTS_H */

@@ -1,0 +1,96 @@
+/*-------------------------------------------------------------------------
+ *
+ * xact.c
+ *	  The cache's transaction callbacks.
+ *
+ *	PRE_COMMIT	 push the marks, then judge and prepare the pending sets
+ *	COMMIT		 publish them
+ *	PRE_PREPARE  push the marks: they are tagged with the transaction's id, so
+ *				 nothing has to happen at COMMIT or ROLLBACK PREPARED, which
+ *				 may run in another session, after a restart, or never
+ *	PREPARE		 drop the pending sets
+ *	ABORT		 drop everything
+ *
+ * What runs before the commit record may raise; what runs after it allocates
+ * nothing and cannot fail.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "cache/local.h"
+#include "cache/misses.h"
+#include "cache/pending.h"
+#include "cache/xact.h"
+#include "core/faults.h"
+#include "core/shmem.h"
+
+static void
+forget_all(void)
+{
+	cq_pending_forget();
+	cq_local_forget();
+	cq_misses_end_transaction();
+}
+
+static void
+at_transaction(XactEvent event, void *arg)
+{
+	if (cq_shared == NULL)
+		return;
+	switch (event)
+	{
+		case XACT_EVENT_PRE_COMMIT:
+			if (!CQ_FAULT("mark-at-commit"))
+				cq_local_push_all();
+			cq_pending_prepare_all();
+			break;
+		case XACT_EVENT_PRE_PREPARE:
+			cq_local_push_all();
+			break;
+		case XACT_EVENT_COMMIT:
+			cq_pending_publish_all();
+			forget_all();
+			break;
+		case XACT_EVENT_PREPARE:
+		case XACT_EVENT_ABORT:
+			forget_all();
+			break;
+		case XACT_EVENT_PARALLEL_PRE_COMMIT:
+		case XACT_EVENT_PARALLEL_COMMIT:
+		case XACT_EVENT_PARALLEL_ABORT:
+			break;
+	}
+}
+
+static void
+at_subtransaction(SubXactEvent event, SubTransactionId id,
+				  SubTransactionId parent, void *arg)
+{
+	int			level = GetCurrentTransactionNestLevel();
+
+	switch (event)
+	{
+		case SUBXACT_EVENT_START_SUB:
+			cq_local_subxact_start(level);
+			break;
+		case SUBXACT_EVENT_COMMIT_SUB:
+			cq_pending_subxact_commit(level);
+			cq_local_subxact_commit(level);
+			break;
+		case SUBXACT_EVENT_ABORT_SUB:
+			cq_pending_subxact_abort(level);
+			cq_local_subxact_abort(level);
+			break;
+		case SUBXACT_EVENT_PRE_COMMIT_SUB:
+			break;
+	}
+}
+
+void
+cq_cache_register_callbacks(void)
+{
+	RegisterXactCallback(at_transaction, NULL);
+	RegisterSubXactCallback(at_subtransaction, NULL);
+}

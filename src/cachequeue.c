@@ -1,0 +1,96 @@
+/*-------------------------------------------------------------------------
+ *
+ * cachequeue.c
+ *	  Loading the library, and the layout of its shared memory.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "cache/cache.h"
+#include "cache/slots.h"
+#include "core/dbworker.h"
+#include "core/settings.h"
+#include "core/shmem.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "queue/queue.h"
+#include "storage/ipc.h"
+#include "storage/lwlock.h"
+#include "storage/shmem.h"
+#include "worker/worker.h"
+
+PG_MODULE_MAGIC;
+
+PGDLLEXPORT void _PG_init(void);
+
+static shmem_request_hook_type previous_request_hook = NULL;
+static shmem_startup_hook_type previous_startup_hook = NULL;
+
+/* Give a part its place; returns the offset behind it. */
+static Size
+place(Size *offset, Size end, Size size)
+{
+	*offset = CACHELINEALIGN(end);
+	return add_size(*offset, size);
+}
+
+static CqShared
+layout(void)
+{
+	CqShared	l;
+	Size		end = sizeof(CqShared);
+
+	end = place(&l.workers, end, cq_dbworkers_size());
+	end = place(&l.cache, end, cq_cache_shmem_size());
+	end = place(&l.slots, end, cq_slots_size());
+	end = place(&l.engine, end, cq_engine_size((Size) cq_cache_memory_kb * 1024));
+	end = place(&l.queues, end, cq_queue_shmem_size());
+	l.size = CACHELINEALIGN(end);
+	return l;
+}
+
+static void
+request_shared_memory(void)
+{
+	if (previous_request_hook)
+		previous_request_hook();
+	RequestAddinShmemSpace(add_size(layout().size, PG_CACHE_LINE_SIZE));
+}
+
+static void
+start_shared_memory(void)
+{
+	bool		found;
+	CqShared	l = layout();
+
+	if (previous_startup_hook)
+		previous_startup_hook();
+
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	cq_shared = ShmemInitStruct("cachequeue", l.size, &found);
+	if (!found)
+	{
+		*cq_shared = l;
+		cq_dbworkers_init(CQ_SHARED_PART(workers));
+		cq_cache_shmem_init(CQ_SHARED_PART(cache));
+		cq_queue_shmem_init(CQ_SHARED_PART(queues));
+	}
+	LWLockRelease(AddinShmemInitLock);
+}
+
+void
+_PG_init(void)
+{
+	if (!process_shared_preload_libraries_in_progress)
+		return;					/* functions will say that it isn't preloaded */
+
+	cq_settings_define();
+	previous_request_hook = shmem_request_hook;
+	shmem_request_hook = request_shared_memory;
+	previous_startup_hook = shmem_startup_hook;
+	shmem_startup_hook = start_shared_memory;
+	cq_cache_init();
+	cq_queue_init();
+	cq_workers_register();
+}

@@ -1,0 +1,45 @@
+/*-------------------------------------------------------------------------
+ *
+ * args.c
+ *	  Checking what users pass in.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "cachequeue.h"
+#include "common/int.h"
+#include "core/args.h"
+
+int64
+cq_interval_ms(const Interval *interval, int64 min_ms, const char *name)
+{
+	int64		days;
+	int64		us;
+	int64		ms;
+	bool		bad = false;
+
+#ifdef INTERVAL_NOT_FINITE
+	bad = INTERVAL_NOT_FINITE(interval);
+#endif
+	days = (int64) interval->month * DAYS_PER_MONTH + interval->day;
+	if (bad ||
+		pg_mul_s64_overflow(days, USECS_PER_DAY, &us) ||
+		pg_add_s64_overflow(us, interval->time, &us))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be finite and at most 100 years", name)));
+
+	ms = us / 1000 + (us % 1000 > 0 ? 1 : 0);
+	if (us < 0 || ms < min_ms)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 min_ms > 0
+				 ? errmsg("%s must be greater than zero", name)
+				 : errmsg("%s must not be negative", name)));
+	if (ms > CQ_INTERVAL_MS_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be finite and at most 100 years", name)));
+	return ms;
+}

@@ -1,0 +1,22 @@
+/*-------------------------------------------------------------------------
+ *
+ * args.h
+ *	  Checking what users pass in.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CQ_ARGS_H
+#define CQ_ARGS_H
+
+#include "utils/timestamp.h"
+
+/*
+ * An interval as milliseconds, rounded up; a month counts 30 days, as in
+ * PostgreSQL's own comparison of intervals.  Raises 22023 for infinite ones,
+ * for those below min_ms and for those above CQ_INTERVAL_MS_MAX; name is the
+ * parameter's.
+ */
+extern int64 cq_interval_ms(const Interval *interval, int64 min_ms,
+							const char *name);
+
+#endif							/* CQ_ARGS_H */

@@ -1,0 +1,28 @@
+/*-------------------------------------------------------------------------
+ *
+ * clock.h
+ *	  The two clocks.
+ *
+ * What only lives in shared memory (time to live of a cache entry, a lease)
+ * is measured by the monotonic clock, so that stepping the system time never
+ * serves an expired value nor ends a lease early.  What is stored in tables
+ * (due times, time of sending) is a timestamptz.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CQ_CLOCK_H
+#define CQ_CLOCK_H
+
+#include <time.h>
+
+/* Milliseconds of CLOCK_MONOTONIC; the same in all processes of the machine. */
+static inline int64
+cq_clock_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+#endif							/* CQ_CLOCK_H */

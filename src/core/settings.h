@@ -1,0 +1,41 @@
+/*-------------------------------------------------------------------------
+ *
+ * settings.h
+ *	  The settings cachequeue.*; see docs/configuration.md.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CQ_SETTINGS_H
+#define CQ_SETTINGS_H
+
+typedef enum CqRememberMisses
+{
+	CQ_REMEMBER_TRANSACTION,
+	CQ_REMEMBER_SESSION
+} CqRememberMisses;
+
+/* fixed at server start */
+extern int	cq_cache_memory_kb;
+extern int	cq_dependency_slots;
+extern int	cq_queue_memory_kb;
+extern int	cq_max_queues;
+extern int	cq_max_databases;
+
+/* reloadable */
+extern int	cq_value_size_max;	/* bytes */
+extern int	cq_segment_rows;	/* messages in a segment before rotation */
+
+/* any user */
+extern int	cq_remember_misses; /* CqRememberMisses */
+
+#ifdef CQ_FAULTS
+/*
+ * Debug builds only: names one consistency rule to leave out, so that the
+ * tests can be seen to notice.  See core/faults.h.
+ */
+extern char *cq_fault;
+#endif
+
+extern void cq_settings_define(void);
+
+#endif							/* CQ_SETTINGS_H */

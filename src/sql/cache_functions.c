@@ -1,0 +1,445 @@
+/*-------------------------------------------------------------------------
+ *
+ * cache_functions.c
+ *	  cq.cache_get, cache_set and their like: unpack, call, pack.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "cachequeue.h"
+#include "cache/cache.h"
+#include "cache/local.h"
+#include "cache/misses.h"
+#include "cache/pending.h"
+#include "cache/slots.h"
+#include "catalog/pg_type.h"
+#include "core/clock.h"
+#include "core/shmem.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "sql/cache_args.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+
+PG_FUNCTION_INFO_V1(cq_cache_get_text);
+PG_FUNCTION_INFO_V1(cq_cache_get_bytea);
+PG_FUNCTION_INFO_V1(cq_cache_get_jsonb);
+PG_FUNCTION_INFO_V1(cq_cache_get_or_lease);
+PG_FUNCTION_INFO_V1(cq_cache_set_text);
+PG_FUNCTION_INFO_V1(cq_cache_set_bytea);
+PG_FUNCTION_INFO_V1(cq_cache_set_jsonb);
+PG_FUNCTION_INFO_V1(cq_cache_delete_key);
+PG_FUNCTION_INFO_V1(cq_cache_touch);
+PG_FUNCTION_INFO_V1(cq_cache_ttl);
+PG_FUNCTION_INFO_V1(cq_cache_version);
+PG_FUNCTION_INFO_V1(cq_cache_incr);
+PG_FUNCTION_INFO_V1(cq_cache_invalidate);
+
+static const char *
+type_name(uint8 type)
+{
+	switch ((CqValueType) type)
+	{
+		case CQ_VALUE_TEXT:
+			return "text";
+		case CQ_VALUE_BYTEA:
+			return "bytea";
+		case CQ_VALUE_JSONB:
+			return "jsonb";
+		case CQ_VALUE_COUNTER:
+			return "counter";
+		case CQ_VALUE_NOTHING:
+			break;
+	}
+	return "nothing";
+}
+
+/* The value as a varlena of the wanted type; raises 42809 for another one. */
+static Datum
+value_datum(const CqValue *value, CqValueType wanted)
+{
+	struct varlena *result;
+
+	if (value->type == CQ_VALUE_COUNTER && wanted == CQ_VALUE_TEXT)
+	{
+		int64		n;
+
+		memcpy(&n, value->data, sizeof(n));
+		return CStringGetTextDatum(psprintf(INT64_FORMAT, n));
+	}
+	if (value->type != wanted)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("the cached value is of type %s, not %s",
+						type_name(value->type), type_name(wanted)),
+				 errhint("Use the cache_get function of that type.")));
+
+	result = palloc(value->len + VARHDRSZ);
+	SET_VARSIZE(result, value->len + VARHDRSZ);
+	memcpy(VARDATA(result), value->data, value->len);
+	return PointerGetDatum(result);
+}
+
+static Datum
+get(FunctionCallInfo fcinfo, CqValueType wanted)
+{
+	CqKey		key;
+	CqValue		value;
+
+	cq_arg_key(fcinfo, 0, 1, &key);
+	if (cq_cache_lookup(&key, cq_statement_snapshot(), &value) != CQ_LOOKUP_HIT)
+		PG_RETURN_NULL();
+	return value_datum(&value, wanted);
+}
+
+Datum
+cq_cache_get_text(PG_FUNCTION_ARGS)
+{
+	return get(fcinfo, CQ_VALUE_TEXT);
+}
+
+Datum
+cq_cache_get_bytea(PG_FUNCTION_ARGS)
+{
+	return get(fcinfo, CQ_VALUE_BYTEA);
+}
+
+Datum
+cq_cache_get_jsonb(PG_FUNCTION_ARGS)
+{
+	return get(fcinfo, CQ_VALUE_JSONB);
+}
+
+Datum
+cq_cache_get_or_lease(PG_FUNCTION_ARGS)
+{
+	CqKey		key;
+	CqValue		value;
+	Snapshot	snapshot = cq_statement_snapshot();
+	TupleDesc	tupdesc;
+	Datum		values[3];
+	bool		nulls[3] = {false, false, false};
+
+	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	cq_arg_key(fcinfo, 0, 1, &key);
+	if (cq_cache_lookup(&key, snapshot, &value) == CQ_LOOKUP_HIT)
+	{
+		values[0] = value_datum(&value, CQ_VALUE_TEXT);
+		values[1] = BoolGetDatum(true);
+		nulls[2] = true;
+	}
+	else
+	{
+		nulls[0] = true;
+		values[1] = BoolGetDatum(false);
+		values[2] = Int64GetDatum(cq_lease_issue(snapshot));
+	}
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc),
+													  values, nulls)));
+}
+
+/*
+ * Under which view was the value read?  A lease says so itself; otherwise the
+ * remembered miss does.  Returns false if the set must be refused; *p is NULL
+ * for a plain set.
+ */
+static bool
+view_for_set(const CqKey *key, bool has_lease, int64 lease, int ntags,
+			 CqView *view, const CqView **p, uint64 *change)
+{
+	*p = cq_misses_find(key->engine.hash, change);
+	if (*p == NULL)
+		*change = 0;
+	if (has_lease)
+	{
+		*p = view;
+		return cq_lease_view(lease, view);
+	}
+	if (*p == NULL && ntags > 0)
+	{
+		if (!cq_view_of_snapshot(cq_statement_snapshot(), view))
+			return false;
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot tell when the value was read"),
+				 errdetail("A set with tags needs the snapshot of the miss that came before it."),
+				 errhint("Call cache_get for the key earlier in the same transaction, or pass the lease that cache_get_or_lease returned.")));
+	}
+	return true;
+}
+
+/* Condition of a set, from arguments 5 (condition) and 6 (version). */
+static CqEngineCondition
+arg_condition(FunctionCallInfo fcinfo, uint64 *version)
+{
+	char	   *condition;
+
+	*version = 0;
+	if (!PG_ARGISNULL(6))
+	{
+		if (!PG_ARGISNULL(5))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("condition and version exclude each other")));
+		*version = (uint64) PG_GETARG_INT64(6);
+		return CQ_PUT_IF_VERSION;
+	}
+	if (PG_ARGISNULL(5))
+		return CQ_PUT_ALWAYS;
+	condition = text_to_cstring(PG_GETARG_TEXT_PP(5));
+	if (strcmp(condition, "absent") == 0)
+		return CQ_PUT_IF_ABSENT;
+	if (strcmp(condition, "present") == 0)
+		return CQ_PUT_IF_PRESENT;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unknown condition \"%s\"", condition),
+			 errhint("Use 'absent' or 'present'.")));
+}
+
+/* Arguments: key, value, ttl, tags, namespace, condition, version, lease. */
+static Datum
+set(FunctionCallInfo fcinfo, CqValueType type)
+{
+	CqKey		key;
+	CqSetRequest request = {0};
+	struct varlena *value;
+	ArrayType  *tags;
+	int			ntags;
+	CqView		view;
+	const CqView *p;
+	uint64		change;
+	uint64		version;
+	CqEngineCondition condition;
+	CqSetResult result;
+
+	cq_arg_key(fcinfo, 0, 4, &key);
+	cq_arg_not_null(fcinfo, 1, "value");
+	value = PG_GETARG_VARLENA_PP(1);
+	cq_check_value_size(VARSIZE_ANY_EXHDR(value));
+	tags = PG_ARGISNULL(3) ? NULL : PG_GETARG_ARRAYTYPE_P(3);
+	ntags = cq_array_length(tags);
+	condition = arg_condition(fcinfo, &version);
+
+	request.key = &key;
+	request.value = VARDATA_ANY(value);
+	request.value_len = VARSIZE_ANY_EXHDR(value);
+	request.type = type;
+	request.expires_ms = cq_arg_expiry(fcinfo, 2);
+
+	if (!view_for_set(&key, !PG_ARGISNULL(7),
+					  PG_ARGISNULL(7) ? 0 : PG_GETARG_INT64(7),
+					  ntags, &view, &p, &change))
+	{
+		cq_count(CQ_COUNT_SETS_REFUSED, 1);
+		PG_RETURN_BOOL(false);
+	}
+	if (p != NULL)
+		cq_request_depend(&request, tags);
+
+	if (condition == CQ_PUT_ALWAYS)
+		result = cq_cache_set(&request, p, change);
+	else
+		result = cq_cache_set_now(&request, p, condition, version);
+	PG_RETURN_BOOL(result == CQ_SET_STORED);
+}
+
+Datum
+cq_cache_set_text(PG_FUNCTION_ARGS)
+{
+	return set(fcinfo, CQ_VALUE_TEXT);
+}
+
+Datum
+cq_cache_set_bytea(PG_FUNCTION_ARGS)
+{
+	return set(fcinfo, CQ_VALUE_BYTEA);
+}
+
+Datum
+cq_cache_set_jsonb(PG_FUNCTION_ARGS)
+{
+	return set(fcinfo, CQ_VALUE_JSONB);
+}
+
+Datum
+cq_cache_delete_key(PG_FUNCTION_ARGS)
+{
+	CqKey		key;
+
+	cq_arg_key(fcinfo, 0, 1, &key);
+	PG_RETURN_BOOL(cq_cache_delete(&key));
+}
+
+/* Arguments: key, ttl, namespace. */
+Datum
+cq_cache_touch(PG_FUNCTION_ARGS)
+{
+	CqKey		key;
+	CqValue		value;
+	int64		expires_ms;
+
+	cq_arg_key(fcinfo, 0, 2, &key);
+	expires_ms = cq_arg_expiry(fcinfo, 1);
+	if (cq_cache_peek(&key, cq_statement_snapshot(), &value) != CQ_LOOKUP_HIT ||
+		cq_engine_touch(cq_cache_engine(), &key.engine, expires_ms,
+						cq_clock_ms()) != CQ_ENGINE_OK)
+		PG_RETURN_BOOL(false);
+	cq_cache_expiry_added(expires_ms);
+	PG_RETURN_BOOL(true);
+}
+
+Datum
+cq_cache_ttl(PG_FUNCTION_ARGS)
+{
+	CqKey		key;
+	CqValue		value;
+	Interval   *ttl;
+
+	cq_arg_key(fcinfo, 0, 1, &key);
+	if (cq_cache_peek(&key, cq_statement_snapshot(), &value) != CQ_LOOKUP_HIT ||
+		value.expires_ms == 0)
+		PG_RETURN_NULL();
+	ttl = palloc0(sizeof(Interval));
+	ttl->time = Max(value.expires_ms - cq_clock_ms(), 0) * 1000;
+	PG_RETURN_POINTER(ttl);
+}
+
+Datum
+cq_cache_version(PG_FUNCTION_ARGS)
+{
+	CqKey		key;
+	CqValue		value;
+
+	cq_arg_key(fcinfo, 0, 1, &key);
+	if (cq_cache_peek(&key, cq_statement_snapshot(), &value) != CQ_LOOKUP_HIT ||
+		value.version == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64((int64) value.version);
+}
+
+/*
+ * Turn a plain text value that spells an integer into a counter, once; raises
+ * if it is something else.
+ */
+static void
+text_to_counter(const CqKey *key)
+{
+	CqValue		value;
+	CqSetRequest request = {0};
+	char	   *digits;
+	int64		n;
+
+	if (cq_cache_peek(key, cq_statement_snapshot(), &value) != CQ_LOOKUP_HIT)
+	{
+		/* a dependent entry that doesn't hold: make room for the counter */
+		cq_engine_remove(cq_cache_engine(), &key->engine, 0, false,
+						 cq_clock_ms());
+		return;
+	}
+	if (value.type == CQ_VALUE_COUNTER)
+		return;
+	if (value.type != CQ_VALUE_TEXT)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("the cached value is of type %s, not a counter",
+						type_name(value.type))));
+	digits = pnstrdup(value.data, value.len);
+	n = DatumGetInt64(DirectFunctionCall1(int8in, CStringGetDatum(digits)));
+
+	request.key = key;
+	request.value = (char *) &n;
+	request.value_len = sizeof(n);
+	request.type = CQ_VALUE_COUNTER;
+	request.expires_ms = value.expires_ms;
+	(void) cq_cache_set_now(&request, NULL, CQ_PUT_IF_VERSION, value.version);
+}
+
+/* Arguments: key, by, ttl, namespace. */
+Datum
+cq_cache_incr(PG_FUNCTION_ARGS)
+{
+	CqKey		key;
+	CqSetRequest request = {0};
+	int64		by;
+	int64		result;
+	int64		expires_ms;
+
+	cq_arg_key(fcinfo, 0, 3, &key);
+	cq_arg_not_null(fcinfo, 1, "by");
+	by = PG_GETARG_INT64(1);
+	expires_ms = cq_arg_expiry(fcinfo, 2);
+	if (cq_pending_find(&key) != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot increment a key that this transaction has set or deleted"),
+				 errdetail("Increments are immediate, sets and deletes wait for the commit.")));
+
+	request.key = &key;
+	request.value = (char *) &by;
+	request.value_len = sizeof(by);
+	request.type = CQ_VALUE_COUNTER;
+	request.expires_ms = expires_ms;
+
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		switch (cq_engine_incr(cq_cache_engine(), &key.engine,
+							   CQ_VALUE_COUNTER, by,
+							   expires_ms == 0 ? -1 : expires_ms,
+							   cq_clock_ms(), &result))
+		{
+			case CQ_ENGINE_OK:
+				cq_cache_expiry_added(expires_ms);
+				PG_RETURN_INT64(result);
+			case CQ_ENGINE_OVERFLOW:
+				ereport(ERROR,
+						(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+						 errmsg("counter out of range")));
+				break;
+			case CQ_ENGINE_WRONG_TYPE:
+				text_to_counter(&key);
+				break;
+			default:
+				switch (cq_cache_set_now(&request, NULL, CQ_PUT_IF_ABSENT, 0))
+				{
+					case CQ_SET_STORED:
+						PG_RETURN_INT64(by);
+					case CQ_SET_NO_MEMORY:
+						ereport(ERROR,
+								(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+								 errmsg("no room for a counter in the cache")));
+					default:
+						break;
+				}
+		}
+	}
+}
+
+Datum
+cq_cache_invalidate(PG_FUNCTION_ARGS)
+{
+	ArrayType  *tags;
+	Datum	   *elements;
+	bool	   *nulls;
+	int			ntags;
+
+	cq_require_shared();
+	cq_arg_not_null(fcinfo, 0, "tags");
+	tags = PG_GETARG_ARRAYTYPE_P(0);
+	deconstruct_array(tags, TEXTOID, -1, false, TYPALIGN_INT,
+					  &elements, &nulls, &ntags);
+	for (int i = 0; i < ntags; i++)
+	{
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("a tag must not be null")));
+		cq_cache_mark(cq_tag_slot(DatumGetTextPP(elements[i])));
+	}
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,199 @@
+/*-------------------------------------------------------------------------
+ *
+ * tag_template.c
+ *	  Tag templates.
+ *
+ * A compiled template is a list of pieces, each a literal or a column with
+ * its output function.  The text of some types depends on settings; those are
+ * pinned while such a column is rendered, so that the tag of a row is one and
+ * the same in every session.  The common types need no such care and are told
+ * apart when the template is compiled.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "nodes/pg_list.h"
+#include "sql/tag_template.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+
+typedef struct CqTagPiece
+{
+	char	   *literal;		/* NULL for a column */
+	int			literal_len;
+	AttrNumber	attnum;
+	bool		pin_settings;	/* output depends on settings */
+	FmgrInfo	output;
+} CqTagPiece;
+
+struct CqTagTemplate
+{
+	List	   *pieces;			/* of CqTagPiece */
+};
+
+static bool
+depends_on_settings(Oid type)
+{
+	switch (getBaseType(type))
+	{
+		case BOOLOID:
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case OIDOID:
+		case NUMERICOID:
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+		case NAMEOID:
+		case CHAROID:
+		case UUIDOID:
+			return false;
+		default:
+			return true;
+	}
+}
+
+static CqTagPiece *
+literal_piece(const char *bytes, int len)
+{
+	CqTagPiece *piece = palloc0(sizeof(CqTagPiece));
+
+	piece->literal = pnstrdup(bytes, len);
+	piece->literal_len = len;
+	return piece;
+}
+
+static CqTagPiece *
+column_piece(const char *source, const char *name, TupleDesc tupdesc)
+{
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(tupdesc, i);
+		CqTagPiece *piece;
+		Oid			output;
+		bool		is_varlena;
+
+		if (att->attisdropped || strcmp(NameStr(att->attname), name) != 0)
+			continue;
+		piece = palloc0(sizeof(CqTagPiece));
+		piece->attnum = att->attnum;
+		piece->pin_settings = depends_on_settings(att->atttypid);
+		getTypeOutputInfo(att->atttypid, &output, &is_varlena);
+		fmgr_info_cxt(output, &piece->output, CurrentMemoryContext);
+		return piece;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("column \"%s\" of tag template \"%s\" does not exist",
+					name, source)));
+}
+
+static void
+malformed(const char *source)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("malformed tag template \"%s\"", source),
+			 errhint("Write {column} for a column's value, {{ and }} for braces.")));
+}
+
+CqTagTemplate *
+cq_tag_template_compile(const char *source, TupleDesc tupdesc)
+{
+	CqTagTemplate *template = palloc0(sizeof(CqTagTemplate));
+	const char *p = source;
+
+	if (*p == '\0')
+		malformed(source);
+	while (*p != '\0')
+	{
+		CqTagPiece *piece;
+
+		if ((p[0] == '{' && p[1] == '{') || (p[0] == '}' && p[1] == '}'))
+		{
+			piece = literal_piece(p, 1);
+			p += 2;
+		}
+		else if (p[0] == '{')
+		{
+			const char *end = strchr(p, '}');
+
+			if (end == NULL || end == p + 1)
+				malformed(source);
+			piece = column_piece(source, pnstrdup(p + 1, end - p - 1), tupdesc);
+			p = end + 1;
+		}
+		else if (p[0] == '}')
+		{
+			malformed(source);
+			pg_unreachable();
+		}
+		else
+		{
+			size_t		len = strcspn(p, "{}");
+
+			piece = literal_piece(p, len);
+			p += len;
+		}
+		template->pieces = lappend(template->pieces, piece);
+	}
+	return template;
+}
+
+static int
+pin_settings(void)
+{
+	static const char *const pinned[][2] = {
+		{"DateStyle", "ISO, YMD"},
+		{"IntervalStyle", "postgres"},
+		{"TimeZone", "UTC"},
+		{"extra_float_digits", "1"},
+		{"bytea_output", "hex"},
+		{"xmlbinary", "base64"},
+	};
+	int			nest = NewGUCNestLevel();
+
+	for (int i = 0; i < lengthof(pinned); i++)
+		(void) set_config_option(pinned[i][0], pinned[i][1], PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+								 false);
+	return nest;
+}
+
+bool
+cq_tag_template_render(const CqTagTemplate *template, HeapTuple tuple,
+					   TupleDesc tupdesc, StringInfo buf)
+{
+	ListCell   *cell;
+
+	foreach(cell, template->pieces)
+	{
+		CqTagPiece *piece = lfirst(cell);
+		Datum		value;
+		bool		is_null;
+		int			nest = 0;
+		char	   *text;
+
+		if (piece->literal != NULL)
+		{
+			appendBinaryStringInfo(buf, piece->literal, piece->literal_len);
+			continue;
+		}
+		value = heap_getattr(tuple, piece->attnum, tupdesc, &is_null);
+		if (is_null)
+			return false;
+		if (piece->pin_settings)
+			nest = pin_settings();
+		text = OutputFunctionCall(&piece->output, value);
+		if (piece->pin_settings)
+			AtEOXact_GUC(true, nest);
+		appendStringInfoString(buf, text);
+		pfree(text);
+	}
+	return true;
+}

@@ -1,0 +1,35 @@
+/*-------------------------------------------------------------------------
+ *
+ * tag_template.h
+ *	  Tag templates: 'user:{id}' becomes 'user:17' for a row with id 17.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CQ_TAG_TEMPLATE_H
+#define CQ_TAG_TEMPLATE_H
+
+#include "access/htup.h"
+#include "access/tupdesc.h"
+#include "lib/stringinfo.h"
+
+typedef struct CqTagTemplate CqTagTemplate;
+
+/*
+ * Compile a template for rows of the given form, in the current memory
+ * context.  {column} stands for a column's value, {{ and }} for the braces
+ * themselves.  Raises 22023 for a malformed template and 42703 for a column
+ * that isn't there.
+ */
+extern CqTagTemplate *cq_tag_template_compile(const char *source,
+											  TupleDesc tupdesc);
+
+/*
+ * Append the tag of a row to buf.  False, and nothing of use in buf, when a
+ * column it names is NULL: such a row has no such tag.  Values are written as
+ * text under fixed settings (ISO dates, UTC), whatever the session's are.
+ */
+extern bool cq_tag_template_render(const CqTagTemplate *template,
+								   HeapTuple tuple, TupleDesc tupdesc,
+								   StringInfo buf);
+
+#endif							/* CQ_TAG_TEMPLATE_H */

@@ -1,0 +1,310 @@
+/*-------------------------------------------------------------------------
+ *
+ * maintenance.c
+ *	  The maintenance worker of one database.
+ *
+ * Started by the launcher, connected as the bootstrap superuser.  It first
+ * looks whether its database has the extension and leaves if not.  Then it
+ * sleeps on its latch until somebody wakes it (cq_dbworker_wake) or the
+ * earliest of its tasks is due, and runs
+ *
+ *	- when woken, all tasks: the one who woke us doesn't say which;
+ *	- when a time has come, those whose time it is.
+ *
+ * A task is a function that does whatever is due now and returns when it wants
+ * to be called next.  It is called outside a transaction and must come back
+ * outside one.  When it raises, the error is logged as a warning, the task is
+ * put off for RETRY_MS_MIN, twice as long each time in a row up to
+ * RETRY_MS_MAX, and being woken doesn't shorten that.  The other tasks go on.
+ *
+ * When the extension is dropped the dropping session wakes us
+ * (worker/utility.c), and any change of a schema makes us look again, which
+ * covers what that misses, such as COMMIT PREPARED.  A task that fails
+ * because its tables have just gone is not reported.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "cache/cache.h"
+#include "catalog/pg_extension.h"
+#include "core/clock.h"
+#include "core/dbworker.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "queue/queue.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/lwlock.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+#include "utils/wait_event.h"
+#include "worker/worker.h"
+
+#define RETRY_MS_MIN 1000
+#define RETRY_MS_MAX 60000
+
+typedef struct MaintenanceTask
+{
+	const char *name;
+
+	/*
+	 * Does what is due.  Returns when to call it next, in ms of
+	 * cq_clock_ms(), in the past: at once; 0: not until woken.
+	 */
+	int64		(*run) (void);
+} MaintenanceTask;
+
+typedef struct TaskState
+{
+	int64		due_ms;			/* 0: nothing planned */
+	int			failures;		/* in a row; not called before due_ms if > 0 */
+} TaskState;
+
+static const MaintenanceTask tasks[] = {
+	{"cache", cq_cache_maintain},
+	{"queue", cq_queue_maintain},
+};
+
+static TaskState states[lengthof(tasks)];
+static MemoryContext task_context;	/* reset after each task */
+static bool schemas_changed = false;
+
+/* syscache callback */
+static void
+on_schema_change(Datum arg, int cacheid, uint32 hashvalue)
+{
+	schemas_changed = true;
+}
+
+/*
+ * Whether the database has the extension, as of now.  Reads the table itself:
+ * a cached answer may be older than the request that made us look.
+ */
+static bool
+extension_exists(void)
+{
+	Relation	rel;
+	SysScanDesc scan;
+	ScanKeyData key;
+	bool		found;
+
+	StartTransactionCommand();
+	rel = table_open(ExtensionRelationId, AccessShareLock);
+	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber,
+				F_NAMEEQ, CStringGetDatum("cachequeue"));
+	scan = systable_beginscan(rel, ExtensionNameIndexId, true, NULL, 1, &key);
+	found = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	CommitTransactionCommand();
+	return found;
+}
+
+static void
+leave_unless_extension_exists(void)
+{
+	if (!extension_exists())
+	{
+		cq_dbworker_leaving();
+		proc_exit(0);
+	}
+}
+
+/* Make the settings of the database or the server harmless for the tasks. */
+static void
+configure_session(void)
+{
+	static const struct
+	{
+		const char *name;
+		const char *value;
+	}			overrides[] = {
+		{"search_path", "pg_catalog, pg_temp"},
+		{"statement_timeout", "0"},
+		{"transaction_timeout", "0"},	/* from 17 */
+		{"lock_timeout", "0"},
+		{"idle_in_transaction_session_timeout", "0"},
+		{"default_transaction_isolation", "read committed"},
+		{"default_transaction_read_only", "off"},
+		{"default_transaction_deferrable", "off"},
+	};
+
+	for (int i = 0; i < lengthof(overrides); i++)
+	{
+		if (GetConfigOption(overrides[i].name, true, false) != NULL)
+			SetConfigOption(overrides[i].name, overrides[i].value,
+							PGC_SUSET, PGC_S_OVERRIDE);
+	}
+	/* as autovacuum does: go on while synchronous standbys are away */
+	if (synchronous_commit > SYNCHRONOUS_COMMIT_LOCAL_FLUSH)
+		SetConfigOption("synchronous_commit", "local",
+						PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("application_name", CQ_MAINTENANCE_TYPE,
+					PGC_USERSET, PGC_S_SESSION);
+}
+
+static void
+task_error_context(void *arg)
+{
+	errcontext("maintenance task \"%s\" of cachequeue in database %u",
+			   (const char *) arg, MyDatabaseId);
+}
+
+/*
+ * After a task raised: clean up, report, plan the next attempt.  Called in
+ * PG_CATCH.
+ */
+static void
+recover_from_task_error(int i)
+{
+	ErrorData  *error;
+	int64		delay_ms;
+
+	HOLD_INTERRUPTS();
+	MemoryContextSwitchTo(task_context);
+	error = CopyErrorData();
+	FlushErrorState();
+	AbortCurrentTransaction();
+	/* it does nothing outside a transaction */
+	LWLockReleaseAll();
+	pgstat_report_wait_end();
+	RESUME_INTERRUPTS();
+
+	states[i].failures++;
+	delay_ms = Min((int64) RETRY_MS_MIN << Min(states[i].failures - 1, 16),
+				   RETRY_MS_MAX);
+	states[i].due_ms = cq_clock_ms() + delay_ms;
+
+	leave_unless_extension_exists();
+	error->elevel = WARNING;
+	ThrowErrorData(error);
+}
+
+/* Run a task; never raises on its account. */
+static void
+run_task(int i)
+{
+	ErrorContextCallback context;
+
+	pgstat_report_activity(STATE_RUNNING, tasks[i].name);
+	MemoryContextSwitchTo(task_context);
+	context.callback = task_error_context;
+	context.arg = unconstify(char *, tasks[i].name);
+	context.previous = error_context_stack;
+
+	PG_TRY();
+	{
+		int64		due_ms;
+
+		error_context_stack = &context;
+		due_ms = tasks[i].run();
+		error_context_stack = context.previous;
+		Assert(!IsTransactionState());
+
+		/* one that is due forever still lets the processor breathe */
+		states[i].due_ms = (due_ms == 0) ? 0 : Max(due_ms, cq_clock_ms() + 1);
+		states[i].failures = 0;
+	}
+	PG_CATCH();
+	{
+		recover_from_task_error(i);
+	}
+	PG_END_TRY();
+
+	MemoryContextSwitchTo(task_context);
+	MemoryContextReset(task_context);
+	pgstat_report_activity(STATE_IDLE, NULL);
+}
+
+/* Run what is due, or everything when woken.  Returns whether any was. */
+static bool
+run_tasks(bool woken)
+{
+	bool		any = false;
+
+	for (int i = 0; i < lengthof(tasks); i++)
+	{
+		TaskState  *state = &states[i];
+		bool		due = state->due_ms != 0 && state->due_ms <= cq_clock_ms();
+
+		if (due || (woken && state->failures == 0))
+		{
+			run_task(i);
+			any = true;
+		}
+	}
+	if (any)
+		pgstat_report_stat(true);
+	return any;
+}
+
+/* Sleep until the earliest task is due or our latch is set. */
+static void
+sleep_until_due(void)
+{
+	int64		due_ms = 0;
+	int			events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH;
+	long		timeout_ms = -1;
+
+	for (int i = 0; i < lengthof(tasks); i++)
+	{
+		if (states[i].due_ms != 0 &&
+			(due_ms == 0 || states[i].due_ms < due_ms))
+			due_ms = states[i].due_ms;
+	}
+	if (due_ms != 0)
+	{
+		events |= WL_TIMEOUT;
+		timeout_ms = (long) Min(Max(due_ms - cq_clock_ms(), 0), INT_MAX);
+	}
+	(void) WaitLatch(MyLatch, events, timeout_ms, PG_WAIT_EXTENSION);
+}
+
+void
+cq_maintenance_main(Datum main_arg)
+{
+	Oid			database = DatumGetObjectId(main_arg);
+
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, cq_worker_sigterm);
+	BackgroundWorkerUnblockSignals();
+	if (!cq_dbworker_attach(database))
+		proc_exit(0);
+	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
+	configure_session();
+	CacheRegisterSyscacheCallback(NAMESPACEOID, on_schema_change, (Datum) 0);
+	task_context = AllocSetContextCreate(TopMemoryContext, "cachequeue maintenance",
+										 ALLOCSET_DEFAULT_SIZES);
+	pgstat_report_activity(STATE_IDLE, NULL);
+
+	for (;;)
+	{
+		CqDbWorkerOrders orders;
+
+		ResetLatch(MyLatch);
+		cq_worker_handle_interrupts(0);
+		orders = cq_dbworker_take_orders(schemas_changed);
+		if (orders.leave)
+			proc_exit(0);
+		if (orders.look)
+		{
+			schemas_changed = false;
+			leave_unless_extension_exists();
+			cq_dbworker_ready();
+		}
+		/* a task may have reset our latch: look at the orders again */
+		if (!run_tasks(orders.run))
+			sleep_until_due();
+	}
+}

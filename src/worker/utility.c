@@ -1,0 +1,214 @@
+/*-------------------------------------------------------------------------
+ *
+ * utility.c
+ *	  What the workers must learn from other sessions' statements.
+ *
+ * 1. DROP DATABASE, ALTER DATABASE ... RENAME TO and SET TABLESPACE, and
+ *	  CREATE DATABASE ... TEMPLATE need a database that nobody is connected
+ *	  to, our worker included.  A ProcessUtility hook pauses it and waits, up
+ *	  to STOP_WAIT_MS, until it has gone; then the statement takes its usual
+ *	  course.  The pause lasts until the transaction ends in whatever way:
+ *	  then the launcher looks whether the database is still there.  Only who
+ *	  owns the database can have its worker stopped.
+ *
+ * 2. CREATE EXTENSION (whose script calls cq._worker_request()) and CREATE
+ *	  DATABASE (whose template may have the extension) want a worker, DROP
+ *	  EXTENSION wants it to leave.  The worker must not look before the
+ *	  transaction has committed, so the backend remembers and does it then.
+ *	  A prepared transaction forgets: its database gets its worker at the
+ *	  first use of the extension.
+ *
+ * The transaction callback allocates nothing and cannot fail.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/objectaccess.h"
+#include "catalog/pg_database.h"
+#include "catalog/pg_extension.h"
+#include "commands/dbcommands.h"
+#include "commands/defrem.h"
+#include "core/dbworker.h"
+#include "core/shmem.h"
+#include "miscadmin.h"
+#include "nodes/pg_list.h"
+#include "tcop/utility.h"
+#include "utils/acl.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+#include "worker/worker.h"
+
+/* how long a statement waits for the worker to disconnect */
+#define STOP_WAIT_MS 5000
+
+PG_FUNCTION_INFO_V1(cq_worker_request);
+
+static ProcessUtility_hook_type next_process_utility = NULL;
+static object_access_hook_type next_object_access = NULL;
+
+/* What is to be done at the end of this transaction. */
+static List *paused_databases = NIL;	/* Oids, in TopTransactionContext */
+static Oid	created_database = InvalidOid;	/* at commit */
+static bool request_at_commit = false;
+static bool recheck_at_commit = false;
+
+/*
+ * Stop the worker of that database until the end of the transaction, provided
+ * the user may do to the database what the statement does; 'copy' tells that
+ * it will only be copied.  Raises nothing but what interrupts raise.
+ */
+static void
+pause_worker(const char *name, bool copy)
+{
+	Oid			database = get_database_oid(name, true);
+	HeapTuple	tuple;
+	bool		allowed;
+	MemoryContext old_context;
+
+	if (!OidIsValid(database))
+		return;
+	tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(database));
+	if (!HeapTupleIsValid(tuple))
+		return;
+	allowed = has_privs_of_role(GetUserId(),
+								((Form_pg_database) GETSTRUCT(tuple))->datdba) ||
+		(copy && ((Form_pg_database) GETSTRUCT(tuple))->datistemplate);
+	ReleaseSysCache(tuple);
+	if (!allowed)
+		return;
+
+	/* first what can fail, then the pause */
+	old_context = MemoryContextSwitchTo(TopTransactionContext);
+	paused_databases = lappend_oid(paused_databases, database);
+	MemoryContextSwitchTo(old_context);
+	if (!cq_dbworker_pause(database))
+	{
+		paused_databases = list_delete_last(paused_databases);
+		return;
+	}
+	(void) cq_dbworker_await_stop(database, STOP_WAIT_MS);
+}
+
+/* The String value of an option, or NULL when it isn't there. */
+static const char *
+option_string(List *options, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, options)
+	{
+		DefElem    *option = lfirst_node(DefElem, cell);
+
+		if (strcmp(option->defname, name) == 0 && option->arg != NULL)
+			return defGetString(option);
+	}
+	return NULL;
+}
+
+static void
+process_utility(PlannedStmt *pstmt, const char *query_string,
+				bool read_only_tree, ProcessUtilityContext context,
+				ParamListInfo params, QueryEnvironment *query_env,
+				DestReceiver *dest, QueryCompletion *completion)
+{
+	Node	   *stmt = pstmt->utilityStmt;
+
+	switch (nodeTag(stmt))
+	{
+		case T_DropdbStmt:
+			pause_worker(castNode(DropdbStmt, stmt)->dbname, false);
+			break;
+		case T_CreatedbStmt:
+			{
+				const char *template = option_string(castNode(CreatedbStmt, stmt)->options,
+													 "template");
+
+				pause_worker(template ? template : "template1", true);
+			}
+			break;
+		case T_RenameStmt:
+			if (castNode(RenameStmt, stmt)->renameType == OBJECT_DATABASE)
+				pause_worker(castNode(RenameStmt, stmt)->subname, false);
+			break;
+		case T_AlterDatabaseStmt:
+			if (option_string(castNode(AlterDatabaseStmt, stmt)->options,
+							  "tablespace") != NULL)
+				pause_worker(castNode(AlterDatabaseStmt, stmt)->dbname, false);
+			break;
+		default:
+			break;
+	}
+
+	if (next_process_utility)
+		next_process_utility(pstmt, query_string, read_only_tree, context,
+							 params, query_env, dest, completion);
+	else
+		standard_ProcessUtility(pstmt, query_string, read_only_tree, context,
+								params, query_env, dest, completion);
+}
+
+static void
+object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId,
+			  void *arg)
+{
+	if (access == OAT_DROP && classId == ExtensionRelationId)
+		recheck_at_commit = true;	/* whichever extension it is */
+	else if (access == OAT_POST_CREATE && classId == DatabaseRelationId)
+		created_database = objectId;
+
+	if (next_object_access)
+		next_object_access(access, classId, objectId, subId, arg);
+}
+
+static void
+at_transaction_end(XactEvent event, void *arg)
+{
+	ListCell   *cell;
+
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT &&
+		event != XACT_EVENT_PREPARE)
+		return;
+
+	if (event == XACT_EVENT_COMMIT)
+	{
+		if (request_at_commit)
+			cq_dbworker_request();
+		if (recheck_at_commit)
+			cq_dbworker_recheck(MyDatabaseId);
+		if (OidIsValid(created_database))
+			(void) cq_dbworker_request_for(created_database);
+	}
+	request_at_commit = false;
+	recheck_at_commit = false;
+	created_database = InvalidOid;
+
+	foreach(cell, paused_databases)
+		cq_dbworker_resume(lfirst_oid(cell));
+	paused_databases = NIL;		/* its memory goes with the transaction's */
+}
+
+void
+cq_worker_hooks_install(void)
+{
+	next_process_utility = ProcessUtility_hook;
+	ProcessUtility_hook = process_utility;
+	next_object_access = object_access_hook;
+	object_access_hook = object_access;
+	RegisterXactCallback(at_transaction_end, NULL);
+}
+
+/*
+ * cq._worker_request() → void: when this transaction commits, see to it that
+ * the database has a worker.  Called at the end of the extension's script;
+ * without the library preloaded it does nothing.
+ */
+Datum
+cq_worker_request(PG_FUNCTION_ARGS)
+{
+	if (cq_shared != NULL)
+		request_at_commit = true;
+	PG_RETURN_VOID();
+}

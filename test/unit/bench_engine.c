@@ -1,0 +1,125 @@
+/*-------------------------------------------------------------------------
+ *
+ * bench_engine.c
+ *	  How fast a hit is in one process, and what an entry costs in memory.
+ *
+ * Keys of 32 bytes, values of 100.  The keys' hashes are made beforehand.
+ * Locks are the shim's, so the figures are not those inside the server.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "core/clock.h"
+#include "harness.h"
+
+#define KEY_LEN 32
+#define VALUE_LEN 100
+#define LOOKUPS 4000000
+
+typedef struct NamedKey
+{
+	char		bytes[KEY_LEN];
+	CqEngineKey key;
+} NamedKey;
+
+static NamedKey *
+make_keys(uint32 nkeys)
+{
+	NamedKey   *keys = malloc(nkeys * sizeof(NamedKey));
+
+	for (uint32 i = 0; i < nkeys; i++)
+	{
+		char		text[KEY_LEN + 1];
+
+		snprintf(text, sizeof(text), "%032u", i);
+		memcpy(keys[i].bytes, text, KEY_LEN);
+		keys[i].key = key_of(keys[i].bytes, KEY_LEN);
+	}
+	return keys;
+}
+
+static void
+fill(CqEngine *engine, NamedKey *keys, uint32 nkeys)
+{
+	CqEngineMeta meta;
+	char		value[VALUE_LEN];
+
+	memset(&meta, 0, sizeof(meta));
+	meta.value_len = VALUE_LEN;
+	memset(value, 'v', sizeof(value));
+	for (uint32 i = 0; i < nkeys; i++)
+	{
+		meta.expires_ms = 1 + i % 1000;
+		cq_engine_publish(engine, cq_engine_prepare(engine, &keys[i].key,
+													&meta, NULL, value, 0));
+	}
+}
+
+/* Nanoseconds per lookup, of keys in random order. */
+static double
+lookup_ns(CqEngine *engine, NamedKey *keys, uint32 nkeys)
+{
+	char		value[VALUE_LEN] __attribute__((aligned(8)));
+	CqEngineMeta meta;
+	uint64		random = 1;
+	uint64		hits = 0;
+	int64		start = cq_clock_ms();
+	int64		end;
+
+	for (int i = 0; i < LOOKUPS; i++)
+	{
+		NamedKey   *named = &keys[(next_random(&random) >> 32) % nkeys];
+
+		hits += cq_engine_get(engine, &named->key, 0, value, sizeof(value),
+							  &meta) == CQ_ENGINE_OK;
+	}
+	end = cq_clock_ms();
+	if (hits != LOOKUPS)
+		printf("only %llu hits\n", (unsigned long long) hits);
+	return (double) (end - start) * 1000000 / LOOKUPS;
+}
+
+static void
+measure(uint32 nkeys, Size arena_bytes)
+{
+	Size		size = cq_engine_size(arena_bytes);
+	NamedKey   *keys = make_keys(nkeys);
+	CqEngineStats stats;
+	CqEngine   *engine;
+	void	   *mem;
+	int64		start;
+	int64		filled;
+	double		bytes;
+
+	if (posix_memalign(&mem, PG_CACHE_LINE_SIZE, size) != 0)
+		abort();
+	engine = cq_engine_init(mem, arena_bytes, 0);
+	start = cq_clock_ms();
+	fill(engine, keys, nkeys);
+	filled = cq_clock_ms();
+	cq_engine_stats(engine, &stats);
+
+	/* an entry's blocks, and its share of what the blocks need besides */
+	bytes = (double) stats.used_bytes / stats.entries;
+	bytes += bytes * 264 / (128 * 128);
+	printf("%8u keys: put %.0f ns, hit %.0f ns, second round %.0f ns\n",
+		   nkeys, (double) (filled - start) * 1000000 / nkeys,
+		   lookup_ns(engine, keys, nkeys), lookup_ns(engine, keys, nkeys));
+	printf("%8u keys: %.1f bytes per entry, %.1f of them not key or value\n",
+		   nkeys, bytes, bytes - KEY_LEN - VALUE_LEN);
+	start = cq_clock_ms();
+	cq_engine_expire(engine, 500);
+	printf("%8u keys: removing half of them as expired: %lld ms\n", nkeys,
+		   (long long) (cq_clock_ms() - start));
+	free(mem);
+	free(keys);
+}
+
+int
+main(void)
+{
+	measure(10000, (Size) 64 * 1024 * 1024);
+	measure(1000000, (Size) 512 * 1024 * 1024);
+	return 0;
+}

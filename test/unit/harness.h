@@ -1,0 +1,148 @@
+/*-------------------------------------------------------------------------
+ *
+ * harness.h
+ *	  What the unit tests of the cache engine share.
+ *
+ * A test is a function that CHECKs; run_test makes one line of TAP of it,
+ * without a number: test/unit/run numbers the lines of all programs.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CQ_HARNESS_H
+#define CQ_HARNESS_H
+
+#include "cache/engine.h"
+
+static int	failed_checks = 0;	/* of the current test */
+static int	failed_tests = 0;
+
+#define CHECK(condition) \
+	((condition) ? (void) 0 : check_failed(__FILE__, __LINE__, #condition))
+
+static inline void
+check_failed(const char *file, int line, const char *condition)
+{
+	/* a broken loop need not print thousands of lines */
+	if (failed_checks++ < 10)
+		printf("# %s:%d: %s\n", file, line, condition);
+	fflush(stdout);
+}
+
+static inline void
+run_test(const char *name, void (*test) (void))
+{
+	failed_checks = 0;
+	test();
+	printf("%s - %s\n", failed_checks == 0 ? "ok" : "not ok", name);
+	fflush(stdout);
+	failed_tests += failed_checks != 0;
+}
+
+/* xorshift64*; never 0 */
+static inline uint64
+next_random(uint64 *state)
+{
+	*state ^= *state >> 12;
+	*state ^= *state << 25;
+	*state ^= *state >> 27;
+	return *state * UINT64CONST(2685821657736338717);
+}
+
+static inline uint64
+hash_bytes(const char *bytes, uint32 len)
+{
+	uint64		hash = UINT64CONST(14695981039346656037);
+
+	for (uint32 i = 0; i < len; i++)
+		hash = (hash ^ (unsigned char) bytes[i]) * UINT64CONST(1099511628211);
+	hash = (hash ^ (hash >> 33)) * UINT64CONST(0xff51afd7ed558ccd);
+	return hash ^ (hash >> 29);
+}
+
+/* bytes has to outlive the key */
+static inline CqEngineKey
+key_of(const char *bytes, uint32 len)
+{
+	CqEngineKey key;
+
+	key.hash = hash_bytes(bytes, len);
+	key.bytes = bytes;
+	key.len = len;
+	return key;
+}
+
+/* len bytes that can be told from those of any other seed */
+static inline void
+fill_bytes(char *bytes, Size len, uint64 seed)
+{
+	uint64		state = seed * 2 + 1;
+
+	for (Size i = 0; i < len; i += sizeof(uint64))
+	{
+		uint64		word = next_random(&state);
+
+		memcpy(bytes + i, &word, Min(sizeof(word), len - i));
+	}
+}
+
+static inline bool
+bytes_are(const char *bytes, Size len, uint64 seed)
+{
+	uint64		state = seed * 2 + 1;
+
+	for (Size i = 0; i < len; i += sizeof(uint64))
+	{
+		uint64		word = next_random(&state);
+
+		if (memcmp(bytes + i, &word, Min(sizeof(word), len - i)) != 0)
+			return false;
+	}
+	return true;
+}
+
+static inline uint64
+used_bytes(CqEngine *engine)
+{
+	CqEngineStats stats;
+
+	cq_engine_stats(engine, &stats);
+	return stats.used_bytes;
+}
+
+/*
+ * The longest value that an empty cache can hold: as long as it was at the
+ * start if and only if every block is on a free list.
+ */
+static inline uint32
+longest_value(CqEngine *engine)
+{
+	CqEngineKey key = key_of("k", 1);
+	CqEngineMeta meta;
+	CqEngineStats stats;
+	uint32		low = 0;
+	uint32		high;
+	char	   *value;
+
+	cq_engine_stats(engine, &stats);
+	high = stats.arena_bytes;
+	value = calloc(1, high);
+	memset(&meta, 0, sizeof(meta));
+	while (low < high)
+	{
+		CqEngineHandle handle;
+
+		meta.value_len = low + (high - low + 1) / 2;
+		handle = cq_engine_prepare(engine, &key, &meta, NULL, value, 0);
+		if (handle != 0)
+		{
+			low = meta.value_len;
+			cq_engine_discard(engine, handle);
+		}
+		else
+			high = meta.value_len - 1;
+	}
+	free(value);
+	return low;
+}
+
+#endif							/* CQ_HARNESS_H */

@@ -1,0 +1,521 @@
+/*-------------------------------------------------------------------------
+ *
+ * stress_engine.c
+ *	  Several processes on one cache, at full speed.
+ *
+ * Each value names its key and can be checked by itself, so a torn or a
+ * misplaced one is noticed by whoever reads it.  Each phase runs the workers
+ * on a fresh cache, waits for them, and looks at what they left.
+ *
+ * With --threads the workers are threads, for a build with ThreadSanitizer.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "harness.h"
+
+#define WORKERS 4
+#define TYPE_VALUE 1
+#define TYPE_COUNTER 7
+#define COUNTERS 5
+#define VALUE_MAX (100 * 1024)
+#define END_OF_TIME (PG_INT64_MAX - 1)
+
+/* Shared by all workers; what is theirs alone is indexed by worker. */
+typedef struct Shared
+{
+	CqEngine   *engine;
+	int			steps;
+	int			nkeys;
+	pthread_barrier_t barrier;
+	uint64		bad[WORKERS];	/* values that were not as they should be */
+	uint64		hits[WORKERS];
+	int64		sums[WORKERS][COUNTERS];	/* added */
+	uint64		swaps[WORKERS]; /* successes of compare-and-set */
+} Shared;
+
+/* One worker's own. */
+typedef struct Worker
+{
+	Shared	   *shared;
+	void		(*work) (struct Worker *);
+	int			number;
+	uint64		random;
+	char	   *buffer;
+} Worker;
+
+typedef struct KeyName
+{
+	char		bytes[200];
+	CqEngineKey key;
+} KeyName;
+
+static Shared *shared;
+static bool use_threads = false;
+
+static uint32
+worker_random(Worker *worker, uint32 below)
+{
+	return (next_random(&worker->random) >> 32) % below;
+}
+
+/* Keys of many lengths, some longer than a block. */
+static void
+name_key(KeyName *name, char kind, int i)
+{
+	int			len = snprintf(name->bytes, sizeof(name->bytes), "%c%0*d",
+							   kind, i % 150 + 1, i);
+
+	name->key = key_of(name->bytes, len);
+}
+
+/* What a worker stores: the seed, then bytes made of it and of the key. */
+static CqEngineHandle
+prepare_value(Worker *worker, const KeyName *name, uint32 len, int64 expires_ms)
+{
+	uint64		seed = next_random(&worker->random);
+	CqEngineMeta meta;
+	CqStamp		stamps[3];
+
+	memset(&meta, 0, sizeof(meta));
+	meta.expires_ms = expires_ms;
+	meta.value_len = len + sizeof(seed);
+	meta.type = TYPE_VALUE;
+	meta.nstamps = seed % 4;
+	meta.flags = meta.nstamps > 0 ? CQ_ENTRY_DEPENDENT : 0;
+	fill_bytes((char *) stamps, sizeof(stamps), seed);
+	memcpy(worker->buffer, &seed, sizeof(seed));
+	fill_bytes(worker->buffer + sizeof(seed), len, seed ^ name->key.hash);
+	return cq_engine_prepare(shared->engine, &name->key, &meta, stamps,
+							 worker->buffer, 1);
+}
+
+static void
+check_value(Worker *worker, const KeyName *name, const CqEngineMeta *meta)
+{
+	const char *value = worker->buffer + meta->nstamps * sizeof(CqStamp);
+	uint64		seed;
+	bool		good;
+
+	memcpy(&seed, value, sizeof(seed));
+	good = meta->type == TYPE_VALUE && meta->nstamps == seed % 4 &&
+		bytes_are(worker->buffer, meta->nstamps * sizeof(CqStamp), seed) &&
+		bytes_are(value + sizeof(seed), meta->value_len - sizeof(seed),
+				  seed ^ name->key.hash);
+	shared->bad[worker->number] += !good;
+	shared->hits[worker->number]++;
+}
+
+static void
+get_and_check(Worker *worker, const KeyName *name)
+{
+	CqEngineMeta meta;
+	CqEngineResult result;
+
+	result = cq_engine_get(shared->engine, &name->key, 1, worker->buffer,
+						   VALUE_MAX * 2, &meta);
+	if (result == CQ_ENGINE_OK)
+		check_value(worker, name, &meta);
+	else if (result != CQ_ENGINE_ABSENT)
+		shared->bad[worker->number]++;
+}
+
+static uint32
+value_len(Worker *worker)
+{
+	switch (worker_random(worker, 50))
+	{
+		case 0:
+			return worker_random(worker, VALUE_MAX);
+		case 1:
+		case 2:
+		case 3:
+			return worker_random(worker, 8000);
+		default:
+			return worker_random(worker, 400);
+	}
+}
+
+/* Everything at once, in too little memory. */
+static void
+work_with_evictions(Worker *worker)
+{
+	for (int step = 0; step < shared->steps; step++)
+	{
+		int			action = worker_random(worker, 100);
+		KeyName		name;
+		CqEngineHandle handle;
+		int64		result;
+
+		name_key(&name, 'k', worker_random(worker, shared->nkeys));
+		if (action < 50)
+			get_and_check(worker, &name);
+		else if (action < 75)
+		{
+			handle = prepare_value(worker, &name, value_len(worker), 0);
+			if (handle == 0)
+				continue;
+			if (action < 70)
+				cq_engine_publish(shared->engine, handle);
+			else if (action < 73)
+				cq_engine_publish_if(shared->engine, handle, CQ_PUT_IF_ABSENT,
+									 0, 1, NULL);
+			else
+				cq_engine_discard(shared->engine, handle);
+		}
+		else if (action < 85)
+			cq_engine_remove(shared->engine, &name.key, 0, action < 80, 1);
+		else if (action < 90)
+			cq_engine_touch(shared->engine, &name.key,
+							worker_random(worker, 2) * END_OF_TIME, 1);
+		else if (action < 99 || step % 20 != 0)
+		{
+			/* no value is a counter */
+			CqEngineResult done;
+
+			done = cq_engine_incr(shared->engine, &name.key, TYPE_COUNTER, 1,
+								  -1, 1, &result);
+			shared->bad[worker->number] += done != CQ_ENGINE_WRONG_TYPE &&
+				done != CQ_ENGINE_ABSENT;
+		}
+		else
+			cq_engine_expire(shared->engine, 1);
+	}
+}
+
+/* Add to a counter; the first one makes it. */
+static void
+add(Worker *worker, int i)
+{
+	int64		by = (int64) worker_random(worker, 2001) - 1000;
+	int64		zero = 0;
+	int64		result;
+	KeyName		name;
+	CqEngineMeta meta;
+
+	name_key(&name, 'c', i);
+	memset(&meta, 0, sizeof(meta));
+	meta.type = TYPE_COUNTER;
+	meta.value_len = sizeof(zero);
+	while (cq_engine_incr(shared->engine, &name.key, TYPE_COUNTER, by, -1, 1,
+						  &result) != CQ_ENGINE_OK)
+		cq_engine_publish_if(shared->engine,
+							 cq_engine_prepare(shared->engine, &name.key,
+											   &meta, NULL, (char *) &zero, 1),
+							 CQ_PUT_IF_ABSENT, 0, 1, NULL);
+	shared->sums[worker->number][i] += by;
+}
+
+/* Replace a number by the next one, if nobody else did. */
+static void
+swap(Worker *worker)
+{
+	KeyName		name;
+	CqEngineMeta meta;
+	CqEngineCondition condition = CQ_PUT_IF_VERSION;
+	uint64		n = 0;
+
+	name_key(&name, 's', 0);
+	if (cq_engine_get(shared->engine, &name.key, 1, (char *) &n, sizeof(n),
+					  &meta) != CQ_ENGINE_OK)
+	{
+		memset(&meta, 0, sizeof(meta));
+		condition = CQ_PUT_IF_ABSENT;
+		meta.value_len = sizeof(n);
+	}
+	n++;
+	if (cq_engine_publish_if(shared->engine,
+							 cq_engine_prepare(shared->engine, &name.key,
+											   &meta, NULL, (char *) &n, 1),
+							 condition, meta.version, 1, NULL) == CQ_ENGINE_OK)
+		shared->swaps[worker->number]++;
+}
+
+/* Counters among values that come and go, with room for all. */
+static void
+work_counting(Worker *worker)
+{
+	for (int step = 0; step < shared->steps; step++)
+	{
+		KeyName		name;
+		CqEngineHandle handle;
+
+		add(worker, worker_random(worker, COUNTERS));
+		swap(worker);
+		name_key(&name, 'k', worker_random(worker, shared->nkeys));
+		get_and_check(worker, &name);
+		if (step % 2 == 0)
+			cq_engine_remove(shared->engine, &name.key, 0, false, 1);
+		else
+		{
+			handle = prepare_value(worker, &name, worker_random(worker, 500), 0);
+			cq_engine_publish(shared->engine, handle);
+		}
+	}
+}
+
+static void
+note_earliest(const char *key, uint32 key_len, const CqEngineMeta *meta,
+			  void *arg)
+{
+	int64	   *earliest = arg;
+
+	(void) key;
+	(void) key_len;
+	if (meta->expires_ms != 0 && meta->expires_ms < *earliest)
+		*earliest = meta->expires_ms;
+}
+
+/*
+ * Rounds of putting, touching and sweeping by all; after each, the bound must
+ * be below every expiry that is left, and nothing expired be left by a sweep.
+ */
+static void
+work_expiring(Worker *worker)
+{
+	for (int round = 0; round < shared->steps; round++)
+	{
+		int64		now_ms = 1000 + round * 10;
+		int64		earliest = END_OF_TIME;
+		int64		bound;
+
+		for (int i = 0; i < 20; i++)
+		{
+			KeyName		name;
+			CqEngineHandle handle;
+			int64		expires_ms = now_ms + 1 + worker_random(worker, 40);
+
+			name_key(&name, 'k', worker_random(worker, shared->nkeys));
+			handle = prepare_value(worker, &name, 20,
+								   worker_random(worker, 3) ? expires_ms : 0);
+			cq_engine_publish(shared->engine, handle);
+			name_key(&name, 'k', worker_random(worker, shared->nkeys));
+			cq_engine_touch(shared->engine, &name.key, expires_ms, now_ms);
+			if (worker_random(worker, WORKERS * 3) == 0)
+				cq_engine_expire(shared->engine, now_ms);
+		}
+		pthread_barrier_wait(&shared->barrier);
+		bound = cq_engine_next_expiry(shared->engine);
+		cq_engine_walk(shared->engine, now_ms, note_earliest, &earliest);
+		if (earliest != END_OF_TIME && (bound == 0 || bound > earliest))
+			shared->bad[worker->number]++;
+		pthread_barrier_wait(&shared->barrier);
+	}
+}
+
+static void *
+run_worker(void *arg)
+{
+	Worker	   *worker = arg;
+
+	worker->random = worker->number * 7919 + 1;
+	worker->buffer = malloc(VALUE_MAX * 2);
+	worker->work(worker);
+	free(worker->buffer);
+	return NULL;
+}
+
+static void
+run_workers(void (*work) (Worker *))
+{
+	Worker		workers[WORKERS];
+	pthread_t	threads[WORKERS];
+	pid_t		pids[WORKERS];
+
+	for (int i = 0; i < WORKERS; i++)
+	{
+		workers[i].shared = shared;
+		workers[i].work = work;
+		workers[i].number = i;
+		if (use_threads)
+			CHECK(pthread_create(&threads[i], NULL, run_worker,
+								 &workers[i]) == 0);
+		else if ((pids[i] = fork()) == 0)
+		{
+			run_worker(&workers[i]);
+			exit(0);
+		}
+	}
+	for (int i = 0; i < WORKERS; i++)
+	{
+		int			status = 0;
+
+		if (use_threads)
+			pthread_join(threads[i], NULL);
+		else
+		{
+			CHECK(pids[i] > 0);
+			CHECK(waitpid(pids[i], &status, 0) == pids[i] && status == 0);
+		}
+	}
+}
+
+static void *
+map_shared(Size size)
+{
+	void	   *mem = mmap(NULL, size, PROT_READ | PROT_WRITE,
+						   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (mem == MAP_FAILED)
+		abort();
+	return mem;
+}
+
+static int64
+count_bad(void)
+{
+	int64		bad = 0;
+
+	for (int i = 0; i < WORKERS; i++)
+		bad += shared->bad[i];
+	return bad;
+}
+
+/* Run work on a fresh cache, call look at the end, then empty it. */
+static void
+run_phase(Size arena_bytes, int nkeys, int steps, void (*work) (Worker *),
+		  void (*look) (void))
+{
+	Size		size = cq_engine_size(arena_bytes);
+	void	   *mem = map_shared(size);
+	pthread_barrierattr_t attr;
+	uint32		longest;
+	CqEngineStats stats;
+	KeyName		name;
+
+	memset(shared, 0, sizeof(*shared));
+	pthread_barrierattr_init(&attr);
+	pthread_barrierattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+	pthread_barrier_init(&shared->barrier, &attr, WORKERS);
+	shared->engine = cq_engine_init(mem, arena_bytes, 0);
+	shared->nkeys = nkeys;
+	shared->steps = steps;
+	longest = longest_value(shared->engine);
+
+	run_workers(work);
+	CHECK(count_bad() == 0);
+	cq_engine_stats(shared->engine, &stats);
+	CHECK(stats.used_bytes <= stats.arena_bytes);
+	look();
+
+	for (int i = 0; i < nkeys; i++)
+	{
+		name_key(&name, 'k', i);
+		cq_engine_remove(shared->engine, &name.key, 0, false, 0);
+		name_key(&name, 'c', i);
+		cq_engine_remove(shared->engine, &name.key, 0, false, 0);
+		name_key(&name, 's', i);
+		cq_engine_remove(shared->engine, &name.key, 0, false, 0);
+	}
+	cq_engine_stats(shared->engine, &stats);
+	CHECK(stats.entries == 0 && stats.used_bytes == 0);
+	CHECK(longest_value(shared->engine) == longest);
+	pthread_barrier_destroy(&shared->barrier);
+	munmap(mem, size);
+}
+
+static void
+look_at_evictions(void)
+{
+	CqEngineStats stats;
+	uint64		hits = 0;
+
+	for (int i = 0; i < WORKERS; i++)
+		hits += shared->hits[i];
+	cq_engine_stats(shared->engine, &stats);
+	printf("# %d steps each of %d workers: %llu hits, %llu evictions\n",
+		   shared->steps, WORKERS, (unsigned long long) hits,
+		   (unsigned long long) stats.evictions);
+	CHECK(stats.evictions > 100);
+	CHECK(hits > 1000);
+}
+
+static void
+test_evictions(void)
+{
+	run_phase(1024 * 1024, 2000, use_threads ? 20000 : 60000,
+			  work_with_evictions, look_at_evictions);
+}
+
+/* So small that the hand meets the same entries again and again. */
+static void
+test_contended_evictions(void)
+{
+	run_phase(64 * 1024, 60, use_threads ? 10000 : 30000, work_with_evictions,
+			  look_at_evictions);
+}
+
+static void
+look_at_counters(void)
+{
+	CqEngineMeta meta;
+	CqEngineStats stats;
+	KeyName		name;
+	uint64		swaps = 0;
+	uint64		swapped = 0;
+
+	for (int i = 0; i < COUNTERS; i++)
+	{
+		int64		sum = 0;
+		int64		counter = 0;
+
+		for (int w = 0; w < WORKERS; w++)
+			sum += shared->sums[w][i];
+		name_key(&name, 'c', i);
+		CHECK(cq_engine_get(shared->engine, &name.key, 1, (char *) &counter,
+							sizeof(counter), &meta) == CQ_ENGINE_OK);
+		CHECK(counter == sum);
+	}
+	for (int w = 0; w < WORKERS; w++)
+		swaps += shared->swaps[w];
+	name_key(&name, 's', 0);
+	CHECK(cq_engine_get(shared->engine, &name.key, 1, (char *) &swapped,
+						sizeof(swapped), &meta) == CQ_ENGINE_OK);
+	CHECK(swapped == swaps);
+	cq_engine_stats(shared->engine, &stats);
+	CHECK(stats.evictions == 0);
+}
+
+static void
+test_counters(void)
+{
+	run_phase(4 * 1024 * 1024, 1000, use_threads ? 10000 : 30000,
+			  work_counting, look_at_counters);
+}
+
+static void
+look_at_expiry(void)
+{
+	CqEngineStats stats;
+
+	cq_engine_expire(shared->engine, 1000 + shared->steps * 10);
+	cq_engine_stats(shared->engine, &stats);
+	CHECK(stats.expirations > 1000);
+	CHECK(cq_engine_expire(shared->engine, END_OF_TIME) == 0);
+}
+
+static void
+test_expiry(void)
+{
+	run_phase(1024 * 1024, 1000, use_threads ? 500 : 1500, work_expiring,
+			  look_at_expiry);
+}
+
+int
+main(int argc, char **argv)
+{
+	use_threads = argc > 1 && strcmp(argv[1], "--threads") == 0;
+	shared = map_shared(sizeof(Shared));
+	run_test("processes: no torn value, no lost block", test_evictions);
+	run_test("processes: the same on a handful of entries",
+			 test_contended_evictions);
+	run_test("processes: no lost increment, no lost swap", test_counters);
+	run_test("processes: the expiry bound holds", test_expiry);
+	return failed_tests > 0;
+}
