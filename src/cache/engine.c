@@ -206,7 +206,6 @@ cq_engine_init(void *mem, Size arena_bytes, int tranche)
 	pg_atomic_init_u64(&engine->evicted_blocks, 0);
 	pg_atomic_init_u64(&engine->expirations, 0);
 	SpinLockInit(&engine->expiry_mutex);
-	engine->swept_bound = CQ_NEVER;
 	engine->lowered_bound = CQ_NEVER;
 	pg_atomic_init_u64(&engine->bound, CQ_NEVER);
 	for (int i = 0; i < CQ_PARTITIONS; i++)

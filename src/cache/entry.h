@@ -69,13 +69,11 @@ struct CqEngine
 	pg_atomic_uint64 expirations;
 	char		pad4[PG_CACHE_LINE_SIZE];
 
-	/* the bound, see expire.c; CQ_NEVER for none */
+	/* see expire.c; CQ_NEVER for none */
 	slock_t		expiry_mutex;	/* guards the next three */
-	int64		swept_bound;	/* found by the last sweep */
-	int64		lowered_bound;	/* lowered since the last sweep began */
+	int64		lowered_bound;	/* lowest since the last sweep began */
 	uint64		sweeps;			/* begun */
-	pg_atomic_uint64 bound;		/* the smaller of the two; written under the
-								 * mutex, read without */
+	pg_atomic_uint64 bound;		/* of the whole cache; read without mutex */
 	char		pad5[PG_CACHE_LINE_SIZE];
 
 	CqLock		locks[CQ_PARTITIONS];

@@ -9,11 +9,11 @@
  * nothing but a look in vain.  A sweep goes over the bounds without a lock and
  * locks only the groups with something to remove, one at a time.
  *
- * The bound for the whole cache is the smaller of two: what the last sweep
- * found, and what was lowered since the last sweep began.  An entry that comes
- * in while a sweep is under way, in a group which the sweep has passed, is in
- * the latter; it follows that the end of a sweep may raise the former without
- * losing anything.  Sweeps may overlap; the one that began last has the say.
+ * The bound for the whole cache is lowered together with a group's.  The end
+ * of a sweep raises it to the earliest expiry that the sweep found, or to the
+ * lowest that came in since the sweep began, if that is earlier: the entry may
+ * be in a group that the sweep had passed.  Sweeps may overlap; only the one
+ * that began last may raise the bound.
  *
  * Readers never see an expired entry, swept or not.
  *
@@ -99,13 +99,11 @@ cq_engine_expire(CqEngine *engine, int64 now_ms)
 	uint64		sweep;
 
 	/*
-	 * From here to the end of the sweep, what is lowered is kept apart, so
-	 * that the end can raise swept_bound.  What was lowered before this was
-	 * lowered in its group before, and is seen there below.
+	 * What was lowered before this was lowered in its group before, and is
+	 * seen there below.
 	 */
 	SpinLockAcquire(&engine->expiry_mutex);
 	sweep = ++engine->sweeps;
-	engine->swept_bound = Min(engine->swept_bound, engine->lowered_bound);
 	engine->lowered_bound = CQ_NEVER;
 	SpinLockRelease(&engine->expiry_mutex);
 
@@ -121,14 +119,10 @@ cq_engine_expire(CqEngine *engine, int64 now_ms)
 		bound = Min(bound, left);
 	}
 
-	/* a sweep that began later has taken over lowered_bound: leave it to it */
 	SpinLockAcquire(&engine->expiry_mutex);
 	if (engine->sweeps == sweep)
-	{
-		engine->swept_bound = bound;
 		pg_atomic_write_u64(&engine->bound,
 							Min(bound, engine->lowered_bound));
-	}
 	SpinLockRelease(&engine->expiry_mutex);
 
 	return cq_engine_next_expiry(engine);

@@ -12,6 +12,14 @@
 
 #include "access/transam.h"
 #include "access/xact.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/plannodes.h"
+#include "utils/acl.h"
+#include "utils/lsyscache.h"
+#if PG_VERSION_NUM >= 160000
+#include "catalog/pg_proc.h"
+#endif
 
 #if PG_VERSION_NUM < 150000
 #error "cachequeue needs PostgreSQL 15 or later"
@@ -31,6 +39,33 @@ cq_next_full_xid_unlocked(void)
 #else
 	return *(volatile uint64 *) &ShmemVariableCache->nextXid.value;
 #endif
+}
+
+/* Raise 42501 if the current role may not run the planned query. */
+static inline void
+cq_check_plan_privileges(PlannedStmt *plan)
+{
+#if PG_VERSION_NUM >= 160000
+	ExecCheckPermissions(plan->rtable, plan->permInfos, true);
+#else
+	ExecCheckRTPerms(plan->rtable, true);
+#endif
+}
+
+/* Raise 42501 if the current role may not call the function. */
+static inline void
+cq_check_function_privilege(Oid function)
+{
+	AclResult	result;
+
+#if PG_VERSION_NUM >= 160000
+	result = object_aclcheck(ProcedureRelationId, function, GetUserId(),
+							 ACL_EXECUTE);
+#else
+	result = pg_proc_aclcheck(function, GetUserId(), ACL_EXECUTE);
+#endif
+	if (result != ACLCHECK_OK)
+		aclcheck_error(result, OBJECT_FUNCTION, get_func_name(function));
 }
 
 #endif							/* CQ_COMPAT_H */

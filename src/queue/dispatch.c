@@ -79,6 +79,7 @@ cq_queue_shmem_init(void *mem)
 
 	memset(q, 0, sizeof(*q));
 	q->tranche = LWLockNewTrancheId();
+	LWLockRegisterTranche(q->tranche, "CachequeueQueue");
 	LWLockInitialize(&q->registry_lock, q->tranche);
 	q->nrows = cq_max_queues;
 	while (q->salt == 0)

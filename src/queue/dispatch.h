@@ -33,6 +33,9 @@
 #define CQ_NONE ((uint32) 0xFFFFFFFF)
 #define CQ_SEGMENTS_MAX 64
 
+/* message numbers taken from the sequence at a time */
+#define CQ_NUMBER_BLOCK 1024
+
 /*
  * States of an entry.  The first five are "in memory" for a scan; which
  * structure of the row holds the entry follows from the state.

@@ -47,6 +47,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "sql/cache_args.h"
+#include "sql/cache_watch.h"
 #include "sql/tag_template.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -112,8 +113,8 @@ init_watches(void)
 }
 
 /* Slot of a table's own tag: the text that cq.cache_table_tag() returns. */
-static uint32
-table_slot(Oid relid)
+uint32
+cq_relation_slot(Oid relid)
 {
 	char		tag[32];
 
@@ -178,7 +179,7 @@ build_watch(CqWatch *watch, Relation rel, int ntemplates, char **templates)
 	for (int i = 0; i < list_length(relations); i++)
 	{
 		watch->relations[i] = list_nth_oid(relations, i);
-		watch->slots[i] = table_slot(watch->relations[i]);
+		watch->slots[i] = cq_relation_slot(watch->relations[i]);
 	}
 	MemoryContextSwitchTo(caller);
 
@@ -334,6 +335,18 @@ row_trigger(Relation rel)
 	return NULL;
 }
 
+bool
+cq_relation_is_watched(Oid relid)
+{
+	Relation	rel = relation_open(relid, NoLock);
+	Trigger    *trigger = row_trigger(rel);
+	bool		watched;
+
+	watched = trigger != NULL && trigger->tgenabled == TRIGGER_FIRES_ALWAYS;
+	relation_close(rel, NoLock);
+	return watched;
+}
+
 /* cq._watch_templates(target regclass): text[], NULL if not watched. */
 Datum
 cq_watch_templates(PG_FUNCTION_ARGS)
@@ -408,7 +421,7 @@ cq_relation_changed(PG_FUNCTION_ARGS)
 
 	relations = add_ancestors(list_make1_oid(relid), relid);
 	foreach(cell, relations)
-		cq_local_mark(table_slot(lfirst_oid(cell)), true);
+		cq_local_mark(cq_relation_slot(lfirst_oid(cell)), true);
 
 	rel = try_relation_open(relid, AccessShareLock);
 	if (rel == NULL)

@@ -14,11 +14,13 @@
 #include "postgres.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness.h"
+#include "port/atomics.h"
 
 #define WORKERS 4
 #define TYPE_VALUE 1
@@ -34,6 +36,7 @@ typedef struct Shared
 	int			steps;
 	int			nkeys;
 	pthread_barrier_t barrier;
+	pg_atomic_uint64 arrivals;	/* of the two that meet by spinning */
 	uint64		bad[WORKERS];	/* values that were not as they should be */
 	uint64		hits[WORKERS];
 	int64		sums[WORKERS][COUNTERS];	/* added */
@@ -309,6 +312,64 @@ work_expiring(Worker *worker)
 	}
 }
 
+/* Wait for the other one of two, without sleeping, so as to go on together. */
+static void
+meet(int meeting)
+{
+	pg_atomic_fetch_add_u64(&shared->arrivals, 1);
+	for (int i = 0; pg_atomic_fetch_add_u64(&shared->arrivals, 0) <
+		 (uint64) meeting * 2; i++)
+		if (i % 100 == 99)
+			sched_yield();
+}
+
+/*
+ * One sweeps; another puts an entry behind or ahead of it that expires before
+ * all others, and in every other round makes a short sweep of its own.  The
+ * entry must be in the bound.
+ */
+static void
+work_sweeping(Worker *worker)
+{
+	KeyName		name;
+	int			meeting = 0;
+
+	if (worker->number > 1)
+		return;
+	for (int round = 0; round < shared->steps; round++)
+	{
+		int64		now_ms = 1000 + round * 10;
+		volatile uint32 spin = 0;
+
+		for (int i = 0; i < 40 && worker->number == 0; i++)
+		{
+			name_key(&name, 'k', worker_random(worker, shared->nkeys));
+			cq_engine_publish(shared->engine,
+							  prepare_value(worker, &name, 0,
+											i > 0 ? now_ms : now_ms + 1000));
+		}
+		name_key(&name, 'k', worker_random(worker, shared->nkeys));
+		meet(++meeting);
+		if (worker->number == 0)
+			cq_engine_expire(shared->engine, now_ms);
+		else
+		{
+			spin = worker_random(worker, 1 << worker_random(worker, 15));
+			while (spin > 0)
+				spin--;
+			cq_engine_publish(shared->engine,
+							  prepare_value(worker, &name, 0, now_ms + 1));
+			if (round % 2 == 0)
+				cq_engine_expire(shared->engine, 0);
+		}
+		meet(++meeting);
+		if (cq_engine_next_expiry(shared->engine) == 0 ||
+			cq_engine_next_expiry(shared->engine) > now_ms + 1)
+			shared->bad[worker->number]++;
+		meet(++meeting);
+	}
+}
+
 static void *
 run_worker(void *arg)
 {
@@ -507,6 +568,13 @@ test_expiry(void)
 			  look_at_expiry);
 }
 
+static void
+test_sweeps(void)
+{
+	run_phase(16 * 1024 * 1024, 5000, use_threads ? 3000 : 10000,
+			  work_sweeping, look_at_expiry);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -517,5 +585,6 @@ main(int argc, char **argv)
 			 test_contended_evictions);
 	run_test("processes: no lost increment, no lost swap", test_counters);
 	run_test("processes: the expiry bound holds", test_expiry);
+	run_test("processes: the expiry bound survives sweeps", test_sweeps);
 	return failed_tests > 0;
 }

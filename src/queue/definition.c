@@ -1,0 +1,386 @@
+/*-------------------------------------------------------------------------
+ *
+ * definition.c
+ *	  What a backend remembers of the queues it uses.
+ *
+ * Definitions are read from cq.queue and cq.queue_grant when first used and
+ * kept in a hash by name.  A relcache invalidation of cq.queue (sent by a
+ * statement trigger on both tables, and when a queue gets a new segment)
+ * advances the epoch, which makes all of them stale; a stale one is read
+ * again, in place, by the next cq_queue_open().  So a definition that is in
+ * use never changes under its user, and its address is good for ever.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_collation.h"
+#include "core/args.h"
+#include "core/dbworker.h"
+#include "core/shmem.h"
+#include "miscadmin.h"
+#include "queue/definition.h"
+#include "queue/segment.h"
+#include "storage/bufmgr.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+static HTAB *definitions = NULL;
+static uint64 epoch = 1;
+static Oid	queue_relation = InvalidOid;
+
+static void
+on_relcache_inval(Datum arg, Oid relid)
+{
+	if (!OidIsValid(relid) || relid == queue_relation)
+		epoch++;
+}
+
+void
+cq_definition_init(void)
+{
+	CacheRegisterRelcacheCallback(on_relcache_inval, (Datum) 0);
+}
+
+uint64
+cq_definitions_epoch(void)
+{
+	return epoch;
+}
+
+Oid
+cq_relation(const char *name)
+{
+	Oid			relid = get_relname_relid(name, get_namespace_oid("cq", false));
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation cq.%s does not exist", name)));
+	return relid;
+}
+
+void
+cq_definitions_changed(void)
+{
+	CacheInvalidateRelcacheByRelid(cq_relation("queue"));
+}
+
+char *
+cq_queue_name(const text *arg)
+{
+	int			bytes = VARSIZE_ANY_EXHDR(arg);
+
+	if (bytes == 0 || bytes > CQ_QUEUE_NAME_BYTES_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a queue's name must have 1 to %d bytes, not %d",
+						CQ_QUEUE_NAME_BYTES_MAX, bytes)));
+	return text_to_cstring(arg);
+}
+
+static CqQueueDef *
+hash_enter(const char *name)
+{
+	CqQueueDef *def;
+	bool		found;
+
+	if (definitions == NULL)
+	{
+		HASHCTL		ctl;
+
+		ctl.keysize = CQ_QUEUE_NAME_BYTES_MAX + 1;
+		ctl.entrysize = sizeof(CqQueueDef);
+		definitions = hash_create("cachequeue queues", 64, &ctl,
+								  HASH_ELEM | HASH_STRINGS);
+	}
+	def = hash_search(definitions, name, HASH_ENTER, &found);
+	if (!found)
+		memset((char *) def + sizeof(def->name), 0,
+			   sizeof(*def) - sizeof(def->name));
+	return def;
+}
+
+/* Read the grants on a queue into the definition. */
+static void
+read_grants(CqQueueDef *def)
+{
+	Relation	rel = table_open(cq_relation("queue_grant"), AccessShareLock);
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	ScanKeyData key;
+
+	if (def->grants != NULL)
+		pfree(def->grants);
+	def->grants = NULL;
+	def->ngrants = 0;
+
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT4EQ,
+				Int32GetDatum(def->queue_id));
+	scan = systable_beginscan(rel, cq_relation("queue_grant_pkey"), true,
+							  snapshot, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		bool		isnull;
+		CqQueueGrant grant;
+
+		grant.role = DatumGetObjectId(heap_getattr(tuple, 2, RelationGetDescr(rel), &isnull));
+		grant.privileges = DatumGetInt32(heap_getattr(tuple, 3, RelationGetDescr(rel), &isnull));
+		if (def->grants == NULL)
+			def->grants = MemoryContextAlloc(TopMemoryContext, sizeof(grant));
+		else
+			def->grants = repalloc(def->grants, (def->ngrants + 1) * sizeof(grant));
+		def->grants[def->ngrants++] = grant;
+	}
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, AccessShareLock);
+}
+
+/* Put a row of cq.queue into the hash. */
+static CqQueueDef *
+store(HeapTuple tuple, TupleDesc desc, uint64 read_epoch)
+{
+	Datum		values[CQ_QUEUE_COLUMN_OWNER];
+	bool		nulls[CQ_QUEUE_COLUMN_OWNER];
+	CqQueueDef *def;
+	char	   *name;
+	int32		queue_id;
+
+	for (int i = 0; i < CQ_QUEUE_COLUMN_OWNER; i++)
+		values[i] = heap_getattr(tuple, i + 1, desc, &nulls[i]);
+
+	name = text_to_cstring(DatumGetTextPP(values[CQ_QUEUE_COLUMN_NAME - 1]));
+	queue_id = DatumGetInt32(values[CQ_QUEUE_COLUMN_ID - 1]);
+	def = hash_enter(name);
+	if (def->queue_id != queue_id)
+		def->row = NULL;
+	def->queue_id = queue_id;
+	def->lease_ms = cq_interval_ms(DatumGetIntervalP(values[CQ_QUEUE_COLUMN_LEASE - 1]),
+								   1, "lease");
+	def->max_attempts = nulls[CQ_QUEUE_COLUMN_MAX_ATTEMPTS - 1] ? 0 :
+		DatumGetInt32(values[CQ_QUEUE_COLUMN_MAX_ATTEMPTS - 1]);
+	def->dead_letter[0] = '\0';
+	if (!nulls[CQ_QUEUE_COLUMN_DEAD_LETTER - 1])
+		text_to_cstring_buffer(DatumGetTextPP(values[CQ_QUEUE_COLUMN_DEAD_LETTER - 1]),
+							   def->dead_letter, sizeof(def->dead_letter));
+	def->owner = DatumGetObjectId(values[CQ_QUEUE_COLUMN_OWNER - 1]);
+	def->resolved = false;
+	read_grants(def);
+	def->epoch = read_epoch;
+	pfree(name);
+	return def;
+}
+
+CqQueueDef *
+cq_definition_find(const char *name)
+{
+	CqQueueDef *def = NULL;
+	Relation	rel;
+	Snapshot	snapshot;
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+	Datum		datum;
+	uint64		read_epoch;
+
+	if (strlen(name) > CQ_QUEUE_NAME_BYTES_MAX)
+		return NULL;
+	if (definitions != NULL)
+		def = hash_search(definitions, name, HASH_FIND, NULL);
+	if (def != NULL && def->epoch == epoch)
+		return def;
+
+	queue_relation = cq_relation("queue");
+	rel = table_open(queue_relation, AccessShareLock);
+	read_epoch = epoch;
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	datum = CStringGetTextDatum(name);
+	ScanKeyEntryInitialize(&key, 0, CQ_QUEUE_COLUMN_NAME, BTEqualStrategyNumber,
+						   InvalidOid, C_COLLATION_OID, F_TEXTEQ, datum);
+	scan = systable_beginscan(rel, cq_relation("queue_name_key"), true,
+							  snapshot, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		def = store(tuple, RelationGetDescr(rel), read_epoch);
+	else
+	{
+		if (def != NULL)
+			def->epoch = 0;
+		def = NULL;
+	}
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, AccessShareLock);
+	return def;
+}
+
+List *
+cq_definitions_all(void)
+{
+	List	   *result = NIL;
+	Relation	rel;
+	Snapshot	snapshot;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	uint64		read_epoch;
+
+	queue_relation = cq_relation("queue");
+	rel = table_open(queue_relation, AccessShareLock);
+	read_epoch = epoch;
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		result = lappend(result, store(tuple, RelationGetDescr(rel), read_epoch));
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, AccessShareLock);
+	return result;
+}
+
+bool
+cq_queue_allowed(const CqQueueDef *def, int privileges)
+{
+	Oid			user = GetUserId();
+
+	if (OidIsValid(def->owner) && (user == def->owner ||
+								   has_privs_of_role(user, def->owner)))
+		return true;
+	for (int i = 0; i < def->ngrants; i++)
+	{
+		if ((def->grants[i].privileges & privileges) != 0 &&
+			(!OidIsValid(def->grants[i].role) ||
+			 has_privs_of_role(user, def->grants[i].role)))
+			return true;
+	}
+	return superuser();
+}
+
+static void
+missing(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("queue \"%s\" does not exist", name)));
+}
+
+/* Find the queue's tables and its row in shared memory. */
+static void
+resolve(CqQueueDef *def)
+{
+	Oid			schema = get_namespace_oid("cq", false);
+	BlockNumber nblocks[CQ_SEGMENTS_MAX] = {0};
+	char		name[NAMEDATALEN];
+
+	snprintf(name, sizeof(name), "q%d_id", def->queue_id);
+	def->sequence = get_relname_relid(name, schema);
+
+	for (def->nsegments = 0; def->nsegments < CQ_SEGMENTS_MAX; def->nsegments++)
+	{
+		int			k = def->nsegments;
+
+		snprintf(name, sizeof(name), "q%d_s%d", def->queue_id, k);
+		def->messages[k] = get_relname_relid(name, schema);
+		snprintf(name, sizeof(name), "q%d_e%d", def->queue_id, k);
+		def->events[k] = get_relname_relid(name, schema);
+		if (!OidIsValid(def->messages[k]) || !OidIsValid(def->events[k]))
+			break;
+	}
+	if (!OidIsValid(def->sequence) || def->nsegments == 0)
+	{
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("the tables of queue \"%s\" are missing", def->name),
+				 errhint("Restore them from a backup, or drop the queue.")));
+	}
+
+	def->row = cq_registry_find(MyDatabaseId, def->queue_id);
+	if (def->row == NULL)
+	{
+		for (int k = 0; k < def->nsegments; k++)
+		{
+			Relation	rel = cq_segment_open(def, def->messages[k], AccessShareLock);
+
+			nblocks[k] = RelationGetNumberOfBlocks(rel);
+			table_close(rel, AccessShareLock);
+		}
+		def->row = cq_registry_get(def->queue_id, def->nsegments, nblocks);
+	}
+
+	LWLockAcquire(&def->row->lock, LW_EXCLUSIVE);
+	def->generation = def->row->generation;
+	if (def->row->database == MyDatabaseId && def->row->queue_id == def->queue_id)
+	{
+		def->row->max_attempts = def->max_attempts;
+		def->resolved = true;
+	}
+	LWLockRelease(&def->row->lock);
+	if (!def->resolved)
+		missing(def->name);
+}
+
+CqQueueDef *
+cq_queue_open(const char *name, CqQueuePrivilege privilege)
+{
+	CqQueueDef *def;
+
+	cq_require_shared();
+	def = cq_definition_find(name);
+	if (def == NULL)
+		missing(name);
+	if (privilege != CQ_QUEUE_NONE && !cq_queue_allowed(def, privilege))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for queue \"%s\"", name)));
+	if (!def->resolved)
+		resolve(def);
+	return def;
+}
+
+void
+cq_queue_refresh(CqQueueDef *def)
+{
+	AcceptInvalidationMessages();
+	def->epoch = 0;
+	if (cq_definition_find(def->name) == NULL)
+		missing(def->name);
+	resolve(def);
+}
+
+CqQueueRow *
+cq_queue_lock_if_same(CqQueueDef *def, LWLockMode mode)
+{
+	CqQueueRow *row = def->row;
+
+	LWLockAcquire(&row->lock, mode);
+	if (row->generation == def->generation && row->queue_id == def->queue_id)
+		return row;
+	LWLockRelease(&row->lock);
+	return NULL;
+}
+
+CqQueueRow *
+cq_queue_lock(CqQueueDef *def, LWLockMode mode)
+{
+	CqQueueRow *row;
+
+	while ((row = cq_queue_lock_if_same(def, mode)) == NULL)
+	{
+		CHECK_FOR_INTERRUPTS();
+		cq_queue_refresh(def);
+	}
+	return row;
+}

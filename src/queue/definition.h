@@ -1,0 +1,108 @@
+/*-------------------------------------------------------------------------
+ *
+ * definition.h
+ *	  What a backend remembers of the queues it uses: options, privileges,
+ *	  the tables of the segments, the row in shared memory.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CQ_DEFINITION_H
+#define CQ_DEFINITION_H
+
+#include "nodes/pg_list.h"
+#include "queue/dispatch.h"
+
+typedef enum CqQueuePrivilege
+{
+	CQ_QUEUE_NONE = 0,
+	CQ_QUEUE_SEND = 0x01,
+	CQ_QUEUE_CONSUME = 0x02,
+	CQ_QUEUE_MANAGE = 0x04,
+	CQ_QUEUE_ANY = 0x07
+} CqQueuePrivilege;
+
+typedef struct CqQueueGrant
+{
+	Oid			role;			/* InvalidOid: PUBLIC */
+	int			privileges;
+} CqQueueGrant;
+
+/*
+ * Stays at its address for the life of the backend.  Its contents change only
+ * in cq_queue_open() and cq_queue_refresh() of the same queue.
+ */
+typedef struct CqQueueDef
+{
+	char		name[CQ_QUEUE_NAME_BYTES_MAX + 1];	/* hash key */
+	uint64		epoch;			/* of the definitions; old: read again */
+	int32		queue_id;
+	int64		lease_ms;
+	int32		max_attempts;	/* 0: no limit */
+	char		dead_letter[CQ_QUEUE_NAME_BYTES_MAX + 1];	/* empty: none */
+	Oid			owner;
+	int			ngrants;
+	CqQueueGrant *grants;		/* in TopMemoryContext */
+
+	/* what follows is resolved on first need */
+	bool		resolved;
+	Oid			sequence;
+	int			nsegments;
+	Oid			messages[CQ_SEGMENTS_MAX];
+	Oid			events[CQ_SEGMENTS_MAX];
+	CqQueueRow *row;
+	uint32		generation;		/* of row, when resolved */
+} CqQueueDef;
+
+/* Of the table cq.queue; its columns in order. */
+#define CQ_QUEUE_COLUMN_ID 1
+#define CQ_QUEUE_COLUMN_NAME 2
+#define CQ_QUEUE_COLUMN_LEASE 3
+#define CQ_QUEUE_COLUMN_MAX_ATTEMPTS 4
+#define CQ_QUEUE_COLUMN_DEAD_LETTER 5
+#define CQ_QUEUE_COLUMN_OWNER 6
+
+extern void cq_definition_init(void);
+
+/* Oid of a relation of schema cq; raises when it isn't there. */
+extern Oid	cq_relation(const char *name);
+
+/* Changes of queues become known to all backends at commit. */
+extern void cq_definitions_changed(void);
+
+/* Advances whenever a definition may have changed. */
+extern uint64 cq_definitions_epoch(void);
+
+/*
+ * The definition by that name, or NULL.  Without shared memory; no privilege
+ * is asked for.
+ */
+extern CqQueueDef *cq_definition_find(const char *name);
+
+/* All definitions, without order; freshly read. */
+extern List *cq_definitions_all(void);
+
+/*
+ * The queue by that name, ready for use.  Raises 42704 when there is none,
+ * 42501 without the privilege, 55000 when not preloaded.
+ */
+extern CqQueueDef *cq_queue_open(const char *name, CqQueuePrivilege privilege);
+
+/* Read it again; raises 42704 when it is no more. */
+extern void cq_queue_refresh(CqQueueDef *def);
+
+/* Whether the current user has one of these. */
+extern bool cq_queue_allowed(const CqQueueDef *def, int privileges);
+
+/*
+ * Lock its row.  Raises 42704, with no lock held, when the queue has been
+ * dropped meanwhile.
+ */
+extern CqQueueRow *cq_queue_lock(CqQueueDef *def, LWLockMode mode);
+
+/* The same, but NULL instead of an error; nothing is read or resolved. */
+extern CqQueueRow *cq_queue_lock_if_same(CqQueueDef *def, LWLockMode mode);
+
+/* A queue's name from an argument; raises 22023 for empty or overlong ones. */
+extern char *cq_queue_name(const text *arg);
+
+#endif							/* CQ_DEFINITION_H */

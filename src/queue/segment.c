@@ -1,0 +1,261 @@
+/*-------------------------------------------------------------------------
+ *
+ * segment.c
+ *	  The tables of a segment.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "executor/tuptable.h"
+#include "miscadmin.h"
+#include "queue/segment.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+/* rows handed to the access method at once */
+#define BATCH_ROWS 1000
+
+Relation
+cq_segment_open(const CqQueueDef *def, Oid relid, LOCKMODE lockmode)
+{
+	Relation	rel = try_relation_open(relid, lockmode);
+	int			natts;
+
+	if (rel == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("queue \"%s\" does not exist", def->name),
+				 errdetail("It was dropped a moment ago.")));
+	natts = RelationGetNumberOfAttributes(rel);
+	if (rel->rd_rel->relkind != RELKIND_RELATION || rel->rd_rel->relhasindex ||
+		rel->trigdesc != NULL ||
+		(natts != CQ_MESSAGE_COLUMNS && natts != CQ_EVENT_COLUMNS))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("table %s of queue \"%s\" has been altered",
+						RelationGetRelationName(rel), def->name),
+				 errdetail("Tables of queues must not have indexes, triggers or other columns.")));
+	return rel;
+}
+
+static void
+store_message(TupleTableSlot *slot, const CqNewMessage *message)
+{
+	Datum	   *values = slot->tts_values;
+	bool	   *nulls = slot->tts_isnull;
+
+	ExecClearTuple(slot);
+	memset(nulls, false, CQ_MESSAGE_COLUMNS * sizeof(bool));
+	values[CQ_MESSAGE_ID - 1] = Int64GetDatum(message->msg_id);
+	values[CQ_MESSAGE_ENQUEUED_AT - 1] = TimestampTzGetDatum(message->enqueued_at);
+	values[CQ_MESSAGE_DELIVER_AT - 1] = TimestampTzGetDatum(message->deliver_at);
+	nulls[CQ_MESSAGE_DELIVER_AT - 1] = (message->deliver_at == 0);
+	nulls[CQ_MESSAGE_EXPIRES_AT - 1] = true;
+	values[CQ_MESSAGE_PRIORITY - 1] = Int16GetDatum(0);
+	values[CQ_MESSAGE_PARTITION - 1] = Int32GetDatum(0);
+	values[CQ_MESSAGE_ATTEMPTS - 1] = Int32GetDatum(0);
+	nulls[CQ_MESSAGE_KEY - 1] = true;
+	values[CQ_MESSAGE_HEADERS - 1] = message->headers;
+	nulls[CQ_MESSAGE_HEADERS - 1] = message->no_headers;
+	values[CQ_MESSAGE_BODY - 1] = message->body;
+	ExecStoreVirtualTuple(slot);
+}
+
+static void
+append_many(Relation rel, const CqNewMessage *messages, int n,
+			ItemPointerData *tids)
+{
+	int			nslots = Min(n, BATCH_ROWS);
+	TupleTableSlot **slots = palloc(nslots * sizeof(TupleTableSlot *));
+	BulkInsertState bistate = (n < BATCH_ROWS) ? NULL : GetBulkInsertState();
+
+	for (int i = 0; i < nslots; i++)
+		slots[i] = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsVirtual);
+	for (int done = 0; done < n; done += nslots)
+	{
+		nslots = Min(nslots, n - done);
+		for (int i = 0; i < nslots; i++)
+			store_message(slots[i], &messages[done + i]);
+		table_multi_insert(rel, slots, nslots, GetCurrentCommandId(true), 0, bistate);
+		for (int i = 0; i < nslots; i++)
+			tids[done + i] = slots[i]->tts_tid;
+		CHECK_FOR_INTERRUPTS();
+	}
+	for (int i = 0; i < Min(n, BATCH_ROWS); i++)
+		ExecDropSingleTupleTableSlot(slots[i]);
+	if (bistate != NULL)
+		FreeBulkInsertState(bistate);
+	pfree(slots);
+}
+
+void
+cq_segment_append(const CqQueueDef *def, int segment,
+				  const CqNewMessage *messages, int n, ItemPointerData *tids)
+{
+	Relation	rel = cq_segment_open(def, def->messages[segment], RowExclusiveLock);
+
+	if (n == 1)
+	{
+		TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel),
+														&TTSOpsVirtual);
+
+		store_message(slot, messages);
+		table_tuple_insert(rel, slot, GetCurrentCommandId(true), 0, NULL);
+		tids[0] = slot->tts_tid;
+		ExecDropSingleTupleTableSlot(slot);
+	}
+	else
+		append_many(rel, messages, n, tids);
+	table_close(rel, NoLock);
+}
+
+/* An array of message numbers. */
+static ArrayType *
+id_array(const int64 *ids, int n)
+{
+	Size		bytes = ARR_OVERHEAD_NONULLS(1) + n * sizeof(int64);
+	ArrayType  *array = palloc0(bytes);
+
+	SET_VARSIZE(array, bytes);
+	array->ndim = 1;
+	array->dataoffset = 0;
+	array->elemtype = INT8OID;
+	ARR_DIMS(array)[0] = n;
+	ARR_LBOUND(array)[0] = 1;
+	memcpy(ARR_DATA_PTR(array), ids, n * sizeof(int64));
+	return array;
+}
+
+void
+cq_segment_event(const CqQueueDef *def, int segment, char kind,
+				 const int64 *ids, int n, int attempt, TimestampTz due,
+				 const char *error)
+{
+	Relation	rel = cq_segment_open(def, def->events[segment], RowExclusiveLock);
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel),
+													&TTSOpsVirtual);
+	ArrayType  *array = id_array(ids, n);
+
+	ExecClearTuple(slot);
+	memset(slot->tts_isnull, false, CQ_EVENT_COLUMNS * sizeof(bool));
+	slot->tts_values[CQ_EVENT_KIND - 1] = CharGetDatum(kind);
+	slot->tts_values[CQ_EVENT_IDS - 1] = PointerGetDatum(array);
+	slot->tts_values[CQ_EVENT_ATTEMPT - 1] = Int32GetDatum(attempt);
+	slot->tts_isnull[CQ_EVENT_ATTEMPT - 1] = (kind == 'a');
+	slot->tts_values[CQ_EVENT_DUE - 1] = TimestampTzGetDatum(due);
+	slot->tts_isnull[CQ_EVENT_DUE - 1] = (due == 0);
+	slot->tts_isnull[CQ_EVENT_ERROR - 1] = (error == NULL);
+	if (error != NULL)
+		slot->tts_values[CQ_EVENT_ERROR - 1] = CStringGetTextDatum(error);
+	ExecStoreVirtualTuple(slot);
+
+	table_tuple_insert(rel, slot, GetCurrentCommandId(true), 0, NULL);
+	ExecDropSingleTupleTableSlot(slot);
+	pfree(array);
+	table_close(rel, NoLock);
+}
+
+bool
+cq_segment_fetch(Relation rel, ItemPointer tid, int64 msg_id,
+				 TupleTableSlot *slot)
+{
+	bool		isnull;
+
+	/*
+	 * SnapshotSelf sees what is committed now, which is later than the claim
+	 * and what is wanted at every isolation level; it takes no predicate
+	 * lock.
+	 */
+	if (ItemPointerGetBlockNumber(tid) >= RelationGetNumberOfBlocks(rel) ||
+		!table_tuple_fetch_row_version(rel, tid, SnapshotSelf, slot))
+		return false;
+	return DatumGetInt64(slot_getattr(slot, CQ_MESSAGE_ID, &isnull)) == msg_id;
+}
+
+void
+cq_execute_as_owner(const char *command)
+{
+	Oid			user;
+	int			context;
+	int			nest = NewGUCNestLevel();
+	Relation	rel = table_open(cq_relation("queue"), AccessShareLock);
+	Oid			owner = rel->rd_rel->relowner;
+
+	table_close(rel, AccessShareLock);
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE |
+						   SECURITY_RESTRICTED_OPERATION);
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("default_table_access_method", "heap", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("default_tablespace", "", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+
+	SPI_connect();
+	if (SPI_execute(command, false, 0) < 0)
+		elog(ERROR, "SPI_execute failed: %s", command);
+	SPI_finish();
+
+	AtEOXact_GUC(false, nest);
+	SetUserIdAndSecContext(user, context);
+}
+
+void
+cq_segment_create(int32 queue_id, int k)
+{
+	/* rows are never updated or deleted: nothing for autovacuum to do */
+	static const char *const options =
+		" WITH (autovacuum_enabled = false, toast.autovacuum_enabled = false)";
+
+	cq_execute_as_owner(psprintf("CREATE TABLE cq.q%d_s%d ("
+								 "msg_id bigint NOT NULL, "
+								 "enqueued_at timestamptz NOT NULL, "
+								 "deliver_at timestamptz, "
+								 "expires_at timestamptz, "
+								 "priority smallint NOT NULL, "
+								 "partition int NOT NULL, "
+								 "attempts int NOT NULL, "
+								 "key text, headers jsonb, "
+								 "body jsonb NOT NULL)%s",
+								 queue_id, k, options));
+	cq_execute_as_owner(psprintf("CREATE TABLE cq.q%d_e%d ("
+								 "kind \"char\" NOT NULL, "
+								 "ids bigint[] NOT NULL, "
+								 "attempt int, due timestamptz, error text)%s",
+								 queue_id, k, options));
+}
+
+void
+cq_sequence_create(int32 queue_id)
+{
+	cq_execute_as_owner(psprintf("CREATE SEQUENCE cq.q%d_id INCREMENT BY %d",
+								 queue_id, CQ_NUMBER_BLOCK));
+}
+
+void
+cq_segments_drop(const CqQueueDef *def)
+{
+	StringInfoData command;
+
+	initStringInfo(&command);
+	appendStringInfo(&command, "DROP SEQUENCE IF EXISTS cq.q%d_id", def->queue_id);
+	cq_execute_as_owner(command.data);
+	for (int k = 0; k < def->nsegments; k++)
+	{
+		resetStringInfo(&command);
+		appendStringInfo(&command, "DROP TABLE IF EXISTS cq.q%d_s%d, cq.q%d_e%d",
+						 def->queue_id, k, def->queue_id, k);
+		cq_execute_as_owner(command.data);
+	}
+}

@@ -1,0 +1,96 @@
+/*-------------------------------------------------------------------------
+ *
+ * segment.h
+ *	  The tables of a segment: appending rows, reading one by its place.
+ *
+ *	cq.q<queue>_s<k>	messages
+ *	cq.q<queue>_e<k>	events: what became of messages of that segment
+ *	cq.q<queue>_id		blocks of message numbers
+ *
+ * Rows are only ever appended, straight through the table access method: the
+ * tables have neither indexes nor constraints nor triggers.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CQ_SEGMENT_H
+#define CQ_SEGMENT_H
+
+#include "executor/tuptable.h"
+#include "queue/definition.h"
+#include "storage/itemptr.h"
+#include "utils/relcache.h"
+
+/* columns of a message */
+#define CQ_MESSAGE_ID 1
+#define CQ_MESSAGE_ENQUEUED_AT 2
+#define CQ_MESSAGE_DELIVER_AT 3
+#define CQ_MESSAGE_EXPIRES_AT 4
+#define CQ_MESSAGE_PRIORITY 5
+#define CQ_MESSAGE_PARTITION 6
+#define CQ_MESSAGE_ATTEMPTS 7
+#define CQ_MESSAGE_KEY 8
+#define CQ_MESSAGE_HEADERS 9
+#define CQ_MESSAGE_BODY 10
+#define CQ_MESSAGE_COLUMNS 10
+
+/* columns of an event */
+#define CQ_EVENT_KIND 1			/* 'a' settled for good, 'n' attempt failed */
+#define CQ_EVENT_IDS 2			/* message numbers */
+#define CQ_EVENT_ATTEMPT 3		/* 'n': attempts so far */
+#define CQ_EVENT_DUE 4			/* 'n': next delivery; NULL: at once */
+#define CQ_EVENT_ERROR 5
+#define CQ_EVENT_COLUMNS 5
+
+/* A message to be appended. */
+typedef struct CqNewMessage
+{
+	int64		msg_id;
+	TimestampTz enqueued_at;
+	TimestampTz deliver_at;		/* 0: at once */
+	Datum		headers;		/* jsonb */
+	bool		no_headers;
+	Datum		body;			/* jsonb */
+} CqNewMessage;
+
+/*
+ * Open a table of the queue; raises when it isn't the insert-only table it
+ * should be.
+ */
+extern Relation cq_segment_open(const CqQueueDef *def, Oid relid, LOCKMODE lockmode);
+
+/*
+ * Append messages to the segment and store their places.  The lock on the
+ * table stays until the transaction ends.
+ */
+extern void cq_segment_append(const CqQueueDef *def, int segment,
+							  const CqNewMessage *messages, int n,
+							  ItemPointerData *tids);
+
+/* Append one event for these messages; due 0 and error NULL are NULL. */
+extern void cq_segment_event(const CqQueueDef *def, int segment, char kind,
+							 const int64 *ids, int n, int attempt,
+							 TimestampTz due, const char *error);
+
+/*
+ * Read the committed message at that place into the slot.  False when it
+ * isn't there any more.
+ */
+extern bool cq_segment_fetch(Relation rel, ItemPointer tid, int64 msg_id,
+							 TupleTableSlot *slot);
+
+/* Create the tables of segment k of a queue; needs a transaction. */
+extern void cq_segment_create(int32 queue_id, int k);
+
+/* Create the sequence of a queue. */
+extern void cq_sequence_create(int32 queue_id);
+
+/* Drop all tables of the queue. */
+extern void cq_segments_drop(const CqQueueDef *def);
+
+/*
+ * Run a command as the extension's owner, free of the user's search_path and
+ * other settings.
+ */
+extern void cq_execute_as_owner(const char *command);
+
+#endif							/* CQ_SEGMENT_H */

@@ -1,0 +1,17 @@
+/*-------------------------------------------------------------------------
+ *
+ * cache_watch.h
+ *	  Watched tables, as the rest of the SQL layer asks about them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CQ_CACHE_WATCH_H
+#define CQ_CACHE_WATCH_H
+
+/* Slot of a relation's own tag (cq.cache_table_tag). */
+extern uint32 cq_relation_slot(Oid relid);
+
+/* Does each change of the relation mark it?  The caller holds a lock on it. */
+extern bool cq_relation_is_watched(Oid relid);
+
+#endif							/* CQ_CACHE_WATCH_H */

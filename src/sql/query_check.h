@@ -1,0 +1,33 @@
+/*-------------------------------------------------------------------------
+ *
+ * query_check.h
+ *	  May the result of this query be cached, and what does it depend on?
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CQ_QUERY_CHECK_H
+#define CQ_QUERY_CHECK_H
+
+#include "nodes/pg_list.h"
+
+typedef struct CqQueryFacts
+{
+	int			nparams;
+	Oid		   *param_types;	/* as the query's own context gives them */
+	int			ncolumns;
+	List	   *relations;		/* oids read, views and partitioned parents
+								 * included */
+	Oid			unwatched;		/* one that no trigger watches, or none */
+	bool		row_security;	/* depends on policies */
+} CqQueryFacts;
+
+/*
+ * Analyse a query as the current role would run it.  Raises 42601 for more
+ * than one statement, 0A000 for what must not be cached (anything but SELECT,
+ * data-modifying CTEs, row locks, temporary tables, volatile functions, those
+ * that depend on time or session), 42501 for functions that the role may not
+ * call, and whatever the parser says.  The result is in the current context.
+ */
+extern CqQueryFacts *cq_query_check(const char *query);
+
+#endif							/* CQ_QUERY_CHECK_H */
