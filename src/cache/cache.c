@@ -334,6 +334,25 @@ lookup_engine(const CqKey *key, bool have_view, const CqView *view,
 	return result;
 }
 
+void
+cq_cache_drop_stale(const CqKey *key, Snapshot snapshot, bool only_invalidated)
+{
+	CqView		view;
+	bool		have_view = cq_view_of_snapshot(snapshot, &view);
+	CqEngineMeta meta;
+	CqLookup	result;
+
+	if (read_entry(key, &meta) != CQ_ENGINE_OK ||
+		(meta.flags & CQ_ENTRY_DEPENDENT) == 0)
+		return;
+	result = !have_view ? CQ_LOOKUP_BYPASS
+		: judge_stamps((CqStamp *) read_buffer, meta.nstamps, &view, 0);
+	if (result == CQ_LOOKUP_INVALIDATED ||
+		(result != CQ_LOOKUP_HIT && !only_invalidated))
+		cq_engine_remove(engine, &key->engine, meta.version, false,
+						 cq_clock_ms());
+}
+
 CqLookup
 cq_cache_peek(const CqKey *key, Snapshot snapshot, CqValue *value)
 {

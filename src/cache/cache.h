@@ -132,6 +132,13 @@ extern CqLookup cq_cache_peek(const CqKey *key, Snapshot snapshot,
 extern void cq_count_lookup(CqLookup result);
 
 /*
+ * Remove a dependent entry that does not hold under the snapshot, so that it
+ * does not count as present; only_invalidated: unless it may for others.
+ */
+extern void cq_cache_drop_stale(const CqKey *key, Snapshot snapshot,
+								bool only_invalidated);
+
+/*
  * Leases: a bigint that stands for a snapshot's xmin on this server start.
  * cq_lease_issue gives one that will always be refused when the snapshot is
  * of no use.  cq_lease_view is false for a lease that must be refused.

@@ -244,7 +244,10 @@ set(FunctionCallInfo fcinfo, CqValueType type)
 	if (condition == CQ_PUT_ALWAYS)
 		result = cq_cache_set(&request, p, change);
 	else
+	{
+		cq_cache_drop_stale(&key, cq_statement_snapshot(), true);
 		result = cq_cache_set_now(&request, p, condition, version);
+	}
 	PG_RETURN_BOOL(result == CQ_SET_STORED);
 }
 
@@ -337,8 +340,7 @@ text_to_counter(const CqKey *key)
 	if (cq_cache_peek(key, cq_statement_snapshot(), &value) != CQ_LOOKUP_HIT)
 	{
 		/* a dependent entry that doesn't hold: make room for the counter */
-		cq_engine_remove(cq_cache_engine(), &key->engine, 0, false,
-						 cq_clock_ms());
+		cq_cache_drop_stale(key, cq_statement_snapshot(), false);
 		return;
 	}
 	if (value.type == CQ_VALUE_COUNTER)

@@ -346,6 +346,8 @@ start_wanted(void)
 {
 	List	   *startable = NIL;
 	bool		have_startable = false;
+	bool		started = false;
+	bool		refused = false;
 	int64		next_ms = 0;
 
 	if (untried != NIL && no_slot_until_ms > cq_clock_ms())
@@ -371,17 +373,19 @@ start_wanted(void)
 			if (start_worker(&slots[i], row.database))
 			{
 				slots[i].started_ms = cq_clock_ms();
-				no_slot_failures = 0;
-				no_slot_until_ms = 0;
+				started = true;
 				continue;
 			}
 			(void) cq_dbworker_take_failure(row.database);
 			report_no_slot();
+			refused = true;
 			obstacle_ms = no_slot_until_ms;
 		}
 		if (obstacle_ms > 0 && (next_ms == 0 || obstacle_ms < next_ms))
 			next_ms = obstacle_ms;
 	}
+	if (started && !refused)
+		no_slot_failures = 0;
 	return next_ms;
 }
 

@@ -172,6 +172,7 @@ SELECT cq.cache_invalidate('x');
 SELECT cq.cache_get('m'), cq.cache_ttl('m'), cq.cache_version('m'), cq.cache_touch('m', '1 h');
 SELECT cq.cache_set('m', 'no', version => :v), cq.cache_set('m', 'no', condition => 'present'), cq.cache_get('m');
 SELECT cq.cache_set('m', 'new', condition => 'absent'), cq.cache_get('m');
+SELECT cq.cache_delete('m');
 SELECT fill('m', '41', 'x');
 SELECT cq.cache_invalidate('x');
 SELECT cq.cache_incr('m') AS counts_from_zero, cq.cache_get('m');
