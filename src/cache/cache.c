@@ -299,6 +299,7 @@ lookup_pending(CqPending *op, bool have_view, const CqView *view,
 		value->type = op->type;
 		value->expires_ms = op->expires_ms;
 		value->version = 0;
+		value->dependent = op->dependent;
 	}
 	return result;
 }
@@ -330,6 +331,7 @@ lookup_engine(const CqKey *key, bool have_view, const CqView *view,
 		value->type = meta.type;
 		value->expires_ms = meta.expires_ms;
 		value->version = meta.version;
+		value->dependent = (meta.flags & CQ_ENTRY_DEPENDENT) != 0;
 	}
 	return result;
 }
@@ -403,7 +405,7 @@ cq_lease_issue(Snapshot snapshot)
 		offset = view.xmin - first_xid() + 1;
 		if (offset > CQ_LEASE_XID_MAX)
 			offset = 0;
-		cq_local_push_early();
+		cq_local_push_all();
 	}
 	return (int64) ((shared->lease_salt << CQ_LEASE_XID_BITS) | offset);
 }

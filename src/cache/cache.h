@@ -73,7 +73,8 @@ typedef struct CqValue
 	uint32		len;
 	uint8		type;
 	int64		expires_ms;
-	uint64		version;
+	uint64		version;		/* 0: set by this transaction */
+	bool		dependent;
 } CqValue;
 
 /* Everything a set needs. */

@@ -62,7 +62,8 @@ typedef struct CqLevel
 static MemoryContext local_context = NULL;
 static cqmarks_hash *marks = NULL;	/* NULL: none in this transaction */
 static uint64 change_counter = 0;
-static bool push_early = false;
+static bool push_early = false; /* a lease has been handed out, or the
+								 * transaction is past PRE_COMMIT */
 
 static CqLevel *levels = NULL;	/* in local_context */
 static int	nlevels = 0;
@@ -133,22 +134,12 @@ cq_local_change(void)
 }
 
 void
-cq_local_push_early(void)
-{
-	push_early = true;
-	cq_local_push_all();
-}
-
-/*
- * At PRE_COMMIT and PRE_PREPARE: after the last change, before anybody can
- * see it.
- */
-void
 cq_local_push_all(void)
 {
 	cqmarks_iterator it;
 	CqMark	   *mark;
 
+	push_early = true;
 	if (marks == NULL ||
 		!FullTransactionIdIsValid(GetTopFullTransactionIdIfAny()))
 		return;

@@ -25,14 +25,17 @@ extern uint64 cq_local_last_change(uint32 slot);
 extern uint64 cq_local_change(void);
 
 /*
- * From now on marks are pushed as soon as they are made, those made already
- * at once: a lease has been handed out, so a value that this transaction
- * reads may come back from another session before or after it ends.
+ * Push the marks made so far, and from now on each as soon as it is made:
+ *
+ * at PRE_COMMIT and PRE_PREPARE, after the last change (but for what other
+ * extensions' callbacks may still do) and before anybody can see it;
+ *
+ * when a lease is handed out, since a value that this transaction reads may
+ * then be set by another session before or after it ends.
  */
-extern void cq_local_push_early(void);
+extern void cq_local_push_all(void);
 
 /* Callbacks, from cache/xact.c. */
-extern void cq_local_push_all(void);
 extern void cq_local_subxact_start(int level);
 extern void cq_local_subxact_abort(int level);
 extern void cq_local_subxact_commit(int level);

@@ -189,6 +189,18 @@ cq_pending_find(const CqKey *key)
 	return &operations[index->last];
 }
 
+/* Has an own change come after the set was judged? */
+static bool
+overtaken(const CqPending *op)
+{
+	for (int i = 0; i < op->nstamps; i++)
+	{
+		if (cq_local_last_change(op->stamps[i].slot) > op->change)
+			return !CQ_FAULT("no-own-change");
+	}
+	return false;
+}
+
 /* Judge one set for good, and write it to the arena. */
 static void
 prepare(CqPending *op)
@@ -197,19 +209,20 @@ prepare(CqPending *op)
 	CqEngineMeta meta = {0};
 	int64		now_ms = cq_clock_ms();
 
-	for (int i = 0; i < op->nstamps; i++)
+	bool		refused = overtaken(op);
+
+	for (int i = 0; i < op->nstamps && !refused; i++)
 	{
 		CqSlotState slot;
 
 		cq_slot_read(op->stamps[i].slot, &slot);
-		if (!cq_judge_set(&slot, &op->p, own) ||
-			(cq_local_last_change(op->stamps[i].slot) > op->change &&
-			 !CQ_FAULT("no-own-change")))
-		{
-			cq_count(CQ_COUNT_SETS_REFUSED, 1);
-			return;
-		}
+		refused = !cq_judge_set(&slot, &op->p, own);
 		op->stamps[i].version = slot.version;
+	}
+	if (refused)
+	{
+		cq_count(CQ_COUNT_SETS_REFUSED, 1);
+		return;
 	}
 	if (op->expires_ms != 0 && op->expires_ms <= now_ms)
 		return;
@@ -252,7 +265,7 @@ cq_pending_publish_all(void)
 
 		if (op->kind == CQ_PENDING_DELETE)
 			cq_engine_remove(engine, &op->key->engine, 0, true, cq_clock_ms());
-		else if (op->handle != 0)
+		else if (op->handle != 0 && !overtaken(op))
 		{
 			cq_engine_publish(engine, op->handle);
 			op->handle = 0;

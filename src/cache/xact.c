@@ -50,6 +50,8 @@ at_transaction(XactEvent event, void *arg)
 			cq_local_push_all();
 			break;
 		case XACT_EVENT_COMMIT:
+			if (CQ_FAULT("mark-at-commit"))
+				cq_local_push_all();
 			cq_pending_publish_all();
 			forget_all();
 			break;

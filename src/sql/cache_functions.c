@@ -345,11 +345,13 @@ text_to_counter(const CqKey *key)
 	}
 	if (value.type == CQ_VALUE_COUNTER)
 		return;
-	if (value.type != CQ_VALUE_TEXT)
+	if (value.type != CQ_VALUE_TEXT || value.dependent)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("the cached value is of type %s, not a counter",
-						type_name(value.type))));
+				 errmsg("the cached value is not a counter"),
+				 value.dependent
+				 ? errdetail("It was stored with tags, a miss or a lease.")
+				 : errdetail("It is of type %s.", type_name(value.type))));
 	digits = pnstrdup(value.data, value.len);
 	n = DatumGetInt64(DirectFunctionCall1(int8in, CStringGetDatum(digits)));
 
