@@ -5,7 +5,7 @@ RETURNS text
 LANGUAGE c VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'cq_cache_get_text';
 COMMENT ON FUNCTION cq.cache_get(text, text) IS
-'The cached text, or NULL on a miss. Errors: 22004 (NULL key), 22023 (empty key), 54000 (key over 1 kB), 42804 never; 42809 (value of another type), 42704 (unknown namespace).';
+'The cached text, or NULL on a miss. Errors: 22004 (NULL key), 22023 (empty key), 54000 (key over 1 kB), 42809 (value of another type), 42704 (unknown namespace).';
 
 CREATE FUNCTION cq.cache_get_bytea(key text, namespace text DEFAULT 'default')
 RETURNS bytea
@@ -92,7 +92,7 @@ RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'cq_cache_incr';
 COMMENT ON FUNCTION cq.cache_incr(text, bigint, interval, text) IS
-'Add to a counter at once (not transactional) and return the sum; an absent key counts from 0. ttl NULL leaves the expiry as it is. Errors: 22P02 (not a number), 22003 (out of range), 42809 (not text), 55000 (key set by this transaction), 53000 (no memory), and as cq.cache_get.';
+'Add to a counter at once (not transactional) and return the sum; an absent key counts from 0. ttl NULL leaves the expiry as it is. Errors: 22P02 (not a number), 22003 (out of range), 42809 (not text), 55000 (key set by this transaction), 53200 (no memory), and as cq.cache_get.';
 
 CREATE FUNCTION cq.cache_invalidate(VARIADIC tags text[])
 RETURNS void

@@ -527,7 +527,7 @@ void
 cq_cache_mark(uint32 slot)
 {
 	if (RecoveryInProgress())
-		cq_slot_push(slot, 0, true, NULL);
+		cq_slot_push(slot, 0, true);
 	else
 	{
 		(void) GetTopFullTransactionId();	/* there must be one at commit */

@@ -15,7 +15,7 @@
 #include "cache/engine.h"
 #include "cache/lock.h"
 
-#define CQ_PARTITIONS 128			/* a power of 2 */
+#define CQ_PARTITIONS 128		/* a power of 2 */
 #define CQ_GROUP_BUCKETS 64		/* a power of 2 */
 
 /* CqBlock.state of a published entry's first block; 0 in all other blocks */

@@ -74,8 +74,7 @@ push(CqMark *mark)
 {
 	FullTransactionId xid = GetTopFullTransactionId();
 
-	cq_slot_push(mark->slot, U64FromFullTransactionId(xid), mark->barrier,
-				 NULL);
+	cq_slot_push(mark->slot, U64FromFullTransactionId(xid), mark->barrier);
 	mark->pushed = true;
 	cq_count(CQ_COUNT_MARKS, 1);
 }

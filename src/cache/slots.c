@@ -135,12 +135,11 @@ cq_slot_read(uint32 slot, CqSlotState *state)
 }
 
 void
-cq_slot_push(uint32 slot, uint64 writer, bool barrier, CqSlotState *after)
+cq_slot_push(uint32 slot, uint64 writer, bool barrier)
 {
 	CqSlot	   *s = slot_at(slot);
 	SpinDelayStatus delay;
 	uint64		seq;
-	uint64	   *oldest;
 
 	init_local_spin_delay(&delay);
 	for (;;)
@@ -154,15 +153,7 @@ cq_slot_push(uint32 slot, uint64 writer, bool barrier, CqSlotState *after)
 	finish_spin_delay(&delay);
 	pg_write_barrier();
 
-	s->state.version++;
-	oldest = &s->state.ring[s->state.version % CQ_SLOT_RING];
-	if (*oldest > s->state.floor)
-		s->state.floor = *oldest;
-	*oldest = writer;
-	if (barrier)
-		s->state.barrier = s->state.version;
-	if (after != NULL)
-		*after = s->state;
+	cq_slot_state_push(&s->state, writer, barrier);
 
 	pg_write_barrier();
 	pg_atomic_write_u64(&s->seq, seq + 2);

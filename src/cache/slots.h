@@ -19,6 +19,21 @@ typedef struct CqSlotState
 	uint64		ring[CQ_SLOT_RING]; /* writer of mark n at [n % RING] */
 } CqSlotState;
 
+/* What a mark does to a slot; the caller has it for itself. */
+static inline void
+cq_slot_state_push(CqSlotState *state, uint64 writer, bool barrier)
+{
+	uint64	   *oldest;
+
+	state->version++;
+	oldest = &state->ring[state->version % CQ_SLOT_RING];
+	if (*oldest > state->floor)
+		state->floor = *oldest;
+	*oldest = writer;
+	if (barrier)
+		state->barrier = state->version;
+}
+
 /* What a dependency stands for; part of the hashed bytes. */
 typedef enum CqDependencyKind
 {
@@ -43,10 +58,8 @@ extern void cq_slot_read(uint32 slot, CqSlotState *state);
 
 /*
  * Mark: version + 1, the oldest writer falls into the floor.  With barrier,
- * everything recorded before is a miss for everybody.  *after, if not NULL,
- * gets the slot as it is right after the mark.
+ * everything recorded before is a miss for everybody.
  */
-extern void cq_slot_push(uint32 slot, uint64 writer, bool barrier,
-						 CqSlotState *after);
+extern void cq_slot_push(uint32 slot, uint64 writer, bool barrier);
 
 #endif							/* CQ_SLOTS_H */

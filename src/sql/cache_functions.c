@@ -415,7 +415,7 @@ cq_cache_incr(PG_FUNCTION_ARGS)
 						PG_RETURN_INT64(by);
 					case CQ_SET_NO_MEMORY:
 						ereport(ERROR,
-								(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+								(errcode(ERRCODE_OUT_OF_MEMORY),
 								 errmsg("no room for a counter in the cache")));
 					default:
 						break;

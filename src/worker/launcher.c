@@ -14,8 +14,8 @@
  * A worker is restarted when it ended for any reason but its own wish, after
  * a second at first, twice as long each time up to RETRY_MS_MAX.  When
  * PostgreSQL has no free worker slot (max_worker_processes) the launcher says
- * so once and tries again later in the same manner.  Template databases have
- * no worker, so that copying them is never in its way.
+ * so, once an hour at most, and tries again later in the same manner.
+ * Template databases have no worker, so that copying them always works.
  *
  * What the launcher remembers of a worker, by row of the shared table, is in
  * local memory and may get lost: a new launcher leaves alone the rows that
@@ -59,6 +59,9 @@
 #define RETRY_MS_MIN 1000
 #define RETRY_MS_MAX 60000
 
+/* the lack of slots is reported no more often */
+#define NO_SLOT_REPORT_MS 3600000
+
 /* a worker that lived this long starts again with the shortest delay */
 #define STABLE_MS 120000
 
@@ -76,6 +79,7 @@ static LauncherSlot *slots;		/* one per row */
 static List *untried = NIL;		/* databases still to be tried, TopMemory */
 static int	no_slot_failures = 0;	/* registrations refused in a row */
 static int64 no_slot_until_ms = 0;
+static int64 no_slot_report_ms = 0; /* of the last warning */
 static bool table_full_reported = false;
 static MemoryContext loop_context;	/* reset at each turn */
 
@@ -219,17 +223,27 @@ start_worker(LauncherSlot *slot, Oid database)
 	return registered;
 }
 
-/* No worker slot was free: say so once, and put off the next attempt. */
+/*
+ * No worker slot was free: say so, though not again and again, and put off
+ * the next attempt.
+ */
 static void
 report_no_slot(void)
 {
-	if (no_slot_failures++ == 0)
+	int64		now_ms = cq_clock_ms();
+
+	if (no_slot_report_ms == 0 ||
+		now_ms - no_slot_report_ms > NO_SLOT_REPORT_MS)
+	{
+		no_slot_report_ms = now_ms;
 		ereport(WARNING,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("out of background worker slots for cachequeue"),
 				 errdetail("Some databases have no maintenance worker; the launcher keeps trying."),
 				 errhint("Increase max_worker_processes.")));
-	no_slot_until_ms = cq_clock_ms() + retry_delay_ms(no_slot_failures);
+	}
+	no_slot_failures++;
+	no_slot_until_ms = now_ms + retry_delay_ms(no_slot_failures);
 }
 
 /* The table of workers is full: say so once. */

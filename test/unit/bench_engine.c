@@ -30,7 +30,7 @@ make_keys(uint32 nkeys)
 
 	for (uint32 i = 0; i < nkeys; i++)
 	{
-		char		text[KEY_LEN + 1];
+		char text[	KEY_LEN + 1];
 
 		snprintf(text, sizeof(text), "%032u", i);
 		memcpy(keys[i].bytes, text, KEY_LEN);

@@ -12,6 +12,9 @@
 #define CQ_HARNESS_H
 
 #include "cache/engine.h"
+#include "core/settings.h"
+
+char	   *cq_fault = NULL;	/* see core/faults.h */
 
 static int	failed_checks = 0;	/* of the current test */
 static int	failed_tests = 0;

@@ -399,6 +399,7 @@ run_workers(void (*work) (Worker *))
 								 &workers[i]) == 0);
 		else if ((pids[i] = fork()) == 0)
 		{
+			alarm(60);			/* a hang is a failure */
 			run_worker(&workers[i]);
 			exit(0);
 		}

@@ -196,9 +196,9 @@ model_remove(Model *model)
 {
 	ModelEntry *entry = &model->entries[model->i];
 	uint64		version = model_random(model, 2) ? 0 :
-		entry->version + model_random(model, 2);
+	entry->version + model_random(model, 2);
 	bool		expected = model_live(model, entry) &&
-		(version == 0 || version == entry->version);
+	(version == 0 || version == entry->version);
 
 	CHECK(cq_engine_remove(model->engine, &model->key, version,
 						   model_random(model, 2), model->now_ms) == expected);

@@ -1,0 +1,46 @@
+/*-------------------------------------------------------------------------
+ *
+ * claim.h
+ *	  Claiming messages, for a lease or for the transaction, and reading them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CQ_CLAIM_H
+#define CQ_CLAIM_H
+
+#include "queue/segment.h"
+
+typedef struct CqClaim
+{
+	int64		msg_id;
+	uint32		entry;
+	uint32		nonce;
+	ItemPointerData tid;
+	uint8		segment;
+	int32		attempts;		/* this delivery included */
+} CqClaim;
+
+/*
+ * Claim up to max messages; returns how many.	With lease_ms > 0 they are
+ * leased for that long; with 0 they are taken: settled when the transaction
+ * commits.  When it rolls back they come back at once, in either case.
+ */
+extern int	cq_queue_claim(CqQueueDef *def, int max, int64 lease_ms, CqClaim *claims);
+
+typedef void (*CqClaimReader) (const CqClaim *claim, TupleTableSlot *slot, void *arg);
+
+/*
+ * Read claimed messages, calling reader for each with its row.	 One that isn't
+ * there any more is given up, and the queue marked for a scan.
+ */
+extern void cq_claims_read(CqQueueDef *def, CqClaim *claims, int n,
+						   CqClaimReader reader, void *arg);
+
+/*
+ * Make taken messages settled: appends the event and locks the rows.  Those
+ * that somebody else has locked are given back and left out; returns the new
+ * number of claims.
+ */
+extern int	cq_claims_settle(CqQueueDef *def, CqClaim *claims, int n);
+
+#endif							/* CQ_CLAIM_H */

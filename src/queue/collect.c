@@ -1,0 +1,447 @@
+/*-------------------------------------------------------------------------
+ *
+ * collect.c
+ *	  Reading a queue's tables.
+ *
+ * Segment by segment, the events first, into a hash of what became of each
+ * message; then the messages, leaving out the settled ones and those that are
+ * in memory.
+ *
+ * Rows are judged by SnapshotDirty, that is as of the moment they are read.
+ * That the two passes see different moments does no harm: a message can only
+ * be settled after it was claimed, and a claim needs an entry in memory, which
+ * the scan looks for before and after (scan.c).  What it avoids is a snapshot
+ * that holds back vacuum while a long backlog is read, and predicate locks on
+ * whole tables in serializable transactions.  Own changes count as in progress.
+ *
+ * Messages lie in the table roughly in the order of their numbers.	 A scan
+ * that has what it wants goes on for SLACK_ROWS to catch stragglers from
+ * transactions that took their numbers early and inserted late.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/sysattr.h"
+#include "access/subtrans.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "common/hashfn.h"
+#include "executor/tuptable.h"
+#include "miscadmin.h"
+#include "queue/collect.h"
+#include "queue/segment.h"
+#include "utils/array.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#define SLACK_ROWS 8192
+
+/* What became of a message, according to the events. */
+typedef struct Fate
+{
+	int64		msg_id;
+	TimestampTz due;			/* of the latest failed attempt */
+	int32		attempts;
+	char		status;			/* of the hash */
+	bool		settled;
+	char		pending_kind;	/* event in progress: 'a', 'n'; 0: none */
+	int32		pending_attempts;
+	TimestampTz pending_due;
+	TransactionId pending_xid;
+} Fate;
+
+#define SH_PREFIX fate
+#define SH_ELEMENT_TYPE Fate
+#define SH_KEY_TYPE int64
+#define SH_KEY msg_id
+#define SH_HASH_KEY(tb, key) murmurhash32((uint32) (key) ^ (uint32) ((key) >> 32))
+#define SH_EQUAL(tb, a, b) ((a) == (b))
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+static int
+by_number(const void *a, const void *b)
+{
+	int64		x = ((const CqCandidate *) a)->msg_id;
+	int64		y = ((const CqCandidate *) b)->msg_id;
+
+	return (x > y) - (x < y);
+}
+
+static int
+by_due(const void *a, const void *b)
+{
+	TimestampTz x = ((const CqCandidate *) a)->due;
+	TimestampTz y = ((const CqCandidate *) b)->due;
+
+	if (x != y)
+		return (x > y) - (x < y);
+	return by_number(a, b);
+}
+
+void
+cq_candidates_sort(CqCandidates *candidates)
+{
+	if (candidates->n > 1)
+		qsort(candidates->items, candidates->n, sizeof(CqCandidate), by_number);
+}
+
+CqCandidate *
+cq_candidates_find(const CqCandidates *candidates, int64 msg_id)
+{
+	int64		low = 0;
+	int64		high = candidates->n;
+
+	while (low < high)
+	{
+		int64		middle = (low + high) / 2;
+
+		if (candidates->items[middle].msg_id < msg_id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low < candidates->n && candidates->items[low].msg_id == msg_id)
+		return &candidates->items[low];
+	return NULL;
+}
+
+static bool
+is_known(const CqScan *scan, int64 msg_id)
+{
+	uint32		low = 0;
+	uint32		high = scan->nknown;
+
+	while (low < high)
+	{
+		uint32		middle = low + (high - low) / 2;
+
+		if (scan->known[middle] < msg_id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < scan->nknown && scan->known[low] == msg_id;
+}
+
+/* Leave this candidate in its table. */
+static void
+leave_out(CqScan *scan, const CqCandidate *c)
+{
+	BlockNumber block = ItemPointerGetBlockNumber(&c->tid);
+	BlockNumber *left = &scan->left[c->segment];
+
+	if (*left == InvalidBlockNumber || block < *left)
+		*left = block;
+	scan->nleft++;
+	if (c->due == 0)
+		scan->left_ready = true;
+	else if (scan->left_due == 0 || c->due < scan->left_due)
+		scan->left_due = c->due;
+}
+
+/* Keep the best 'limit' candidates. */
+static void
+cut(CqScan *scan, CqCandidates *list)
+{
+	if (list->limit == 0 || list->n <= list->limit)
+		return;
+	qsort(list->items, list->n, sizeof(CqCandidate),
+		  list == &scan->delayed ? by_due : by_number);
+	while (list->n > list->limit)
+		leave_out(scan, &list->items[--list->n]);
+}
+
+static void
+add(CqScan *scan, CqCandidates *list, const CqCandidate *c)
+{
+	if (list->n == list->capacity)
+	{
+		if (list->limit > 0 && list->n >= list->limit * 2)
+			cut(scan, list);
+		else
+		{
+			list->capacity = Max(list->capacity * 2, 256);
+			if (list->items == NULL)
+				list->items = MemoryContextAllocHuge(scan->context,
+													 list->capacity * sizeof(CqCandidate));
+			else
+				list->items = repalloc_huge(list->items,
+											list->capacity * sizeof(CqCandidate));
+		}
+	}
+	list->items[list->n++] = *c;
+}
+
+/*
+ * Who wrote the row in the slot: InvalidTransactionId for one that has
+ * committed, else the top transaction in progress.
+ */
+static TransactionId
+writer_in_progress(TupleTableSlot *slot, const SnapshotData *dirty)
+{
+	if (TransactionIdIsValid(dirty->xmin))
+		return SubTransGetTopmostTransaction(dirty->xmin);
+	if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
+	{
+		bool		isnull;
+		TransactionId xmin;
+
+		xmin = DatumGetTransactionId(slot_getsysattr(slot, MinTransactionIdAttributeNumber,
+													 &isnull));
+		if (TransactionIdIsCurrentTransactionId(xmin))
+			return GetTopTransactionIdIfAny();
+	}
+	return InvalidTransactionId;
+}
+
+static void
+note_event(fate_hash *fates, TupleTableSlot *slot, TransactionId xid)
+{
+	bool		isnull;
+	bool		no_due;
+	char		kind;
+	int32		attempts;
+	TimestampTz due;
+	ArrayType  *array;
+	int64	   *ids;
+	int			n;
+
+	slot_getallattrs(slot);
+	kind = DatumGetChar(slot->tts_values[CQ_EVENT_KIND - 1]);
+	array = DatumGetArrayTypeP(slot->tts_values[CQ_EVENT_IDS - 1]);
+	attempts = slot->tts_isnull[CQ_EVENT_ATTEMPT - 1] ? 0 :
+		DatumGetInt32(slot->tts_values[CQ_EVENT_ATTEMPT - 1]);
+	no_due = slot->tts_isnull[CQ_EVENT_DUE - 1];
+	due = no_due ? 0 : DatumGetTimestampTz(slot->tts_values[CQ_EVENT_DUE - 1]);
+	ids = (int64 *) ARR_DATA_PTR(array);
+	n = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+
+	for (int i = 0; i < n; i++)
+	{
+		int64		id;
+		bool		found;
+		Fate	   *fate;
+
+		memcpy(&id, &ids[i], sizeof(id));
+		fate = fate_insert(fates, id, &found);
+		isnull = !found;
+		if (isnull)
+		{
+			char		status = fate->status;
+
+			memset(fate, 0, sizeof(*fate));
+			fate->msg_id = id;
+			fate->status = status;
+		}
+		if (TransactionIdIsValid(xid))
+		{
+			fate->pending_kind = kind;
+			fate->pending_xid = xid;
+			fate->pending_attempts = attempts;
+			fate->pending_due = due;
+		}
+		else if (kind == 'a')
+			fate->settled = true;
+		else if (attempts >= fate->attempts)
+		{
+			fate->attempts = attempts;
+			fate->due = due;
+		}
+	}
+	if ((Pointer) array != DatumGetPointer(slot->tts_values[CQ_EVENT_IDS - 1]))
+		pfree(array);
+}
+
+static fate_hash *
+read_events(CqScan *scan, Relation rel, TupleTableSlot *slot)
+{
+	fate_hash  *fates = fate_create(scan->context, 1024, NULL);
+	SnapshotData dirty;
+	TableScanDesc tablescan;
+
+	InitDirtySnapshot(dirty);
+	tablescan = table_beginscan_strat(rel, &dirty, 0, NULL, true, false);
+	while (table_scan_getnextslot(tablescan, ForwardScanDirection, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		note_event(fates, slot, writer_in_progress(slot, &dirty));
+	}
+	table_endscan(tablescan);
+	ExecClearTuple(slot);
+	return fates;
+}
+
+/* Judge one message. */
+static void
+note_message(CqScan *scan, int k, fate_hash *fates, TupleTableSlot *slot,
+			 TransactionId xid, TimestampTz now)
+{
+	CqCandidate c = {0};
+	Fate	   *fate;
+	bool		isnull;
+
+	c.msg_id = DatumGetInt64(slot_getattr(slot, CQ_MESSAGE_ID, &isnull));
+	scan->seen[k]++;
+	scan->highest[k] = Max(scan->highest[k], c.msg_id);
+	if (scan->lowest[k] == 0 || c.msg_id < scan->lowest[k])
+		scan->lowest[k] = c.msg_id;
+
+	fate = fate_lookup(fates, c.msg_id);
+	if ((fate != NULL && fate->settled) || is_known(scan, c.msg_id))
+		return;
+
+	c.segment = k;
+	c.tid = slot->tts_tid;
+	c.attempts = DatumGetInt32(slot_getattr(slot, CQ_MESSAGE_ATTEMPTS, &isnull));
+	if (fate != NULL && fate->attempts > 0)
+	{
+		c.attempts += fate->attempts;
+		c.due = fate->due;
+	}
+	else
+	{
+		c.due = DatumGetTimestampTz(slot_getattr(slot, CQ_MESSAGE_DELIVER_AT, &isnull));
+		if (isnull)
+			c.due = 0;
+	}
+	if (c.due <= now)
+		c.due = 0;
+
+	if (TransactionIdIsValid(xid))
+	{
+		/* its own backend or the worker will see to it when it ends */
+		if (!scan->dirty || TransactionIdIsCurrentTransactionId(xid))
+			return;
+		c.xid = xid;
+		add(scan, &scan->pending, &c);
+	}
+	else if (fate != NULL && fate->pending_kind != 0)
+	{
+		c.xid = fate->pending_xid;
+		c.settle = fate->pending_kind;
+		c.attempts = Max(c.attempts, fate->pending_attempts);
+		c.due = fate->pending_due;
+		add(scan, &scan->pending, &c);
+	}
+	else
+		add(scan, c.due == 0 ? &scan->ready : &scan->delayed, &c);
+}
+
+/*
+ * Read the messages of segment k.  Returns false when the scan has what it
+ * wants; then left[k] is the block it has come to.
+ */
+static bool
+read_messages(CqScan *scan, int k, Relation rel, fate_hash *fates,
+			  TupleTableSlot *slot)
+{
+	SnapshotData dirty;
+	TableScanDesc tablescan;
+	ItemPointerData first;
+	ItemPointerData last;
+	TimestampTz now = GetCurrentTimestamp();
+	int64		slack = SLACK_ROWS;
+	bool		more = true;
+
+	scan->nblocks[k] = RelationGetNumberOfBlocks(rel);
+	if (scan->from[k] >= scan->nblocks[k])
+		return true;
+	ItemPointerSet(&first, scan->from[k], FirstOffsetNumber);
+	ItemPointerSet(&last, MaxBlockNumber, MaxOffsetNumber);
+	InitDirtySnapshot(dirty);
+	tablescan = table_beginscan_tidrange(rel, &dirty, &first, &last);
+	while (table_scan_getnextslot_tidrange(tablescan, ForwardScanDirection, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!scan->everything && scan->ready.n >= scan->ready.limit && --slack < 0)
+		{
+			BlockNumber block = ItemPointerGetBlockNumber(&slot->tts_tid);
+
+			scan->left[k] = Min(scan->left[k], block);
+			scan->left_ready = true;
+			more = false;
+			break;
+		}
+		note_message(scan, k, fates, slot, writer_in_progress(slot, &dirty), now);
+	}
+	table_endscan(tablescan);
+	ExecClearTuple(slot);
+	return more;
+}
+
+/* The segments to read, in the order of their first numbers. */
+static int
+order_segments(const CqScan *scan, int *order)
+{
+	int			n = 0;
+
+	for (int k = 0; k < scan->def->nsegments; k++)
+	{
+		int			at = n;
+
+		if (scan->from[k] == InvalidBlockNumber)
+			continue;
+		while (at > 0 && scan->first_id[order[at - 1]] > scan->first_id[k])
+		{
+			order[at] = order[at - 1];
+			at--;
+		}
+		order[at] = k;
+		n++;
+	}
+	return n;
+}
+
+void
+cq_collect(CqScan *scan)
+{
+	int			order[CQ_SEGMENTS_MAX];
+	Relation	messages[CQ_SEGMENTS_MAX];
+	Relation	events[CQ_SEGMENTS_MAX];
+	int			n = order_segments(scan, order);
+	bool		more = true;
+
+	/* both tables of a segment, so that it isn't truncated between them */
+	for (int i = 0; i < n; i++)
+	{
+		messages[i] = cq_segment_open(scan->def, scan->def->messages[order[i]],
+									  AccessShareLock);
+		events[i] = cq_segment_open(scan->def, scan->def->events[order[i]],
+									AccessShareLock);
+	}
+
+	for (int i = 0; i < n; i++)
+	{
+		int			k = order[i];
+		TupleTableSlot *slot;
+		fate_hash  *fates;
+
+		if (!more)
+		{
+			scan->left[k] = scan->from[k];
+			continue;
+		}
+		slot = table_slot_create(events[i], NULL);
+		fates = read_events(scan, events[i], slot);
+		ExecDropSingleTupleTableSlot(slot);
+
+		slot = table_slot_create(messages[i], NULL);
+		more = read_messages(scan, k, messages[i], fates, slot);
+		ExecDropSingleTupleTableSlot(slot);
+		fate_destroy(fates);
+	}
+	for (int i = 0; i < n; i++)
+	{
+		table_close(messages[i], AccessShareLock);
+		table_close(events[i], AccessShareLock);
+	}
+	cut(scan, &scan->ready);
+	cut(scan, &scan->delayed);
+}

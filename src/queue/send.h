@@ -1,0 +1,19 @@
+/*-------------------------------------------------------------------------
+ *
+ * send.h
+ *	  Sending messages.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CQ_SEND_H
+#define CQ_SEND_H
+
+#include "queue/segment.h"
+
+/*
+ * Send n messages, in this order, in the present transaction; fills in their
+ * numbers.
+ */
+extern void cq_queue_send_messages(CqQueueDef *def, CqNewMessage *messages, int n);
+
+#endif							/* CQ_SEND_H */

@@ -1,0 +1,303 @@
+/*-------------------------------------------------------------------------
+ *
+ * settle.c
+ *	  Settling deliveries by receipt.
+ *
+ * Under the row's lock the receipt is compared with the entry and the entry
+ * becomes SETTLING, which stops its lease; the item that undoes this is noted
+ * before the lock is released, so an error further on, a rollback or the death
+ * of the backend puts it back under its lease.	 Then the event is appended.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "common/pg_prng.h"
+#include "core/clock.h"
+#include "core/faults.h"
+#include "miscadmin.h"
+#include "queue/entries.h"
+#include "queue/send.h"
+#include "queue/settle.h"
+#include "queue/xact.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
+
+/* default backoff: 1 s, doubled with each attempt, up to 5 min, +- 25 % */
+#define BACKOFF_FIRST_MS 1000
+#define BACKOFF_MAX_MS 300000
+
+int64
+cq_backoff_ms(int attempts)
+{
+	int64		ms = BACKOFF_MAX_MS;
+
+	if (attempts <= 10)
+		ms = Min(ms, (int64) BACKOFF_FIRST_MS << Max(attempts - 1, 0));
+	return (int64) (ms * (0.75 + 0.5 * pg_prng_double(&pg_global_prng_state)));
+}
+
+/* Row locked: the entry of a live delivery, or CQ_NONE. */
+static uint32
+find_live(CqQueueRow *row, const CqReceipt *receipt, int64 now)
+{
+	CqMsg	   *msg = CQ_MSG(receipt->entry);
+
+	if (receipt->salt != cq_queues->salt || receipt->entry >= cq_queues->pool_size)
+		return CQ_NONE;
+	if (msg->row != CQ_ROW_INDEX(row) || msg->state != CQ_MSG_LEASED ||
+		msg->msg_id != receipt->msg_id)
+		return CQ_NONE;
+	if (msg->nonce != receipt->nonce && !CQ_FAULT("queue-no-fence"))
+		return CQ_NONE;
+	if (msg->until <= now)
+		return CQ_NONE;
+	return receipt->entry;
+}
+
+/* Row locked: the delivery is being settled. */
+static void
+start_settling(CqQueueDef *def, CqQueueRow *row, uint32 i, char settle, CqClaim *claim)
+{
+	CqMsg	   *msg = CQ_MSG(i);
+
+	msg->settle = settle;
+	cq_entry_move(row, i, CQ_MSG_SETTLING);
+	cq_item_add_entry(CQ_ITEM_SETTLE, def, i);
+
+	claim->msg_id = msg->msg_id;
+	claim->entry = i;
+	claim->nonce = msg->nonce;
+	claim->segment = msg->segment;
+	claim->attempts = msg->attempts;
+	ItemPointerSet(&claim->tid, msg->block, msg->offset);
+}
+
+static void
+prevent_where_not_allowed(const char *command)
+{
+	PreventCommandIfReadOnly(command);
+	PreventCommandIfParallelMode(command);
+}
+
+/* Append one 'a' event per segment for the claims. */
+static void
+append_settled(CqQueueDef *def, const CqClaim *claims, int n)
+{
+	int64	   *ids = palloc(Max(n, 1) * sizeof(int64));
+	uint64		segments = 0;
+
+	for (int j = 0; j < n; j++)
+		segments |= UINT64CONST(1) << claims[j].segment;
+	for (int k = 0; segments != 0; k++, segments >>= 1)
+	{
+		int			m = 0;
+
+		if ((segments & 1) == 0)
+			continue;
+		for (int j = 0; j < n; j++)
+		{
+			if (claims[j].segment == k)
+				ids[m++] = claims[j].msg_id;
+		}
+		if (k >= def->nsegments)
+			cq_queue_refresh(def);
+		cq_segment_event(def, k, 'a', ids, m, 0, 0, NULL);
+	}
+	pfree(ids);
+}
+
+int64
+cq_queue_acknowledge(CqQueueDef *def, const CqReceipt *receipts, int n)
+{
+	CqClaim    *claims = palloc(Max(n, 1) * sizeof(CqClaim));
+	CqQueueRow *row;
+	int64		now;
+	int			live = 0;
+
+	prevent_where_not_allowed("queue_ack()");
+	cq_items_reserve(n);
+	row = cq_queue_lock(def, LW_EXCLUSIVE);
+	now = cq_clock_ms();
+	for (int j = 0; j < n; j++)
+	{
+		uint32		i = find_live(row, &receipts[j], now);
+
+		if (i != CQ_NONE)
+			start_settling(def, row, i, 'a', &claims[live++]);
+	}
+	LWLockRelease(&row->lock);
+
+	append_settled(def, claims, live);
+	pfree(claims);
+	return live;
+}
+
+/* The headers of a dead letter: the message's own, and where it comes from. */
+static Datum
+dead_letter_headers(const CqQueueDef *def, const CqClaim *claim,
+					TupleTableSlot *slot, const char *error)
+{
+	StringInfoData json;
+	bool		isnull;
+	Datum		headers = slot_getattr(slot, CQ_MESSAGE_HEADERS, &isnull);
+	Datum		origin;
+
+	initStringInfo(&json);
+	appendStringInfoString(&json, "{\"dead_letter\": {\"queue\": ");
+	escape_json(&json, def->name);
+	appendStringInfo(&json, ", \"msg_id\": " INT64_FORMAT ", \"attempts\": %d, \"error\": ",
+					 claim->msg_id, claim->attempts);
+	if (error != NULL)
+		escape_json(&json, error);
+	else
+		appendStringInfoString(&json, "null");
+	appendStringInfo(&json, ", \"at\": \"%s\"}}", timestamptz_to_str(GetCurrentTimestamp()));
+	origin = DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
+	if (isnull)
+		return origin;
+	return DirectFunctionCall2(jsonb_concat, headers, origin);
+}
+
+typedef struct DeadLetter
+{
+	CqQueueDef *from;
+	CqQueueDef *to;
+	const char *error;
+} DeadLetter;
+
+static void
+copy_dead_letter(const CqClaim *claim, TupleTableSlot *slot, void *arg)
+{
+	DeadLetter *letter = arg;
+	CqNewMessage message = {0};
+	bool		isnull;
+
+	message.enqueued_at = GetCurrentTimestamp();
+	message.headers = dead_letter_headers(letter->from, claim, slot, letter->error);
+	message.body = slot_getattr(slot, CQ_MESSAGE_BODY, &isnull);
+	cq_queue_send_messages(letter->to, &message, 1);
+}
+
+static CqQueueDef *
+dead_letter_queue(CqQueueDef *def)
+{
+	if (def->dead_letter[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("queue \"%s\" has no dead-letter queue", def->name),
+				 errhint("Acknowledge the message instead.")));
+	return cq_queue_open(def->dead_letter, CQ_QUEUE_NONE);
+}
+
+void
+cq_dead_letter(CqQueueDef *def, CqClaim *claims, int n, const char *error)
+{
+	DeadLetter	letter;
+
+	letter.from = def;
+	letter.to = dead_letter_queue(def);
+	letter.error = error;
+	cq_claims_read(def, claims, n, copy_dead_letter, &letter);
+	append_settled(def, claims, n);
+}
+
+/* Find and start to settle one delivery. */
+static bool
+settle_one(CqQueueDef *def, const CqReceipt *receipt, char settle,
+		   TimestampTz due, bool last_attempt_dies, CqClaim *claim, bool *dies)
+{
+	CqQueueRow *row;
+	uint32		i;
+
+	cq_items_reserve(1);
+	row = cq_queue_lock(def, LW_EXCLUSIVE);
+	i = find_live(row, receipt, cq_clock_ms());
+	if (i != CQ_NONE)
+	{
+		*dies = settle == 'd' ||
+			(last_attempt_dies && row->max_attempts > 0 &&
+			 CQ_MSG(i)->attempts >= row->max_attempts);
+		CQ_MSG(i)->due = due;
+		start_settling(def, row, i, *dies ? 'd' : settle, claim);
+	}
+	LWLockRelease(&row->lock);
+	return i != CQ_NONE;
+}
+
+/* Attempts of a live delivery, 0 when it isn't live. */
+static int
+live_attempts(CqQueueDef *def, const CqReceipt *receipt)
+{
+	CqQueueRow *row = cq_queue_lock(def, LW_SHARED);
+	uint32		i = find_live(row, receipt, cq_clock_ms());
+	int			attempts = (i == CQ_NONE) ? 0 : CQ_MSG(i)->attempts;
+
+	LWLockRelease(&row->lock);
+	return attempts;
+}
+
+bool
+cq_queue_fail(CqQueueDef *def, const CqReceipt *receipt, int64 delay_ms,
+			  const char *error)
+{
+	CqClaim		claim;
+	TimestampTz due = 0;
+	bool		dies = false;
+
+	prevent_where_not_allowed("queue_nack()");
+	if (delay_ms < 0)
+		delay_ms = cq_backoff_ms(live_attempts(def, receipt));
+	if (delay_ms > 0)
+		due = GetCurrentTimestamp() + delay_ms * 1000;
+	if (!settle_one(def, receipt, 'n', due, def->dead_letter[0] != '\0', &claim, &dies))
+		return false;
+
+	if (dies)
+		cq_dead_letter(def, &claim, 1, error);
+	else
+	{
+		if (claim.segment >= def->nsegments)
+			cq_queue_refresh(def);
+		cq_segment_event(def, claim.segment, 'n', &claim.msg_id, 1,
+						 claim.attempts, due, error);
+	}
+	return true;
+}
+
+bool
+cq_queue_refuse(CqQueueDef *def, const CqReceipt *receipt, const char *error)
+{
+	CqClaim		claim;
+	bool		dies;
+
+	prevent_where_not_allowed("queue_reject()");
+	(void) dead_letter_queue(def);
+	if (!settle_one(def, receipt, 'd', 0, true, &claim, &dies))
+		return false;
+	cq_dead_letter(def, &claim, 1, error);
+	return true;
+}
+
+bool
+cq_queue_prolong(CqQueueDef *def, const CqReceipt *receipt, int64 lease_ms)
+{
+	CqQueueRow *row = cq_queue_lock(def, LW_EXCLUSIVE);
+	int64		now = cq_clock_ms();
+	uint32		i = find_live(row, receipt, now);
+	CqEffects	effects = {0};
+
+	if (i != CQ_NONE)
+	{
+		/* its place in the heap follows from until */
+		cq_entry_unlink(row, i);
+		CQ_MSG(i)->until = now + lease_ms;
+		cq_entry_link(row, i, CQ_MSG_LEASED);
+		cq_row_plan(row, now + lease_ms, &effects);
+	}
+	cq_row_unlock(row, &effects);
+	return i != CQ_NONE;
+}
