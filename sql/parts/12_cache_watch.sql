@@ -56,33 +56,72 @@ END
 $$;
 COMMENT ON FUNCTION cq._unwatch_one(regclass) IS 'Drops the triggers of cq.cache_watch from one table.';
 
-CREATE FUNCTION cq._watch_one(target regclass, events text, arguments text) RETURNS void
+CREATE FUNCTION cq._watch_one(target regclass, tags text[]) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    arguments text := coalesce((SELECT string_agg(quote_literal(tag), ', ' ORDER BY n)
+                                FROM unnest(tags) WITH ORDINALITY AS t (tag, n)), '');
 BEGIN
-    IF events <> 'truncate' THEN
-        EXECUTE format('CREATE TRIGGER "!cachequeue_row" AFTER INSERT OR UPDATE OR DELETE ON %s '
-                       'FOR EACH ROW EXECUTE FUNCTION cq._watch_row(%s)', target, arguments);
-        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER "!cachequeue_row"', target);
-        EXECUTE format('CREATE TRIGGER "!cachequeue_statement" BEFORE INSERT OR UPDATE OR DELETE ON %s '
-                       'FOR EACH STATEMENT EXECUTE FUNCTION cq._watch_statement()', target);
-        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER "!cachequeue_statement"', target);
-    END IF;
+    -- the first one tells cq._rewatch that this table is taken care of
     EXECUTE format('CREATE TRIGGER "!cachequeue_truncate" AFTER TRUNCATE ON %s '
                    'FOR EACH STATEMENT EXECUTE FUNCTION cq._watch_truncate(%s)', target, arguments);
-    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER "!cachequeue_truncate"', target);
+    EXECUTE format('CREATE TRIGGER "!cachequeue_statement" BEFORE INSERT OR UPDATE OR DELETE ON %s '
+                   'FOR EACH STATEMENT EXECUTE FUNCTION cq._watch_statement(%s)', target, arguments);
+    IF arguments <> '' THEN
+        EXECUTE format('CREATE TRIGGER "!cachequeue_end" AFTER INSERT OR UPDATE OR DELETE ON %s '
+                       'FOR EACH STATEMENT EXECUTE FUNCTION cq._watch_statement()', target);
+    END IF;
+    -- a partition has its row trigger from its parent
+    IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = target AND tgname = '!cachequeue_row') THEN
+        EXECUTE format('CREATE TRIGGER "!cachequeue_row" AFTER INSERT OR UPDATE OR DELETE ON %s '
+                       'FOR EACH ROW EXECUTE FUNCTION cq._watch_row(%s)', target, arguments);
+    END IF;
+    PERFORM cq._enable_triggers(target);
 END
 $$;
-COMMENT ON FUNCTION cq._watch_one(regclass, text, text) IS 'Creates the triggers of cq.cache_watch on one table; a partition gets its row trigger from its parent.';
+COMMENT ON FUNCTION cq._watch_one(regclass, text[]) IS 'Creates the triggers of cq.cache_watch on one table.';
+
+CREATE FUNCTION cq._enable_triggers(target regclass) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    actions text := (SELECT string_agg(format('ENABLE ALWAYS TRIGGER %I', tgname), ', ' ORDER BY tgname)
+                     FROM pg_trigger
+                     WHERE tgrelid = target AND tgenabled IN ('O', 'R')
+                       AND tgfoid IN ('cq._watch_row()'::regprocedure,
+                                      'cq._watch_statement()'::regprocedure,
+                                      'cq._watch_truncate()'::regprocedure));
+BEGIN
+    IF actions IS NOT NULL THEN
+        EXECUTE format('ALTER TABLE ONLY %s %s', target, actions);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION cq._enable_triggers(regclass) IS 'Makes the triggers of cq.cache_watch, unless disabled, fire for replicated changes too.';
+
+CREATE FUNCTION cq._descendants(target regclass) RETURNS SETOF regclass
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH RECURSIVE tree (relid) AS (
+        SELECT inhrelid FROM pg_inherits WHERE inhparent = target
+        UNION
+        SELECT i.inhrelid FROM pg_inherits AS i JOIN tree ON i.inhparent = tree.relid)
+    SELECT c.oid::regclass FROM tree JOIN pg_class AS c ON c.oid = tree.relid
+    WHERE c.relkind IN ('r', 'p')
+    ORDER BY c.oid
+$$;
+COMMENT ON FUNCTION cq._descendants(regclass) IS 'Partitions and inheritance children of a table, and theirs.';
 
 CREATE FUNCTION cq.cache_watch(target regclass, tags text[] DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    arguments text;
-    child record;
+    child regclass;
 BEGIN
     IF target IS NULL THEN
         RAISE null_value_not_allowed USING MESSAGE = 'target must not be null';
@@ -94,32 +133,17 @@ BEGIN
             MESSAGE = format('cannot watch "%s"', target),
             DETAIL = 'Only ordinary and partitioned tables that are not temporary can be watched.';
     END IF;
-    PERFORM cq._check_templates(target, coalesce(tags, '{}'));
-    SELECT string_agg(quote_literal(tag), ', ' ORDER BY n) INTO arguments
-    FROM unnest(coalesce(tags, '{}')) WITH ORDINALITY AS t (tag, n);
-    arguments := coalesce(arguments, '');
+    tags := coalesce(tags, '{}');
+    PERFORM cq._check_templates(target, tags);
 
     -- writers that began before the triggers exist have to end first
     EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', target);
     PERFORM cq._unwatch_one(target);
-    PERFORM cq._watch_one(target, 'all', arguments);
-
-    -- partitions get row triggers from their parent; inherited tables get nothing
-    FOR child IN
-        WITH RECURSIVE tree (relid) AS (
-            SELECT inhrelid FROM pg_inherits WHERE inhparent = target
-            UNION
-            SELECT i.inhrelid FROM pg_inherits i JOIN tree ON i.inhparent = tree.relid)
-        SELECT c.oid::regclass AS relation, c.relispartition
-        FROM tree JOIN pg_class c ON c.oid = tree.relid
-        WHERE c.relkind IN ('r', 'p')
-        ORDER BY c.oid
-    LOOP
-        PERFORM cq._unwatch_one(child.relation);
-        PERFORM cq._watch_one(child.relation,
-                              CASE WHEN child.relispartition THEN 'truncate' ELSE 'all' END,
-                              arguments);
-        PERFORM cq._relation_changed(child.relation);
+    PERFORM cq._watch_one(target, tags);
+    FOR child IN SELECT cq._descendants(target) LOOP
+        PERFORM cq._unwatch_one(child);
+        PERFORM cq._watch_one(child, tags);
+        PERFORM cq._relation_changed(child);
     END LOOP;
     PERFORM cq._relation_changed(target);
     PERFORM cq._epoch_changed();
@@ -142,12 +166,7 @@ BEGIN
     IF NOT cq._unwatch_one(target) THEN
         RAISE undefined_object USING MESSAGE = format('table "%s" is not watched', target);
     END IF;
-    FOR child IN
-        WITH RECURSIVE tree (relid) AS (
-            SELECT inhrelid FROM pg_inherits WHERE inhparent = target
-            UNION
-            SELECT i.inhrelid FROM pg_inherits i JOIN tree ON i.inhparent = tree.relid)
-        SELECT relid FROM tree JOIN pg_class c ON c.oid = relid WHERE c.relkind IN ('r', 'p') ORDER BY relid
+    FOR child IN SELECT cq._descendants(target)
     LOOP
         PERFORM cq._unwatch_one(child);
         PERFORM cq._relation_changed(child);
@@ -159,30 +178,59 @@ $$;
 COMMENT ON FUNCTION cq.cache_unwatch(regclass) IS
 'Stop watching a table; what was cached with its tags is invalidated. Errors: 22004, 42704 (not watched), 42501, 55000.';
 
+CREATE FUNCTION cq._rewatch(target regclass) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    relation regclass;
+    tags text[];
+BEGIN
+    FOR relation IN SELECT target UNION ALL SELECT cq._descendants(target) LOOP
+        PERFORM cq._enable_triggers(relation);
+
+        -- a new partition or child of a watched table
+        CONTINUE WHEN EXISTS (SELECT FROM pg_trigger
+                              WHERE tgrelid = relation AND tgname = '!cachequeue_truncate');
+        SELECT cq._watch_templates(inhparent) INTO tags
+        FROM pg_inherits
+        WHERE inhrelid = relation AND cq._watch_templates(inhparent) IS NOT NULL
+        ORDER BY inhseqno LIMIT 1;
+        IF FOUND THEN
+            PERFORM cq._watch_one(relation, tags);
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION cq._rewatch(regclass) IS 'After DDL: completes the triggers of a watched table and of its partitions and children.';
+
 CREATE FUNCTION cq._ddl_command_end() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     relation oid;
+    completely boolean;
 BEGIN
-    FOR relation IN
-        SELECT DISTINCT CASE command.classid
+    FOR relation, completely IN
+        SELECT DISTINCT ON (relid) relid, classid = 'pg_class'::regclass
+        FROM pg_event_trigger_ddl_commands() AS command, LATERAL (SELECT CASE command.classid
                    WHEN 'pg_class'::regclass THEN command.objid
                    WHEN 'pg_policy'::regclass THEN (SELECT polrelid FROM pg_policy WHERE oid = command.objid)
                    WHEN 'pg_trigger'::regclass THEN (SELECT tgrelid FROM pg_trigger WHERE oid = command.objid)
                    WHEN 'pg_rewrite'::regclass THEN (SELECT ev_class FROM pg_rewrite WHERE oid = command.objid)
-               END AS relid
-        FROM pg_event_trigger_ddl_commands() AS command
-        WHERE command.schema_name IS DISTINCT FROM 'pg_temp'
+               END AS relid) AS changed
+        WHERE command.schema_name IS DISTINCT FROM 'pg_temp' AND relid IS NOT NULL
+        ORDER BY relid, classid = 'pg_class'::regclass DESC
     LOOP
-        IF relation IS NOT NULL THEN
-            PERFORM cq._relation_changed(relation);
+        PERFORM cq._relation_changed(relation);
+        IF completely THEN
+            PERFORM cq._rewatch(relation);
         END IF;
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION cq._ddl_command_end() IS 'Event trigger: DDL on a table invalidates what was cached from it.';
+COMMENT ON FUNCTION cq._ddl_command_end() IS 'Event trigger: DDL on a table invalidates what was cached from it, and must not leave changes unwatched.';
 
 CREATE FUNCTION cq._sql_drop() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER

@@ -29,7 +29,8 @@ $$;
 -- called with the caller's rights by cache_watch and cache_unwatch, or by triggers
 GRANT EXECUTE ON FUNCTION cq._watch_row(), cq._watch_statement(), cq._watch_truncate(),
     cq._check_templates(regclass, text[]), cq._watch_templates(regclass), cq._require_preload(),
-    cq._unwatch_one(regclass), cq._watch_one(regclass, text, text),
+    cq._unwatch_one(regclass), cq._watch_one(regclass, text[]),
+    cq._enable_triggers(regclass), cq._descendants(regclass),
     cq._relation_changed(oid), cq._epoch_changed()
 TO PUBLIC;
 

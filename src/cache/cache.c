@@ -255,6 +255,9 @@ static CqLookup
 judge_stamps(const CqStamp *stamps, int nstamps, const CqView *view,
 			 uint64 changed_since)
 {
+	/* with tags, and in the middle of a statement that may change them */
+	if (nstamps > 2 && cq_local_in_statement() && !CQ_FAULT("no-own-bypass"))
+		return CQ_LOOKUP_BYPASS;
 	for (int i = 0; i < nstamps; i++)
 	{
 		CqSlotState slot;
@@ -389,6 +392,8 @@ cq_cache_lookup(const CqKey *key, Snapshot snapshot, CqValue *value)
 
 		if (!cq_view_of_snapshot(snapshot, &view))
 			view = nothing;
+		if (cq_remember_misses == CQ_REMEMBER_SESSION)
+			cq_local_push_all();	/* the miss is as good as a lease */
 		cq_misses_remember(key->engine.hash, &view, cq_local_change());
 	}
 	return result;
@@ -429,6 +434,8 @@ static bool
 stamp_request(const CqSetRequest *request, const CqView *p, uint64 change,
 			  CqStamp *stamps)
 {
+	if (request->nslots > 2 && cq_local_in_statement())
+		return false;
 	for (int i = 0; i < request->nslots; i++)
 	{
 		CqSlotState slot;

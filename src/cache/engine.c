@@ -28,8 +28,8 @@
  *	  +----+-----+-----------------------------------------------------------
  *
  * Entries of the same bucket are linked by chain, block number by block
- * number.  CQ_GROUP_BUCKETS neighbouring buckets are a group; a group belongs to
- * a partition, and a partition has a lock.
+ * number.  CQ_GROUP_BUCKETS neighbouring buckets are a group; a group belongs
+ * to a partition, and a partition has a lock.
  *
  * An entry is prepared (in no bucket, reachable by its handle only), then
  * published (in its bucket; its state says so), then unlinked, then freed.

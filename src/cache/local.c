@@ -31,6 +31,7 @@
 #include "cache/slots.h"
 #include "common/hashfn.h"
 #include "core/faults.h"
+#include "core/settings.h"
 #include "utils/memutils.h"
 
 typedef struct CqMark
@@ -57,6 +58,7 @@ typedef struct CqLevel
 {
 	int			level;
 	uint64		change;			/* counter at its start */
+	int			statements;		/* open at its start */
 } CqLevel;
 
 static MemoryContext local_context = NULL;
@@ -64,6 +66,8 @@ static cqmarks_hash *marks = NULL;	/* NULL: none in this transaction */
 static uint64 change_counter = 0;
 static bool push_early = false; /* a lease has been handed out, or the
 								 * transaction is past PRE_COMMIT */
+
+static int	statements = 0;		/* open ones that change watched rows */
 
 static CqLevel *levels = NULL;	/* in local_context */
 static int	nlevels = 0;
@@ -107,15 +111,29 @@ cq_local_mark(uint32 slot, bool barrier)
 	}
 	mark->last_change = ++change_counter;
 
-	if (push_early && !mark->pushed &&
+	if ((push_early || cq_remember_misses == CQ_REMEMBER_SESSION) &&
+		!mark->pushed &&
 		FullTransactionIdIsValid(GetTopFullTransactionIdIfAny()))
 		push(mark);
 }
 
-bool
-cq_local_changed(uint32 slot)
+void
+cq_local_statement_begin(void)
 {
-	return marks != NULL && cqmarks_lookup(marks, slot) != NULL;
+	statements++;
+}
+
+void
+cq_local_statement_end(void)
+{
+	if (statements > 0)
+		statements--;
+}
+
+bool
+cq_local_in_statement(void)
+{
+	return statements > 0;
 }
 
 uint64
@@ -170,6 +188,7 @@ cq_local_subxact_start(int level)
 	}
 	levels[nlevels].level = level;
 	levels[nlevels].change = change_counter;
+	levels[nlevels].statements = statements;
 	nlevels++;
 }
 
@@ -184,6 +203,7 @@ void
 cq_local_subxact_abort(int level)
 {
 	uint64		since = 0;
+	int			open_before = 0;
 	cqmarks_iterator it;
 	CqMark	   *mark;
 
@@ -191,7 +211,9 @@ cq_local_subxact_abort(int level)
 	{
 		nlevels--;
 		since = levels[nlevels].change;
+		open_before = levels[nlevels].statements;
 	}
+	statements = open_before;
 	if (marks == NULL || since == change_counter ||
 		CQ_FAULT("no-savepoint-change"))
 		return;
@@ -217,5 +239,6 @@ cq_local_forget(void)
 		MemoryContextReset(local_context);
 	}
 	change_counter = 0;
+	statements = 0;
 	push_early = false;
 }

@@ -15,8 +15,14 @@
  */
 extern void cq_local_mark(uint32 slot, bool barrier);
 
-/* Has this transaction changed something of the slot? */
-extern bool cq_local_changed(uint32 slot);
+/*
+ * A statement that changes rows with tags of their own has begun, has ended.
+ * In between, the functions it calls may see rows that are changed and not
+ * yet marked: cq_local_in_statement() tells.  Rollback ends it, too.
+ */
+extern void cq_local_statement_begin(void);
+extern void cq_local_statement_end(void);
+extern bool cq_local_in_statement(void);
 
 /* Value of the own-change counter when the slot was last changed; 0: never. */
 extern uint64 cq_local_last_change(uint32 slot);
@@ -31,7 +37,8 @@ extern uint64 cq_local_change(void);
  * extensions' callbacks may still do) and before anybody can see it;
  *
  * when a lease is handed out, since a value that this transaction reads may
- * then be set by another session before or after it ends.
+ * then be set by another session before or after it ends; a miss that the
+ * session remembers is as good as a lease.
  */
 extern void cq_local_push_all(void);
 

@@ -251,6 +251,35 @@ cq_definitions_all(void)
 	return result;
 }
 
+CqQueueDef *
+cq_definition_by_id(int32 queue_id)
+{
+	CqQueueDef *def;
+	ListCell   *cell;
+
+	if (definitions != NULL)
+	{
+		HASH_SEQ_STATUS seq;
+
+		hash_seq_init(&seq, definitions);
+		while ((def = hash_seq_search(&seq)) != NULL)
+		{
+			if (def->queue_id == queue_id && def->epoch == epoch)
+			{
+				hash_seq_term(&seq);
+				return def;
+			}
+		}
+	}
+	foreach(cell, cq_definitions_all())
+	{
+		def = lfirst(cell);
+		if (def->queue_id == queue_id)
+			return def;
+	}
+	return NULL;
+}
+
 bool
 cq_queue_allowed(const CqQueueDef *def, int privileges)
 {
@@ -270,6 +299,7 @@ cq_queue_allowed(const CqQueueDef *def, int privileges)
 }
 
 static void
+pg_attribute_noreturn()
 missing(const char *name)
 {
 	ereport(ERROR,
@@ -307,7 +337,7 @@ resolve(CqQueueDef *def)
 				 errhint("Restore them from a backup, or drop the queue.")));
 	}
 
-	def->row = cq_registry_find(MyDatabaseId, def->queue_id);
+	def->row = cq_registry_find(def->queue_id, def->sequence);
 	if (def->row == NULL)
 	{
 		for (int k = 0; k < def->nsegments; k++)
@@ -317,14 +347,15 @@ resolve(CqQueueDef *def)
 			nblocks[k] = RelationGetNumberOfBlocks(rel);
 			table_close(rel, AccessShareLock);
 		}
-		def->row = cq_registry_get(def->queue_id, def->nsegments, nblocks);
+		def->row = cq_registry_get(def->queue_id, def->sequence,
+								   def->nsegments, nblocks);
 	}
 
 	LWLockAcquire(&def->row->lock, LW_EXCLUSIVE);
 	def->generation = def->row->generation;
 	if (def->row->database == MyDatabaseId && def->row->queue_id == def->queue_id)
 	{
-		def->row->max_attempts = def->max_attempts;
+		def->row->max_attempts = def->dead_letter[0] != '\0' ? def->max_attempts : 0;
 		def->resolved = true;
 	}
 	LWLockRelease(&def->row->lock);

@@ -78,6 +78,9 @@ extern uint64 cq_definitions_epoch(void);
  */
 extern CqQueueDef *cq_definition_find(const char *name);
 
+/* The definition of the queue with that number, or NULL. */
+extern CqQueueDef *cq_definition_by_id(int32 queue_id);
+
 /* All definitions, without order; freshly read. */
 extern List *cq_definitions_all(void);
 

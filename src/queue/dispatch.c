@@ -121,14 +121,19 @@ find(Oid database, int32 queue_id)
 }
 
 CqQueueRow *
-cq_registry_find(Oid database, int32 queue_id)
+cq_registry_find(int32 queue_id, Oid sequence)
 {
 	CqQueueRow *row;
+	bool		stale;
 
 	LWLockAcquire(&cq_queues->registry_lock, LW_SHARED);
-	row = find(database, queue_id);
+	row = find(MyDatabaseId, queue_id);
+	stale = row != NULL && row->sequence != sequence;
 	LWLockRelease(&cq_queues->registry_lock);
-	return row;
+	if (!stale)
+		return row;
+	cq_registry_forget(MyDatabaseId, queue_id);
+	return NULL;
 }
 
 /* Free the rows of databases that are no more. */
@@ -153,7 +158,7 @@ forget_dropped_databases(void)
 
 /* Registry lock held exclusively. */
 static CqQueueRow *
-take_row(int32 queue_id, int nsegments, const BlockNumber *nblocks)
+take_row(int32 queue_id, Oid sequence, int nsegments, const BlockNumber *nblocks)
 {
 	CqQueueRow *row = find(InvalidOid, 0);
 
@@ -163,6 +168,7 @@ take_row(int32 queue_id, int nsegments, const BlockNumber *nblocks)
 	row_reset(row);
 	row->database = MyDatabaseId;
 	row->queue_id = queue_id;
+	row->sequence = sequence;
 	/* until the first scan nothing is known but the tables' lengths */
 	row->overflow = true;
 	row->dirty = true;
@@ -178,12 +184,13 @@ take_row(int32 queue_id, int nsegments, const BlockNumber *nblocks)
 }
 
 CqQueueRow *
-cq_registry_get(int32 queue_id, int nsegments, const BlockNumber *nblocks)
+cq_registry_get(int32 queue_id, Oid sequence, int nsegments,
+				const BlockNumber *nblocks)
 {
 	CqQueueRow *row;
 	bool		created = false;
 
-	row = cq_registry_find(MyDatabaseId, queue_id);
+	row = cq_registry_find(queue_id, sequence);
 	for (int attempt = 0; row == NULL && attempt < 2; attempt++)
 	{
 		if (attempt > 0)
@@ -192,7 +199,7 @@ cq_registry_get(int32 queue_id, int nsegments, const BlockNumber *nblocks)
 		row = find(MyDatabaseId, queue_id);
 		if (row == NULL)
 		{
-			row = take_row(queue_id, nsegments, nblocks);
+			row = take_row(queue_id, sequence, nsegments, nblocks);
 			created = (row != NULL);
 		}
 		LWLockRelease(&cq_queues->registry_lock);
@@ -223,6 +230,7 @@ cq_registry_forget(Oid database, int32 queue_id)
 		row->generation++;
 		row->database = InvalidOid;
 		row->queue_id = 0;
+		row->sequence = InvalidOid;
 		LWLockRelease(&row->lock);
 	}
 	LWLockRelease(&cq_queues->registry_lock);

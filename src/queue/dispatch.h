@@ -111,6 +111,7 @@ typedef struct CqQueueRow
 	/* written under registry lock and lock, read under either */
 	Oid			database;		/* InvalidOid: row is free */
 	int32		queue_id;
+	Oid			sequence;		/* tells a queue from an earlier one of that id */
 	uint32		generation;		/* changes when the row is freed */
 
 	/* the rest is guarded by lock */
@@ -205,11 +206,14 @@ extern uint32 cq_row_room(const CqQueueRow *row, bool sending);
  * A row for this queue; takes one when there is none.  nblocks are the lengths
  * of its segments.  Raises 53400 when the table is full.  No lock held.
  */
-extern CqQueueRow *cq_registry_get(int32 queue_id, int nsegments,
+extern CqQueueRow *cq_registry_get(int32 queue_id, Oid sequence, int nsegments,
 								   const BlockNumber *nblocks);
 
-/* The row of this queue or NULL; no lock held, the row may go at any time. */
-extern CqQueueRow *cq_registry_find(Oid database, int32 queue_id);
+/*
+ * The row of this queue or NULL; no lock held, the row may go at any time.	 One
+ * of an earlier queue with the same number, that nobody freed, is freed.
+ */
+extern CqQueueRow *cq_registry_find(int32 queue_id, Oid sequence);
 
 /*
  * Free the queue's row and all its entries, waking who waits.  Never raises;

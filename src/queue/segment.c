@@ -10,6 +10,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -19,6 +20,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
@@ -182,9 +184,11 @@ cq_segment_fetch(Relation rel, ItemPointer tid, int64 msg_id,
 	return DatumGetInt64(slot_getattr(slot, CQ_MESSAGE_ID, &isnull)) == msg_id;
 }
 
-void
-cq_execute_as_owner(const char *command)
+int32
+cq_execute_as_owner(const char *command, int nargs, Oid *types, Datum *values,
+					const char *nulls)
 {
+	int32		result = -1;
 	Oid			user;
 	int			context;
 	int			nest = NewGUCNestLevel();
@@ -203,12 +207,26 @@ cq_execute_as_owner(const char *command)
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 
 	SPI_connect();
-	if (SPI_execute(command, false, 0) < 0)
-		elog(ERROR, "SPI_execute failed: %s", command);
+	if (SPI_execute_with_args(command, nargs, types, values, nulls, false, 0) < 0)
+		elog(ERROR, "SPI_execute_with_args failed: %s", command);
+	if (SPI_tuptable != NULL && SPI_processed > 0)
+	{
+		bool		isnull;
+
+		result = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0],
+											 SPI_tuptable->tupdesc, 1, &isnull));
+	}
 	SPI_finish();
 
 	AtEOXact_GUC(false, nest);
 	SetUserIdAndSecContext(user, context);
+	return result;
+}
+
+static void
+execute(const char *command)
+{
+	(void) cq_execute_as_owner(command, 0, NULL, NULL, NULL);
 }
 
 void
@@ -218,7 +236,7 @@ cq_segment_create(int32 queue_id, int k)
 	static const char *const options =
 		" WITH (autovacuum_enabled = false, toast.autovacuum_enabled = false)";
 
-	cq_execute_as_owner(psprintf("CREATE TABLE cq.q%d_s%d ("
+	execute(psprintf("CREATE TABLE cq.q%d_s%d ("
 								 "msg_id bigint NOT NULL, "
 								 "enqueued_at timestamptz NOT NULL, "
 								 "deliver_at timestamptz, "
@@ -229,7 +247,7 @@ cq_segment_create(int32 queue_id, int k)
 								 "key text, headers jsonb, "
 								 "body jsonb NOT NULL)%s",
 								 queue_id, k, options));
-	cq_execute_as_owner(psprintf("CREATE TABLE cq.q%d_e%d ("
+	execute(psprintf("CREATE TABLE cq.q%d_e%d ("
 								 "kind \"char\" NOT NULL, "
 								 "ids bigint[] NOT NULL, "
 								 "attempt int, due timestamptz, error text)%s",
@@ -239,23 +257,22 @@ cq_segment_create(int32 queue_id, int k)
 void
 cq_sequence_create(int32 queue_id)
 {
-	cq_execute_as_owner(psprintf("CREATE SEQUENCE cq.q%d_id INCREMENT BY %d",
+	execute(psprintf("CREATE SEQUENCE cq.q%d_id INCREMENT BY %d",
 								 queue_id, CQ_NUMBER_BLOCK));
 }
 
 void
-cq_segments_drop(const CqQueueDef *def)
+cq_segments_drop(int32 queue_id)
 {
-	StringInfoData command;
+	Oid			schema = get_namespace_oid("cq", false);
 
-	initStringInfo(&command);
-	appendStringInfo(&command, "DROP SEQUENCE IF EXISTS cq.q%d_id", def->queue_id);
-	cq_execute_as_owner(command.data);
-	for (int k = 0; k < def->nsegments; k++)
+	execute(psprintf("DROP SEQUENCE IF EXISTS cq.q%d_id", queue_id));
+	for (int k = 0; k < CQ_SEGMENTS_MAX; k++)
 	{
-		resetStringInfo(&command);
-		appendStringInfo(&command, "DROP TABLE IF EXISTS cq.q%d_s%d, cq.q%d_e%d",
-						 def->queue_id, k, def->queue_id, k);
-		cq_execute_as_owner(command.data);
+		if (!OidIsValid(get_relname_relid(psprintf("q%d_s%d", queue_id, k), schema)) &&
+			!OidIsValid(get_relname_relid(psprintf("q%d_e%d", queue_id, k), schema)))
+			break;
+		execute(psprintf("DROP TABLE IF EXISTS cq.q%d_s%d, cq.q%d_e%d",
+						 queue_id, k, queue_id, k));
 	}
 }

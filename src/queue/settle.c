@@ -44,10 +44,11 @@ cq_backoff_ms(int attempts)
 static uint32
 find_live(CqQueueRow *row, const CqReceipt *receipt, int64 now)
 {
-	CqMsg	   *msg = CQ_MSG(receipt->entry);
+	CqMsg	   *msg;
 
 	if (receipt->salt != cq_queues->salt || receipt->entry >= cq_queues->pool_size)
 		return CQ_NONE;
+	msg = CQ_MSG(receipt->entry);
 	if (msg->row != CQ_ROW_INDEX(row) || msg->state != CQ_MSG_LEASED ||
 		msg->msg_id != receipt->msg_id)
 		return CQ_NONE;
@@ -58,9 +59,8 @@ find_live(CqQueueRow *row, const CqReceipt *receipt, int64 now)
 	return receipt->entry;
 }
 
-/* Row locked: the delivery is being settled. */
-static void
-start_settling(CqQueueDef *def, CqQueueRow *row, uint32 i, char settle, CqClaim *claim)
+void
+cq_claim_settling(CqQueueDef *def, CqQueueRow *row, uint32 i, char settle, CqClaim *claim)
 {
 	CqMsg	   *msg = CQ_MSG(i);
 
@@ -127,7 +127,7 @@ cq_queue_acknowledge(CqQueueDef *def, const CqReceipt *receipts, int n)
 		uint32		i = find_live(row, &receipts[j], now);
 
 		if (i != CQ_NONE)
-			start_settling(def, row, i, 'a', &claims[live++]);
+			cq_claim_settling(def, row, i, 'a', &claims[live++]);
 	}
 	LWLockRelease(&row->lock);
 
@@ -222,7 +222,7 @@ settle_one(CqQueueDef *def, const CqReceipt *receipt, char settle,
 			(last_attempt_dies && row->max_attempts > 0 &&
 			 CQ_MSG(i)->attempts >= row->max_attempts);
 		CQ_MSG(i)->due = due;
-		start_settling(def, row, i, *dies ? 'd' : settle, claim);
+		cq_claim_settling(def, row, i, *dies ? 'd' : settle, claim);
 	}
 	LWLockRelease(&row->lock);
 	return i != CQ_NONE;

@@ -35,6 +35,13 @@ extern bool cq_queue_prolong(CqQueueDef *def, const CqReceipt *receipt,
 							 int64 lease_ms);
 
 /*
+ * Row locked, one item reserved: a leased entry is being settled by this
+ * transaction, in the way of CqMsg.settle.  Fills in the claim.
+ */
+extern void cq_claim_settling(CqQueueDef *def, CqQueueRow *row, uint32 i,
+							  char settle, CqClaim *claim);
+
+/*
  * Copy claimed messages into the dead-letter queue, with their origin in the
  * headers, and append the 'a' event.  The entries are SETTLING.
  */

@@ -11,7 +11,10 @@
  *						   row, the table's own tag and its ancestors'
  *	!cachequeue_statement  before the statement: the table's own tag and its
  *						   ancestors', so that functions which the statement
- *						   calls see that the table is being changed
+ *						   calls don't get what it has just changed
+ *	!cachequeue_end		   after it, where there are templates: until then
+ *						   entries with tags are bypassed, since the rows'
+ *						   tags are marked only after all rows are changed
  *	!cachequeue_truncate   the barrier
  *
  * Their names sort before all others, those of foreign keys included: the
@@ -19,7 +22,8 @@
  *
  * TRUNCATE and DDL are not MVCC: they set the barrier in the table's slot
  * and, when there are templates, in the database's epoch, since nobody knows
- * which rows are gone.
+ * which rows are gone.  DDL on a watched table always sets it in the epoch:
+ * partitions may have come or gone with it.
  *
  * What a trigger needs is compiled once and kept per trigger; it is thrown
  * away when the relation, or one of its ancestors, gets a relcache
@@ -219,14 +223,13 @@ find_watch(TriggerData *trigdata)
 }
 
 static TriggerData *
-check_trigger(FunctionCallInfo fcinfo, const char *name, bool for_row,
-			  bool before)
+check_trigger(FunctionCallInfo fcinfo, const char *name, bool for_row)
 {
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) ||
 		(TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) != 0) != for_row ||
-		(TRIGGER_FIRED_BEFORE(trigdata->tg_event) != 0) != before)
+		(for_row && !TRIGGER_FIRED_AFTER(trigdata->tg_event)))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"%s\" must be called by a trigger made by cq.cache_watch",
@@ -257,7 +260,7 @@ mark_row(const CqWatch *watch, Relation rel, HeapTuple tuple)
 Datum
 cq_watch_row(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = check_trigger(fcinfo, "cq._watch_row", true, false);
+	TriggerData *trigdata = check_trigger(fcinfo, "cq._watch_row", true);
 	CqWatch    *watch;
 
 	if (cq_shared == NULL)
@@ -273,19 +276,27 @@ cq_watch_row(PG_FUNCTION_ARGS)
 Datum
 cq_watch_statement(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = check_trigger(fcinfo, "cq._watch_statement",
-										  false, true);
+	TriggerData *trigdata = check_trigger(fcinfo, "cq._watch_statement", false);
+	CqWatch    *watch;
 
-	if (cq_shared != NULL)
-		mark_relations(find_watch(trigdata), false);
+	if (cq_shared == NULL)
+		return PointerGetDatum(NULL);
+	if (TRIGGER_FIRED_AFTER(trigdata->tg_event))
+	{
+		cq_local_statement_end();
+		return PointerGetDatum(NULL);
+	}
+	watch = find_watch(trigdata);
+	mark_relations(watch, false);
+	if (watch->ntemplates > 0)
+		cq_local_statement_begin();
 	return PointerGetDatum(NULL);
 }
 
 Datum
 cq_watch_truncate(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = check_trigger(fcinfo, "cq._watch_truncate",
-										  false, false);
+	TriggerData *trigdata = check_trigger(fcinfo, "cq._watch_truncate", false);
 	CqWatch    *watch;
 
 	if (cq_shared == NULL)
@@ -427,7 +438,7 @@ cq_relation_changed(PG_FUNCTION_ARGS)
 	if (rel == NULL)
 		PG_RETURN_VOID();
 	trigger = row_trigger(rel);
-	if (trigger != NULL && trigger->tgnargs > 0)
+	if (trigger != NULL)
 	{
 		check_columns(rel, trigger);
 		cq_local_mark(cq_slot_of_epoch(MyDatabaseId), true);

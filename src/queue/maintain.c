@@ -1,0 +1,428 @@
+/*-------------------------------------------------------------------------
+ *
+ * maintain.c
+ *	  What the maintenance worker does for the queues of its database.
+ *
+ * Each row says in plan_ms when the worker has promised to look at it; whoever
+ * makes something due earlier lowers that and wakes the worker (cq_row_plan).
+ * A pass does what is due and makes a new plan, all under the row's lock, so
+ * nothing is missed; with nothing to wait for, the worker is not woken at all.
+ *
+ * An error in one queue is reported as a warning, that queue is left alone for
+ * RETRY_MS, and the others go on.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "core/clock.h"
+#include "core/faults.h"
+#include "miscadmin.h"
+#include "queue/entries.h"
+#include "queue/queue.h"
+#include "queue/rotate.h"
+#include "queue/scan.h"
+#include "queue/settle.h"
+#include "queue/xact.h"
+#include "storage/procarray.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#define RETRY_MS 5000
+#define XID_POLL_MS 1000
+
+/* leases ended in one transaction */
+#define EXPIRE_MAX 500
+
+/* entries looked at per lock of a row, for prepared transactions */
+#define XIDS_MAX 64
+
+/* ---- leases -------------------------------------------------------- */
+
+static int
+by_segment_and_attempts(const void *a, const void *b)
+{
+	const CqClaim *x = a;
+	const CqClaim *y = b;
+
+	if (x->segment != y->segment)
+		return (int) x->segment - (int) y->segment;
+	return (x->attempts > y->attempts) - (x->attempts < y->attempts);
+}
+
+/* Append 'n' events: one for all claims of a segment with as many attempts. */
+static void
+append_failed(CqQueueDef *def, CqClaim *claims, int n)
+{
+	int64	   *ids = palloc(Max(n, 1) * sizeof(int64));
+	int			next;
+
+	qsort(claims, n, sizeof(CqClaim), by_segment_and_attempts);
+	for (int j = 0; j < n; j = next)
+	{
+		int			m = 0;
+
+		for (next = j; next < n &&
+			 by_segment_and_attempts(&claims[j], &claims[next]) == 0; next++)
+			ids[m++] = claims[next].msg_id;
+		if (claims[j].segment >= def->nsegments)
+			cq_queue_refresh(def);
+		cq_segment_event(def, claims[j].segment, 'n', ids, m,
+						 claims[j].attempts, 0, "lease expired");
+	}
+	pfree(ids);
+}
+
+/* Give the next delivery, or the dead letters, what is leased beyond its time. */
+static void
+expire_leases(CqQueueDef *def)
+{
+	CqClaim    *failed = palloc(EXPIRE_MAX * sizeof(CqClaim));
+	CqClaim    *dead = palloc(EXPIRE_MAX * sizeof(CqClaim));
+	int			nfailed = 0;
+	int			ndead = 0;
+	CqQueueRow *row;
+	int64		now;
+	uint32		i;
+
+	cq_items_reserve(EXPIRE_MAX);
+	row = cq_queue_lock(def, LW_EXCLUSIVE);
+	now = cq_clock_ms();
+	while (nfailed + ndead < EXPIRE_MAX &&
+		   (i = row->list[CQ_MSG_LEASED]) != CQ_NONE && CQ_MSG(i)->until <= now)
+	{
+		CQ_MSG(i)->due = 0;
+		if (row->max_attempts > 0 && CQ_MSG(i)->attempts >= row->max_attempts)
+			cq_claim_settling(def, row, i, 'd', &dead[ndead++]);
+		else
+			cq_claim_settling(def, row, i, 'x', &failed[nfailed++]);
+	}
+	LWLockRelease(&row->lock);
+
+	append_failed(def, failed, nfailed);
+	if (ndead > 0)
+		cq_dead_letter(def, dead, ndead, "no attempts left: lease expired or transaction rolled back");
+	pfree(failed);
+	pfree(dead);
+}
+
+/* ---- prepared transactions ----------------------------------------- */
+
+/* Row locked: collect the transactions that entries wait for. */
+static int
+collect_xids(CqQueueRow *row, TransactionId *xids)
+{
+	static const CqMsgState states[] = {CQ_MSG_OPEN, CQ_MSG_SETTLING};
+	int			n = 0;
+
+	for (int s = 0; s < lengthof(states); s++)
+	{
+		for (uint32 i = cq_entries_first(row, states[s]); i != CQ_NONE;
+			 i = cq_entries_next(row, i))
+		{
+			bool		known = (CQ_MSG(i)->flags & CQ_MSG_BY_XID) == 0;
+
+			for (int j = 0; j < n && !known; j++)
+				known = (xids[j] == CQ_MSG(i)->xid);
+			if (!known && n < XIDS_MAX)
+				xids[n++] = CQ_MSG(i)->xid;
+		}
+	}
+	return n;
+}
+
+/* Row locked: that transaction has ended. */
+static void
+settle_xid(CqQueueRow *row, TransactionId xid, bool committed, CqEffects *effects)
+{
+	uint32		next;
+
+	for (uint32 i = cq_entries_first(row, CQ_MSG_OPEN); i != CQ_NONE; i = next)
+	{
+		next = cq_entries_next(row, i);
+		if ((CQ_MSG(i)->flags & CQ_MSG_BY_XID) == 0 || CQ_MSG(i)->xid != xid)
+			continue;
+		if (committed)
+			cq_entry_sent(row, i, effects);
+		else
+			cq_entry_free(row, i);
+	}
+	for (uint32 i = cq_entries_first(row, CQ_MSG_SETTLING); i != CQ_NONE; i = next)
+	{
+		next = cq_entries_next(row, i);
+		if ((CQ_MSG(i)->flags & CQ_MSG_BY_XID) == 0 || CQ_MSG(i)->xid != xid)
+			continue;
+		if (committed)
+			cq_entry_settle(row, i, effects);
+		else
+			cq_entry_unsettle(row, i, effects);
+	}
+}
+
+/* Settle what waited for transactions that have ended. */
+static void
+settle_ended_xids(CqQueueRow *row, Oid database, int32 queue_id)
+{
+	TransactionId xids[XIDS_MAX];
+	int			n = 0;
+
+	LWLockAcquire(&row->lock, LW_SHARED);
+	if (row->database == database && row->queue_id == queue_id && row->by_xid > 0)
+		n = collect_xids(row, xids);
+	LWLockRelease(&row->lock);
+
+	for (int j = 0; j < n; j++)
+	{
+		CqEffects	effects = {0};
+		bool		committed;
+
+		if (TransactionIdIsInProgress(xids[j]))
+			continue;
+		committed = TransactionIdDidCommit(xids[j]);
+		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
+		if (row->database == database && row->queue_id == queue_id)
+			settle_xid(row, xids[j], committed, &effects);
+		cq_row_unlock(row, &effects);
+	}
+}
+
+/* ---- one queue ----------------------------------------------------- */
+
+/* What has to be done for a row. */
+typedef struct Chores
+{
+	bool		xids;
+	bool		due;
+	bool		expire;
+	bool		scan;
+	bool		segment;
+	bool		truncate;
+} Chores;
+
+/* Row locked. */
+static Chores
+look(const CqQueueRow *row)
+{
+	Chores		chores;
+	int64		now = cq_clock_ms();
+	uint32		delayed = row->list[CQ_MSG_DELAYED];
+	uint32		leased = row->list[CQ_MSG_LEASED];
+
+	chores.xids = row->by_xid > 0;
+	chores.due = delayed != CQ_NONE && CQ_MSG(delayed)->due <= GetCurrentTimestamp();
+	chores.expire = leased != CQ_NONE && CQ_MSG(leased)->until <= now;
+	chores.scan = !row->loaded ||
+		(!row->overflow && row->unloaded_due != 0 && cq_scan_due(row));
+	chores.segment = row->want_segment;
+	chores.truncate = row->want_truncate && row->truncate_ms <= now;
+	return chores;
+}
+
+/* Row locked: when to look again; PG_INT64_MAX: when woken. */
+static int64
+plan(const CqQueueRow *row)
+{
+	int64		at = PG_INT64_MAX;
+	uint32		delayed = row->list[CQ_MSG_DELAYED];
+	uint32		leased = row->list[CQ_MSG_LEASED];
+
+	if (delayed != CQ_NONE)
+		at = Min(at, cq_due_ms(CQ_MSG(delayed)->due));
+	if (!row->overflow && row->unloaded_due != 0)
+		at = Min(at, cq_due_ms(row->unloaded_due));
+	if (leased != CQ_NONE)
+		at = Min(at, CQ_MSG(leased)->until);
+	if (row->by_xid > 0)
+		at = Min(at, cq_clock_ms() + XID_POLL_MS);
+	if (row->want_truncate)
+		at = Min(at, row->truncate_ms);
+	if (row->want_segment || !row->loaded)
+		at = 0;
+	return Max(at, row->retry_ms);
+}
+
+static void
+do_chores(int32 queue_id, const Chores *chores)
+{
+	if (chores->scan || chores->expire)
+	{
+		CqQueueDef *def;
+
+		StartTransactionCommand();
+		PushActiveSnapshot(GetTransactionSnapshot());
+		def = cq_definition_by_id(queue_id);
+		if (def != NULL)
+		{
+			def = cq_queue_open(def->name, CQ_QUEUE_NONE);
+			if (chores->scan)
+				cq_scan_refill(def);
+			if (chores->expire && !CQ_FAULT("queue-no-expiry"))
+				expire_leases(def);
+		}
+		PopActiveSnapshot();
+		CommitTransactionCommand();
+	}
+	if (chores->segment)
+		cq_rotate_add_segment(queue_id);
+	if (chores->truncate)
+		cq_rotate_truncate(queue_id);
+}
+
+/* do_chores(), but an error is logged and remembered. */
+static void
+do_chores_safely(CqQueueRow *row, int32 queue_id, const Chores *chores)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		do_chores(queue_id, chores);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		HOLD_INTERRUPTS();
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		AbortCurrentTransaction();
+		LWLockReleaseAll();
+		RESUME_INTERRUPTS();
+
+		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
+		row->retry_ms = cq_clock_ms() + RETRY_MS;
+		LWLockRelease(&row->lock);
+		ereport(WARNING,
+				(errcode(error->sqlerrcode),
+				 errmsg("maintenance of queue %d failed: %s", queue_id, error->message),
+				 errhint("It will be tried again in %d seconds.", RETRY_MS / 1000)));
+		FreeErrorData(error);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+}
+
+/* Returns when the row wants to be looked at again, or PG_INT64_MAX. */
+static int64
+maintain_row(CqQueueRow *row)
+{
+	Chores		chores;
+	CqEffects	effects = {0};
+	int32		queue_id;
+	int64		at;
+
+	LWLockAcquire(&row->lock, LW_SHARED);
+	queue_id = (row->database == MyDatabaseId) ? row->queue_id : 0;
+	if (queue_id != 0 && row->retry_ms > cq_clock_ms())
+	{
+		at = row->retry_ms;
+		LWLockRelease(&row->lock);
+		return at;
+	}
+	if (queue_id != 0)
+		chores = look(row);
+	LWLockRelease(&row->lock);
+	if (queue_id == 0)
+		return PG_INT64_MAX;
+
+	if (chores.xids)
+		settle_ended_xids(row, MyDatabaseId, queue_id);
+	if (chores.expire || chores.scan || chores.segment || chores.truncate)
+		do_chores_safely(row, queue_id, &chores);
+
+	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
+	if (row->database != MyDatabaseId || row->queue_id != queue_id)
+	{
+		LWLockRelease(&row->lock);
+		return PG_INT64_MAX;
+	}
+	cq_entries_release_due(row, &effects);
+	at = plan(row);
+	row->plan_ms = at;
+	effects.worker = false;
+	cq_row_check(row);
+	cq_row_unlock(row, &effects);
+	return at;
+}
+
+/* ---- all queues ---------------------------------------------------- */
+
+/* Free rows whose queue is gone; give every other queue its row. */
+static void
+take_stock(void)
+{
+	List	   *defs;
+	ListCell   *cell;
+
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	defs = cq_definitions_all();
+	for (int i = 0; i < cq_queues->nrows; i++)
+	{
+		CqQueueRow *row = &cq_rows[i];
+		bool		found = false;
+		int32		queue_id;
+
+		LWLockAcquire(&row->lock, LW_SHARED);
+		queue_id = (row->database == MyDatabaseId) ? row->queue_id : 0;
+		LWLockRelease(&row->lock);
+		if (queue_id == 0)
+			continue;
+		foreach(cell, defs)
+			found |= (((CqQueueDef *) lfirst(cell))->queue_id == queue_id);
+		if (!found)
+			cq_registry_forget(MyDatabaseId, queue_id);
+	}
+	foreach(cell, defs)
+	{
+		CqQueueDef *def = lfirst(cell);
+		MemoryContext context = CurrentMemoryContext;
+
+		if (def->resolved)
+			continue;
+		BeginInternalSubTransaction(NULL);
+		PG_TRY();
+		{
+			(void) cq_queue_open(def->name, CQ_QUEUE_NONE);
+			ReleaseCurrentSubTransaction();
+		}
+		PG_CATCH();
+		{
+			/* a dump is being restored, or the table of queues is full */
+			MemoryContextSwitchTo(context);
+			FlushErrorState();
+			RollbackAndReleaseCurrentSubTransaction();
+		}
+		PG_END_TRY();
+		MemoryContextSwitchTo(context);
+	}
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+}
+
+int64
+cq_queue_maintain(void)
+{
+	static uint64 known_epoch = 0;
+	int64		next = PG_INT64_MAX;
+	uint64		epoch = cq_definitions_epoch();
+
+	if (cq_shared == NULL || RecoveryInProgress())
+		return 0;
+	if (known_epoch != epoch)
+	{
+		take_stock();
+		known_epoch = epoch;
+	}
+	for (int i = 0; i < cq_queues->nrows; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		next = Min(next, maintain_row(&cq_rows[i]));
+	}
+	return (next == PG_INT64_MAX) ? 0 : Max(next, 1);
+}

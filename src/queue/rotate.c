@@ -1,0 +1,278 @@
+/*-------------------------------------------------------------------------
+ *
+ * rotate.c
+ *	  The ring of segments.
+ *
+ * Sends go to the current segment.	 When it has cachequeue.segment_rows
+ * messages the next send goes on to an empty one (send.c), and asks for a new
+ * one when there is none.	A segment that is not current and has neither
+ * entries nor unloaded messages is probably finished.	To be sure, the worker
+ * locks both its tables exclusively, which no open or prepared transaction that
+ * has written to them allows, and then compares messages and events.  Locks are
+ * only tried for, never waited for: a waiting AccessExclusiveLock would stop
+ * everybody behind it for as long as pg_dump, say, keeps its own.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "core/clock.h"
+#include "core/faults.h"
+#include "miscadmin.h"
+#include "queue/entries.h"
+#include "queue/rotate.h"
+#include "queue/segment.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "utils/array.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+/* a table that could not be locked is tried again after that */
+#define LOCKED_RETRY_MS 1000
+
+/* Start a transaction and open the queue; NULL when it is no more. */
+static CqQueueDef *
+start(int32 queue_id)
+{
+	CqQueueDef *def;
+
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	def = cq_definition_by_id(queue_id);
+	return (def == NULL) ? NULL : cq_queue_open(def->name, CQ_QUEUE_NONE);
+}
+
+static void
+finish(void)
+{
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+}
+
+void
+cq_rotate_add_segment(int32 queue_id)
+{
+	CqQueueDef *def = start(queue_id);
+	CqQueueRow *row;
+	char		name[NAMEDATALEN];
+	int			k;
+
+	if (def == NULL)
+	{
+		finish();
+		return;
+	}
+	k = def->row->nsegments;
+	if (k < CQ_SEGMENTS_MAX)
+	{
+		snprintf(name, sizeof(name), "q%d_s%d", queue_id, k);
+		if (!OidIsValid(get_relname_relid(name, get_namespace_oid("cq", false))))
+		{
+			cq_segment_create(queue_id, k);
+			cq_definitions_changed();
+		}
+	}
+	finish();
+
+	row = cq_queue_lock_if_same(def, LW_EXCLUSIVE);
+	if (row == NULL)
+		return;
+	if (k < CQ_SEGMENTS_MAX && row->nsegments == k)
+	{
+		memset(&row->segment[k], 0, sizeof(CqSegment));
+		row->segment[k].scan_from = InvalidBlockNumber;
+		row->segment[k].empty = true;
+		row->nsegments = k + 1;
+	}
+	row->want_segment = false;
+	LWLockRelease(&row->lock);
+}
+
+static int
+compare_ids(const void *a, const void *b)
+{
+	int64		x = *(const int64 *) a;
+	int64		y = *(const int64 *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* The numbers of all settled messages, sorted, in *ids. */
+static int64
+read_settled(Relation rel, int64 **ids)
+{
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	TableScanDesc scan = table_beginscan_strat(rel, SnapshotSelf, 0, NULL, true, false);
+	int64		capacity = 1024;
+	int64		n = 0;
+
+	*ids = palloc(capacity * sizeof(int64));
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		ArrayType  *array;
+		int			m;
+
+		CHECK_FOR_INTERRUPTS();
+		slot_getallattrs(slot);
+		if (DatumGetChar(slot->tts_values[CQ_EVENT_KIND - 1]) != 'a')
+			continue;
+		array = DatumGetArrayTypeP(slot->tts_values[CQ_EVENT_IDS - 1]);
+		m = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+		while (n + m > capacity)
+		{
+			capacity *= 2;
+			*ids = repalloc_huge(*ids, capacity * sizeof(int64));
+		}
+		memcpy(*ids + n, ARR_DATA_PTR(array), m * sizeof(int64));
+		n += m;
+	}
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	qsort(*ids, n, sizeof(int64), compare_ids);
+	return n;
+}
+
+/* Whether each message of the segment is settled; both are locked. */
+static bool
+all_settled(Relation messages, Relation events)
+{
+	int64	   *ids;
+	int64		n = read_settled(events, &ids);
+	TupleTableSlot *slot = table_slot_create(messages, NULL);
+	TableScanDesc scan = table_beginscan_strat(messages, SnapshotSelf, 0, NULL,
+											   true, false);
+	bool		result = true;
+
+	while (result && table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		bool		isnull;
+		int64		id = DatumGetInt64(slot_getattr(slot, CQ_MESSAGE_ID, &isnull));
+
+		CHECK_FOR_INTERRUPTS();
+		result = bsearch(&id, ids, n, sizeof(int64), compare_ids) != NULL;
+	}
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	pfree(ids);
+	return result || CQ_FAULT("queue-truncate-unsettled");
+}
+
+typedef enum TruncateResult
+{
+	TRUNCATED,
+	TABLE_LOCKED,
+	UNSETTLED
+} TruncateResult;
+
+static TruncateResult
+truncate_segment(CqQueueDef *def, int k)
+{
+	Relation	messages;
+	Relation	events;
+	TruncateResult result = TRUNCATED;
+	bool		used;
+
+	if (!ConditionalLockRelationOid(def->messages[k], AccessExclusiveLock) ||
+		!ConditionalLockRelationOid(def->events[k], AccessExclusiveLock))
+		return TABLE_LOCKED;
+
+	messages = cq_segment_open(def, def->messages[k], NoLock);
+	events = cq_segment_open(def, def->events[k], NoLock);
+	used = RelationGetNumberOfBlocks(messages) > 0 ||
+		RelationGetNumberOfBlocks(events) > 0;
+	if (used && !all_settled(messages, events))
+		result = UNSETTLED;
+	table_close(events, NoLock);
+	table_close(messages, NoLock);
+
+	if (used && result == TRUNCATED)
+		(void) cq_execute_as_owner(psprintf("TRUNCATE cq.q%d_s%d, cq.q%d_e%d",
+											def->queue_id, k, def->queue_id, k),
+								   0, NULL, NULL, NULL);
+	return result;
+}
+
+/* Row locked: the first segment not below k that may be finished, or -1. */
+static int
+find_finished(const CqQueueRow *row, int k)
+{
+	for (; k < row->nsegments; k++)
+	{
+		const CqSegment *segment = &row->segment[k];
+
+		if (k != row->current && !segment->empty && segment->loaded == 0 &&
+			segment->scan_from == InvalidBlockNumber)
+			return k;
+	}
+	return -1;
+}
+
+/* After the transaction: what became of segment k. */
+static void
+note_result(CqQueueDef *def, int k, TruncateResult result)
+{
+	CqQueueRow *row = cq_queue_lock_if_same(def, LW_EXCLUSIVE);
+
+	if (row == NULL)
+		return;
+	switch (result)
+	{
+		case TRUNCATED:
+			memset(&row->segment[k], 0, sizeof(CqSegment));
+			row->segment[k].scan_from = InvalidBlockNumber;
+			row->segment[k].empty = true;
+			break;
+		case TABLE_LOCKED:
+			row->want_truncate = true;
+			row->truncate_ms = cq_clock_ms() + LOCKED_RETRY_MS;
+			break;
+		case UNSETTLED:
+			/* the tables know better */
+			row->segment[k].scan_from = 0;
+			row->overflow = true;
+			row->dirty = true;
+			break;
+	}
+	LWLockRelease(&row->lock);
+}
+
+void
+cq_rotate_truncate(int32 queue_id)
+{
+	int			k = 0;
+
+	for (;;)
+	{
+		CqQueueDef *def = start(queue_id);
+		CqQueueRow *row;
+		TruncateResult result = TABLE_LOCKED;
+
+		if (def == NULL)
+		{
+			finish();
+			return;
+		}
+		row = cq_queue_lock(def, LW_EXCLUSIVE);
+		if (k == 0)
+			row->want_truncate = false;
+		k = find_finished(row, k);
+		LWLockRelease(&row->lock);
+		if (k < 0)
+		{
+			finish();
+			return;
+		}
+		if (k < def->nsegments)
+			result = truncate_segment(def, k);
+		finish();
+		note_result(def, k, result);
+		k++;
+	}
+}

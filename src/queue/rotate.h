@@ -1,0 +1,21 @@
+/*-------------------------------------------------------------------------
+ *
+ * rotate.h
+ *	  The ring of segments: adding one, emptying finished ones.
+ *
+ * Both run in the maintenance worker, outside a transaction.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CQ_ROTATE_H
+#define CQ_ROTATE_H
+
+#include "queue/definition.h"
+
+/* Add an empty segment to the queue. */
+extern void cq_rotate_add_segment(int32 queue_id);
+
+/* TRUNCATE the segments all of whose messages are settled. */
+extern void cq_rotate_truncate(int32 queue_id);
+
+#endif							/* CQ_ROTATE_H */
