@@ -501,7 +501,7 @@ look_at_evictions(void)
 static void
 test_evictions(void)
 {
-	run_phase(1024 * 1024, 2000, use_threads ? 20000 : 60000,
+	run_phase(1024 * 1024, 2000, use_threads ? 20000 : 40000,
 			  work_with_evictions, look_at_evictions);
 }
 
@@ -509,7 +509,7 @@ test_evictions(void)
 static void
 test_contended_evictions(void)
 {
-	run_phase(64 * 1024, 60, use_threads ? 10000 : 30000, work_with_evictions,
+	run_phase(64 * 1024, 60, use_threads ? 10000 : 20000, work_with_evictions,
 			  look_at_evictions);
 }
 
@@ -547,7 +547,7 @@ look_at_counters(void)
 static void
 test_counters(void)
 {
-	run_phase(4 * 1024 * 1024, 1000, use_threads ? 10000 : 30000,
+	run_phase(4 * 1024 * 1024, 1000, use_threads ? 10000 : 20000,
 			  work_counting, look_at_counters);
 }
 
@@ -565,14 +565,14 @@ look_at_expiry(void)
 static void
 test_expiry(void)
 {
-	run_phase(1024 * 1024, 1000, use_threads ? 500 : 1500, work_expiring,
+	run_phase(1024 * 1024, 1000, use_threads ? 500 : 1000, work_expiring,
 			  look_at_expiry);
 }
 
 static void
 test_sweeps(void)
 {
-	run_phase(16 * 1024 * 1024, 5000, use_threads ? 3000 : 10000,
+	run_phase(16 * 1024 * 1024, 5000, use_threads ? 3000 : 7000,
 			  work_sweeping, look_at_expiry);
 }
 
