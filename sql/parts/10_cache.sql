@@ -58,6 +58,21 @@ AS 'MODULE_PATHNAME', 'cq_cache_set_jsonb';
 COMMENT ON FUNCTION cq.cache_set(text, jsonb, interval, text[], text, text, bigint, bigint) IS
 'Store a jsonb; as cq.cache_set for text.';
 
+CREATE FUNCTION cq.cache_get_many(keys text[], namespace text DEFAULT 'default')
+RETURNS TABLE (key text, value text, lease bigint)
+LANGUAGE c VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'cq_cache_get_many';
+COMMENT ON FUNCTION cq.cache_get_many(text[], text) IS
+'One row per key, in their order: the cached text, or NULL and a lease, as from cq.cache_get_or_lease. The lease is the same for all. Errors as cq.cache_get; 2202E for a matrix.';
+
+CREATE FUNCTION cq.cache_set_many(keys text[], "values" text[], ttl interval DEFAULT NULL,
+    tags text[] DEFAULT '{}', namespace text DEFAULT 'default', lease bigint DEFAULT NULL)
+RETURNS bigint
+LANGUAGE c VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'cq_cache_set_many';
+COMMENT ON FUNCTION cq.cache_set_many(text[], text[], interval, text[], text, bigint) IS
+'Store the values under the keys, all with the same ttl, tags and lease; returns how many were not refused. Errors as cq.cache_set; 22023 when there are not as many values as keys.';
+
 CREATE FUNCTION cq.cache_delete(key text, namespace text DEFAULT 'default')
 RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE

@@ -22,6 +22,7 @@
 #include "queue/xact.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
 /* a taken row that a foreign transaction has locked is left alone for that long */
 #define LOCKED_RETRY_MS 1000

@@ -32,6 +32,7 @@
 #include "miscadmin.h"
 #include "queue/collect.h"
 #include "queue/segment.h"
+#include "storage/bufmgr.h"
 #include "utils/array.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"

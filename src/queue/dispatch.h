@@ -28,6 +28,7 @@
 #include "storage/block.h"
 #include "storage/condition_variable.h"
 #include "storage/lwlock.h"
+#include "storage/off.h"
 #include "storage/spin.h"
 
 #define CQ_NONE ((uint32) 0xFFFFFFFF)

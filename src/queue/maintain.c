@@ -20,6 +20,7 @@
 #include "access/xlog.h"
 #include "core/clock.h"
 #include "core/faults.h"
+#include "core/shmem.h"
 #include "miscadmin.h"
 #include "queue/entries.h"
 #include "queue/queue.h"
@@ -29,6 +30,7 @@
 #include "queue/xact.h"
 #include "storage/procarray.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -241,7 +243,7 @@ plan(const CqQueueRow *row)
 	if (row->want_truncate)
 		at = Min(at, row->truncate_ms);
 	if (row->want_segment || !row->loaded)
-		at = 0;
+		at = Min(at, cq_clock_ms() + XID_POLL_MS);
 	return Max(at, row->retry_ms);
 }
 
@@ -382,6 +384,7 @@ take_stock(void)
 	{
 		CqQueueDef *def = lfirst(cell);
 		MemoryContext context = CurrentMemoryContext;
+		ResourceOwner owner = CurrentResourceOwner;
 
 		if (def->resolved)
 			continue;
@@ -400,6 +403,7 @@ take_stock(void)
 		}
 		PG_END_TRY();
 		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
 	}
 	PopActiveSnapshot();
 	CommitTransactionCommand();

@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include "access/heapam.h"
+#include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -17,6 +19,7 @@
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "queue/segment.h"
+#include "storage/bufmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"

@@ -18,6 +18,7 @@
 #include "executor/tuptable.h"
 #include "queue/definition.h"
 #include "storage/itemptr.h"
+#include "storage/lockdefs.h"
 #include "utils/relcache.h"
 
 /* columns of a message */

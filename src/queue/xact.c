@@ -76,6 +76,19 @@ cq_item_add(CqItemKind kind, const CqQueueDef *def)
 }
 
 void
+cq_item_add_drop(int32 queue_id)
+{
+	CqItem	   *item = &items[nitems];
+
+	Assert(nitems < capacity);
+	memset(item, 0, sizeof(*item));
+	item->kind = CQ_ITEM_DROPPED;
+	item->level = GetCurrentTransactionNestLevel();
+	item->msg_id = queue_id;
+	nitems++;
+}
+
+void
 cq_item_add_entry(CqItemKind kind, const CqQueueDef *def, uint32 entry)
 {
 	CqItem	   *item = cq_item_add(kind, def);
@@ -237,6 +250,8 @@ before_prepare(void)
 		CqQueueRow *row = &cq_rows[item->row];
 		CqEffects	effects = {0};
 
+		if (item->kind == CQ_ITEM_CREATED || item->kind == CQ_ITEM_DROPPED)
+			continue;
 		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
 		if (row->generation == item->generation)
 		{

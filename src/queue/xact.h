@@ -46,7 +46,10 @@ extern void cq_items_reserve(int n);
 /* A new item of the present savepoint, from what was reserved; never raises. */
 extern CqItem *cq_item_add(CqItemKind kind, const CqQueueDef *def);
 
-/* The same, of an entry whose row is locked. */
+/* An item that frees the queue's row at commit. */
+extern void cq_item_add_drop(int32 queue_id);
+
+/* The same as cq_item_add(), of an entry whose row is locked. */
 extern void cq_item_add_entry(CqItemKind kind, const CqQueueDef *def, uint32 entry);
 
 /* The latest item, if it is of this kind, queue and savepoint, or NULL. */

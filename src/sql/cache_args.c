@@ -8,6 +8,8 @@
 #include "postgres.h"
 
 #include "cachequeue.h"
+#include "cache/local.h"
+#include "cache/misses.h"
 #include "cache/slots.h"
 #include "catalog/pg_type.h"
 #include "core/args.h"
@@ -50,14 +52,20 @@ cq_arg_namespace(FunctionCallInfo fcinfo, int n)
 void
 cq_arg_key(FunctionCallInfo fcinfo, int n, int ns, CqKey *key)
 {
-	text	   *name;
-	uint32		name_space;
+	cq_arg_not_null(fcinfo, n, "key");
+	cq_key_of_text(PG_GETARG_TEXT_PP(n), cq_arg_namespace(fcinfo, ns), key);
+}
+
+void
+cq_key_of_text(const text *name, uint32 name_space, CqKey *key)
+{
 	Size		len;
 
 	cq_require_shared();
-	cq_arg_not_null(fcinfo, n, "key");
-	name_space = cq_arg_namespace(fcinfo, ns);
-	name = PG_GETARG_TEXT_PP(n);
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("key must not be null")));
 	len = VARSIZE_ANY_EXHDR(name);
 	if (len == 0)
 		ereport(ERROR,
@@ -142,8 +150,15 @@ cq_statement_snapshot(void)
 }
 
 void
-cq_check_value_size(Size len)
+cq_request_value(CqSetRequest *request, struct varlena *value)
 {
+	Size		len;
+
+	if (value == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("value must not be null")));
+	len = VARSIZE_ANY_EXHDR(value);
 	if (len > (Size) cq_value_size_max)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -151,4 +166,103 @@ cq_check_value_size(Size len)
 						cq_value_size_max),
 				 errdetail("It has %zu bytes.", len),
 				 errhint("Raise cachequeue.value_size_max.")));
+	request->value = VARDATA_ANY(value);
+	request->value_len = len;
+}
+
+const char *
+cq_value_type_name(uint8 type)
+{
+	switch ((CqValueType) type)
+	{
+		case CQ_VALUE_TEXT:
+			return "text";
+		case CQ_VALUE_BYTEA:
+			return "bytea";
+		case CQ_VALUE_JSONB:
+			return "jsonb";
+		case CQ_VALUE_COUNTER:
+			return "counter";
+		case CQ_VALUE_NOTHING:
+			break;
+	}
+	return "nothing";
+}
+
+Datum
+cq_value_datum(const CqValue *value, CqValueType wanted)
+{
+	struct varlena *result;
+
+	if (value->type == CQ_VALUE_COUNTER && wanted == CQ_VALUE_TEXT)
+	{
+		int64		n;
+
+		memcpy(&n, value->data, sizeof(n));
+		return CStringGetTextDatum(psprintf(INT64_FORMAT, n));
+	}
+	if (value->type != wanted)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("the cached value is of type %s, not %s",
+						cq_value_type_name(value->type),
+						cq_value_type_name(wanted)),
+				 errhint("Use the cache_get function of that type.")));
+
+	result = palloc(value->len + VARHDRSZ);
+	SET_VARSIZE(result, value->len + VARHDRSZ);
+	memcpy(VARDATA(result), value->data, value->len);
+	return PointerGetDatum(result);
+}
+
+/*
+ * Under which view was the value read?  A lease says so itself; otherwise the
+ * remembered miss does.  Returns false if the set must be refused; *p is NULL
+ * for a plain set.
+ */
+static bool
+view_for_set(const CqKey *key, const CqSetLease *lease, int ntags,
+			 CqView *view, const CqView **p, uint64 *change)
+{
+	*p = cq_misses_find(key->engine.hash, change);
+	if (*p == NULL)
+		*change = 0;
+	if (lease->given)
+	{
+		*p = view;
+		return cq_lease_view(lease->number, view);
+	}
+	if (*p == NULL && ntags > 0)
+	{
+		if (!cq_view_of_snapshot(cq_statement_snapshot(), view))
+			return false;
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot tell when the value was read"),
+				 errdetail("A set with tags needs the snapshot of the miss that came before it."),
+				 errhint("Call cache_get for the key earlier in the same transaction, or pass the lease that cache_get_or_lease returned.")));
+	}
+	return true;
+}
+
+bool
+cq_set_with_rules(CqSetRequest *request, ArrayType *tags,
+				  const CqSetLease *lease, CqEngineCondition condition,
+				  uint64 version)
+{
+	CqView		view;
+	const CqView *p;
+	uint64		change;
+
+	if (!view_for_set(request->key, lease, cq_array_length(tags), &view, &p,
+					  &change))
+	{
+		cq_count(CQ_COUNT_SETS_REFUSED, 1);
+		return false;
+	}
+	if (p != NULL)
+		cq_request_depend(request, tags);
+	if (condition == CQ_PUT_ALWAYS)
+		return cq_cache_set(request, p, change) == CQ_SET_STORED;
+	return cq_cache_set_now(request, p, condition, version) == CQ_SET_STORED;
 }

@@ -25,6 +25,9 @@ extern uint32 cq_arg_namespace(FunctionCallInfo fcinfo, int n);
  */
 extern void cq_arg_key(FunctionCallInfo fcinfo, int n, int ns, CqKey *key);
 
+/* The same for a key that is not an argument of its own; NULL raises. */
+extern void cq_key_of_text(const text *name, uint32 name_space, CqKey *key);
+
 /* Expiry for a TTL in argument n, NULL: never.  Raises 22023. */
 extern int64 cq_arg_expiry(FunctionCallInfo fcinfo, int n);
 
@@ -44,7 +47,35 @@ extern int	cq_array_length(ArrayType *array);
 /* The snapshot of the running statement. */
 extern Snapshot cq_statement_snapshot(void);
 
-/* Raises 54000 when the value is larger than cachequeue.value_size_max. */
-extern void cq_check_value_size(Size len);
+/*
+ * Let the request store this value (NULL raises 22004).  Raises 54000 when it
+ * is larger than cachequeue.value_size_max.
+ */
+extern void cq_request_value(CqSetRequest *request, struct varlena *value);
+
+/*
+ * The value as a datum of the wanted type, in the current context; a counter
+ * reads as text.  Raises 42809 for a value of another type.
+ */
+extern Datum cq_value_datum(const CqValue *value, CqValueType wanted);
+
+/* Name of a value's type, for messages. */
+extern const char *cq_value_type_name(uint8 type);
+
+typedef struct CqSetLease
+{
+	bool		given;
+	int64		number;
+} CqSetLease;
+
+/*
+ * Set, under the view that the lease or the remembered miss stands for; a
+ * plain one when there is neither, nor tags.  Conditional sets are immediate.
+ * Returns whether it was (or at commit will be) stored.  Raises 55000 for tags
+ * with neither lease nor miss.
+ */
+extern bool cq_set_with_rules(CqSetRequest *request, ArrayType *tags,
+							  const CqSetLease *lease,
+							  CqEngineCondition condition, uint64 version);
 
 #endif							/* CQ_CACHE_ARGS_H */

@@ -38,51 +38,6 @@ PG_FUNCTION_INFO_V1(cq_cache_version);
 PG_FUNCTION_INFO_V1(cq_cache_incr);
 PG_FUNCTION_INFO_V1(cq_cache_invalidate);
 
-static const char *
-type_name(uint8 type)
-{
-	switch ((CqValueType) type)
-	{
-		case CQ_VALUE_TEXT:
-			return "text";
-		case CQ_VALUE_BYTEA:
-			return "bytea";
-		case CQ_VALUE_JSONB:
-			return "jsonb";
-		case CQ_VALUE_COUNTER:
-			return "counter";
-		case CQ_VALUE_NOTHING:
-			break;
-	}
-	return "nothing";
-}
-
-/* The value as a varlena of the wanted type; raises 42809 for another one. */
-static Datum
-value_datum(const CqValue *value, CqValueType wanted)
-{
-	struct varlena *result;
-
-	if (value->type == CQ_VALUE_COUNTER && wanted == CQ_VALUE_TEXT)
-	{
-		int64		n;
-
-		memcpy(&n, value->data, sizeof(n));
-		return CStringGetTextDatum(psprintf(INT64_FORMAT, n));
-	}
-	if (value->type != wanted)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("the cached value is of type %s, not %s",
-						type_name(value->type), type_name(wanted)),
-				 errhint("Use the cache_get function of that type.")));
-
-	result = palloc(value->len + VARHDRSZ);
-	SET_VARSIZE(result, value->len + VARHDRSZ);
-	memcpy(VARDATA(result), value->data, value->len);
-	return PointerGetDatum(result);
-}
-
 static Datum
 get(FunctionCallInfo fcinfo, CqValueType wanted)
 {
@@ -92,7 +47,7 @@ get(FunctionCallInfo fcinfo, CqValueType wanted)
 	cq_arg_key(fcinfo, 0, 1, &key);
 	if (cq_cache_lookup(&key, cq_statement_snapshot(), &value) != CQ_LOOKUP_HIT)
 		PG_RETURN_NULL();
-	return value_datum(&value, wanted);
+	return cq_value_datum(&value, wanted);
 }
 
 Datum
@@ -128,7 +83,7 @@ cq_cache_get_or_lease(PG_FUNCTION_ARGS)
 	cq_arg_key(fcinfo, 0, 1, &key);
 	if (cq_cache_lookup(&key, snapshot, &value) == CQ_LOOKUP_HIT)
 	{
-		values[0] = value_datum(&value, CQ_VALUE_TEXT);
+		values[0] = cq_value_datum(&value, CQ_VALUE_TEXT);
 		values[1] = BoolGetDatum(true);
 		nulls[2] = true;
 	}
@@ -140,36 +95,6 @@ cq_cache_get_or_lease(PG_FUNCTION_ARGS)
 	}
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc),
 													  values, nulls)));
-}
-
-/*
- * Under which view was the value read?  A lease says so itself; otherwise the
- * remembered miss does.  Returns false if the set must be refused; *p is NULL
- * for a plain set.
- */
-static bool
-view_for_set(const CqKey *key, bool has_lease, int64 lease, int ntags,
-			 CqView *view, const CqView **p, uint64 *change)
-{
-	*p = cq_misses_find(key->engine.hash, change);
-	if (*p == NULL)
-		*change = 0;
-	if (has_lease)
-	{
-		*p = view;
-		return cq_lease_view(lease, view);
-	}
-	if (*p == NULL && ntags > 0)
-	{
-		if (!cq_view_of_snapshot(cq_statement_snapshot(), view))
-			return false;
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot tell when the value was read"),
-				 errdetail("A set with tags needs the snapshot of the miss that came before it."),
-				 errhint("Call cache_get for the key earlier in the same transaction, or pass the lease that cache_get_or_lease returned.")));
-	}
-	return true;
 }
 
 /* Condition of a set, from arguments 5 (condition) and 6 (version). */
@@ -207,48 +132,22 @@ set(FunctionCallInfo fcinfo, CqValueType type)
 {
 	CqKey		key;
 	CqSetRequest request = {0};
-	struct varlena *value;
-	ArrayType  *tags;
-	int			ntags;
-	CqView		view;
-	const CqView *p;
-	uint64		change;
+	CqSetLease	lease;
 	uint64		version;
 	CqEngineCondition condition;
-	CqSetResult result;
 
 	cq_arg_key(fcinfo, 0, 4, &key);
-	cq_arg_not_null(fcinfo, 1, "value");
-	value = PG_GETARG_VARLENA_PP(1);
-	cq_check_value_size(VARSIZE_ANY_EXHDR(value));
-	tags = PG_ARGISNULL(3) ? NULL : PG_GETARG_ARRAYTYPE_P(3);
-	ntags = cq_array_length(tags);
-	condition = arg_condition(fcinfo, &version);
-
 	request.key = &key;
-	request.value = VARDATA_ANY(value);
-	request.value_len = VARSIZE_ANY_EXHDR(value);
 	request.type = type;
 	request.expires_ms = cq_arg_expiry(fcinfo, 2);
-
-	if (!view_for_set(&key, !PG_ARGISNULL(7),
-					  PG_ARGISNULL(7) ? 0 : PG_GETARG_INT64(7),
-					  ntags, &view, &p, &change))
-	{
-		cq_count(CQ_COUNT_SETS_REFUSED, 1);
-		PG_RETURN_BOOL(false);
-	}
-	if (p != NULL)
-		cq_request_depend(&request, tags);
-
-	if (condition == CQ_PUT_ALWAYS)
-		result = cq_cache_set(&request, p, change);
-	else
-	{
-		cq_cache_drop_stale(&key, cq_statement_snapshot(), true);
-		result = cq_cache_set_now(&request, p, condition, version);
-	}
-	PG_RETURN_BOOL(result == CQ_SET_STORED);
+	cq_request_value(&request,
+					 PG_ARGISNULL(1) ? NULL : PG_GETARG_VARLENA_PP(1));
+	condition = arg_condition(fcinfo, &version);
+	lease.given = !PG_ARGISNULL(7);
+	lease.number = lease.given ? PG_GETARG_INT64(7) : 0;
+	PG_RETURN_BOOL(cq_set_with_rules(&request,
+									 PG_ARGISNULL(3) ? NULL : PG_GETARG_ARRAYTYPE_P(3),
+									 &lease, condition, version));
 }
 
 Datum
@@ -351,7 +250,7 @@ text_to_counter(const CqKey *key)
 				 errmsg("the cached value is not a counter"),
 				 value.dependent
 				 ? errdetail("It was stored with tags, a miss or a lease.")
-				 : errdetail("It is of type %s.", type_name(value.type))));
+				 : errdetail("It is of type %s.", cq_value_type_name(value.type))));
 	digits = pnstrdup(value.data, value.len);
 	n = DatumGetInt64(DirectFunctionCall1(int8in, CStringGetDatum(digits)));
 

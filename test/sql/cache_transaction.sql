@@ -12,10 +12,12 @@ SELECT cq.cache_watch('item', ARRAY['item:{id}']);
 CREATE FUNCTION look(id int) RETURNS text LANGUAGE sql AS $$
     SELECT coalesce(cq.cache_get('item:' || $1), 'miss') || coalesce(' / ' || (SELECT name FROM item WHERE item.id = $1), ' / no row');
 $$;
--- cache-aside
+-- cache-aside; NULL: it was there
 CREATE FUNCTION load(id int) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM cq.cache_get('item:' || load.id);
+    IF cq.cache_get('item:' || load.id) IS NOT NULL THEN
+        RETURN NULL;
+    END IF;
     RETURN cq.cache_set('item:' || load.id, (SELECT name FROM item WHERE item.id = load.id),
                         tags => ARRAY['item:' || load.id]);
 END $$;
@@ -208,8 +210,7 @@ ROLLBACK TO a;
 SELECT look(1);
 COMMIT;
 SELECT look(1);
--- after the rollback a new miss is needed, and enough; remembered is the first one of
--- the transaction, so not before the next
+-- a miss after the rollback is good
 BEGIN;
 SAVEPOINT a;
 UPDATE item SET name = 'never' WHERE id = 1;
@@ -302,15 +303,15 @@ RESET cachequeue.remember_misses;
 SELECT load(2), look(2);
 BEGIN ISOLATION LEVEL SERIALIZABLE;
 SELECT look(2);
-SELECT cq.cache_get('item:10');
-SELECT cq.cache_set('item:10', 'v', tags => '{x}') AS dependent, cq.cache_set('item:11', 'v') AS plain, cq.cache_get('item:11');
-SELECT lease AS l FROM cq.cache_get_or_lease('item:12') \gset
-SELECT cq.cache_set('item:12', 'v', lease => :l);
+SELECT cq.cache_get('serial:10');
+SELECT cq.cache_set('serial:10', 'v', tags => '{x}') AS dependent, cq.cache_set('serial:11', 'v') AS plain, cq.cache_get('serial:11');
+SELECT lease AS l FROM cq.cache_get_or_lease('serial:12') \gset
+SELECT cq.cache_set('serial:12', 'v', lease => :l);
 COMMIT;
-SELECT look(2), cq.cache_get('item:10'), cq.cache_get('item:11'), cq.cache_set('item:12', 'v', lease => :l) AS lease_of_a_serializable_one;
+SELECT look(2), cq.cache_get('serial:10'), cq.cache_get('serial:11'), cq.cache_set('serial:12', 'v', lease => :l) AS lease_of_a_serializable_one;
 -- without a miss: refused as well, not an error
 BEGIN ISOLATION LEVEL SERIALIZABLE;
-SELECT cq.cache_set('item:13', 'v', tags => '{x}');
+SELECT cq.cache_set('serial:13', 'v', tags => '{x}');
 ROLLBACK;
 
 -- a cursor's and a function's own snapshot

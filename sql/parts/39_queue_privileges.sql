@@ -1,0 +1,26 @@
+-- Work queues: privileges.	 The functions that PUBLIC may call ask for the
+-- privilege on the queue themselves; creating queues has to be granted.
+
+REVOKE ALL ON cq.queue, cq.queue_grant FROM PUBLIC;
+REVOKE ALL ON SEQUENCE cq.queue_queue_id_seq FROM PUBLIC;
+REVOKE ALL ON FUNCTION
+	cq._queue_changed(),
+	cq.queue_create(text, interval, int, text)
+FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION
+	cq.queue_drop(text),
+	cq.queue_send(text, jsonb, jsonb, interval),
+	cq.queue_send_many(text, jsonb[], jsonb[], interval),
+	cq.queue_receive(text, int, interval),
+	cq.queue_take(text, int),
+	cq.queue_ack(text, text[]),
+	cq.queue_nack(text, text, interval, text),
+	cq.queue_reject(text, text, text),
+	cq.queue_extend(text, text, interval),
+	cq.queue_purge(text),
+	cq.queue_grant(text, text, text),
+	cq.queue_revoke(text, text, text),
+	cq._queue_stats()
+TO PUBLIC;
+GRANT EXECUTE ON PROCEDURE cq.queue_wait(text, interval, boolean) TO PUBLIC;
+GRANT SELECT ON cq.stat_queues TO PUBLIC;

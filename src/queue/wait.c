@@ -1,0 +1,119 @@
+/*-------------------------------------------------------------------------
+ *
+ * wait.c
+ *	  Waiting until a queue has something to deliver.
+ *
+ * A consumer sleeps on the condition variable of the queue's row; whoever makes
+ * a message ready signals one sleeper for it.  Delayed messages that become due
+ * are seen to by the worker, and by the sleeper itself, who knows when.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "core/clock.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "queue/definition.h"
+#include "queue/entries.h"
+#include "queue/scan.h"
+#include "queue/wait.h"
+#include "utils/timestamp.h"
+
+/* longest sleep in one piece */
+#define SLEEP_MS_MAX 3600000
+
+/*
+ * Whether something can be delivered.	If not, *until is lowered to when a
+ * delayed message will be due.	 False in *same: the queue has been dropped.
+ */
+static bool
+is_ready(CqQueueDef *def, int64 *until, bool *same)
+{
+	CqQueueRow *row = cq_queue_lock_if_same(def, LW_EXCLUSIVE);
+	CqEffects	effects = {0};
+	bool		ready;
+
+	*same = (row != NULL);
+	if (row == NULL)
+		return false;
+	cq_entries_release_due(row, &effects);
+	ready = row->count[CQ_MSG_READY] > 0 || cq_scan_due(row);
+	if (!ready && row->list[CQ_MSG_DELAYED] != CQ_NONE)
+		*until = Min(*until, cq_due_ms(CQ_MSG(row->list[CQ_MSG_DELAYED])->due));
+	cq_row_unlock(row, &effects);
+	return ready;
+}
+
+/* The same with a look into the tables; in a transaction. */
+static bool
+is_ready_in_tables(CqQueueDef *def)
+{
+	int64		until = PG_INT64_MAX;
+	bool		same;
+
+	for (int attempt = 0; attempt < 2; attempt++)
+	{
+		CqQueueRow *row = cq_queue_lock(def, LW_SHARED);
+		bool		due = cq_scan_due(row);
+
+		LWLockRelease(&row->lock);
+		if (due)
+			cq_scan_refill(def);
+		if (is_ready(def, &until, &same) || !cq_scan_check_growth(def))
+			break;
+	}
+	return is_ready(def, &until, &same);
+}
+
+static bool
+sleep_until_ready(CqQueueDef *def, int64 timeout_ms, bool *same)
+{
+	int64		end = (timeout_ms < 0) ? PG_INT64_MAX : cq_clock_ms() + timeout_ms;
+	bool		ready;
+
+	ConditionVariablePrepareToSleep(&def->row->ready_cv);
+	for (;;)
+	{
+		int64		until = end;
+		int64		now;
+
+		ready = is_ready(def, &until, same);
+		now = cq_clock_ms();
+		if (ready || !*same || now >= end)
+			break;
+		ConditionVariableTimedSleep(&def->row->ready_cv,
+									Min(Max(until - now, 1), SLEEP_MS_MAX),
+									PG_WAIT_EXTENSION);
+	}
+	ConditionVariableCancelSleep();
+	return ready;
+}
+
+bool
+cq_queue_wait_until_ready(const char *name, int64 timeout_ms)
+{
+	CqQueueDef *def;
+	bool		same;
+	bool		ready;
+
+	PreventCommandDuringRecovery("queue_wait()");
+	def = cq_queue_open(name, CQ_QUEUE_CONSUME);
+	if (is_ready_in_tables(def))
+		return true;
+
+	/* what holds back vacuum goes with the transaction */
+	SPI_connect_ext(SPI_OPT_NONATOMIC);
+	SPI_commit();
+	SPI_finish();
+
+	ready = sleep_until_ready(def, timeout_ms, &same);
+	if (!same)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("queue \"%s\" was dropped while waiting for it", name)));
+	return ready;
+}

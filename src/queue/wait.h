@@ -1,0 +1,18 @@
+/*-------------------------------------------------------------------------
+ *
+ * wait.h
+ *	  Waiting until a queue has something to deliver.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CQ_WAIT_H
+#define CQ_WAIT_H
+
+/*
+ * Returns whether the queue has something ready, at the latest after
+ * timeout_ms (< 0: never).	 Called in a procedure outside a transaction block:
+ * ends the transaction, so that no snapshot is held while it sleeps.
+ */
+extern bool cq_queue_wait_until_ready(const char *name, int64 timeout_ms);
+
+#endif							/* CQ_WAIT_H */

@@ -1,0 +1,131 @@
+/*-------------------------------------------------------------------------
+ *
+ * cache_many.c
+ *	  cq.cache_get_many and cq.cache_set_many: several keys in one call.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "cache/cache.h"
+#include "cache/misses.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "sql/cache_args.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+PG_FUNCTION_INFO_V1(cq_cache_get_many);
+PG_FUNCTION_INFO_V1(cq_cache_set_many);
+
+/* A text[] argument as its elements.  Raises 22004 for NULL, 2202E for a matrix. */
+static void
+text_elements(FunctionCallInfo fcinfo, int n, const char *name,
+			  Datum **elements, bool **nulls, int *count)
+{
+	ArrayType  *array;
+
+	cq_arg_not_null(fcinfo, n, name);
+	array = PG_GETARG_ARRAYTYPE_P(n);
+	if (ARR_NDIM(array) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("%s must be one-dimensional", name)));
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT,
+					  elements, nulls, count);
+}
+
+/* Arguments: keys, namespace; rows of key, value, lease, in the keys' order. */
+Datum
+cq_cache_get_many(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	Snapshot	snapshot = cq_statement_snapshot();
+	Datum	   *keys;
+	bool	   *key_nulls;
+	int			nkeys;
+	uint32		name_space;
+	bool		leased = false;
+	int64		lease = 0;
+
+	name_space = cq_arg_namespace(fcinfo, 1);
+	text_elements(fcinfo, 0, "keys", &keys, &key_nulls, &nkeys);
+	InitMaterializedSRF(fcinfo, 0);
+
+	for (int i = 0; i < nkeys; i++)
+	{
+		CqKey		key;
+		CqValue		value;
+		Datum		values[3];
+		bool		nulls[3] = {false, false, false};
+
+		CHECK_FOR_INTERRUPTS();
+		cq_key_of_text(key_nulls[i] ? NULL : DatumGetTextPP(keys[i]),
+					   name_space, &key);
+		values[0] = keys[i];
+		if (cq_cache_lookup(&key, snapshot, &value) == CQ_LOOKUP_HIT)
+		{
+			values[1] = cq_value_datum(&value, CQ_VALUE_TEXT);
+			nulls[2] = true;
+		}
+		else
+		{
+			if (!leased)
+				lease = cq_lease_issue(snapshot);
+			leased = true;
+			nulls[1] = true;
+			values[2] = Int64GetDatum(lease);
+		}
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+/* Arguments: keys, values, ttl, tags, namespace, lease; number stored. */
+Datum
+cq_cache_set_many(PG_FUNCTION_ARGS)
+{
+	Datum	   *keys;
+	Datum	   *values;
+	bool	   *key_nulls;
+	bool	   *value_nulls;
+	int			nkeys;
+	int			nvalues;
+	uint32		name_space;
+	int64		expires_ms;
+	CqSetLease	lease;
+	ArrayType  *tags;
+	int64		stored = 0;
+
+	name_space = cq_arg_namespace(fcinfo, 4);
+	text_elements(fcinfo, 0, "keys", &keys, &key_nulls, &nkeys);
+	text_elements(fcinfo, 1, "values", &values, &value_nulls, &nvalues);
+	if (nkeys != nvalues)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("there are %d keys, but %d values", nkeys, nvalues)));
+	expires_ms = cq_arg_expiry(fcinfo, 2);
+	tags = PG_ARGISNULL(3) ? NULL : PG_GETARG_ARRAYTYPE_P(3);
+	lease.given = !PG_ARGISNULL(5);
+	lease.number = lease.given ? PG_GETARG_INT64(5) : 0;
+
+	for (int i = 0; i < nkeys; i++)
+	{
+		CqKey		key;
+		CqSetRequest request = {0};
+
+		CHECK_FOR_INTERRUPTS();
+		cq_key_of_text(key_nulls[i] ? NULL : DatumGetTextPP(keys[i]),
+					   name_space, &key);
+		request.key = &key;
+		request.type = CQ_VALUE_TEXT;
+		request.expires_ms = expires_ms;
+		cq_request_value(&request, value_nulls[i] ? NULL :
+						 (struct varlena *) DatumGetTextPP(values[i]));
+		if (cq_set_with_rules(&request, tags, &lease, CQ_PUT_ALWAYS, 0))
+			stored++;
+	}
+	PG_RETURN_INT64(stored);
+}
