@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "cache/cache.h"
+#include "cache/load.h"
 #include "cache/slots.h"
 #include "core/dbworker.h"
 #include "core/settings.h"
@@ -15,6 +16,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "queue/queue.h"
+#include "sql/namespace.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
@@ -45,6 +47,7 @@ layout(void)
 	end = place(&l.cache, end, cq_cache_shmem_size());
 	end = place(&l.slots, end, cq_slots_size());
 	end = place(&l.engine, end, cq_engine_size((Size) cq_cache_memory_kb * 1024));
+	end = place(&l.loads, end, cq_load_size());
 	end = place(&l.queues, end, cq_queue_shmem_size());
 	l.size = CACHELINEALIGN(end);
 	return l;
@@ -74,6 +77,7 @@ start_shared_memory(void)
 		*cq_shared = l;
 		cq_dbworkers_init(CQ_SHARED_PART(workers));
 		cq_cache_shmem_init(CQ_SHARED_PART(cache));
+		cq_load_init(CQ_SHARED_PART(loads));
 		cq_queue_shmem_init(CQ_SHARED_PART(queues));
 	}
 	LWLockRelease(AddinShmemInitLock);
@@ -91,6 +95,7 @@ _PG_init(void)
 	previous_startup_hook = shmem_startup_hook;
 	shmem_startup_hook = start_shared_memory;
 	cq_cache_init();
+	cq_namespace_init();
 	cq_queue_init();
 	cq_workers_register();
 }

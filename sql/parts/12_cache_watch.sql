@@ -32,6 +32,10 @@ CREATE FUNCTION cq._epoch_changed() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'cq_epoch_changed';
 COMMENT ON FUNCTION cq._epoch_changed() IS 'Sets the barrier for everything dependent in the database.';
 
+CREATE FUNCTION cq._alter_table_does(command pg_ddl_command) RETURNS text[]
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'cq_alter_table_does';
+COMMENT ON FUNCTION cq._alter_table_does(pg_ddl_command) IS 'What an ALTER TABLE does that a watch must know: join or leave a parent, switch triggers on.';
+
 CREATE FUNCTION cq._unwatch_one(target regclass) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -106,15 +110,52 @@ CREATE FUNCTION cq._descendants(target regclass) RETURNS SETOF regclass
 LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH RECURSIVE tree (relid) AS (
-        SELECT inhrelid FROM pg_inherits WHERE inhparent = target
+    WITH RECURSIVE tree (relid, depth) AS (
+        SELECT inhrelid, 1 FROM pg_inherits WHERE inhparent = target
         UNION
-        SELECT i.inhrelid FROM pg_inherits AS i JOIN tree ON i.inhparent = tree.relid)
+        SELECT i.inhrelid, tree.depth + 1 FROM pg_inherits AS i JOIN tree ON i.inhparent = tree.relid)
     SELECT c.oid::regclass FROM tree JOIN pg_class AS c ON c.oid = tree.relid
     WHERE c.relkind IN ('r', 'p')
-    ORDER BY c.oid
+    GROUP BY c.oid
+    ORDER BY max(tree.depth), c.oid
 $$;
-COMMENT ON FUNCTION cq._descendants(regclass) IS 'Partitions and inheritance children of a table, and theirs.';
+COMMENT ON FUNCTION cq._descendants(regclass) IS 'Partitions and inheritance children of a table, and theirs, parents first.';
+
+CREATE FUNCTION cq._watched_through_parent(target regclass) RETURNS boolean
+LANGUAGE sql STABLE STRICT PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM pg_inherits
+                   WHERE inhrelid = target AND cq._watch_templates(inhparent) IS NOT NULL)
+$$;
+COMMENT ON FUNCTION cq._watched_through_parent(regclass) IS 'Is a parent of the table watched?';
+
+CREATE FUNCTION cq._rewatch(target regclass) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    relation regclass;
+    own text[];
+    missing text[];
+BEGIN
+    FOR relation IN SELECT target UNION ALL SELECT cq._descendants(target) LOOP
+        CONTINUE WHEN NOT cq._watched_through_parent(relation);
+        own := cq._watch_templates(relation);
+        missing := ARRAY(SELECT tag FROM pg_inherits, unnest(cq._watch_templates(inhparent)) AS tag
+                         WHERE inhrelid = relation
+                         EXCEPT SELECT unnest(own)
+                         ORDER BY tag);
+        CONTINUE WHEN missing = '{}'
+            AND EXISTS (SELECT FROM pg_trigger WHERE tgrelid = relation AND tgname = '!cachequeue_truncate'
+                          AND tgnargs = cardinality(own));
+        PERFORM cq._unwatch_one(relation);
+        PERFORM cq._watch_one(relation, own || missing);
+        PERFORM cq._relation_changed(relation);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION cq._rewatch(regclass) IS 'Gives a table and its descendants what they lack because a parent of theirs is watched.';
 
 CREATE FUNCTION cq.cache_watch(target regclass, tags text[] DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -122,6 +163,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     child regclass;
+    before text[] := cq._watch_templates(target);
+    own text[];
 BEGIN
     IF target IS NULL THEN
         RAISE null_value_not_allowed USING MESSAGE = 'target must not be null';
@@ -133,6 +176,11 @@ BEGIN
             MESSAGE = format('cannot watch "%s"', target),
             DETAIL = 'Only ordinary and partitioned tables that are not temporary can be watched.';
     END IF;
+    IF (SELECT relispartition FROM pg_class WHERE oid = target) AND cq._watched_through_parent(target) THEN
+        RAISE object_not_in_prerequisite_state USING
+            MESSAGE = format('table "%s" is watched through its parent', target),
+            HINT = 'Call cq.cache_watch for the partitioned table.';
+    END IF;
     tags := coalesce(tags, '{}');
     PERFORM cq._check_templates(target, tags);
 
@@ -141,10 +189,14 @@ BEGIN
     PERFORM cq._unwatch_one(target);
     PERFORM cq._watch_one(target, tags);
     FOR child IN SELECT cq._descendants(target) LOOP
+        -- beside what a child is watched with for its own sake
+        own := ARRAY(SELECT unnest(cq._watch_templates(child))
+                     EXCEPT SELECT unnest(before || tags) ORDER BY 1);
         PERFORM cq._unwatch_one(child);
-        PERFORM cq._watch_one(child, tags);
+        PERFORM cq._watch_one(child, tags || own);
         PERFORM cq._relation_changed(child);
     END LOOP;
+    PERFORM cq._rewatch(target);
     PERFORM cq._relation_changed(target);
     PERFORM cq._epoch_changed();
 END
@@ -163,6 +215,11 @@ BEGIN
         RAISE null_value_not_allowed USING MESSAGE = 'target must not be null';
     END IF;
     PERFORM cq._require_preload();
+    IF cq._watched_through_parent(target) THEN
+        RAISE object_not_in_prerequisite_state USING
+            MESSAGE = format('table "%s" is watched through its parent', target),
+            HINT = 'Call cq.cache_unwatch for the parent.';
+    END IF;
     IF NOT cq._unwatch_one(target) THEN
         RAISE undefined_object USING MESSAGE = format('table "%s" is not watched', target);
     END IF;
@@ -178,55 +235,41 @@ $$;
 COMMENT ON FUNCTION cq.cache_unwatch(regclass) IS
 'Stop watching a table; what was cached with its tags is invalidated. Errors: 22004, 42704 (not watched), 42501, 55000.';
 
-CREATE FUNCTION cq._rewatch(target regclass) RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    relation regclass;
-    tags text[];
-BEGIN
-    FOR relation IN SELECT target UNION ALL SELECT cq._descendants(target) LOOP
-        PERFORM cq._enable_triggers(relation);
-
-        -- a new partition or child of a watched table
-        CONTINUE WHEN EXISTS (SELECT FROM pg_trigger
-                              WHERE tgrelid = relation AND tgname = '!cachequeue_truncate');
-        SELECT cq._watch_templates(inhparent) INTO tags
-        FROM pg_inherits
-        WHERE inhrelid = relation AND cq._watch_templates(inhparent) IS NOT NULL
-        ORDER BY inhseqno LIMIT 1;
-        IF FOUND THEN
-            PERFORM cq._watch_one(relation, tags);
-        END IF;
-    END LOOP;
-END
-$$;
-COMMENT ON FUNCTION cq._rewatch(regclass) IS 'After DDL: completes the triggers of a watched table and of its partitions and children.';
-
 CREATE FUNCTION cq._ddl_command_end() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     relation oid;
-    completely boolean;
+    does text[];
 BEGIN
-    FOR relation, completely IN
-        SELECT DISTINCT ON (relid) relid, classid = 'pg_class'::regclass
-        FROM pg_event_trigger_ddl_commands() AS command, LATERAL (SELECT CASE command.classid
+    FOR relation, does IN
+        SELECT CASE command.classid
                    WHEN 'pg_class'::regclass THEN command.objid
                    WHEN 'pg_policy'::regclass THEN (SELECT polrelid FROM pg_policy WHERE oid = command.objid)
                    WHEN 'pg_trigger'::regclass THEN (SELECT tgrelid FROM pg_trigger WHERE oid = command.objid)
                    WHEN 'pg_rewrite'::regclass THEN (SELECT ev_class FROM pg_rewrite WHERE oid = command.objid)
-               END AS relid) AS changed
-        WHERE command.schema_name IS DISTINCT FROM 'pg_temp' AND relid IS NOT NULL
-        ORDER BY relid, classid = 'pg_class'::regclass DESC
+               END,
+               CASE command.command_tag
+                   WHEN 'CREATE TABLE' THEN '{join}'
+                   WHEN 'ALTER TABLE' THEN cq._alter_table_does(command.command)
+               END
+        FROM pg_event_trigger_ddl_commands() AS command
+        WHERE command.schema_name IS DISTINCT FROM 'pg_temp'
     LOOP
-        PERFORM cq._relation_changed(relation);
-        IF completely THEN
+        CONTINUE WHEN relation IS NULL;
+        -- a dump restores each of our triggers by itself: only these commands call for more
+        IF 'join' = ANY (does) THEN
             PERFORM cq._rewatch(relation);
         END IF;
+        IF 'switch' = ANY (does) THEN
+            PERFORM cq._enable_triggers(table_or_child)
+            FROM (SELECT relation::regclass UNION ALL SELECT cq._descendants(relation)) AS t (table_or_child);
+        END IF;
+        IF 'leave' = ANY (does) AND cq._watch_templates(relation) IS NOT NULL THEN
+            PERFORM cq._epoch_changed();    -- the parent that it had is not known any more
+        END IF;
+        PERFORM cq._relation_changed(relation);
     END LOOP;
 END
 $$;

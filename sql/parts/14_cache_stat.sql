@@ -5,6 +5,7 @@ CREATE FUNCTION cq._stat_cache(
     OUT misses_invalidated bigint, OUT misses_snapshot bigint, OUT misses_bypass bigint,
     OUT sets bigint, OUT sets_refused bigint, OUT sets_no_memory bigint,
     OUT deletes bigint, OUT marks bigint, OUT loads bigint,
+    OUT load_waits bigint, OUT load_timeouts bigint, OUT stale_served bigint, OUT refreshes bigint,
     OUT entries bigint, OUT evictions bigint, OUT expirations bigint,
     OUT used_bytes bigint, OUT arena_bytes bigint)
 LANGUAGE c VOLATILE PARALLEL SAFE

@@ -2,10 +2,12 @@
 --
 -- The gate is USAGE on the schema cq, which nobody has by default: grant it to
 -- the roles that are to use the cache and the queues.  Functions that are open
--- behind it check what they must themselves: the cache belongs to all who may
--- enter; cache_watch needs ownership of the table.
+-- behind it check what they must themselves: the namespace default belongs to
+-- all who may enter, the others to their owners; cache_watch needs ownership of
+-- the table.  Creating namespaces has to be granted.
 
 REVOKE ALL ON SCHEMA cq FROM PUBLIC;
+REVOKE ALL ON cq.namespace, cq.namespace_grant FROM PUBLIC;
 
 -- internal functions are called by others of ours, as the extension's owner or
 -- from the functions below
@@ -20,7 +22,8 @@ BEGIN
           AND p.proname OPERATOR(pg_catalog.!~) '^_?queue_' -- see part 39
     LOOP
         EXECUTE pg_catalog.format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', routine.signature);
-        IF routine.proname OPERATOR(pg_catalog.~) '^cache_' THEN
+        IF routine.proname OPERATOR(pg_catalog.~) '^(cache|namespace)_'
+           AND routine.proname <> 'namespace_create' THEN
             EXECUTE pg_catalog.format('GRANT EXECUTE ON ROUTINE %s TO PUBLIC', routine.signature);
         END IF;
     END LOOP;
@@ -32,6 +35,7 @@ GRANT EXECUTE ON FUNCTION cq._watch_row(), cq._watch_statement(), cq._watch_trun
     cq._check_templates(regclass, text[]), cq._watch_templates(regclass), cq._require_preload(),
     cq._unwatch_one(regclass), cq._watch_one(regclass, text[]),
     cq._enable_triggers(regclass), cq._descendants(regclass),
+    cq._watched_through_parent(regclass), cq._rewatch(regclass),
     cq._relation_changed(oid), cq._epoch_changed()
 TO PUBLIC;
 

@@ -45,11 +45,12 @@
 #include "utils/snapmgr.h"
 
 #define CQ_STAT_STRIPES 64
+#define CQ_CLEAR_COUNTS 1024
 
 typedef struct CqStatStripe
 {
 	pg_atomic_uint64 counts[CQ_NCOUNTERS];
-	char		padding[128 - CQ_NCOUNTERS * sizeof(pg_atomic_uint64)];
+	char		padding[256 - CQ_NCOUNTERS * sizeof(pg_atomic_uint64)];
 } CqStatStripe;
 
 typedef struct CqCacheShared
@@ -63,6 +64,13 @@ typedef struct CqCacheShared
 	 * nothing planned.  Only ever lowered by others than the worker.
 	 */
 	pg_atomic_uint64 planned_expiry_ms;
+
+	/*
+	 * How often a namespace has been cleared, by hash of database and
+	 * namespace: part of its keys, so that what was stored before is not found
+	 * any more and goes with time.  Sharing only costs extra misses.
+	 */
+	pg_atomic_uint64 clears[CQ_CLEAR_COUNTS];
 
 	CqStatStripe stripes[CQ_STAT_STRIPES];
 } CqCacheShared;
@@ -99,6 +107,8 @@ cq_cache_shmem_init(void *mem)
 	memset(shared, 0, sizeof(*shared));
 	pg_atomic_init_u64(&shared->f0, 0);
 	pg_atomic_init_u64(&shared->planned_expiry_ms, 0);
+	for (int i = 0; i < CQ_CLEAR_COUNTS; i++)
+		pg_atomic_init_u64(&shared->clears[i], 0);
 	for (int i = 0; i < CQ_STAT_STRIPES; i++)
 		for (int j = 0; j < CQ_NCOUNTERS; j++)
 			pg_atomic_init_u64(&shared->stripes[i].counts[j], 0);
@@ -151,13 +161,27 @@ cq_counters_reset(void)
 			pg_atomic_write_u64(&shared->stripes[i].counts[j], 0);
 }
 
+static pg_atomic_uint64 *
+clear_count(uint32 name_space)
+{
+	uint32		hash = hash_combine(murmurhash32(MyDatabaseId),
+									murmurhash32(name_space));
+
+	return &shared->clears[hash % CQ_CLEAR_COUNTS];
+}
+
 void
 cq_key_init(CqKey *key, CqKeySpace space, uint32 name_space,
 			const char *bytes, uint32 len)
 {
 	char	   *to = key->bytes;
+	uint64		clears = 0;
 
-	Assert(len + sizeof(Oid) + sizeof(uint32) + 1 <= CQ_ENGINE_KEY_MAX);
+	if (space != CQ_SPACE_NAMESPACE)
+		clears = pg_atomic_read_u64(clear_count(name_space));
+
+	Assert(sizeof(Oid) + sizeof(uint32) + 1 + len + sizeof(clears) <=
+		   CQ_ENGINE_KEY_MAX);
 	memcpy(to, &MyDatabaseId, sizeof(Oid));
 	to += sizeof(Oid);
 	memcpy(to, &name_space, sizeof(uint32));
@@ -165,12 +189,16 @@ cq_key_init(CqKey *key, CqKeySpace space, uint32 name_space,
 	*to++ = (char) space;
 	memcpy(to, bytes, len);
 	to += len;
+	key->identity = hash_bytes_extended((unsigned char *) key->bytes,
+										to - key->bytes, CQ_DEPENDENCY_KEY);
+	memcpy(to, &clears, sizeof(clears));
+	to += sizeof(clears);
 
+	key->name_space = name_space;
 	key->engine.bytes = key->bytes;
 	key->engine.len = to - key->bytes;
-	key->engine.hash = hash_bytes_extended((unsigned char *) key->bytes,
-										   key->engine.len,
-										   CQ_DEPENDENCY_KEY);
+	key->engine.hash = clears == 0 ? key->identity
+		: hash_combine64(key->identity, clears);
 }
 
 /* F0, fixed by whoever asks first after recovery. */
@@ -256,7 +284,7 @@ judge_stamps(const CqStamp *stamps, int nstamps, const CqView *view,
 			 uint64 changed_since)
 {
 	/* with tags, and in the middle of a statement that may change them */
-	if (nstamps > 2 && cq_local_in_statement() && !CQ_FAULT("no-own-bypass"))
+	if (nstamps > CQ_BASIC_SLOTS && cq_local_in_statement() && !CQ_FAULT("no-own-bypass"))
 		return CQ_LOOKUP_BYPASS;
 	for (int i = 0; i < nstamps; i++)
 	{
@@ -286,7 +314,7 @@ lookup_pending(CqPending *op, bool have_view, const CqView *view,
 {
 	CqLookup	result = CQ_LOOKUP_HIT;
 
-	if (op->kind == CQ_PENDING_DELETE)
+	if (op->kind == CQ_PENDING_DELETE || cq_pending_cleared(op->key->name_space))
 		return CQ_LOOKUP_ABSENT;
 	if (op->dead)
 		return CQ_LOOKUP_INVALIDATED;
@@ -307,13 +335,44 @@ lookup_pending(CqPending *op, bool have_view, const CqView *view,
 	return result;
 }
 
+/*
+ * May an entry that is invalidated be served to those who accept that?  Not
+ * when its epoch, namespace or key has changed, nor after a change that is not
+ * one of rows: who may see them may have changed.  And only when it is out of
+ * date for the view, not when it is newer.
+ */
+static bool
+outdated_allowed(const CqStamp *stamps, int nstamps, const CqView *view)
+{
+	if (cq_local_in_statement())
+		return false;
+	for (int i = 0; i < nstamps; i++)
+	{
+		CqSlotState slot;
+		CqVerdict	verdict;
+
+		if (cq_local_last_change(stamps[i].slot) > 0)
+			return false;
+		cq_slot_read(stamps[i].slot, &slot);
+		verdict = cq_judge_get(&slot, stamps[i].version, view);
+		if (stamps[i].version < slot.barrier ||
+			verdict == CQ_VERDICT_SNAPSHOT ||
+			(verdict != CQ_VERDICT_HIT && i < CQ_BASIC_SLOTS))
+			return false;
+	}
+	return true;
+}
+
 static CqLookup
 lookup_engine(const CqKey *key, bool have_view, const CqView *view,
-			  CqValue *value)
+			  bool outdated, CqValue *value)
 {
+	CqStamp    *stamps;
 	CqEngineMeta meta;
 	CqLookup	result = CQ_LOOKUP_HIT;
 
+	if (cq_pending_cleared(key->name_space))
+		return CQ_LOOKUP_ABSENT;
 	switch (read_entry(key, &meta))
 	{
 		case CQ_ENGINE_OK:
@@ -324,10 +383,13 @@ lookup_engine(const CqKey *key, bool have_view, const CqView *view,
 			return CQ_LOOKUP_ABSENT;
 	}
 
+	stamps = (CqStamp *) read_buffer;
 	if (meta.flags & CQ_ENTRY_DEPENDENT)
 		result = !have_view ? CQ_LOOKUP_BYPASS
-			: judge_stamps((CqStamp *) read_buffer, meta.nstamps, view, 0);
-	if (result == CQ_LOOKUP_HIT)
+			: judge_stamps(stamps, meta.nstamps, view, 0);
+	if (result == CQ_LOOKUP_HIT ||
+		(result == CQ_LOOKUP_INVALIDATED && outdated &&
+		 outdated_allowed(stamps, meta.nstamps, view)))
 	{
 		value->data = read_buffer + meta.nstamps * sizeof(CqStamp);
 		value->len = meta.value_len;
@@ -358,8 +420,8 @@ cq_cache_drop_stale(const CqKey *key, Snapshot snapshot, bool only_invalidated)
 						 cq_clock_ms());
 }
 
-CqLookup
-cq_cache_peek(const CqKey *key, Snapshot snapshot, CqValue *value)
+static CqLookup
+peek(const CqKey *key, Snapshot snapshot, bool outdated, CqValue *value)
 {
 	CqView		view;
 	bool		have_view = cq_view_of_snapshot(snapshot, &view);
@@ -367,7 +429,20 @@ cq_cache_peek(const CqKey *key, Snapshot snapshot, CqValue *value)
 
 	if (op != NULL)
 		return lookup_pending(op, have_view, &view, value);
-	return lookup_engine(key, have_view, &view, value);
+	return lookup_engine(key, have_view, &view, outdated, value);
+}
+
+CqLookup
+cq_cache_peek(const CqKey *key, Snapshot snapshot, CqValue *value)
+{
+	return peek(key, snapshot, false, value);
+}
+
+CqLookup
+cq_cache_peek_outdated(const CqKey *key, Snapshot snapshot, CqValue *value)
+{
+	value->data = NULL;
+	return peek(key, snapshot, true, value);
 }
 
 void
@@ -394,7 +469,7 @@ cq_cache_lookup(const CqKey *key, Snapshot snapshot, CqValue *value)
 			view = nothing;
 		if (cq_remember_misses == CQ_REMEMBER_SESSION)
 			cq_local_push_all();	/* the miss is as good as a lease */
-		cq_misses_remember(key->engine.hash, &view, cq_local_change());
+		cq_misses_remember(key->identity, &view, cq_local_change());
 	}
 	return result;
 }
@@ -434,7 +509,7 @@ static bool
 stamp_request(const CqSetRequest *request, const CqView *p, uint64 change,
 			  CqStamp *stamps)
 {
-	if (request->nslots > 2 && cq_local_in_statement())
+	if (request->nslots > CQ_BASIC_SLOTS && cq_local_in_statement())
 		return false;
 	for (int i = 0; i < request->nslots; i++)
 	{
@@ -460,7 +535,8 @@ cq_cache_set(const CqSetRequest *request, const CqView *p, uint64 change)
 	CqStamp		stamps[lengthof(request->slots)];
 
 	Assert(request->dependent == (p != NULL));
-	if (request->dependent && !stamp_request(request, p, change, stamps))
+	if ((request->dependent && !stamp_request(request, p, change, stamps)) ||
+		cq_pending_cleared(request->key->name_space))
 	{
 		cq_count(CQ_COUNT_SETS_REFUSED, 1);
 		return CQ_SET_REFUSED;
@@ -525,9 +601,28 @@ cq_cache_delete(const CqKey *key)
 		cq_engine_remove(engine, &key->engine, 0, false, cq_clock_ms());
 		return existed;
 	}
-	cq_cache_mark(cq_slot_of_key(key->engine.hash));
+	cq_cache_mark(cq_slot_of_key(key->identity));
 	cq_pending_delete(key);
 	return existed;
+}
+
+uint64
+cq_cache_clear(uint32 name_space)
+{
+	uint64		clears = pg_atomic_read_u64(clear_count(name_space)) + 1;
+
+	cq_cache_mark(cq_slot_of_namespace(MyDatabaseId, name_space));
+	if (RecoveryInProgress())
+		cq_namespace_clear_now(name_space);
+	else
+		cq_pending_clear(name_space);
+	return clears;
+}
+
+void
+cq_namespace_clear_now(uint32 name_space)
+{
+	pg_atomic_fetch_add_u64(clear_count(name_space), 1);
 }
 
 void

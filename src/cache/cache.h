@@ -28,7 +28,8 @@ typedef enum CqValueType
 typedef enum CqKeySpace
 {
 	CQ_SPACE_USER = 'u',		/* cache_get and cache_set */
-	CQ_SPACE_RESULT = 'r'		/* results of queries */
+	CQ_SPACE_RESULT = 'r',		/* results of queries */
+	CQ_SPACE_NAMESPACE = 'n'	/* no entry: a namespace itself */
 } CqKeySpace;
 
 typedef enum CqCounter
@@ -45,6 +46,10 @@ typedef enum CqCounter
 	CQ_COUNT_DELETES,
 	CQ_COUNT_MARKS,
 	CQ_COUNT_LOADS,
+	CQ_COUNT_LOAD_WAITS,
+	CQ_COUNT_LOAD_TIMEOUTS,
+	CQ_COUNT_STALE_SERVED,
+	CQ_COUNT_REFRESHES,
 	CQ_NCOUNTERS
 } CqCounter;
 
@@ -63,6 +68,9 @@ typedef enum CqLookup
 typedef struct CqKey
 {
 	CqEngineKey engine;
+	uint64		identity;		/* hash of the key itself: unlike the engine's
+								 * not changed by clearing the namespace */
+	uint32		name_space;
 	char		bytes[CQ_ENGINE_KEY_MAX];
 } CqKey;
 
@@ -77,6 +85,9 @@ typedef struct CqValue
 	bool		dependent;
 } CqValue;
 
+/* Slots every dependent entry has: epoch, namespace, key. */
+#define CQ_BASIC_SLOTS 3
+
 /* Everything a set needs. */
 typedef struct CqSetRequest
 {
@@ -86,8 +97,8 @@ typedef struct CqSetRequest
 	uint8		type;
 	int64		expires_ms;		/* 0: never */
 	bool		dependent;
-	int			nslots;			/* of dependencies: epoch, key, tags */
-	uint32		slots[2 + CQ_TAGS_MAX];
+	int			nslots;			/* of dependencies: the basic ones, tags */
+	uint32		slots[CQ_BASIC_SLOTS + CQ_TAGS_MAX];
 } CqSetRequest;
 
 typedef enum CqSetResult
@@ -133,6 +144,16 @@ extern CqLookup cq_cache_peek(const CqKey *key, Snapshot snapshot,
 extern void cq_count_lookup(CqLookup result);
 
 /*
+ * As _peek for those who accept outdated values: of an entry that is
+ * CQ_LOOKUP_INVALIDATED *value is filled, too, unless nobody may have it any
+ * more (data NULL): this transaction has changed a dependency, or what the
+ * entry depends on was changed by other means than writing rows (DDL,
+ * policies, TRUNCATE), or the key itself or its namespace was invalidated.
+ */
+extern CqLookup cq_cache_peek_outdated(const CqKey *key, Snapshot snapshot,
+									   CqValue *value);
+
+/*
  * Remove a dependent entry that does not hold under the snapshot, so that it
  * does not count as present; only_invalidated: unless it may for others.
  */
@@ -169,6 +190,16 @@ extern CqSetResult cq_cache_set_now(const CqSetRequest *request,
  * Remove at commit, and mark the key; false when there was nothing to remove.
  */
 extern bool cq_cache_delete(const CqKey *key);
+
+/*
+ * Make all entries of a namespace a miss: at commit, on a hot standby at once.
+ * A set of the namespace in a transaction that has cleared it is refused.
+ * Returns how often it has been cleared, this time included.
+ */
+extern uint64 cq_cache_clear(uint32 name_space);
+
+/* What that comes to in the commit callback. */
+extern void cq_namespace_clear_now(uint32 name_space);
 
 /*
  * Explicit invalidation of a slot: at commit, for which it takes a

@@ -175,6 +175,27 @@ cq_pending_delete(const CqKey *key)
 	append(key, CQ_PENDING_DELETE);
 }
 
+void
+cq_pending_clear(uint32 name_space)
+{
+	CqKey		key;
+
+	/* of no key: stands for the namespace */
+	cq_key_init(&key, CQ_SPACE_NAMESPACE, name_space, "", 0);
+	append(&key, CQ_PENDING_CLEAR);
+}
+
+bool
+cq_pending_cleared(uint32 name_space)
+{
+	CqKey		key;
+
+	if (latest == NULL)
+		return false;
+	cq_key_init(&key, CQ_SPACE_NAMESPACE, name_space, "", 0);
+	return cq_pending_find(&key) != NULL;
+}
+
 CqPending *
 cq_pending_find(const CqKey *key)
 {
@@ -246,7 +267,8 @@ cq_pending_prepare_all(void)
 		CqPending  *op = &operations[i];
 
 		if (op->kind == CQ_PENDING_SET && !op->dead &&
-			cq_pending_find(op->key) == op)
+			cq_pending_find(op->key) == op &&
+			!cq_pending_cleared(op->key->name_space))
 			prepare(op);
 	}
 }
@@ -263,7 +285,9 @@ cq_pending_publish_all(void)
 	{
 		CqPending  *op = &operations[i];
 
-		if (op->kind == CQ_PENDING_DELETE)
+		if (op->kind == CQ_PENDING_CLEAR)
+			cq_namespace_clear_now(op->key->name_space);
+		else if (op->kind == CQ_PENDING_DELETE)
 			cq_engine_remove(engine, &op->key->engine, 0, true, cq_clock_ms());
 		else if (op->handle != 0 && !overtaken(op))
 		{

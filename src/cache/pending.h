@@ -13,7 +13,8 @@
 typedef enum CqPendingKind
 {
 	CQ_PENDING_SET,
-	CQ_PENDING_DELETE
+	CQ_PENDING_DELETE,
+	CQ_PENDING_CLEAR
 } CqPendingKind;
 
 typedef struct CqPending
@@ -42,6 +43,10 @@ typedef struct CqPending
 extern void cq_pending_set(const CqSetRequest *request, const CqView *p,
 						   uint64 change, const CqStamp *stamps);
 extern void cq_pending_delete(const CqKey *key);
+
+/* Clear a namespace.  Has it been cleared by this transaction? */
+extern void cq_pending_clear(uint32 name_space);
+extern bool cq_pending_cleared(uint32 name_space);
 
 /* The latest operation on the key, NULL if there is none. */
 extern CqPending *cq_pending_find(const CqKey *key);

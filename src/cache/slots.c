@@ -18,9 +18,9 @@
  *	+-------+---------+---------+--------+------+------+------+------+
  *
  * The table has three regions, so that a busy tag never shares a slot with an
- * epoch, nor with a key:
+ * epoch or a namespace, nor with a key:
  *
- *	| CQ_EPOCH_SLOTS epochs | n tags | n keys |    n = dependency_slots
+ *	| CQ_EPOCH_SLOTS | n tags | n keys |    n = dependency_slots
  *
  * Locking: seq is even at rest.  A writer makes it odd by compare-and-swap,
  * writes, and makes it even again; it is a spinlock whose value also tells
@@ -92,6 +92,14 @@ uint32
 cq_slot_of_epoch(Oid database)
 {
 	return dependency_hash(database, CQ_DEPENDENCY_EPOCH, "", 0) %
+		CQ_EPOCH_SLOTS;
+}
+
+uint32
+cq_slot_of_namespace(Oid database, uint32 name_space)
+{
+	return dependency_hash(database, CQ_DEPENDENCY_NAMESPACE,
+						   (char *) &name_space, sizeof(name_space)) %
 		CQ_EPOCH_SLOTS;
 }
 

@@ -39,7 +39,8 @@ typedef enum CqDependencyKind
 {
 	CQ_DEPENDENCY_EPOCH = 1,	/* the database itself */
 	CQ_DEPENDENCY_TAG,
-	CQ_DEPENDENCY_KEY
+	CQ_DEPENDENCY_KEY,
+	CQ_DEPENDENCY_NAMESPACE
 } CqDependencyKind;
 
 extern Size cq_slots_size(void);
@@ -50,6 +51,7 @@ extern void cq_slots_init(void *mem);
  * hash is that of the engine; the others are hashed here.
  */
 extern uint32 cq_slot_of_epoch(Oid database);
+extern uint32 cq_slot_of_namespace(Oid database, uint32 name_space);
 extern uint32 cq_slot_of_tag(Oid database, const char *tag, Size len);
 extern uint32 cq_slot_of_key(uint64 key_hash);
 

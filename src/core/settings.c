@@ -20,6 +20,7 @@ int			cq_max_queues = 256;
 int			cq_max_databases = 16;
 int			cq_value_size_max = 1024 * 1024;
 int			cq_segment_rows = 100000;
+int			cq_load_wait_ms = 5000;
 int			cq_remember_misses = CQ_REMEMBER_TRANSACTION;
 
 #ifdef CQ_FAULTS
@@ -71,6 +72,11 @@ cq_settings_define(void)
 							NULL,
 							&cq_segment_rows, 100000, 16, 100000000,
 							PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("cachequeue.load_wait",
+							"How long a miss waits for another session that computes the same result.",
+							"After that it computes the result itself; 0: it never waits.",
+							&cq_load_wait_ms, 5000, 0, 3600000,
+							PGC_USERSET, GUC_UNIT_MS, NULL, NULL, NULL);
 	DefineCustomEnumVariable("cachequeue.remember_misses",
 							 "How long the snapshot of a cache miss is remembered for a later set.",
 							 "\"session\" is for direct connections that serve one request at a time.",

@@ -26,6 +26,7 @@ extern int	cq_value_size_max;	/* bytes */
 extern int	cq_segment_rows;	/* messages in a segment before rotation */
 
 /* any user */
+extern int	cq_load_wait_ms;	/* for somebody else's load; 0: not at all */
 extern int	cq_remember_misses; /* CqRememberMisses */
 
 #ifdef CQ_FAULTS

@@ -3,9 +3,9 @@
  * shmem.h
  *	  The one block of main shared memory, and how it is laid out.
  *
- *	+----------+---------+--------------+----------+----------+---------+
- *	| CqShared | workers | cache state  |  slots   |  engine  | queues  |
- *	+----------+---------+--------------+----------+----------+---------+
+ *	+----------+---------+-------------+-------+--------+-------+--------+
+ *	| CqShared | workers | cache state | slots | engine | loads | queues |
+ *	+----------+---------+-------------+-------+--------+-------+--------+
  *
  * Requested in shmem_request_hook, laid out and initialised once in
  * shmem_startup_hook, never resized.  Every part starts on a cache line.
@@ -25,6 +25,7 @@ typedef struct CqShared
 	Size		cache;			/* cache/cache.c: counters, F0, salt */
 	Size		slots;			/* cache/slots.c: dependency slots */
 	Size		engine;			/* cache/engine.c: the arena */
+	Size		loads;			/* cache/load.c: load leases */
 	Size		queues;			/* queue/dispatch.c */
 } CqShared;
 

@@ -244,7 +244,15 @@ plan(const CqQueueRow *row)
 		at = Min(at, row->truncate_ms);
 	if (row->want_segment || !row->loaded)
 		at = Min(at, cq_clock_ms() + XID_POLL_MS);
-	return Max(at, row->retry_ms);
+	at = Max(at, row->retry_ms);
+
+	/*
+	 * Keep an earlier plan: with one lease after another, each settled long
+	 * before its end, whoever makes the next one need not wake us.
+	 */
+	if (row->plan_ms > cq_clock_ms())
+		at = Min(at, row->plan_ms);
+	return at;
 }
 
 static void

@@ -21,8 +21,6 @@
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 
-#define DEFAULT_NAMESPACE "default"
-
 void
 cq_arg_not_null(FunctionCallInfo fcinfo, int n, const char *name)
 {
@@ -32,28 +30,26 @@ cq_arg_not_null(FunctionCallInfo fcinfo, int n, const char *name)
 				 errmsg("%s must not be null", name)));
 }
 
-uint32
-cq_arg_namespace(FunctionCallInfo fcinfo, int n)
+const CqNamespace *
+cq_arg_namespace(FunctionCallInfo fcinfo, int n, int access)
 {
 	text	   *name;
 
 	cq_arg_not_null(fcinfo, n, "namespace");
 	name = PG_GETARG_TEXT_PP(n);
-	if (VARSIZE_ANY_EXHDR(name) != strlen(DEFAULT_NAMESPACE) ||
-		memcmp(VARDATA_ANY(name), DEFAULT_NAMESPACE,
-			   strlen(DEFAULT_NAMESPACE)) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("namespace \"%s\" does not exist",
-						text_to_cstring(name))));
-	return 0;
+	return cq_namespace_find(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), access);
 }
 
-void
-cq_arg_key(FunctionCallInfo fcinfo, int n, int ns, CqKey *key)
+const CqNamespace *
+cq_arg_key(FunctionCallInfo fcinfo, int n, int ns, int access, CqKey *key)
 {
+	const CqNamespace *name_space;
+
+	cq_require_shared();
 	cq_arg_not_null(fcinfo, n, "key");
-	cq_key_of_text(PG_GETARG_TEXT_PP(n), cq_arg_namespace(fcinfo, ns), key);
+	name_space = cq_arg_namespace(fcinfo, ns, access);
+	cq_key_of_text(PG_GETARG_TEXT_PP(n), name_space->id, key);
+	return name_space;
 }
 
 void
@@ -82,11 +78,13 @@ cq_key_of_text(const text *name, uint32 name_space, CqKey *key)
 }
 
 int64
-cq_arg_expiry(FunctionCallInfo fcinfo, int n)
+cq_arg_expiry(FunctionCallInfo fcinfo, int n, const CqNamespace *name_space)
 {
-	if (PG_ARGISNULL(n))
-		return 0;
-	return cq_clock_ms() + cq_interval_ms(PG_GETARG_INTERVAL_P(n), 1, "ttl");
+	int64		ttl_ms = name_space->default_ttl_ms;
+
+	if (!PG_ARGISNULL(n))
+		ttl_ms = cq_interval_ms(PG_GETARG_INTERVAL_P(n), 1, "ttl");
+	return ttl_ms == 0 ? 0 : cq_clock_ms() + ttl_ms;
 }
 
 int
@@ -115,7 +113,9 @@ cq_request_depend(CqSetRequest *request, ArrayType *tags)
 	request->nslots = 0;
 	request->slots[request->nslots++] = cq_slot_of_epoch(MyDatabaseId);
 	request->slots[request->nslots++] =
-		cq_slot_of_key(request->key->engine.hash);
+		cq_slot_of_namespace(MyDatabaseId, request->key->name_space);
+	request->slots[request->nslots++] =
+		cq_slot_of_key(request->key->identity);
 	for (int i = 0; i < ntags; i++)
 	{
 		if (nulls[i])
@@ -224,7 +224,7 @@ static bool
 view_for_set(const CqKey *key, const CqSetLease *lease, int ntags,
 			 CqView *view, const CqView **p, uint64 *change)
 {
-	*p = cq_misses_find(key->engine.hash, change);
+	*p = cq_misses_find(key->identity, change);
 	if (*p == NULL)
 		*change = 0;
 	if (lease->given)
@@ -264,5 +264,6 @@ cq_set_with_rules(CqSetRequest *request, ArrayType *tags,
 		cq_request_depend(request, tags);
 	if (condition == CQ_PUT_ALWAYS)
 		return cq_cache_set(request, p, change) == CQ_SET_STORED;
+	cq_cache_drop_stale(request->key, cq_statement_snapshot(), true);
 	return cq_cache_set_now(request, p, condition, version) == CQ_SET_STORED;
 }

@@ -10,29 +10,39 @@
 
 #include "cache/cache.h"
 #include "fmgr.h"
+#include "sql/namespace.h"
 #include "utils/array.h"
 #include "utils/snapshot.h"
 
 /* Raises 22004 if the argument is NULL; name is the parameter's. */
 extern void cq_arg_not_null(FunctionCallInfo fcinfo, int n, const char *name);
 
-/* A namespace's number.  Raises 22004 and 42704. */
-extern uint32 cq_arg_namespace(FunctionCallInfo fcinfo, int n);
+/*
+ * The namespace in argument n, for that access.  Raises 22004, 42704, 42501.
+ */
+extern const CqNamespace *cq_arg_namespace(FunctionCallInfo fcinfo, int n,
+										   int access);
 
 /*
- * The key in argument n of the namespace in argument ns.  Raises 22004 (NULL),
- * 22023 (empty), 54000 (too long), 55000 (not preloaded).
+ * The key in argument n of the namespace in argument ns, for that access.
+ * Raises 22004 (NULL), 22023 (empty), 54000 (too long), 55000 (not preloaded)
+ * and what cq_arg_namespace does.
  */
-extern void cq_arg_key(FunctionCallInfo fcinfo, int n, int ns, CqKey *key);
+extern const CqNamespace *cq_arg_key(FunctionCallInfo fcinfo, int n, int ns,
+									 int access, CqKey *key);
 
 /* The same for a key that is not an argument of its own; NULL raises. */
 extern void cq_key_of_text(const text *name, uint32 name_space, CqKey *key);
 
-/* Expiry for a TTL in argument n, NULL: never.  Raises 22023. */
-extern int64 cq_arg_expiry(FunctionCallInfo fcinfo, int n);
+/*
+ * Expiry for a TTL in argument n; NULL: by the namespace's default, which may
+ * be never (0).  Raises 22023.
+ */
+extern int64 cq_arg_expiry(FunctionCallInfo fcinfo, int n,
+						   const CqNamespace *name_space);
 
 /*
- * Fill request->slots with epoch, key and the tags of the array, and set
+ * Fill request->slots with the basic ones and the tags of the array, and set
  * dependent.  Raises 22004 (NULL tag), 22023 (empty tag), 54000 (too long, too
  * many).
  */

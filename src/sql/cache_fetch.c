@@ -481,20 +481,22 @@ Datum
 cq_cache_fetch(PG_FUNCTION_ARGS)
 {
 	MemoryContext caller = CurrentMemoryContext;
+	const CqNamespace *name_space;
 	CqKey		key;
 	CqFetch		fetch;
 	Jsonb	   *result;
 
-	cq_arg_key(fcinfo, 0, 5, &key);
+	name_space = cq_arg_key(fcinfo, 0, 5, CQ_NAMESPACE_READ | CQ_NAMESPACE_WRITE,
+							&key);
 	cq_arg_not_null(fcinfo, 1, "query");
 	cq_arg_not_null(fcinfo, 2, "args");
 	fetch.key = PG_GETARG_TEXT_PP(0);
-	fetch.name_space = cq_arg_namespace(fcinfo, 5);
+	fetch.name_space = name_space->id;
 	fetch.query = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(2), TEXTOID, -1, false,
 					  TYPALIGN_INT, &fetch.args, &fetch.arg_nulls,
 					  &fetch.nargs);
-	fetch.expires_ms = cq_arg_expiry(fcinfo, 3);
+	fetch.expires_ms = cq_arg_expiry(fcinfo, 3, name_space);
 	fetch.tags = PG_ARGISNULL(4) ? NULL : PG_GETARG_ARRAYTYPE_P(4);
 
 	if (running)

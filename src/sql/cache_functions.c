@@ -37,6 +37,7 @@ PG_FUNCTION_INFO_V1(cq_cache_ttl);
 PG_FUNCTION_INFO_V1(cq_cache_version);
 PG_FUNCTION_INFO_V1(cq_cache_incr);
 PG_FUNCTION_INFO_V1(cq_cache_invalidate);
+PG_FUNCTION_INFO_V1(cq_cache_clear_namespace);
 
 static Datum
 get(FunctionCallInfo fcinfo, CqValueType wanted)
@@ -44,7 +45,7 @@ get(FunctionCallInfo fcinfo, CqValueType wanted)
 	CqKey		key;
 	CqValue		value;
 
-	cq_arg_key(fcinfo, 0, 1, &key);
+	cq_arg_key(fcinfo, 0, 1, CQ_NAMESPACE_READ, &key);
 	if (cq_cache_lookup(&key, cq_statement_snapshot(), &value) != CQ_LOOKUP_HIT)
 		PG_RETURN_NULL();
 	return cq_value_datum(&value, wanted);
@@ -80,7 +81,7 @@ cq_cache_get_or_lease(PG_FUNCTION_ARGS)
 
 	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-	cq_arg_key(fcinfo, 0, 1, &key);
+	cq_arg_key(fcinfo, 0, 1, CQ_NAMESPACE_READ, &key);
 	if (cq_cache_lookup(&key, snapshot, &value) == CQ_LOOKUP_HIT)
 	{
 		values[0] = cq_value_datum(&value, CQ_VALUE_TEXT);
@@ -132,14 +133,15 @@ set(FunctionCallInfo fcinfo, CqValueType type)
 {
 	CqKey		key;
 	CqSetRequest request = {0};
+	const CqNamespace *name_space;
 	CqSetLease	lease;
 	uint64		version;
 	CqEngineCondition condition;
 
-	cq_arg_key(fcinfo, 0, 4, &key);
+	name_space = cq_arg_key(fcinfo, 0, 4, CQ_NAMESPACE_WRITE, &key);
 	request.key = &key;
 	request.type = type;
-	request.expires_ms = cq_arg_expiry(fcinfo, 2);
+	request.expires_ms = cq_arg_expiry(fcinfo, 2, name_space);
 	cq_request_value(&request,
 					 PG_ARGISNULL(1) ? NULL : PG_GETARG_VARLENA_PP(1));
 	condition = arg_condition(fcinfo, &version);
@@ -173,7 +175,7 @@ cq_cache_delete_key(PG_FUNCTION_ARGS)
 {
 	CqKey		key;
 
-	cq_arg_key(fcinfo, 0, 1, &key);
+	cq_arg_key(fcinfo, 0, 1, CQ_NAMESPACE_WRITE, &key);
 	PG_RETURN_BOOL(cq_cache_delete(&key));
 }
 
@@ -182,11 +184,12 @@ Datum
 cq_cache_touch(PG_FUNCTION_ARGS)
 {
 	CqKey		key;
+	const CqNamespace *name_space;
 	CqValue		value;
 	int64		expires_ms;
 
-	cq_arg_key(fcinfo, 0, 2, &key);
-	expires_ms = cq_arg_expiry(fcinfo, 1);
+	name_space = cq_arg_key(fcinfo, 0, 2, CQ_NAMESPACE_WRITE, &key);
+	expires_ms = cq_arg_expiry(fcinfo, 1, name_space);
 	if (cq_cache_peek(&key, cq_statement_snapshot(), &value) != CQ_LOOKUP_HIT ||
 		cq_engine_touch(cq_cache_engine(), &key.engine, expires_ms,
 						cq_clock_ms()) != CQ_ENGINE_OK)
@@ -202,7 +205,7 @@ cq_cache_ttl(PG_FUNCTION_ARGS)
 	CqValue		value;
 	Interval   *ttl;
 
-	cq_arg_key(fcinfo, 0, 1, &key);
+	cq_arg_key(fcinfo, 0, 1, CQ_NAMESPACE_READ, &key);
 	if (cq_cache_peek(&key, cq_statement_snapshot(), &value) != CQ_LOOKUP_HIT ||
 		value.expires_ms == 0)
 		PG_RETURN_NULL();
@@ -217,7 +220,7 @@ cq_cache_version(PG_FUNCTION_ARGS)
 	CqKey		key;
 	CqValue		value;
 
-	cq_arg_key(fcinfo, 0, 1, &key);
+	cq_arg_key(fcinfo, 0, 1, CQ_NAMESPACE_READ, &key);
 	if (cq_cache_peek(&key, cq_statement_snapshot(), &value) != CQ_LOOKUP_HIT ||
 		value.version == 0)
 		PG_RETURN_NULL();
@@ -267,16 +270,17 @@ Datum
 cq_cache_incr(PG_FUNCTION_ARGS)
 {
 	CqKey		key;
+	const CqNamespace *name_space;
 	CqSetRequest request = {0};
 	int64		by;
 	int64		result;
 	int64		expires_ms;
 
-	cq_arg_key(fcinfo, 0, 3, &key);
+	name_space = cq_arg_key(fcinfo, 0, 3, CQ_NAMESPACE_WRITE, &key);
 	cq_arg_not_null(fcinfo, 1, "by");
 	by = PG_GETARG_INT64(1);
-	expires_ms = cq_arg_expiry(fcinfo, 2);
-	if (cq_pending_find(&key) != NULL)
+	expires_ms = cq_arg_expiry(fcinfo, 2, name_space);
+	if (cq_pending_find(&key) != NULL || cq_pending_cleared(key.name_space))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("cannot increment a key that this transaction has set or deleted"),
@@ -293,7 +297,7 @@ cq_cache_incr(PG_FUNCTION_ARGS)
 		CHECK_FOR_INTERRUPTS();
 		switch (cq_engine_incr(cq_cache_engine(), &key.engine,
 							   CQ_VALUE_COUNTER, by,
-							   expires_ms == 0 ? -1 : expires_ms,
+							   PG_ARGISNULL(2) ? -1 : expires_ms,
 							   cq_clock_ms(), &result))
 		{
 			case CQ_ENGINE_OK:
@@ -345,4 +349,12 @@ cq_cache_invalidate(PG_FUNCTION_ARGS)
 		cq_cache_mark(cq_tag_slot(DatumGetTextPP(elements[i])));
 	}
 	PG_RETURN_VOID();
+}
+
+Datum
+cq_cache_clear_namespace(PG_FUNCTION_ARGS)
+{
+	cq_require_shared();
+	PG_RETURN_INT64((int64) cq_cache_clear(cq_arg_namespace(fcinfo, 0,
+															CQ_NAMESPACE_WRITE)->id));
 }

@@ -46,11 +46,11 @@ cq_cache_get_many(PG_FUNCTION_ARGS)
 	Datum	   *keys;
 	bool	   *key_nulls;
 	int			nkeys;
-	uint32		name_space;
+	const CqNamespace *name_space;
 	bool		leased = false;
 	int64		lease = 0;
 
-	name_space = cq_arg_namespace(fcinfo, 1);
+	name_space = cq_arg_namespace(fcinfo, 1, CQ_NAMESPACE_READ);
 	text_elements(fcinfo, 0, "keys", &keys, &key_nulls, &nkeys);
 	InitMaterializedSRF(fcinfo, 0);
 
@@ -63,7 +63,7 @@ cq_cache_get_many(PG_FUNCTION_ARGS)
 
 		CHECK_FOR_INTERRUPTS();
 		cq_key_of_text(key_nulls[i] ? NULL : DatumGetTextPP(keys[i]),
-					   name_space, &key);
+					   name_space->id, &key);
 		values[0] = keys[i];
 		if (cq_cache_lookup(&key, snapshot, &value) == CQ_LOOKUP_HIT)
 		{
@@ -93,20 +93,20 @@ cq_cache_set_many(PG_FUNCTION_ARGS)
 	bool	   *value_nulls;
 	int			nkeys;
 	int			nvalues;
-	uint32		name_space;
+	const CqNamespace *name_space;
 	int64		expires_ms;
 	CqSetLease	lease;
 	ArrayType  *tags;
 	int64		stored = 0;
 
-	name_space = cq_arg_namespace(fcinfo, 4);
+	name_space = cq_arg_namespace(fcinfo, 4, CQ_NAMESPACE_WRITE);
 	text_elements(fcinfo, 0, "keys", &keys, &key_nulls, &nkeys);
 	text_elements(fcinfo, 1, "values", &values, &value_nulls, &nvalues);
 	if (nkeys != nvalues)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("there are %d keys, but %d values", nkeys, nvalues)));
-	expires_ms = cq_arg_expiry(fcinfo, 2);
+	expires_ms = cq_arg_expiry(fcinfo, 2, name_space);
 	tags = PG_ARGISNULL(3) ? NULL : PG_GETARG_ARRAYTYPE_P(3);
 	lease.given = !PG_ARGISNULL(5);
 	lease.number = lease.given ? PG_GETARG_INT64(5) : 0;
@@ -118,7 +118,7 @@ cq_cache_set_many(PG_FUNCTION_ARGS)
 
 		CHECK_FOR_INTERRUPTS();
 		cq_key_of_text(key_nulls[i] ? NULL : DatumGetTextPP(keys[i]),
-					   name_space, &key);
+					   name_space->id, &key);
 		request.key = &key;
 		request.type = CQ_VALUE_TEXT;
 		request.expires_ms = expires_ms;

@@ -53,6 +53,7 @@
 #include "sql/cache_args.h"
 #include "sql/cache_watch.h"
 #include "sql/tag_template.h"
+#include "tcop/deparse_utility.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -69,6 +70,7 @@ PG_FUNCTION_INFO_V1(cq_check_templates);
 PG_FUNCTION_INFO_V1(cq_watch_templates);
 PG_FUNCTION_INFO_V1(cq_relation_changed);
 PG_FUNCTION_INFO_V1(cq_epoch_changed);
+PG_FUNCTION_INFO_V1(cq_alter_table_does);
 
 #define ROW_TRIGGER_NAME "!cachequeue_row"
 
@@ -454,4 +456,52 @@ cq_epoch_changed(PG_FUNCTION_ARGS)
 	if (cq_shared != NULL)
 		cq_local_mark(cq_slot_of_epoch(MyDatabaseId), true);
 	PG_RETURN_VOID();
+}
+
+/* cq._alter_table_does(command pg_ddl_command): text[] of join, leave, switch. */
+Datum
+cq_alter_table_does(PG_FUNCTION_ARGS)
+{
+	CollectedCommand *command = (CollectedCommand *) PG_GETARG_POINTER(0);
+	Datum		does[3];
+	bool		joins = false;
+	bool		leaves = false;
+	bool		switches = false;
+	int			n = 0;
+	ListCell   *cell;
+
+	if (command->type != SCT_AlterTable)
+		PG_RETURN_NULL();
+	foreach(cell, command->d.alterTable.subcmds)
+	{
+		CollectedATSubcmd *subcommand = lfirst(cell);
+
+		switch (castNode(AlterTableCmd, subcommand->parsetree)->subtype)
+		{
+			case AT_AttachPartition:
+			case AT_AddInherit:
+				joins = true;
+				break;
+			case AT_DetachPartition:
+			case AT_DropInherit:
+				leaves = true;
+				break;
+			case AT_EnableTrig:
+			case AT_EnableTrigAll:
+			case AT_EnableTrigUser:
+			case AT_EnableReplicaTrig:
+				switches = true;
+				break;
+			default:
+				break;
+		}
+	}
+	if (joins)
+		does[n++] = CStringGetTextDatum("join");
+	if (leaves)
+		does[n++] = CStringGetTextDatum("leave");
+	if (switches)
+		does[n++] = CStringGetTextDatum("switch");
+	PG_RETURN_ARRAYTYPE_P(construct_array(does, n, TEXTOID, -1, false,
+										  TYPALIGN_INT));
 }

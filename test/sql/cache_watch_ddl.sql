@@ -146,6 +146,12 @@ CALL try('UPDATE west SET v = ''y'' WHERE id = 50', 'root', 'north', 'row:51');
 SELECT cq.cache_unwatch('north');
 SELECT cq.cache_watch('north', ARRAY['north:{id}']);
 CALL try('TRUNCATE north', 'root', 'north', 'row:1');
+-- one that was away while the templates changed
+SELECT cq.cache_watch('root');
+ALTER TABLE root DETACH PARTITION north;
+SELECT cq.cache_watch('root', ARRAY['row:{id}']);
+ALTER TABLE root ATTACH PARTITION north FOR VALUES IN ('n');
+CALL try('TRUNCATE north', 'root', 'north', 'row:1');
 SELECT cq.cache_unwatch('root');
 SELECT count(*) FROM cq.cache_watches WHERE target::text ~ 'root|north|south';
 
@@ -175,13 +181,32 @@ CALL try('ALTER TABLE adopted NO INHERIT parent', 'parent', 'id:6');
 CALL try('DROP TABLE late', 'parent', 'id:5');
 -- without templates the children's own tags and the parent's are all there is
 SELECT cq.cache_watch('parent');
+DROP TABLE adopted;
+CREATE TABLE adopted (id int, v text);
 ALTER TABLE adopted INHERIT parent;
 CALL try('ALTER TABLE adopted NO INHERIT parent', 'parent');
 ALTER TABLE adopted INHERIT parent;
 CALL try('DROP TABLE adopted', 'parent');
 CALL try('DROP TABLE grandchild', 'parent', 'child');
+-- a child that is watched for its own sake as well
+CREATE TABLE special (id int, v text, s text);
+SELECT cq.cache_watch('special', ARRAY['special:{s}']);
+SELECT cq.cache_watch('parent', ARRAY['id:{id}']);
+CALL try('ALTER TABLE special INHERIT parent', 'parent', 'special', 'id:7', 'special:x');
+SELECT target, tags, enabled FROM cq.cache_watches WHERE target::text ~ 'parent|special' ORDER BY target::text;
+CALL try('INSERT INTO special VALUES (7, ''v'', ''x'')', 'parent', 'special', 'child', 'id:7', 'special:x', 'id:1', 'special:y');
+SELECT cq.cache_watch('parent', ARRAY['nr:{id}']);
+SELECT cq.cache_watch('special', ARRAY['special:{s}', 'v:{v}']);
+SELECT target, tags, enabled FROM cq.cache_watches WHERE target::text ~ 'parent|special' ORDER BY target::text;
+SELECT cq.cache_unwatch('special');
+-- grandchildren that come with a child
+CREATE TABLE late_grandchild (id int, v text);
+CREATE TABLE late_child (id int, v text);
+ALTER TABLE late_grandchild INHERIT late_child;
+ALTER TABLE late_child INHERIT parent;
+CALL try('INSERT INTO late_grandchild VALUES (8, ''v'')', 'parent', 'late_child', 'late_grandchild', 'child', 'nr:8', 'nr:9');
 SELECT cq.cache_unwatch('parent');
-SELECT count(*) FROM cq.cache_watches WHERE target::text ~ 'parent|child|adopted';
+SELECT count(*) FROM cq.cache_watches WHERE target::text ~ 'parent|child|adopted|special';
 
 -- event triggers leave other objects alone
 CREATE FUNCTION harmless() RETURNS int LANGUAGE sql RETURN 1;

@@ -1,0 +1,266 @@
+/*-------------------------------------------------------------------------
+ *
+ * namespace.c
+ *	  Namespaces of the cache: options and privileges.
+ *
+ * Namespaces are rows of cq.namespace, grants on them rows of
+ * cq.namespace_grant; both are changed by the SQL functions cq.namespace_*
+ * only.  Each backend keeps the ones it has used, with what the role that
+ * asked last may do.  A statement trigger on both tables sends a relcache
+ * invalidation of cq.namespace when they change, which makes all backends
+ * read them again; so does a change of roles.
+ *
+ * 'default' needs no row: number 0, no default TTL, open to all.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "cachequeue.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_collation.h"
+#include "commands/trigger.h"
+#include "core/args.h"
+#include "fmgr.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "sql/namespace.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+PG_FUNCTION_INFO_V1(cq_namespace_changed);
+
+#define DEFAULT_NAMESPACE "default"
+
+/* columns of cq.namespace and cq.namespace_grant */
+enum
+{
+	COLUMN_ID = 1,
+	COLUMN_NAME,
+	COLUMN_DEFAULT_TTL,
+	COLUMN_OWNER,
+	NCOLUMNS = COLUMN_OWNER
+};
+enum
+{
+	GRANT_ID = 1,
+	GRANT_ROLE,
+	GRANT_ACCESS
+};
+
+typedef struct CqKnownNamespace
+{
+	char		name[CQ_NAMESPACE_BYTES_MAX + 1];	/* hash key */
+	bool		valid;
+	Oid			role;			/* for whom access was found out */
+	int			access;
+	CqNamespace namespace;
+} CqKnownNamespace;
+
+static HTAB *known = NULL;
+static Oid	namespace_relation = InvalidOid;
+
+static void
+forget_all(void)
+{
+	HASH_SEQ_STATUS status;
+	CqKnownNamespace *entry;
+
+	if (known == NULL)
+		return;
+	hash_seq_init(&status, known);
+	while ((entry = hash_seq_search(&status)) != NULL)
+		entry->valid = false;
+}
+
+static void
+on_relation(Datum arg, Oid relid)
+{
+	if (!OidIsValid(relid) || relid == namespace_relation)
+		forget_all();
+}
+
+static void
+on_role(Datum arg, int cache, uint32 hash)
+{
+	forget_all();
+}
+
+void
+cq_namespace_init(void)
+{
+	CacheRegisterRelcacheCallback(on_relation, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHOID, on_role, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, on_role, (Datum) 0);
+}
+
+static Oid
+relation_in_cq(const char *name)
+{
+	return get_relname_relid(name, get_namespace_oid("cq", false));
+}
+
+/* What the grants on a namespace let the current role do. */
+static int
+granted_access(int32 namespace_id)
+{
+	Relation	rel = table_open(relation_in_cq("namespace_grant"),
+								 AccessShareLock);
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	int			access = 0;
+
+	ScanKeyInit(&key, GRANT_ID, BTEqualStrategyNumber, F_INT4EQ,
+				Int32GetDatum(namespace_id));
+	scan = systable_beginscan(rel, InvalidOid, false, snapshot, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		bool		is_null;
+		Oid			role = DatumGetObjectId(heap_getattr(tuple, GRANT_ROLE,
+														 RelationGetDescr(rel),
+														 &is_null));
+
+		if (!OidIsValid(role) || has_privs_of_role(GetUserId(), role))
+			access |= DatumGetInt32(heap_getattr(tuple, GRANT_ACCESS,
+												 RelationGetDescr(rel),
+												 &is_null));
+	}
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, AccessShareLock);
+	return access;
+}
+
+/* Read one from the tables; false if there is none by that name. */
+static bool
+read_namespace(CqKnownNamespace *entry)
+{
+	Relation	rel;
+	Snapshot	snapshot;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	Datum		values[NCOLUMNS];
+	bool		nulls[NCOLUMNS];
+	bool		found = false;
+
+	namespace_relation = relation_in_cq("namespace");
+	rel = table_open(namespace_relation, AccessShareLock);
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	ScanKeyInit(&key, COLUMN_NAME, BTEqualStrategyNumber, F_TEXTEQ,
+				CStringGetTextDatum(entry->name));
+	key.sk_collation = C_COLLATION_OID;
+	scan = systable_beginscan(rel, InvalidOid, false, snapshot, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		found = true;
+		for (int i = 0; i < NCOLUMNS; i++)
+			values[i] = heap_getattr(tuple, i + 1, RelationGetDescr(rel),
+									 &nulls[i]);
+		entry->namespace.id = DatumGetInt32(values[COLUMN_ID - 1]);
+		entry->namespace.default_ttl_ms = nulls[COLUMN_DEFAULT_TTL - 1] ? 0 :
+			cq_interval_ms(DatumGetIntervalP(values[COLUMN_DEFAULT_TTL - 1]),
+						   1, "default_ttl");
+		if (has_privs_of_role(GetUserId(),
+							  DatumGetObjectId(values[COLUMN_OWNER - 1])))
+			entry->access = CQ_NAMESPACE_READ | CQ_NAMESPACE_WRITE |
+				CQ_NAMESPACE_MANAGE;
+		else
+			entry->access = granted_access((int32) entry->namespace.id);
+	}
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+static CqKnownNamespace *
+find_known(const char *name)
+{
+	CqKnownNamespace *entry;
+	bool		found;
+
+	if (known == NULL)
+	{
+		HASHCTL		ctl = {0};
+
+		ctl.keysize = CQ_NAMESPACE_BYTES_MAX + 1;
+		ctl.entrysize = sizeof(CqKnownNamespace);
+		known = hash_create("cachequeue namespaces", 16, &ctl,
+							HASH_ELEM | HASH_STRINGS);
+	}
+	entry = hash_search(known, name, HASH_ENTER, &found);
+	if (!found)
+		entry->valid = false;
+	if (entry->valid && entry->role == GetUserId())
+		return entry;
+
+	/* what arrives while it is read makes it invalid again */
+	entry->valid = true;
+	entry->role = GetUserId();
+	if (!read_namespace(entry))
+	{
+		hash_search(known, name, HASH_REMOVE, NULL);
+		return NULL;
+	}
+	return entry;
+}
+
+const CqNamespace *
+cq_namespace_find(const char *name, Size len, int access)
+{
+	static const CqNamespace default_namespace = {0, 0};
+	char		buf[CQ_NAMESPACE_BYTES_MAX + 1];
+	CqKnownNamespace *entry = NULL;
+
+	if (len == strlen(DEFAULT_NAMESPACE) &&
+		memcmp(name, DEFAULT_NAMESPACE, len) == 0)
+	{
+		if ((access & CQ_NAMESPACE_MANAGE) == 0)
+			return &default_namespace;
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("namespace \"%s\" cannot be changed", DEFAULT_NAMESPACE)));
+	}
+	if (len <= CQ_NAMESPACE_BYTES_MAX)
+	{
+		memcpy(buf, name, len);
+		buf[len] = '\0';
+		entry = find_known(buf);
+	}
+	if (entry == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("namespace \"%s\" does not exist",
+						pnstrdup(name, pg_mbcliplen(name, len, 100)))));
+	if ((entry->access & access) != access)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for namespace \"%s\"", buf)));
+	return &entry->namespace;
+}
+
+/* Trigger function of cq.namespace and cq.namespace_grant. */
+Datum
+cq_namespace_changed(PG_FUNCTION_ARGS)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("cq._namespace_changed() is a trigger function")));
+	CacheInvalidateRelcacheByRelid(relation_in_cq("namespace"));
+	return PointerGetDatum(NULL);
+}

@@ -1,0 +1,36 @@
+/*-------------------------------------------------------------------------
+ *
+ * namespace.h
+ *	  Namespaces of the cache: options and privileges.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CQ_NAMESPACE_H
+#define CQ_NAMESPACE_H
+
+typedef enum CqNamespaceAccess
+{
+	CQ_NAMESPACE_READ = 0x01,
+	CQ_NAMESPACE_WRITE = 0x02,
+	CQ_NAMESPACE_MANAGE = 0x04	/* owner only */
+} CqNamespaceAccess;
+
+/* Valid until the next look-up of a namespace. */
+typedef struct CqNamespace
+{
+	uint32		id;				/* 0: default */
+	int64		default_ttl_ms; /* 0: none */
+} CqNamespace;
+
+/*
+ * The namespace by that name, which the current role may use in all the ways
+ * asked for.  Raises 42704 and 42501.  'default' belongs to nobody and is open
+ * to all who may use the schema.
+ */
+extern const CqNamespace *cq_namespace_find(const char *name, Size len,
+											int access);
+
+/* Once, from _PG_init. */
+extern void cq_namespace_init(void);
+
+#endif							/* CQ_NAMESPACE_H */
