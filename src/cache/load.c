@@ -1,0 +1,226 @@
+/*-------------------------------------------------------------------------
+ *
+ * load.c
+ *	  Load leases: of many who miss one key, one computes.
+ *
+ * A backend loads one key at a time, so it needs one row, which is its own for
+ * good: the table has one for each possible backend, is never full and
+ * allocates nothing.  While it loads, its row hangs in the chain of its key's
+ * bucket:
+ *
+ *	buckets   | 3 |   |   |   | 0 |   |		lock, first row
+ *				|				|
+ *	rows	  [3: hash, round] -> [7: hash, round]	   [0: hash, round]
+ *
+ * Keys are told apart by their 64-bit hash alone.  Two keys that share one
+ * only wait for each other.
+ *
+ * Each use of a row is a round.  A waiter sleeps on the row's condition
+ * variable until the row says how that round, or a later one, has ended; it
+ * needs no lock for that, and doesn't mind what the row does next.
+ *
+ * A lease is a courtesy, not a right: whoever has waited long enough computes
+ * without one, and what may be stored is decided by the consistency rules
+ * alone.  So nothing here can make a value wrong.
+ *
+ * The holder ends its lease when it has stored the value, or from its error
+ * handler; a backend that is terminated ends it on its way out.  After a
+ * crash shared memory starts anew.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "cache/load.h"
+#include "core/clock.h"
+#include "core/faults.h"
+#include "core/shmem.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "port/atomics.h"
+#include "storage/condition_variable.h"
+#include "storage/ipc.h"
+#include "storage/proc.h"
+#include "storage/spin.h"
+
+#define CQ_LOAD_BUCKETS 1024
+#define NO_ROW PG_UINT32_MAX
+
+typedef struct CqLoadBucket
+{
+	slock_t		lock;			/* guards first, and the rows in the chain */
+	uint32		first;			/* NO_ROW: nobody loads such a key */
+} CqLoadBucket;
+
+typedef struct CqLoadRow
+{
+	uint64		key_hash;		/* guarded by the bucket's lock */
+	uint64		round;			/* the same; written by the owner only */
+	uint32		next;			/* the same; NO_ROW: last of the chain */
+
+	/* of the last round that has ended: round * 2 + (outcome is DONE) */
+	pg_atomic_uint64 ended;
+	ConditionVariable done;		/* broadcast after that; has its own lock */
+} CqLoadRow;
+
+typedef struct CqLoads
+{
+	CqLoadBucket buckets[CQ_LOAD_BUCKETS];
+	CqLoadRow	rows[FLEXIBLE_ARRAY_MEMBER];	/* MaxBackends, by process */
+} CqLoads;
+
+static CqLoads *loads = NULL;
+static CqLoadRow *held = NULL;	/* our row while it is in a chain */
+
+Size
+cq_load_size(void)
+{
+	return add_size(offsetof(CqLoads, rows),
+					mul_size(MaxBackends, sizeof(CqLoadRow)));
+}
+
+/* In the postmaster, once. */
+void
+cq_load_init(void *mem)
+{
+	loads = mem;
+	for (int i = 0; i < CQ_LOAD_BUCKETS; i++)
+	{
+		SpinLockInit(&loads->buckets[i].lock);
+		loads->buckets[i].first = NO_ROW;
+	}
+	for (int i = 0; i < MaxBackends; i++)
+	{
+		CqLoadRow  *row = &loads->rows[i];
+
+		row->key_hash = 0;
+		row->round = 0;
+		row->next = NO_ROW;
+		pg_atomic_init_u64(&row->ended, 0);
+		ConditionVariableInit(&row->done);
+	}
+}
+
+static CqLoadBucket *
+bucket_of(uint64 key_hash)
+{
+	return &loads->buckets[key_hash % CQ_LOAD_BUCKETS];
+}
+
+/* Whether the key is in the chain; the caller holds the bucket's lock. */
+static bool
+find_in_chain(const CqLoadBucket *bucket, uint64 key_hash,
+			  CqLoadTicket *ticket)
+{
+	for (uint32 i = bucket->first; i != NO_ROW; i = loads->rows[i].next)
+	{
+		if (loads->rows[i].key_hash == key_hash)
+		{
+			ticket->row = i;
+			ticket->round = loads->rows[i].round;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool
+cq_load_find(uint64 key_hash, CqLoadTicket *ticket)
+{
+	CqLoadBucket *bucket = bucket_of(key_hash);
+	bool		found;
+
+	SpinLockAcquire(&bucket->lock);
+	found = find_in_chain(bucket, key_hash, ticket);
+	SpinLockRelease(&bucket->lock);
+	return found;
+}
+
+static void
+end_at_exit(int code, Datum arg)
+{
+	cq_load_end(CQ_LOAD_FAILED);
+}
+
+bool
+cq_load_begin(uint64 key_hash, CqLoadTicket *ticket)
+{
+	static bool registered = false;
+	CqLoadBucket *bucket = bucket_of(key_hash);
+	uint32		own = MyProc - ProcGlobal->allProcs;
+	CqLoadRow  *row = &loads->rows[own];
+	bool		taken;
+
+	Assert(held == NULL && own < (uint32) MaxBackends);
+	if (CQ_FAULT("no-load-lease"))
+		return true;
+	if (!registered)
+	{
+		before_shmem_exit(end_at_exit, (Datum) 0);
+		registered = true;
+	}
+
+	SpinLockAcquire(&bucket->lock);
+	taken = find_in_chain(bucket, key_hash, ticket);
+	if (!taken)
+	{
+		row->key_hash = key_hash;
+		row->round++;
+		row->next = bucket->first;
+		bucket->first = own;
+	}
+	SpinLockRelease(&bucket->lock);
+	if (!taken)
+		held = row;
+	return !taken;
+}
+
+void
+cq_load_end(CqLoadOutcome outcome)
+{
+	CqLoadRow  *row = held;
+	CqLoadBucket *bucket;
+	uint32	   *link;
+
+	if (row == NULL)
+		return;
+	held = NULL;
+	bucket = bucket_of(row->key_hash);
+	SpinLockAcquire(&bucket->lock);
+	link = &bucket->first;
+	while (*link != (uint32) (row - loads->rows))
+		link = &loads->rows[*link].next;
+	*link = row->next;
+	SpinLockRelease(&bucket->lock);
+
+	pg_atomic_write_u64(&row->ended,
+						row->round * 2 + (outcome == CQ_LOAD_DONE ? 1 : 0));
+	ConditionVariableBroadcast(&row->done);
+}
+
+CqLoadOutcome
+cq_load_wait(const CqLoadTicket *ticket, int64 deadline_ms)
+{
+	CqLoadRow  *row = &loads->rows[ticket->row];
+	CqLoadOutcome outcome = CQ_LOAD_TIMEOUT;
+	int64		left_ms;
+
+	Assert(held == NULL);
+	ConditionVariablePrepareToSleep(&row->done);
+	while ((left_ms = deadline_ms - cq_clock_ms()) > 0)
+	{
+		uint64		ended = pg_atomic_read_u64(&row->ended);
+
+		if (ended / 2 >= ticket->round)
+		{
+			/* if the row has been used again since, nobody knows: ask again */
+			outcome = ended == ticket->round * 2 + 1 ?
+				CQ_LOAD_DONE : CQ_LOAD_FAILED;
+			break;
+		}
+		(void) ConditionVariableTimedSleep(&row->done, left_ms,
+										   PG_WAIT_EXTENSION);
+	}
+	ConditionVariableCancelSleep();
+	return outcome;
+}
