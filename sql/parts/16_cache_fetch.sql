@@ -1,9 +1,10 @@
 -- Read-through.
 
 CREATE FUNCTION cq.cache_fetch(key text, query text, args text[] DEFAULT '{}',
-    ttl interval DEFAULT NULL, tags text[] DEFAULT NULL, namespace text DEFAULT 'default')
+    ttl interval DEFAULT NULL, tags text[] DEFAULT NULL, namespace text DEFAULT 'default',
+    stale_for interval DEFAULT NULL, negative_ttl interval DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cq_cache_fetch';
-COMMENT ON FUNCTION cq.cache_fetch(text, text, text[], interval, text[], text) IS
-'The cached result of the query, or its result now, cached: one column, at most one row, as jsonb; NULL for no row. args are given as text and take the types that the query gives $1, $2, …. tags NULL: the tables of the query, which must be watched unless a ttl is given. Errors: 22004, 22023 (wrong number of args, bad ttl), 21000 (more than one column or row), 42601 (several statements), 0A000 (must not be cached), 55000 (table not watched), 42501, and those of the query.';
+COMMENT ON FUNCTION cq.cache_fetch(text, text, text[], interval, text[], text, interval, interval) IS
+'The cached result of the query, or its result now, cached: one column, at most one row, as jsonb; NULL for no row. args are given as text and take the types that the query gives $1, $2, …. tags NULL: the tables of the query, which must be watched unless a ttl is given. stale_for: accept a result that is out of date by so much while another session computes it. negative_ttl: the ttl of no row and of NULL. Errors: 22004, 22023 (wrong number of args, bad interval), 21000 (more than one column or row), 42601 (several statements), 0A000 (must not be cached), 55000 (table not watched), 42501, 42704, and those of the query.';

@@ -268,7 +268,8 @@ read_entry(const CqKey *key, CqEngineMeta *meta)
 	do
 	{
 		ensure_read_buffer(needed);
-		result = cq_engine_get(engine, &key->engine, cq_clock_ms(),
+		result = cq_engine_get(engine, &key->engine,
+							   CQ_FAULT("no-expiry") ? 0 : cq_clock_ms(),
 							   read_buffer, read_buffer_size, meta);
 		needed = meta->nstamps * sizeof(CqStamp) + meta->value_len;
 	} while (result == CQ_ENGINE_TOO_SMALL);
@@ -485,7 +486,8 @@ cq_lease_issue(Snapshot snapshot)
 		offset = view.xmin - first_xid() + 1;
 		if (offset > CQ_LEASE_XID_MAX)
 			offset = 0;
-		cq_local_push_all();
+		if (!CQ_FAULT("no-lease-mark"))
+			cq_local_push_all();
 	}
 	return (int64) ((shared->lease_salt << CQ_LEASE_XID_BITS) | offset);
 }

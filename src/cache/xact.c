@@ -50,8 +50,12 @@ at_transaction(XactEvent event, void *arg)
 			cq_local_push_all();
 			break;
 		case XACT_EVENT_COMMIT:
-			if (CQ_FAULT("mark-at-commit"))
+			if (CQ_FAULT("mark-at-commit") &&
+				TransactionIdIsValid(GetTopTransactionIdIfAny()))
+			{
+				pg_usleep(500000);	/* long enough to be seen */
 				cq_local_push_all();
+			}
 			cq_pending_publish_all();
 			forget_all();
 			break;

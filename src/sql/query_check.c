@@ -13,6 +13,10 @@
  * output functions of types are among them.  A STABLE function written by a
  * user may read anything, and is refused.
  *
+ * Two exceptions, for row-level security: current_setting of a constant name,
+ * whose value the caller of this file puts into the key; and, in a policy, the
+ * name of the current role, which is in the key as well.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -23,17 +27,28 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "core/compat.h"
+#include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
+#include "nodes/nodes.h"
 #include "nodes/parsenodes.h"
 #include "sql/cache_watch.h"
 #include "sql/query_check.h"
 #include "tcop/tcopprot.h"
 #include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
+
+typedef struct CqCheck
+{
+	CqQueryFacts *facts;
+	bool		in_policy;
+} CqCheck;
 
 /*
  * STABLE functions of pg_catalog whose result is fixed by their arguments and
@@ -130,57 +145,171 @@ check_relation(CqQueryFacts *facts, RangeTblEntry *rte)
 		facts->unwatched = rte->relid;
 }
 
+/*
+ * current_setting('constant'[, missing_ok]): note the name.  False for
+ * everything else.
+ */
 static bool
-check_node(Node *node, CqQueryFacts *facts)
+note_setting(CqQueryFacts *facts, FuncExpr *call)
+{
+	Const	   *name;
+	char	   *setting;
+	ListCell   *cell;
+
+	if (call->funcid != F_CURRENT_SETTING_TEXT &&
+		call->funcid != F_CURRENT_SETTING_TEXT_BOOL)
+		return false;
+	foreach(cell, call->args)
+	{
+		if (!IsA(lfirst(cell), Const) || lfirst_node(Const, cell)->constisnull)
+			return false;
+	}
+	name = linitial_node(Const, call->args);
+	setting = TextDatumGetCString(name->constvalue);
+	foreach(cell, facts->settings)
+	{
+		if (strcmp(lfirst(cell), setting) == 0)
+			return true;
+	}
+	facts->settings = lappend(facts->settings, setting);
+	return true;
+}
+
+static bool
+is_role_name(const SQLValueFunction *function)
+{
+	return function->op == SVFOP_CURRENT_USER ||
+		function->op == SVFOP_CURRENT_ROLE || function->op == SVFOP_USER;
+}
+
+static bool check_node(Node *node, CqCheck *check);
+
+static void
+check_range_table_entry(RangeTblEntry *rte, CqCheck *check)
+{
+	List	   *policies = rte->securityQuals;
+	bool		in_policy = check->in_policy;
+
+	if (rte->rtekind == RTE_RELATION)
+		check_relation(check->facts, rte);
+	else if (rte->rtekind == RTE_TABLEFUNC ||
+			 rte->rtekind == RTE_NAMEDTUPLESTORE)
+		refuse("this kind of table function");
+
+	/* here, so that the walker, which goes on into the entry, doesn't */
+	rte->securityQuals = NIL;
+	check->in_policy = true;
+	check_node((Node *) policies, check);
+	check->in_policy = in_policy;
+}
+
+static void
+check_query(Query *query)
+{
+	if (query->commandType != CMD_SELECT)
+		refuse("anything but SELECT");
+	if (query->hasModifyingCTE)
+		refuse("data-modifying WITH");
+	if (query->rowMarks != NIL)
+		refuse("row locks");
+}
+
+static bool
+check_node(Node *node, CqCheck *check)
 {
 	if (node == NULL)
 		return false;
 	if (IsA(node, RangeTblEntry))
 	{
-		RangeTblEntry *rte = (RangeTblEntry *) node;
-
-		if (rte->rtekind == RTE_RELATION)
-			check_relation(facts, rte);
-		else if (rte->rtekind == RTE_TABLEFUNC ||
-				 rte->rtekind == RTE_NAMEDTUPLESTORE)
-			refuse("this kind of table function");
+		check_range_table_entry((RangeTblEntry *) node, check);
 		return false;			/* the walker goes into its expressions */
 	}
 	if (IsA(node, Query))
 	{
-		Query	   *query = (Query *) node;
-
-		if (query->commandType != CMD_SELECT)
-			refuse("anything but SELECT");
-		if (query->hasModifyingCTE)
-			refuse("data-modifying WITH");
-		if (query->rowMarks != NIL)
-			refuse("row locks");
-		facts->row_security |= query->hasRowSecurity;
-		return query_tree_walker(query, check_node, facts,
+		check_query((Query *) node);
+		return query_tree_walker((Query *) node, check_node, check,
 								 QTW_EXAMINE_RTES_BEFORE);
 	}
 	if (IsA(node, SQLValueFunction))
-		refuse("functions that depend on time or session");
+	{
+		if (!check->in_policy || !is_role_name((SQLValueFunction *) node))
+			refuse("functions that depend on time or session");
+		check->facts->role_name = true;
+	}
 	if (IsA(node, NextValueExpr) || IsA(node, CurrentOfExpr))
 		refuse("volatile expressions");
 	if (IsA(node, Aggref))
-		check_function(((Aggref *) node)->aggfnoid, facts);
+		check_function(((Aggref *) node)->aggfnoid, NULL);
 	else if (IsA(node, WindowFunc))
-		check_function(((WindowFunc *) node)->winfnoid, facts);
-	else
-		(void) check_functions_in_node(node, check_function, facts);
-	return expression_tree_walker(node, check_node, facts);
+		check_function(((WindowFunc *) node)->winfnoid, NULL);
+	else if (!IsA(node, FuncExpr) ||
+			 !note_setting(check->facts, (FuncExpr *) node))
+		(void) check_functions_in_node(node, check_function, NULL);
+	return expression_tree_walker(node, check_node, check);
+}
+
+static void
+add_to_layout(CqQueryFacts *facts, Oid type, int32 typmod)
+{
+	int64		parts[2] = {type, typmod};
+
+	facts->layout_hash = hash_bytes_extended((unsigned char *) parts,
+											 sizeof(parts),
+											 facts->layout_hash);
+}
+
+/* Note a type, and all that its values consist of. */
+static void
+note_type(CqQueryFacts *facts, Oid type, int32 typmod)
+{
+	Oid			relid;
+	Relation	rel;
+
+	check_stack_depth();
+	add_to_layout(facts, type, typmod);
+	type = getBaseType(type);
+	while (OidIsValid(get_element_type(type)) ||
+		   OidIsValid(get_range_subtype(type)) ||
+		   OidIsValid(get_multirange_range(type)))
+	{
+		Oid			part = get_element_type(type);
+
+		if (!OidIsValid(part))
+			part = get_range_subtype(type);
+		if (!OidIsValid(part))
+			part = get_multirange_range(type);
+		type = getBaseType(part);
+		add_to_layout(facts, type, -1);
+	}
+	if (type == RECORDOID)
+		facts->anonymous_rows = true;
+	relid = get_typ_typrelid(type);
+	if (!OidIsValid(relid))
+		return;
+
+	facts->row_types = list_append_unique_oid(facts->row_types, relid);
+	rel = relation_open(relid, AccessShareLock);
+	for (int i = 0; i < RelationGetNumberOfAttributes(rel); i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(RelationGetDescr(rel), i);
+
+		if (column->attisdropped)
+			add_to_layout(facts, InvalidOid, column->attlen);
+		else
+			note_type(facts, column->atttypid, column->atttypmod);
+	}
+	relation_close(rel, AccessShareLock);
 }
 
 CqQueryFacts *
 cq_query_check(const char *query)
 {
 	CqQueryFacts *facts = palloc0(sizeof(CqQueryFacts));
+	CqCheck		check = {facts, false};
 	List	   *parsed = pg_parse_query(query);
 	List	   *rewritten;
 	Query	   *tree;
-	ListCell   *cell;
+	char	   *text;
 
 	if (list_length(parsed) != 1)
 		ereport(ERROR,
@@ -192,12 +321,15 @@ cq_query_check(const char *query)
 	if (list_length(rewritten) != 1)
 		refuse("rewrite rules");
 	tree = linitial_node(Query, rewritten);
-	check_node((Node *) tree, facts);
-
-	foreach(cell, tree->targetList)
-	{
-		if (!lfirst_node(TargetEntry, cell)->resjunk)
-			facts->ncolumns++;
-	}
+	check_query(tree);
+	text = nodeToString(tree);
+	facts->tree_hash = hash_bytes_extended((unsigned char *) text,
+										   strlen(text), 0);
+	pfree(text);
+	facts->columns = ExecCleanTypeFromTL(tree->targetList);
+	for (int i = 0; i < facts->columns->natts; i++)
+		note_type(facts, TupleDescAttr(facts->columns, i)->atttypid,
+				  TupleDescAttr(facts->columns, i)->atttypmod);
+	check_node((Node *) tree, &check);
 	return facts;
 }

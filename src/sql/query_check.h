@@ -8,17 +8,26 @@
 #ifndef CQ_QUERY_CHECK_H
 #define CQ_QUERY_CHECK_H
 
+#include "access/tupdesc.h"
 #include "nodes/pg_list.h"
 
 typedef struct CqQueryFacts
 {
 	int			nparams;
 	Oid		   *param_types;	/* as the query's own context gives them */
-	int			ncolumns;
+	TupleDesc	columns;		/* of the result */
+	uint64		layout_hash;	/* of how their values are laid out */
+	bool		anonymous_rows; /* a column is of an anonymous record type */
+	List	   *row_types;		/* relation oids of the composite types that
+								 * the columns consist of */
+	uint64		tree_hash;		/* of the analysed and rewritten query: two
+								 * queries with the same one read the same
+								 * objects in the same way */
 	List	   *relations;		/* oids read, views and partitioned parents
 								 * included */
 	Oid			unwatched;		/* one that no trigger watches, or none */
-	bool		row_security;	/* depends on policies */
+	List	   *settings;		/* names (char *) that current_setting reads */
+	bool		role_name;		/* a policy asks for the current role */
 } CqQueryFacts;
 
 /*

@@ -134,7 +134,6 @@ proctype writer(byte x)
 proctype filler()
 {
 	View p;						/* of the miss */
-	View now;
 	bool leased;
 	bool refused;
 	byte lease_start;			/* server start of the lease */
@@ -168,8 +167,8 @@ proctype filler()
 	/* read in a later statement */
 	:: d_step {
 			lock_exclusive == 0 ->
-			take_snapshot(now, 0);
-			value = row(now);
+			take_snapshot(present, 0);
+			value = row(present);
 			printf("filler reads %x under a later snapshot\n", value)
 		}
 	fi;
@@ -179,11 +178,11 @@ proctype filler()
 		filler_has = UNDER_WAY;
 		refused = refused ||
 			(leased && lease_start != starts && keeps(NO_LEASE_SALT));
-		take_snapshot(now, 0);
-		entry_late = p.seen != now.seen;
+		take_snapshot(present, 0);
+		entry_late = p.seen != present.seen;
 		if
 		:: keeps(LATEST_SNAPSHOT_AT_SET) -> judge_set(p, 0)
-		:: else -> judge_set(now, 0)
+		:: else -> judge_set(present, 0)
 		fi;
 		refused = refused || !ok;
 		entry_leased = leased;
@@ -198,9 +197,8 @@ proctype filler()
 
 proctype reader()
 {
-	View r, now;
+	View r;
 	byte returned_before;
-	byte hit;
 
 	d_step {
 		printf("reader takes a snapshot\n");
@@ -218,23 +216,23 @@ proctype reader()
 		/* whose COMMIT had returned before the snapshot, is in the value */
 		I5_holds = !hit || (returned_before & ~truncated & ~entry_value) == 0;
 		assert(I5_holds);
-		/* the hit is what the query would return */
-		I1_holds = !hit || entry_value == row(r);
-		assert(entry_late || I1_holds);
-		/* so it is when somebody ended between the miss and the set */
-		I4_holds = I1_holds;
-		assert(!entry_late || I4_holds);
+		/* a hit is what the query would return */
+		I1_holds = !hit || entry_late || entry_value == row(r);
+		assert(I1_holds);
+		/* the same when somebody had ended between the miss and the set */
+		I4_holds = !hit || !entry_late || entry_value == row(r);
+		assert(I4_holds);
 
-		take_snapshot(now, 0);
+		take_snapshot(present, 0);
 		if
 		:: hit ->
-			assert(!seen(HIT_BY_OLD_SNAPSHOT, r.seen != now.seen));
-			assert(!seen(HIT_BELOW_MARK, slot.version > entry_version));
-			assert(!seen(HIT_OF_LATE_SET, entry_late));
-			assert(!seen(HIT_OF_LEASE, entry_leased));
-			assert(!seen(HIT_AFTER_OVERFLOW, slot.floor > 0));
-			assert(!seen(HIT_AFTER_TRUNCATE, truncated));
-			assert(!seen(HIT_AFTER_CRASH, starts > 0 && slot.version > 0))
+			assert(!witness(HIT_BY_OLD_SNAPSHOT, r.seen != present.seen));
+			assert(!witness(HIT_BELOW_MARK, slot.version > entry_version));
+			assert(!witness(HIT_OF_LATE_SET, entry_late));
+			assert(!witness(HIT_OF_LEASE, entry_leased));
+			assert(!witness(HIT_AFTER_OVERFLOW, slot.floor > 0));
+			assert(!witness(HIT_AFTER_TRUNCATE, truncated));
+			assert(!witness(HIT_AFTER_CRASH, starts > 0 && slot.version > 0))
 		:: else
 		fi
 	}

@@ -14,7 +14,7 @@
 #define BROKEN 0
 #endif
 #define keeps(rule) (BROKEN != rule)
-#define seen(witness, happened) (BROKEN == witness && (happened))
+#define witness(name, happened) (BROKEN == name && (happened))
 
 /* The rules on the slot that can be left out. */
 #define NO_SET_RULE 1			/* a set is stored without being judged */
@@ -53,6 +53,8 @@ Slot slot;
 hidden byte ok;
 hidden byte n;
 hidden byte w;
+hidden byte hit;
+hidden View present;
 
 /* A snapshot: own is the id of the transaction that takes it, 0 for none. */
 inline take_snapshot(view, own)

@@ -1,0 +1,211 @@
+/*-------------------------------------------------------------------------
+ *
+ * result_key.c
+ *	  The cache key of a query's result.
+ *
+ *	user's key | 0 | fixed part | arguments and settings
+ *
+ * cache_query has no user's key.  The fixed part names the role, the text of
+ * the query, what it was analysed to (so that the same words for other tables
+ * are another query), the layout of its columns and the settings that change
+ * names or output.  Arguments, and the settings that the query or a policy
+ * asks for, follow as bytes, or as their SHA-256 when that makes the key too
+ * long.
+ *
+ * An argument whose type reads it by a setting or by the clock ('today' as a
+ * date) stands in the key as what it was read as.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "cachequeue.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
+#include "common/cryptohash.h"
+#include "common/hashfn.h"
+#include "common/sha2.h"
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "pgtime.h"
+#include "sql/result_key.h"
+#include "tsearch/ts_cache.h"
+#include "utils/builtins.h"
+#include "utils/bytea.h"
+#include "utils/float.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/pg_locale.h"
+#include "utils/xml.h"
+
+typedef struct CqFixedPart
+{
+	uint64		settings;
+	uint64		query_hash;
+	uint64		query_hash_2;
+	uint64		tree_hash;
+	uint64		layout_hash;
+	Oid			role;
+	uint32		row_security;
+} CqFixedPart;
+
+static void
+add_string(uint64 *hash, const char *s)
+{
+	if (s == NULL)
+		s = "";
+	*hash = hash_bytes_extended((const unsigned char *) s, strlen(s) + 1, *hash);
+}
+
+/* What changes names or output. */
+static uint64
+hash_settings(void)
+{
+	int			numbers[] = {
+		DateStyle, DateOrder, IntervalStyle, extra_float_digits,
+		bytea_output, xmloption, xmlbinary, quote_all_identifiers
+	};
+	uint64		hash;
+
+	hash = hash_bytes_extended((unsigned char *) numbers, sizeof(numbers), 0);
+	add_string(&hash, namespace_search_path);
+	add_string(&hash, pg_get_timezone_name(session_timezone));
+	add_string(&hash, locale_monetary);
+	add_string(&hash, locale_numeric);
+	add_string(&hash, locale_time);
+	add_string(&hash, TSCurrentConfig);
+	return hash;
+}
+
+static void
+add_digest(StringInfo buf, const char *bytes, Size len)
+{
+	pg_cryptohash_ctx *ctx = pg_cryptohash_create(PG_SHA256);
+	uint8		digest[PG_SHA256_DIGEST_LENGTH];
+
+	if (pg_cryptohash_init(ctx) < 0 ||
+		pg_cryptohash_update(ctx, (const uint8 *) bytes, len) < 0 ||
+		pg_cryptohash_final(ctx, digest, sizeof(digest)) < 0)
+		elog(ERROR, "could not compute a digest: %s", pg_cryptohash_error(ctx));
+	pg_cryptohash_free(ctx);
+	appendBinaryStringInfo(buf, (char *) digest, sizeof(digest));
+}
+
+/* Length and bytes, so that no two lists look the same; bytes NULL: -1. */
+static void
+add_bytes(StringInfo buf, const char *bytes, int32 len)
+{
+	if (bytes == NULL)
+		len = -1;
+	appendBinaryStringInfo(buf, (char *) &len, sizeof(len));
+	if (len > 0)
+		appendBinaryStringInfo(buf, bytes, len);
+}
+
+void
+cq_result_parse_args(CqResultQuery *query, const CqPlan *plan)
+{
+	CqQueryFacts *facts = plan->facts;
+
+	if (facts->nparams != query->nargs)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("query has %d parameters, but %d arguments were given",
+						facts->nparams, query->nargs)));
+	query->values = palloc((query->nargs + 1) * sizeof(Datum));
+	for (int i = 0; i < query->nargs; i++)
+	{
+		char	   *input = NULL;
+
+		if (!query->arg_nulls[i])
+			input = TextDatumGetCString(query->args[i]);
+		query->values[i] = OidInputFunctionCall(plan->input_functions[i],
+												input, plan->io_params[i], -1);
+	}
+}
+
+static void
+add_argument(StringInfo buf, const CqResultQuery *query, const CqPlan *plan,
+			 int i)
+{
+	if (query->arg_nulls[i])
+		add_bytes(buf, NULL, 0);
+	else if (func_volatile(plan->input_functions[i]) == PROVOLATILE_IMMUTABLE)
+	{
+		text	   *arg = DatumGetTextPP(query->args[i]);
+
+		add_bytes(buf, VARDATA_ANY(arg), VARSIZE_ANY_EXHDR(arg));
+	}
+	else
+	{
+		Oid			output;
+		bool		is_varlena;
+		char	   *as_read;
+
+		getTypeOutputInfo(plan->facts->param_types[i], &output, &is_varlena);
+		as_read = OidOutputFunctionCall(output, query->values[i]);
+		add_bytes(buf, as_read, strlen(as_read));
+	}
+}
+
+/* Arguments, and what policies and current_setting ask for. */
+static void
+add_variable_part(StringInfo buf, const CqResultQuery *query,
+				  const CqPlan *plan)
+{
+	ListCell   *cell;
+
+	for (int i = 0; i < query->nargs; i++)
+		add_argument(buf, query, plan, i);
+	foreach(cell, plan->facts->settings)
+	{
+		char	   *value = GetConfigOptionByName(lfirst(cell), NULL, true);
+
+		add_bytes(buf, value, value == NULL ? 0 : strlen(value));
+	}
+	if (plan->facts->role_name)
+	{
+		char	   *name = GetUserNameFromId(GetUserId(), false);
+
+		add_bytes(buf, name, strlen(name));
+	}
+}
+
+void
+cq_result_key(CqKey *key, const CqResultQuery *query, const CqPlan *plan)
+{
+	StringInfoData variable;
+	StringInfoData buf;
+	CqFixedPart fixed = {0};
+
+	fixed.settings = hash_settings();
+	fixed.query_hash = plan->key.query_hash;
+	fixed.query_hash_2 = plan->key.query_hash_2;
+	fixed.tree_hash = plan->facts->tree_hash;
+	fixed.layout_hash = plan->facts->layout_hash;
+	fixed.role = plan->key.role;
+	fixed.row_security = plan->key.row_security;
+	initStringInfo(&variable);
+	add_variable_part(&variable, query, plan);
+
+	initStringInfo(&buf);
+	if (query->key != NULL)
+		appendBinaryStringInfo(&buf, VARDATA_ANY(query->key),
+							   VARSIZE_ANY_EXHDR(query->key));
+	appendStringInfoChar(&buf, '\0');
+	appendBinaryStringInfo(&buf, (char *) &fixed, sizeof(fixed));
+	if (buf.len + 1 + variable.len <= CQ_KEY_BYTES_MAX)
+	{
+		appendStringInfoChar(&buf, 'a');
+		appendBinaryStringInfo(&buf, variable.data, variable.len);
+	}
+	else
+	{
+		appendStringInfoChar(&buf, 'd');
+		add_digest(&buf, variable.data, variable.len);
+	}
+	cq_key_init(key, CQ_SPACE_RESULT, query->name_space, buf.data, buf.len);
+	pfree(variable.data);
+	pfree(buf.data);
+}

@@ -1,0 +1,116 @@
+-- The contract of the cache's public interface.
+BEGIN;
+SELECT * FROM no_plan();
+
+-- functions: parameters with their names and defaults, result, volatility, parallel safety
+PREPARE have AS
+    SELECT signature FROM (SELECT p.proname || '(' || pg_get_function_arguments(p.oid) || ') ' || pg_get_function_result(p.oid)
+        || CASE p.provolatile WHEN 'v' THEN ' volatile' WHEN 's' THEN ' stable' ELSE ' immutable' END
+        || CASE p.proparallel WHEN 's' THEN ' safe' WHEN 'r' THEN ' restricted' ELSE ' unsafe' END
+    FROM pg_proc p
+    WHERE p.pronamespace = 'cq'::regnamespace AND p.proname ~ '^cache_'
+      AND p.proname NOT IN ('cache_fetch', 'cache_query', 'cache_write_behind')) AS f (signature)
+    ORDER BY signature COLLATE "C";
+SELECT results_eq('have', $$
+    SELECT signature FROM (VALUES
+    ('cache_clear(namespace text) bigint volatile unsafe'),
+    ('cache_delete(key text, namespace text DEFAULT ''default''::text) boolean volatile unsafe'),
+    ('cache_get(key text, namespace text DEFAULT ''default''::text) text volatile restricted'),
+    ('cache_get_bytea(key text, namespace text DEFAULT ''default''::text) bytea volatile restricted'),
+    ('cache_get_jsonb(key text, namespace text DEFAULT ''default''::text) jsonb volatile restricted'),
+    ('cache_get_many(keys text[], namespace text DEFAULT ''default''::text) TABLE(key text, value text, lease bigint) volatile restricted'),
+    ('cache_get_or_lease(key text, namespace text DEFAULT ''default''::text, OUT value text, OUT found boolean, OUT lease bigint) record volatile restricted'),
+    ('cache_incr(key text, by bigint DEFAULT 1, ttl interval DEFAULT NULL::interval, namespace text DEFAULT ''default''::text) bigint volatile restricted'),
+    ('cache_invalidate(VARIADIC tags text[]) void volatile unsafe'),
+    ('cache_set(key text, value bytea, ttl interval DEFAULT NULL::interval, tags text[] DEFAULT ''{}''::text[], namespace text DEFAULT ''default''::text, condition text DEFAULT NULL::text, version bigint DEFAULT NULL::bigint, lease bigint DEFAULT NULL::bigint) boolean volatile restricted'),
+    ('cache_set(key text, value jsonb, ttl interval DEFAULT NULL::interval, tags text[] DEFAULT ''{}''::text[], namespace text DEFAULT ''default''::text, condition text DEFAULT NULL::text, version bigint DEFAULT NULL::bigint, lease bigint DEFAULT NULL::bigint) boolean volatile restricted'),
+    ('cache_set(key text, value text, ttl interval DEFAULT NULL::interval, tags text[] DEFAULT ''{}''::text[], namespace text DEFAULT ''default''::text, condition text DEFAULT NULL::text, version bigint DEFAULT NULL::bigint, lease bigint DEFAULT NULL::bigint) boolean volatile restricted'),
+    ('cache_set_many(keys text[], "values" text[], ttl interval DEFAULT NULL::interval, tags text[] DEFAULT ''{}''::text[], namespace text DEFAULT ''default''::text, lease bigint DEFAULT NULL::bigint) bigint volatile restricted'),
+    ('cache_table_tag(target regclass) text immutable safe'),
+    ('cache_touch(key text, ttl interval, namespace text DEFAULT ''default''::text) boolean volatile restricted'),
+    ('cache_ttl(key text, namespace text DEFAULT ''default''::text) interval volatile restricted'),
+    ('cache_unwatch(target regclass) void volatile unsafe'),
+    ('cache_version(key text, namespace text DEFAULT ''default''::text) bigint volatile restricted'),
+    ('cache_watch(target regclass, tags text[] DEFAULT NULL::text[]) void volatile unsafe')
+    ) AS v (signature) ORDER BY signature COLLATE "C" $$,
+    'functions of the cache');
+SELECT has_function('cq', 'cache_fetch', 'cache_fetch exists');
+SELECT alike(pg_get_function_arguments(p.oid),
+             'key text, query text, args text[] DEFAULT ''{}''::text[], ttl interval DEFAULT NULL::interval, '
+             'tags text[] DEFAULT NULL::text[], namespace text DEFAULT ''default''::text%',
+             'its parameters')
+FROM pg_proc p WHERE p.oid::regproc::text = 'cq.cache_fetch';
+SELECT function_returns('cq', 'cache_fetch', 'jsonb');
+SELECT volatility_is('cq', 'cache_fetch', 'volatile');
+
+-- views
+SELECT columns_are('cq', 'cache_watches', ARRAY['target', 'table_tag', 'tags', 'enabled']);
+SELECT has_view('cq', 'stat_cache', 'stat_cache is a view');
+SELECT is_empty($$
+    SELECT c.column_name FROM (VALUES ('hits'), ('misses_absent'), ('misses_expired'), ('misses_invalidated'),
+        ('misses_snapshot'), ('misses_bypass'), ('sets'), ('sets_refused'), ('sets_no_memory'), ('deletes'), ('marks'),
+        ('entries'), ('evictions'), ('expirations'), ('used_bytes'), ('arena_bytes')) AS c (column_name)
+    WHERE NOT EXISTS (SELECT FROM information_schema.columns i
+                      WHERE i.table_schema = 'cq' AND i.table_name = 'stat_cache'
+                        AND i.column_name = c.column_name AND i.data_type = 'bigint') $$,
+    'stat_cache has its counters');
+
+-- nothing of all this needs quoting, as far as users type it
+SELECT is_empty($$
+    SELECT p.oid::regprocedure, a.name
+    FROM pg_proc p, unnest(p.proargnames) AS a (name)
+    WHERE p.pronamespace = 'cq'::regnamespace AND quote_ident(a.name) <> a.name
+      AND (p.proname, a.name) <> ('cache_set_many', 'values') $$,
+    'no parameter needs quoting');
+
+-- each with a comment; no schema searched that a caller chooses
+SELECT is_empty($$
+    SELECT p.oid::regprocedure FROM pg_proc p
+    WHERE p.pronamespace = 'cq'::regnamespace AND coalesce(obj_description(p.oid, 'pg_proc'), '') = '' $$,
+    'every function has a comment');
+SELECT is_empty($$
+    SELECT c.oid::regclass FROM pg_class c
+    WHERE c.relnamespace = 'cq'::regnamespace AND c.relkind IN ('v', 'r', 'p') AND c.relname !~ '^q[0-9]'
+      AND coalesce(obj_description(c.oid, 'pg_class'), '') = '' $$,
+    'every view and table has a comment');
+SELECT isnt(obj_description('cq'::regnamespace, 'pg_namespace'), NULL, 'the schema has a comment');
+SELECT is_empty($$
+    SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+    WHERE p.pronamespace = 'cq'::regnamespace AND (p.prosecdef OR l.lanname = 'plpgsql')
+      AND NOT coalesce(p.proconfig::text ~ 'search_path=', false) $$,
+    'SECURITY DEFINER and PL/pgSQL have a fixed search_path');
+
+-- privileges
+SELECT schema_privs_are('cq', 'public', ARRAY[]::text[], 'PUBLIC has nothing on the schema');
+SELECT is_empty($$
+    SELECT p.oid::regprocedure FROM pg_proc p
+    WHERE p.pronamespace = 'cq'::regnamespace AND p.proname ~ '^cache_' AND NOT has_function_privilege('public', p.oid, 'execute') $$,
+    'behind the schema, functions of the cache are open');
+SELECT is_empty($$
+    SELECT p.oid::regprocedure FROM pg_proc p
+    WHERE p.pronamespace = 'cq'::regnamespace AND p.prosecdef AND p.proname ~ '^_' AND has_function_privilege('public', p.oid, 'execute') $$,
+    'no internal function that runs as its owner is');
+SELECT table_privs_are('cq', 'cache_watches', 'public', ARRAY['SELECT'], 'cache_watches may be read');
+SELECT table_privs_are('cq', 'stat_cache', 'public', ARRAY[]::text[], 'stat_cache may not');
+SELECT table_privs_are('cq', 'stat_cache', 'pg_monitor', ARRAY['SELECT'], 'but by pg_monitor');
+SELECT is_empty($$
+    SELECT c.oid::regclass FROM pg_class c
+    WHERE c.relnamespace = 'cq'::regnamespace AND c.relkind IN ('r', 'v', 'p', 'S')
+      AND has_table_privilege('public', c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER') $$,
+    'PUBLIC changes no table');
+
+-- settings
+SELECT results_eq($$
+    SELECT name || ' ' || context FROM pg_settings
+    WHERE name IN ('cachequeue.cache_memory', 'cachequeue.dependency_slots', 'cachequeue.value_size_max', 'cachequeue.remember_misses')
+    ORDER BY name $$,
+    ARRAY['cachequeue.cache_memory postmaster', 'cachequeue.dependency_slots postmaster', 'cachequeue.remember_misses user',
+          'cachequeue.value_size_max sighup'],
+    'settings of the cache');
+
+-- event triggers fire always
+SELECT results_eq($$ SELECT evtname::text, evtenabled::text FROM pg_event_trigger WHERE evtname ~ '^cachequeue' ORDER BY evtname $$,
+    $$ VALUES ('cachequeue_ddl', 'A'), ('cachequeue_drop', 'A') $$, 'event triggers');
+
+SELECT * FROM finish();
+ROLLBACK;

@@ -1,0 +1,117 @@
+
+# Without the library preloaded; dump and restore; two databases; drop and
+# create again.
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->start;
+$node->safe_psql('postgres', 'CREATE DATABASE other');
+$node->safe_psql($_, 'CREATE EXTENSION cachequeue') for 'postgres', 'other';
+
+sub query { return $node->safe_psql('postgres', $_[0]); }
+
+# SQLSTATE, message and hint of a statement that fails.
+sub failure
+{
+	my ($sql, $dbname) = @_;
+	my ($out, $err) = ('', '');
+	$node->psql($dbname // 'postgres', $sql, stdout => \$out, stderr => \$err, extra_params => [ '-v', 'VERBOSITY=verbose' ]);
+	return $err;
+}
+
+# Tags, keys and counters of one database are nothing to another.
+$node->safe_psql($_, <<SQL) for 'postgres', 'other';
+SELECT cq.cache_set('key', current_database()), cq.cache_incr('counter');
+BEGIN;
+SELECT cq.cache_get('tagged');
+SELECT cq.cache_set('tagged', current_database(), tags => '{a tag}');
+COMMIT;
+SQL
+is($node->safe_psql($_, "SELECT cq.cache_get('key'), cq.cache_get('counter'), cq.cache_get('tagged')"), "$_|1|$_", "entries of $_")
+  for 'postgres', 'other';
+query("SELECT cq.cache_invalidate('a tag')");
+query("SELECT cq.cache_delete('key')");
+is($node->safe_psql('other', "SELECT cq.cache_get('key'), cq.cache_get('tagged')"), 'other|other', 'invalidated in one database only');
+is(query("SELECT cq.cache_get('key'), cq.cache_get('tagged')"), '|', 'there it is');
+
+# Dump and restore keep watching.
+query(<<'SQL');
+CREATE TABLE item (id int, "it's" text);
+INSERT INTO item VALUES (1, 'a');
+SELECT cq.cache_watch('item', ARRAY['item:{id}', 'name:{it''s}', E'odd "\\\n']);
+CREATE TABLE root (id int) PARTITION BY RANGE (id);
+CREATE TABLE a_leaf PARTITION OF root FOR VALUES FROM (0) TO (10);
+CREATE TABLE z_leaf PARTITION OF root FOR VALUES FROM (10) TO (20) PARTITION BY RANGE (id);
+CREATE TABLE a_z_leaf PARTITION OF z_leaf FOR VALUES FROM (10) TO (20);
+CREATE TABLE parent (id int);
+CREATE TABLE child () INHERITS (parent);
+SELECT cq.cache_watch('root', ARRAY['row:{id}']);
+SELECT cq.cache_watch('parent', ARRAY['id:{id}']);
+CREATE TABLE late (id int) INHERITS (parent);
+SQL
+my $triggers = "SELECT tgrelid::regclass, tgname, tgenabled, tgnargs, tgargs FROM pg_trigger WHERE tgname ~ 'cachequeue' ORDER BY tgrelid::regclass::text, tgname";
+my $before = query($triggers);
+my $watches = query('SELECT target, tags, enabled FROM cq.cache_watches ORDER BY target::text');
+for my $format ('plain', 'custom')
+{
+	my $file = $node->basedir . "/dump.$format";
+	my $copy = "copy_$format";
+	query("CREATE DATABASE $copy");
+	$node->command_ok([ 'pg_dump', '-F', $format, '-f', $file, $node->connstr('postgres') ], "pg_dump, $format");
+	$node->command_ok(
+		$format eq 'plain'
+		? [ 'psql', '-X', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr($copy), '-f', $file ]
+		: [ 'pg_restore', '--exit-on-error', '-d', $node->connstr($copy), $file ],
+		"restore, $format");
+	is($node->safe_psql($copy, $triggers), $before, "the same triggers, $format");
+	is($node->safe_psql($copy, 'SELECT target, tags, enabled FROM cq.cache_watches ORDER BY target::text'), $watches, "the same watches, $format");
+	$node->safe_psql($copy, "BEGIN; SELECT cq.cache_get(k), cq.cache_set(k, 'v', tags => ARRAY[k]) FROM unnest(ARRAY['item:1', 'row:15', 'id:3', 'else']) AS k; COMMIT");
+	$node->safe_psql($copy, "UPDATE item SET id = 2; INSERT INTO root VALUES (15); INSERT INTO late VALUES (3)");
+	is($node->safe_psql($copy, "SELECT k FROM unnest(ARRAY['item:1', 'row:15', 'id:3', 'else']) AS k WHERE cq.cache_get(k) IS NOT NULL"), 'else', "still watching, $format");
+}
+# data only, triggers disabled meanwhile
+$node->command_ok([ 'pg_restore', '--data-only', '--disable-triggers', '-t', 'item', '-d', $node->connstr('copy_custom'), $node->basedir . '/dump.custom' ], 'restore data only');
+is($node->safe_psql('copy_custom', $triggers), $before, 'the triggers fire always again');
+
+# The extension goes, and comes again.
+query('DROP EXTENSION cachequeue CASCADE');
+is(query("SELECT count(*) FROM pg_trigger WHERE tgname ~ 'cachequeue'"), '0', 'no triggers without the extension');
+query("UPDATE item SET id = 3");
+query('CREATE EXTENSION cachequeue');
+is(query("SELECT count(*) FROM cq.cache_watches"), '0', 'nothing is watched');
+is(query("SELECT cq.cache_set('key', 'again'); SELECT cq.cache_get('key')"), "t\nagain", 'and it works');
+query("SELECT cq.cache_watch('item', ARRAY['item:{id}'])");
+
+# Not preloaded.
+$node->append_conf('postgresql.conf', "shared_preload_libraries = ''");
+$node->restart;
+query("UPDATE item SET id = 4; INSERT INTO item VALUES (5); DELETE FROM item WHERE id = 5; TRUNCATE item");
+pass('a watched table can be written');
+query("ALTER TABLE item ADD COLUMN c int");
+query("CREATE TABLE another (id int); DROP TABLE another");
+pass('so can the catalogs');
+query('CREATE DATABASE fresh');
+$node->safe_psql('fresh', 'CREATE EXTENSION cachequeue');
+pass('CREATE EXTENSION works');
+for my $call (
+	"cq.cache_get('k')", "cq.cache_get_bytea('k')", "cq.cache_get_jsonb('k')", "cq.cache_get_or_lease('k')",
+	"cq.cache_set('k', 'v'::text)", "cq.cache_delete('k')", "cq.cache_touch('k', '1 s')", "cq.cache_ttl('k')",
+	"cq.cache_version('k')", "cq.cache_incr('k')", "cq.cache_invalidate('t')", "cq.cache_watch('item')",
+	"cq.cache_unwatch('item')", "cq.cache_fetch('k', 'SELECT 1')", "cq.cache_get_many('{k}')", "cq.cache_set_many('{k}', '{v}')")
+{
+	my $error = failure("SELECT $call");
+	like($error, qr/ERROR:  55000: cachequeue is not preloaded.*HINT:  .*shared_preload_libraries/s, "$call says that it is not preloaded");
+}
+like(failure('SELECT * FROM cq.stat_cache'), qr/55000.*HINT/s, 'so does the view');
+query('DROP EXTENSION cachequeue CASCADE');
+pass('DROP EXTENSION works');
+
+$node->stop;
+done_testing();

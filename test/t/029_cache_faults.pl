@@ -1,0 +1,242 @@
+
+# Each consistency rule matters, and a test would notice if it were gone: the
+# same history is played with the rule and without it (setting cachequeue.fault
+# of a debug build).  Without it, a stale or a leaked value is served.
+#
+#	rule left out         what it stands for                         invariant
+#	no-mark               a writer marks what it changes             I1 I5
+#	mark-at-commit        ... before its commit can be seen          I1 I5
+#	no-after              writers after the entry invalidate it      I1 I5
+#	no-upto               writers in the entry must be visible       I1
+#	no-barrier            TRUNCATE is no matter of snapshots         I1
+#	no-ring-limit         what is not remembered is a miss           I1
+#	no-floor              writers pushed out of the ring count       I1
+#	no-set-rule           a set is judged                            I4
+#	latest-miss           ... by the earliest miss                   I4
+#	no-own-change         ... and by own changes since               I4
+#	no-savepoint-change   a rollback to a savepoint is a change      I2 I4
+#	no-savepoint-sets     ... and drops what was set since           I2
+#	no-own-bypass         own changes go past the cache              I3
+#	no-lease-mark         who hands out a lease marks on abort too   I2 I4
+#	no-serializable       SERIALIZABLE goes past the cache           I1
+#	no-f0                 nothing is known from before the start     I6
+#	no-expiry             an expired value is not served             I7
+#
+# I8 (memory) has no switch: 023_cache_memory.pl and the engine's unit tests
+# watch the budget, which is the arena itself.
+
+use strict;
+use warnings;
+
+use CqSession;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->append_conf('postgresql.conf', 'autovacuum = off');
+$node->start;
+
+if ($node->safe_psql('postgres', "SELECT count(*) FROM pg_settings WHERE name = 'cachequeue.fault'") == 0)
+{
+	$node->stop;
+	plan skip_all => 'not a debug build';
+}
+
+$node->safe_psql('postgres', <<'SQL');
+CREATE EXTENSION cachequeue;
+CREATE TABLE account (id int PRIMARY KEY, balance int);
+SELECT cq.cache_watch('account', ARRAY['account:{id}']);
+CREATE FUNCTION look(int) RETURNS text LANGUAGE sql AS $$
+	SELECT coalesce(cq.cache_get('account:' || $1), 'miss') || ' / '
+		|| coalesce((SELECT balance::text FROM account WHERE id = $1), 'no row') $$;
+CREATE FUNCTION put(int, text) RETURNS boolean LANGUAGE sql AS $$
+	SELECT cq.cache_set('account:' || $1, $2, tags => ARRAY['account:' || $1]) $$;
+CREATE FUNCTION fill(int) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM cq.cache_get('account:' || $1);
+	RETURN put($1, (SELECT balance::text FROM account WHERE id = $1));
+END $$;
+SQL
+
+my $id = 0;
+my $fault;
+
+# A new row, and as many sessions as asked for.
+sub play
+{
+	my ($n, $history) = @_;
+	my @sessions = map { CqSession->new($node, 'postgres', "SET cachequeue.fault = '$fault'") } 1 .. $n;
+
+	$id++;
+	$node->safe_psql('postgres', "INSERT INTO account VALUES ($id, 100)");
+	my $result = $history->(@sessions);
+	$_->quit for @sessions;
+	return $result;
+}
+
+# Play a history with the rule and without it.
+sub proves
+{
+	my ($name, $right, $wrong, $n, $history) = @_;
+
+	$fault = '';
+	is(play($n, $history), $right, "with the rule: $name");
+	$fault = $name;
+	is(play($n, $history), $wrong, "without: $name");
+}
+
+my $write = 'UPDATE account SET balance = 150 WHERE id = ';
+
+proves('no-mark', 'miss / 150', '100 / 150', 2, sub {
+	my ($w, $r) = @_;
+	$r->query("SELECT fill($id)");
+	$w->query("$write $id");
+	return $r->query("SELECT look($id)");
+});
+
+proves('mark-at-commit', 'miss / 150', '100 / 150', 2, sub {
+	my ($w, $r) = @_;
+	$r->query("SELECT fill($id)");
+	$w->send("$write $id");
+	1 until $r->query("SELECT balance FROM account WHERE id = $id") == 150;
+	my $look = $r->query("SELECT look($id)");
+	$w->wait;
+	return $look;
+});
+
+proves('no-after', 'miss / 150', '100 / 150', 2, sub {
+	my ($w, $r) = @_;
+	$r->query("SELECT fill($id)");
+	$w->query("$write $id");
+	return $r->query("SELECT look($id)");
+});
+
+proves('no-upto', 'miss / 100', '150 / 100', 2, sub {
+	my ($w, $old) = @_;
+	$old->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
+	$w->query("$write $id");
+	$w->query("SELECT fill($id)");
+	return $old->query("SELECT look($id)");
+});
+
+proves('no-barrier', 'miss / no row', '100 / no row', 2, sub {
+	my ($w, $old) = @_;
+	$w->query("SELECT fill($id)");
+	$old->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
+	$w->query('TRUNCATE account');
+	return $old->query("SELECT look($id)");
+});
+
+# the reader's snapshot sees the first writer, and none of those after it
+proves('no-ring-limit', 'miss / 101', '100 / 101', 2, sub {
+	my ($w, $old) = @_;
+	$w->query("SELECT fill($id)");
+	$w->query("UPDATE account SET balance = balance + 1 WHERE id = $id");
+	$old->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
+	$w->query("UPDATE account SET balance = balance + 1 WHERE id = $id") for 1 .. 4;
+	return $old->query("SELECT look($id)");
+});
+
+# a writer that the reader does not see is pushed out of the ring by others
+# that it sees
+proves('no-floor', 'miss / 100', '150 / 100', 2, sub {
+	my ($w, $old) = @_;
+	$w->query("BEGIN; $write $id; PREPARE TRANSACTION 'floor'");
+	$w->query("SELECT cq.cache_invalidate('account:$id')") for 1 .. 5;
+	$old->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
+	$w->query("COMMIT PREPARED 'floor'");
+	$w->query("SELECT fill($id)");
+	return $old->query("SELECT look($id)");
+});
+
+proves('no-set-rule', 'miss / 150', '100 / 150', 2, sub {
+	my ($w, $r) = @_;
+	$r->query("BEGIN; SELECT look($id)");
+	$w->query("$write $id");
+	$r->query("SELECT put($id, '100'); COMMIT");
+	return $w->query("SELECT look($id)");
+});
+
+proves('latest-miss', 'miss / 150', '100 / 150', 2, sub {
+	my ($w, $r) = @_;
+	$r->query("BEGIN; SELECT look($id)");
+	$w->query("$write $id");
+	$r->query("SELECT look($id); SELECT put($id, '100'); COMMIT");
+	return $w->query("SELECT look($id)");
+});
+
+proves('no-own-change', 'miss / 150', '100 / 150', 2, sub {
+	my ($w, $r) = @_;
+	$w->query("BEGIN; SELECT look($id); $write $id; SELECT put($id, '100'); COMMIT");
+	return $r->query("SELECT look($id)");
+});
+
+proves('no-savepoint-change', 'miss / 100', '150 / 100', 2, sub {
+	my ($w, $r) = @_;
+	$w->query("BEGIN; SAVEPOINT a; $write $id; SELECT look($id); ROLLBACK TO a; SELECT put($id, '150'); COMMIT");
+	return $r->query("SELECT look($id)");
+});
+
+proves('no-savepoint-sets', '', 'never', 2, sub {
+	my ($w, $r) = @_;
+	$w->query("BEGIN; SAVEPOINT a; SELECT cq.cache_set('plain $id', 'never'); ROLLBACK TO a; COMMIT");
+	return $r->query("SELECT cq.cache_get('plain $id')");
+});
+
+proves('no-own-bypass', 'miss / 150', '100 / 150', 1, sub {
+	my ($w) = @_;
+	$w->query("SELECT fill($id)");
+	$w->query("BEGIN; $write $id");
+	return $w->query("SELECT look($id)");
+});
+
+proves('no-lease-mark', 'miss / 100', '150 / 100', 2, sub {
+	my ($w, $r) = @_;
+	$w->query("BEGIN; $write $id");
+	my $lease = $w->query("SELECT lease FROM cq.cache_get_or_lease('account:$id')");
+	$w->query('ROLLBACK');
+	$w->query("SELECT cq.cache_set('account:$id', '150', tags => ARRAY['account:$id'], lease => $lease)");
+	return $r->query("SELECT look($id)");
+});
+
+# write skew: each reads what the other changes; a hit would not be noticed
+proves('no-serializable', 'one failed', 'both committed', 2, sub {
+	my ($s, $t) = @_;
+	my $other = $id + 100000;
+	$s->query("INSERT INTO account VALUES ($other, 100); SELECT fill($id), fill($other)");
+	my $read = "SELECT coalesce(cq.cache_get('account:%d'), (SELECT balance::text FROM account WHERE id = %1\$d))";
+	$_->query('BEGIN ISOLATION LEVEL SERIALIZABLE') for $s, $t;
+	$s->query(sprintf $read, $id);
+	$t->query(sprintf $read, $other);
+	$s->query("UPDATE account SET balance = 0 WHERE id = $other");
+	my $errors = $t->query("UPDATE account SET balance = 0 WHERE id = $id");
+	$errors .= $_->query('COMMIT') for $s, $t;
+	return $errors =~ /could not serialize/ ? 'one failed' : 'both committed';
+});
+
+# a transaction prepared before a crash: its mark is gone
+proves('no-f0', 'miss / 150', '100 / 150', 2, sub {
+	my ($w) = @_;
+	$w->query("BEGIN; $write $id; PREPARE TRANSACTION 'before the crash'");
+	$node->stop('immediate');
+	$node->start;
+	my $r = CqSession->new($node, 'postgres', "SET cachequeue.fault = '$fault'");
+	$r->query("SELECT fill($id)");
+	$r->query("COMMIT PREPARED 'before the crash'");
+	my $look = $r->query("SELECT look($id)");
+	$r->quit;
+	return $look;
+});
+
+proves('no-expiry', '', 'expired', 1, sub {
+	my ($r) = @_;
+	$r->query("SELECT cq.cache_set('ttl $id', 'expired', '20 ms')");
+	my $until = $r->query("SELECT clock_timestamp() + '22 ms'");
+	1 until $r->query("SELECT clock_timestamp() > '$until'") eq 't';
+	return $r->query("SELECT cq.cache_get('ttl $id')");
+});
+
+$node->stop;
+done_testing();

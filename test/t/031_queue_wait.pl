@@ -1,0 +1,106 @@
+# Waiting consumers: woken by the commit, holding no snapshot, using no time.
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use IPC::Run qw(start finish pump_nb);
+
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'cachequeue'\nmax_prepared_transactions = 2");
+$node->start;
+
+sub sql
+{
+	return $node->safe_psql('postgres', $_[0]);
+}
+
+# A session that waits and then takes; returns handle and reference to output.
+my $nwaiting = 0;
+
+sub waiter
+{
+	my ($sql) = @_;
+	my $in = "$sql;\n";
+	my $out = '';
+	my $handle = start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') ],
+		'<', \$in, '>', \$out);
+	$nwaiting++;
+	$node->poll_query_until('postgres',
+		"SELECT count(*) = $nwaiting FROM pg_stat_activity WHERE query ~ '^CALL cq.queue_wait' AND wait_event = 'Extension'")
+	  or die 'does not wait';
+	return [ $handle, \$out ];
+}
+
+sub result
+{
+	my ($waiter) = @_;
+	finish($waiter->[0]);
+	$nwaiting--;
+	chomp(my $out = ${ $waiter->[1] });
+	return $out;
+}
+
+sub still_waiting
+{
+	return sql("SELECT count(*) FROM pg_stat_activity WHERE query ~ '^CALL cq.queue_wait' AND wait_event = 'Extension'");
+}
+
+sql("CREATE EXTENSION cachequeue; SELECT cq.queue_create('q', lease => '1 h')");
+my $wait = "CALL cq.queue_wait('q', '10 min');\nSELECT body FROM cq.queue_take('q')";
+
+my $w = waiter($wait);
+is(sql("SELECT count(*) FROM pg_stat_activity WHERE query ~ '^CALL cq.queue_wait' AND (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL)"),
+	'0', 'a waiting session holds no snapshot');
+sql("BEGIN; SELECT cq.queue_send('q', '1'); SELECT pg_sleep(0.1); ROLLBACK");
+is(still_waiting(), '1', 'a rolled back send wakes nobody');
+sql("SELECT cq.queue_send('q', '2')");
+is(result($w), "t\n2", 'a commit does');
+
+my @w = map { waiter($wait) } 1 .. 3;
+sql("SELECT cq.queue_send_many('q', ARRAY['1', '2', '3']::jsonb[])");
+is(join(',', sort map { result($_) } @w), "t\n1,t\n2,t\n3", 'three messages wake three');
+
+$w = waiter($wait);
+sql("SELECT cq.queue_send('q', '\"delayed\"', delay => '200 ms')");
+is(result($w), "t\n\"delayed\"", 'a delayed message wakes when it is due');
+
+sql("SELECT cq.queue_send('q', '\"leased\"')");
+sql("SELECT * FROM cq.queue_receive('q', lease => '300 ms')");
+$w = waiter($wait);
+is(result($w), "t\n\"leased\"", 'an expired lease wakes');
+
+$w = waiter($wait);
+sql("BEGIN; SELECT cq.queue_send('q', '\"prepared\"'); PREPARE TRANSACTION 'p'");
+is(still_waiting(), '1', 'a prepared send wakes nobody');
+sql("COMMIT PREPARED 'p'");
+is(result($w), "t\n\"prepared\"", 'COMMIT PREPARED does');
+
+# nothing to do costs nothing
+$w = waiter($wait);
+my $pid = sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'cachequeue maintenance' AND datname = 'postgres'");
+my $waiting_pid = sql("SELECT pid FROM pg_stat_activity WHERE query ~ '^CALL cq.queue_wait' AND wait_event = 'Extension'");
+sub switches
+{
+	my ($p) = @_;
+	my $status = slurp_file("/proc/$p/status");
+	$status =~ /^voluntary_ctxt_switches:\s*(\d+)/m or die;
+	return $1;
+}
+my @before = map { switches($_) } $pid, $waiting_pid;
+sql("SELECT pg_sleep(1.5)");
+my @after = map { switches($_) } $pid, $waiting_pid;
+is($after[1] - $before[1], 0, 'a waiting session does not wake up');
+cmp_ok($after[0] - $before[0], '<=', 2, 'nor does the worker');
+
+# a cancelled wait
+sql("SELECT pg_cancel_backend($waiting_pid)");
+result($w);
+sql("SELECT cq.queue_send('q', '3')");
+$w = waiter("SELECT 1") if 0;
+is(sql($wait), "t\n3", 'the queue is as good as ever after a cancel');
+
+$node->stop;
+done_testing();
