@@ -36,7 +36,7 @@ EXTRA_CLEAN = $(OBJS:.o=.d) .build-flags tmp/check results output_iso \
 	regression.diffs regression.out
 
 DEV_GOALS = help check demo demo-stop bench soak debug ubsan format \
-	format-check typedefs layers docs-check packages
+	format-check typedefs layers docs-check model packages
 
 # Developers' goals work before PostgreSQL is installed, hence without PGXS.
 ifneq (,$(filter-out $(DEV_GOALS),$(or $(MAKECMDGOALS),all)))

@@ -17,6 +17,7 @@
 ##   make demo          the main job on a private cluster, which stays running
 ##   make demo-stop     stop that cluster and remove it
 ##   make bench         the measurements, printed as a table (ARGS=... is passed on)
+##   make model         check the model of the consistency rules with spin
 ##   make soak          a long run under load (ARGS=... is passed on)
 ##
 ## In the checkout:
@@ -52,6 +53,9 @@ bench:
 
 soak:
 	@scripts/private soak debug test/soak/run $(ARGS)
+
+model:
+	@test/model/run $(ARGS)
 
 debug:
 	$(MAKE) BUILD=debug all

@@ -67,8 +67,8 @@ typedef struct CqCacheShared
 
 	/*
 	 * How often a namespace has been cleared, by hash of database and
-	 * namespace: part of its keys, so that what was stored before is not found
-	 * any more and goes with time.  Sharing only costs extra misses.
+	 * namespace: part of its keys, so that what was stored before is not
+	 * found any more and goes with time.  Sharing only costs extra misses.
 	 */
 	pg_atomic_uint64 clears[CQ_CLEAR_COUNTS];
 
@@ -317,7 +317,7 @@ lookup_pending(CqPending *op, bool have_view, const CqView *view,
 
 	if (op->kind == CQ_PENDING_DELETE || cq_pending_cleared(op->key->name_space))
 		return CQ_LOOKUP_ABSENT;
-	if (op->dead)
+	if (op->dead || (op->dependent && cq_local_last_break() > op->change))
 		return CQ_LOOKUP_INVALIDATED;
 	if (op->expires_ms != 0 && op->expires_ms <= cq_clock_ms())
 		return CQ_LOOKUP_EXPIRED;
@@ -512,6 +512,8 @@ stamp_request(const CqSetRequest *request, const CqView *p, uint64 change,
 			  CqStamp *stamps)
 {
 	if (request->nslots > CQ_BASIC_SLOTS && cq_local_in_statement())
+		return false;
+	if (cq_local_last_break() > change)
 		return false;
 	for (int i = 0; i < request->nslots; i++)
 	{

@@ -31,6 +31,7 @@
 #include "cache/slots.h"
 #include "common/hashfn.h"
 #include "core/faults.h"
+#include "miscadmin.h"
 #include "core/settings.h"
 #include "utils/memutils.h"
 
@@ -67,6 +68,7 @@ static uint64 change_counter = 0;
 static bool push_early = false; /* a lease has been handed out, or the
 								 * transaction is past PRE_COMMIT */
 
+static uint64 last_break = 0;	/* see cq_local_last_break() */
 static int	statements = 0;		/* open ones that change watched rows */
 
 static CqLevel *levels = NULL;	/* in local_context */
@@ -213,6 +215,8 @@ cq_local_subxact_abort(int level)
 		since = levels[nlevels].change;
 		open_before = levels[nlevels].statements;
 	}
+	if (statements > open_before)
+		last_break = ++change_counter;
 	statements = open_before;
 	if (marks == NULL || since == change_counter ||
 		CQ_FAULT("no-savepoint-change"))
@@ -227,6 +231,26 @@ cq_local_subxact_abort(int level)
 	}
 }
 
+uint64
+cq_local_last_break(void)
+{
+	return last_break;
+}
+
+/*
+ * Rollback of the whole in the middle of a statement, with a lease about:
+ * what it had changed is not known, so everything is marked.
+ */
+void
+cq_local_abort(void)
+{
+	FullTransactionId xid = GetTopFullTransactionIdIfAny();
+
+	if (statements > 0 && push_early && FullTransactionIdIsValid(xid))
+		cq_slot_push(cq_slot_of_epoch(MyDatabaseId),
+					 U64FromFullTransactionId(xid), false);
+}
+
 /* At the end of the transaction, whichever way. */
 void
 cq_local_forget(void)
@@ -239,6 +263,7 @@ cq_local_forget(void)
 		MemoryContextReset(local_context);
 	}
 	change_counter = 0;
+	last_break = 0;
 	statements = 0;
 	push_early = false;
 }

@@ -31,6 +31,13 @@ extern uint64 cq_local_last_change(uint32 slot);
 extern uint64 cq_local_change(void);
 
 /*
+ * The counter when a statement was last rolled back half way: rows that it had
+ * changed and not yet marked may have been read, whatever they are.  A value
+ * from before is of no use for a set any more.  0: never.
+ */
+extern uint64 cq_local_last_break(void);
+
+/*
  * Push the marks made so far, and from now on each as soon as it is made:
  *
  * at PRE_COMMIT and PRE_PREPARE, after the last change (but for what other
@@ -46,6 +53,7 @@ extern void cq_local_push_all(void);
 extern void cq_local_subxact_start(int level);
 extern void cq_local_subxact_abort(int level);
 extern void cq_local_subxact_commit(int level);
+extern void cq_local_abort(void);
 extern void cq_local_forget(void);
 
 #endif							/* CQ_LOCAL_H */

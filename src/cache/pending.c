@@ -214,6 +214,8 @@ cq_pending_find(const CqKey *key)
 static bool
 overtaken(const CqPending *op)
 {
+	if (op->dependent && cq_local_last_break() > op->change)
+		return true;
 	for (int i = 0; i < op->nstamps; i++)
 	{
 		if (cq_local_last_change(op->stamps[i].slot) > op->change)

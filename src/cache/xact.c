@@ -53,14 +53,17 @@ at_transaction(XactEvent event, void *arg)
 			if (CQ_FAULT("mark-at-commit") &&
 				TransactionIdIsValid(GetTopTransactionIdIfAny()))
 			{
-				pg_usleep(500000);	/* long enough to be seen */
+				pg_usleep(2000000); /* long enough to be seen */
 				cq_local_push_all();
 			}
 			cq_pending_publish_all();
 			forget_all();
 			break;
-		case XACT_EVENT_PREPARE:
 		case XACT_EVENT_ABORT:
+			cq_local_abort();
+			forget_all();
+			break;
+		case XACT_EVENT_PREPARE:
 			forget_all();
 			break;
 		case XACT_EVENT_PARALLEL_PRE_COMMIT:

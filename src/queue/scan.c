@@ -268,10 +268,15 @@ push_list(CqScan *scan, CqQueueRow *row, const CqCandidates *list, CqEffects *ef
 	return pushed;
 }
 
-/* Row locked: entries for what transactions in progress have sent or settled. */
-static void
+/*
+ * Row locked: entries for what transactions in progress have sent or settled.
+ * Returns how many of the latter, which counted as unloaded.
+ */
+static int64
 push_pending(CqScan *scan, CqQueueRow *row, CqEffects *effects)
 {
+	int64		settling = 0;
+
 	for (int64 j = 0; j < scan->pending.n; j++)
 	{
 		const CqCandidate *c = &scan->pending.items[j];
@@ -293,12 +298,14 @@ push_pending(CqScan *scan, CqQueueRow *row, CqEffects *effects)
 			CQ_MSG(i)->settle = c->settle;
 			CQ_MSG(i)->flags |= CQ_MSG_TAKEN;
 			cq_entry_link(row, i, CQ_MSG_SETTLING);
+			settling++;
 		}
 		else
 			cq_entry_link(row, i, CQ_MSG_OPEN);
 		cq_entry_set_by_xid(row, i, c->xid);
 		cq_row_plan(row, cq_clock_ms() + 1000, effects);
 	}
+	return settling;
 }
 
 /* Row locked: what the first scan tells about the segments. */
@@ -380,8 +387,8 @@ finish_locked(CqScan *scan, CqQueueRow *row, CqEffects *effects)
 	mark_in_memory(scan, row);
 	if (!row->loaded)
 		note_segments(scan, row);
-	push_pending(scan, row, effects);
-	pushed = push_list(scan, row, &scan->ready, effects);
+	pushed = push_pending(scan, row, effects);
+	pushed += push_list(scan, row, &scan->ready, effects);
 	pushed += push_list(scan, row, &scan->delayed, effects);
 	row->unloaded = Max(row->loaded ? row->unloaded - pushed : scan->nleft, 0);
 

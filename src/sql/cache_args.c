@@ -183,6 +183,8 @@ cq_value_type_name(uint8 type)
 			return "jsonb";
 		case CQ_VALUE_COUNTER:
 			return "counter";
+		case CQ_VALUE_ROWS:
+			return "rows";
 		case CQ_VALUE_NOTHING:
 			break;
 	}

@@ -195,7 +195,7 @@ begin(CqResultLoad *load)
 	if (IsolationUsesXactSnapshot())
 	{
 		TimestampTz age_us = GetCurrentTimestamp() -
-			GetCurrentTransactionStartTimestamp();
+		GetCurrentTransactionStartTimestamp();
 
 		load->computed_ms -= Max(age_us, 0) / 1000 + 1;
 	}

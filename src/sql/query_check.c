@@ -13,6 +13,10 @@
  * output functions of types are among them.  A STABLE function written by a
  * user may read anything, and is refused.
  *
+ * The words 'now', 'today' and their like, written as a literal of a type for
+ * dates or times, become a constant when the query is analysed, and look like
+ * any other then; the text is searched for them before.
+ *
  * Two exceptions, for row-level security: current_setting of a constant name,
  * whose value the caller of this file puts into the key; and, in a policy, the
  * name of the current role, which is in the key as well.
@@ -40,6 +44,7 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/formatting.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
@@ -48,6 +53,7 @@ typedef struct CqCheck
 {
 	CqQueryFacts *facts;
 	bool		in_policy;
+	List	   *clock_words;	/* places in the text, of literals with such */
 } CqCheck;
 
 /*
@@ -182,6 +188,53 @@ is_role_name(const SQLValueFunction *function)
 		function->op == SVFOP_CURRENT_ROLE || function->op == SVFOP_USER;
 }
 
+/* Note where the literals are that mean another time tomorrow. */
+static bool
+find_clock_words(Node *node, CqCheck *check)
+{
+	static const char *const words[] = {"now", "today", "tomorrow", "yesterday"};
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, A_Const))
+	{
+		A_Const    *literal = (A_Const *) node;
+		char	   *lower;
+
+		if (literal->isnull || !IsA(&literal->val, String))
+			return false;
+		lower = asc_tolower(strVal(&literal->val),
+							strlen(strVal(&literal->val)));
+		for (int i = 0; i < lengthof(words); i++)
+		{
+			if (strstr(lower, words[i]) != NULL)
+				check->clock_words = lappend_int(check->clock_words,
+												 literal->location);
+		}
+		return false;
+	}
+	return raw_expression_tree_walker(node, find_clock_words, check);
+}
+
+/* Has the constant been read by the clock? */
+static bool
+depends_on_clock(const Const *constant, const CqCheck *check)
+{
+	Oid			type = getBaseType(constant->consttype);
+	Oid			element = get_element_type(type);
+	char		category;
+	bool		preferred;
+
+	if (constant->location < 0 ||
+		!list_member_int(check->clock_words, constant->location))
+		return false;
+	if (OidIsValid(element))
+		type = getBaseType(element);
+	get_type_category_preferred(type, &category, &preferred);
+	return category == TYPCATEGORY_DATETIME || category == TYPCATEGORY_RANGE ||
+		category == TYPCATEGORY_COMPOSITE;
+}
+
 static bool check_node(Node *node, CqCheck *check);
 
 static void
@@ -195,6 +248,9 @@ check_range_table_entry(RangeTblEntry *rte, CqCheck *check)
 	else if (rte->rtekind == RTE_TABLEFUNC ||
 			 rte->rtekind == RTE_NAMEDTUPLESTORE)
 		refuse("this kind of table function");
+
+	if (rte->tablesample != NULL)
+		refuse("TABLESAMPLE");
 
 	/* here, so that the walker, which goes on into the entry, doesn't */
 	rte->securityQuals = NIL;
@@ -236,6 +292,8 @@ check_node(Node *node, CqCheck *check)
 			refuse("functions that depend on time or session");
 		check->facts->role_name = true;
 	}
+	if (IsA(node, Const) && depends_on_clock((Const *) node, check))
+		refuse("a literal that depends on the time");
 	if (IsA(node, NextValueExpr) || IsA(node, CurrentOfExpr))
 		refuse("volatile expressions");
 	if (IsA(node, Aggref))
@@ -305,7 +363,7 @@ CqQueryFacts *
 cq_query_check(const char *query)
 {
 	CqQueryFacts *facts = palloc0(sizeof(CqQueryFacts));
-	CqCheck		check = {facts, false};
+	CqCheck		check = {facts, false, NIL};
 	List	   *parsed = pg_parse_query(query);
 	List	   *rewritten;
 	Query	   *tree;
@@ -315,6 +373,8 @@ cq_query_check(const char *query)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("query must be a single statement")));
+	if (IsA(linitial_node(RawStmt, parsed)->stmt, SelectStmt))
+		find_clock_words(linitial_node(RawStmt, parsed)->stmt, &check);
 	rewritten = pg_analyze_and_rewrite_varparams(linitial_node(RawStmt, parsed),
 												 query, &facts->param_types,
 												 &facts->nparams, NULL);
@@ -323,6 +383,7 @@ cq_query_check(const char *query)
 	tree = linitial_node(Query, rewritten);
 	check_query(tree);
 	text = nodeToString(tree);
+
 	facts->tree_hash = hash_bytes_extended((unsigned char *) text,
 										   strlen(text), 0);
 	pfree(text);

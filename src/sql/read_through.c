@@ -69,6 +69,7 @@ void
 cq_read_through_end(bool failed)
 {
 	running = false;
+
 	cq_result_end(failed);
 	if (!failed)
 		SPI_finish();

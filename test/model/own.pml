@@ -26,9 +26,9 @@
 #define PUBLISH_AT_SET 19		/* a set is published at once */
 
 #define OWN_HIT 31				/* of an own set after an own change */
-#define HIT_OF_WRITE_THROUGH 32	/* by another session: the value with own changes */
-#define HIT_OF_SAVEPOINT_SET 33	/* by another session: set inside of a savepoint */
-#define HIT_OF_HANDED_LEASE 34			/* set by the holder of the lease */
+#define HIT_OF_WRITE_THROUGH 32	/* elsewhere, of a value with own changes */
+#define HIT_OF_SAVEPOINT_SET 33	/* elsewhere, of what was set after the savepoint */
+#define HIT_OF_HANDED_LEASE 34	/* of what the holder of the lease set */
 
 /* a pending set; level 0, or 1 when it was made after the savepoint */
 typedef Pending

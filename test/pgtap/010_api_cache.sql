@@ -4,7 +4,7 @@ SELECT * FROM no_plan();
 
 -- functions: parameters with their names and defaults, result, volatility, parallel safety
 PREPARE have AS
-    SELECT signature FROM (SELECT p.proname || '(' || pg_get_function_arguments(p.oid) || ') ' || pg_get_function_result(p.oid)
+    SELECT signature COLLATE "C" FROM (SELECT p.proname || '(' || pg_get_function_arguments(p.oid) || ') ' || pg_get_function_result(p.oid)
         || CASE p.provolatile WHEN 'v' THEN ' volatile' WHEN 's' THEN ' stable' ELSE ' immutable' END
         || CASE p.proparallel WHEN 's' THEN ' safe' WHEN 'r' THEN ' restricted' ELSE ' unsafe' END
     FROM pg_proc p
@@ -12,8 +12,8 @@ PREPARE have AS
       AND p.proname NOT IN ('cache_fetch', 'cache_query', 'cache_write_behind')) AS f (signature)
     ORDER BY signature COLLATE "C";
 SELECT results_eq('have', $$
-    SELECT signature FROM (VALUES
-    ('cache_clear(namespace text) bigint volatile unsafe'),
+    SELECT signature COLLATE "C" FROM (VALUES
+    ('cache_clear(namespace text DEFAULT ''default''::text) bigint volatile unsafe'),
     ('cache_delete(key text, namespace text DEFAULT ''default''::text) boolean volatile unsafe'),
     ('cache_get(key text, namespace text DEFAULT ''default''::text) text volatile restricted'),
     ('cache_get_bytea(key text, namespace text DEFAULT ''default''::text) bytea volatile restricted'),
@@ -40,8 +40,8 @@ SELECT alike(pg_get_function_arguments(p.oid),
              'tags text[] DEFAULT NULL::text[], namespace text DEFAULT ''default''::text%',
              'its parameters')
 FROM pg_proc p WHERE p.oid::regproc::text = 'cq.cache_fetch';
-SELECT function_returns('cq', 'cache_fetch', 'jsonb');
-SELECT volatility_is('cq', 'cache_fetch', 'volatile');
+SELECT is(pg_get_function_result(p.oid) || ' ' || p.provolatile::text, 'jsonb v', 'its result, volatile')
+FROM pg_proc p WHERE p.oid::regproc::text = 'cq.cache_fetch';
 
 -- views
 SELECT columns_are('cq', 'cache_watches', ARRAY['target', 'table_tag', 'tags', 'enabled']);
@@ -101,7 +101,7 @@ SELECT is_empty($$
 
 -- settings
 SELECT results_eq($$
-    SELECT name || ' ' || context FROM pg_settings
+    SELECT (name || ' ' || context) COLLATE "default" FROM pg_settings
     WHERE name IN ('cachequeue.cache_memory', 'cachequeue.dependency_slots', 'cachequeue.value_size_max', 'cachequeue.remember_misses')
     ORDER BY name $$,
     ARRAY['cachequeue.cache_memory postmaster', 'cachequeue.dependency_slots postmaster', 'cachequeue.remember_misses user',
@@ -109,7 +109,7 @@ SELECT results_eq($$
     'settings of the cache');
 
 -- event triggers fire always
-SELECT results_eq($$ SELECT evtname::text, evtenabled::text FROM pg_event_trigger WHERE evtname ~ '^cachequeue' ORDER BY evtname $$,
+SELECT results_eq($$ SELECT evtname::text COLLATE "default", evtenabled::text FROM pg_event_trigger WHERE evtname ~ '^cachequeue' ORDER BY evtname $$,
     $$ VALUES ('cachequeue_ddl', 'A'), ('cachequeue_drop', 'A') $$, 'event triggers');
 
 SELECT * FROM finish();

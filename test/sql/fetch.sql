@@ -148,6 +148,16 @@ CREATE TEMP TABLE mine (n int);
 SELECT cq.cache_fetch('r', 'SELECT n FROM mine', ttl => '1 h');
 CREATE FUNCTION nested() RETURNS jsonb IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RETURN cq.cache_fetch('x', 'SELECT 1'); END $$;
 SELECT cq.cache_fetch('r', 'SELECT fetch_test.nested() FROM item WHERE id = 1');
+SELECT cq.cache_fetch('r', 'SELECT name FROM item TABLESAMPLE BERNOULLI (50)');
+-- literals that mean another time tomorrow, and those that only look so
+SELECT cq.cache_fetch('r', 'SELECT count(*) FROM item WHERE due < ''today''');
+SELECT cq.cache_fetch('r', 'SELECT date '' Tomorrow ''');
+SELECT cq.cache_fetch('r', 'SELECT E''n\x6fw''::timestamptz');
+SELECT cq.cache_fetch('r', 'SELECT ''{2020-01-01,yesterday}''::date[]');
+SELECT cq.cache_fetch('r', 'SELECT ''[2020-01-01,now]''::tsrange');
+SELECT cq.cache_fetch('r', 'SELECT count(*) FROM item WHERE name = ''today'' OR due = ''2030-01-02''');
+SELECT cq.cache_fetch('r', 'SELECT ''{now,today}''::text[]');
+SELECT cq.cache_fetch('r', 'SELECT name::date FROM item');
 -- the result is no entry of the user's
 SELECT cq.cache_get('a');
 

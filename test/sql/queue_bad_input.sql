@@ -93,7 +93,9 @@ ROLLBACK;
 
 -- somebody meddled with the tables
 SELECT cq.queue_create('meddled');
-SELECT format('ALTER TABLE cq.q%s_s0 ADD COLUMN surprise int', queue_id) FROM cq.queue WHERE name = 'meddled' \gexec
+DO $$ BEGIN
+	EXECUTE (SELECT format('ALTER TABLE cq.q%s_s0 ADD COLUMN surprise int', queue_id) FROM cq.queue WHERE name = 'meddled');
+END $$;
 SELECT cq.queue_send('meddled', '1');
 SELECT cq.queue_drop('meddled'), cq.queue_drop('meddled.dead');
 

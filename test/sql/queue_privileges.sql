@@ -64,11 +64,15 @@ SELECT cq.queue_purge('orders');
 RESET ROLE;
 GRANT EXECUTE ON FUNCTION cq.queue_create TO cq_test_sender;
 SELECT cq.queue_create('private');
+SELECT queue_id AS id FROM cq.queue WHERE name = 'orders' \gset
 SET ROLE cq_test_sender;
 SELECT cq.queue_create('leak', dead_letter => 'private');
 
 -- no way into the tables
-SELECT format('SELECT * FROM cq.q%s_s0', q) FROM generate_series(1, 1) q \gexec
+\set VERBOSITY sqlstate
+\set table 'cq.q' :id '_s0'
+SELECT * FROM :table;
+\set VERBOSITY terse
 RESET ROLE;
 SELECT relowner = (SELECT extowner FROM pg_extension WHERE extname = 'cachequeue') AS extension_owner, count(*) > 0 AS some
 FROM pg_class WHERE relnamespace = 'cq'::regnamespace AND relname ~ '^q\d+_' GROUP BY 1;

@@ -12,6 +12,7 @@ my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init(allows_streaming => 1);
 $node->append_conf('postgresql.conf', <<'EOC');
 autovacuum = off
+max_connections = 40
 cachequeue.load_wait = '60s'
 EOC
 $node->start;

@@ -48,12 +48,9 @@ sub take_all
 sub psql_in_background
 {
 	my ($sql) = @_;
-	my $in = $sql;
-	my ($out, $err) = ('', '');
-	my $handle = start(
-		[ 'psql', '-XAtq', '-d', $node->connstr('postgres') ],
-		'<', \$in, '>', \$out, '2>', \$err);
-	return $handle;
+	return start(
+		[ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', $sql ],
+		'>', '/dev/null', '2>', '/dev/null');
 }
 
 sql(q{CREATE EXTENSION cachequeue;
@@ -69,8 +66,7 @@ my $session = psql_in_background(q{BEGIN;
 	SELECT body FROM cq.queue_receive('die');
 	SELECT body FROM cq.queue_take('die');
 	SELECT cq.queue_send('die', '4');
-	SELECT pg_sleep(600) /* victim */;
-});
+	SELECT pg_sleep(600) /* victim */});
 $node->poll_query_until('postgres',
 	"SELECT count(*) = 1 FROM pg_stat_activity WHERE query ~ 'victim' AND wait_event = 'PgSleep'");
 is(stats('die'), '0|0|3|1', 'all three are in flight, one send is open');
@@ -106,8 +102,7 @@ $session = psql_in_background(q{BEGIN;
 	SELECT body FROM cq.queue_take('crash', 2);
 	SELECT cq.queue_ack('crash', receipt) FROM got WHERE body = '"leased"';
 	SELECT cq.queue_send('crash', '"never"');
-	SELECT pg_sleep(600) /* victim */;
-});
+	SELECT pg_sleep(600) /* victim */});
 $node->poll_query_until('postgres',
 	"SELECT count(*) = 1 FROM pg_stat_activity WHERE query ~ 'victim' AND wait_event = 'PgSleep'");
 my $before = sql("SELECT max(msg_id) FROM (SELECT cq.queue_send('crash', '\"last\"') AS msg_id) s");

@@ -1,0 +1,225 @@
+/*-------------------------------------------------------------------------
+ *
+ * cache_query.c
+ *	  cq.cache_query: the cached rows of a query, or run it and cache them.
+ *
+ * As cq.cache_fetch, for whole result sets.  What is cached is the rows as
+ * they stand in memory:
+ *
+ *	| length | minimal tuple, padded to 8 bytes | length | ...
+ *	   8
+ *
+ * That is right for whoever has the same key, which names the types and
+ * everything that decides how their values are laid out.  Values are stored
+ * by value: what TOAST keeps elsewhere is fetched first.  Anonymous records are
+ * refused, since their type is known to one backend only.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "core/settings.h"
+#include "executor/executor.h"
+#include "executor/tstoreReceiver.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "nodes/execnodes.h"
+#include "sql/cache_args.h"
+#include "sql/cached_result.h"
+#include "sql/read_through.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/tuplestore.h"
+
+PG_FUNCTION_INFO_V1(cq_cache_query);
+
+/* Raises 42804 unless the caller's columns are the query's. */
+static void
+check_columns(const CqPlan *plan, TupleDesc expected)
+{
+	TupleDesc	columns = plan->facts->columns;
+
+	if (plan->facts->anonymous_rows)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot cache a column of an anonymous record type"),
+				 errhint("Cast it to a named type, or use to_jsonb.")));
+	if (columns->natts != expected->natts)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("query returns %d columns, but the column definition list has %d",
+						columns->natts, expected->natts)));
+	for (int i = 0; i < columns->natts; i++)
+	{
+		Form_pg_attribute have = TupleDescAttr(columns, i);
+		Form_pg_attribute want = TupleDescAttr(expected, i);
+
+		if (have->atttypid != want->atttypid ||
+			(want->atttypmod != -1 && want->atttypmod != have->atttypmod))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("column %d of the query is of type %s, but the column definition list says %s",
+							i + 1,
+							format_type_with_typemod(have->atttypid,
+													 have->atttypmod),
+							format_type_with_typemod(want->atttypid,
+													 want->atttypmod))));
+	}
+}
+
+/* Run the query into the tuplestore, nothing left in TOAST. */
+static void
+run_query(CqReadThrough *call, CqPlan *plan, Tuplestorestate *rows)
+{
+	SPIExecuteOptions options = {0};
+	ParamListInfo params = makeParamList(call->query.nargs);
+
+	for (int i = 0; i < call->query.nargs; i++)
+	{
+		params->params[i].value = call->query.values[i];
+		params->params[i].isnull = call->query.arg_nulls[i];
+		params->params[i].pflags = PARAM_FLAG_CONST;
+		params->params[i].ptype = plan->facts->param_types[i];
+	}
+	options.params = params;
+	options.read_only = true;
+	options.dest = CreateTuplestoreDestReceiver();
+	SetTuplestoreDestReceiverParams(options.dest, rows, CurrentMemoryContext,
+									true, NULL, NULL);
+	if (SPI_execute_plan_extended(plan->plan, &options) != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute_plan_extended failed");
+}
+
+/* Add the rows to buf; false when they are too large to be cached. */
+static bool
+pack_rows(Tuplestorestate *rows, TupleDesc columns, StringInfo buf)
+{
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(columns,
+													&TTSOpsMinimalTuple);
+	bool		fits = true;
+
+	while (fits && tuplestore_gettupleslot(rows, true, false, slot))
+	{
+		static const char zeros[MAXIMUM_ALIGNOF] = {0};
+		bool		should_free;
+		MinimalTuple tuple = ExecFetchSlotMinimalTuple(slot, &should_free);
+		uint64		len = tuple->t_len;
+
+		fits = buf->len + sizeof(len) + MAXALIGN(len) <= (Size) cq_value_size_max;
+		if (fits)
+		{
+			appendBinaryStringInfo(buf, (char *) &len, sizeof(len));
+			appendBinaryStringInfo(buf, (char *) tuple, len);
+			appendBinaryStringInfo(buf, zeros, MAXALIGN(len) - len);
+		}
+		if (should_free)
+			pfree(tuple);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	return fits;
+}
+
+static void
+unpack_rows(const CqValue *value, TupleDesc columns, Tuplestorestate *rows)
+{
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(columns,
+													&TTSOpsMinimalTuple);
+	const char *at = value->data;
+	const char *end = value->data + value->len;
+
+	while (at < end)
+	{
+		uint64		len;
+
+		memcpy(&len, at, sizeof(len));
+		at += sizeof(len);
+		ExecStoreMinimalTuple((MinimalTuple) at, slot, false);
+		tuplestore_puttupleslot(rows, slot);
+		at += MAXALIGN(len);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+/* The call itself, within SPI: fills rows. */
+static void
+query_rows(CqReadThrough *call, TupleDesc expected, Tuplestorestate *rows)
+{
+	CqPlan	   *plan = cq_plan_find(call->query.query);
+	Snapshot	snapshot = GetActiveSnapshot();
+	CqKey		key;
+	CqValue		value;
+	CqResultLoad load;
+	StringInfoData packed;
+
+	check_columns(plan, expected);
+	cq_result_parse_args(&call->query, plan);
+	cq_result_key(&key, &call->query, plan);
+	if (cq_result_find(&key, plan, snapshot, &call->terms, &value, &load))
+	{
+		unpack_rows(&value, expected, rows);
+		cq_plan_check_privileges(plan);
+		return;
+	}
+
+	run_query(call, plan, rows);
+	initStringInfo(&packed);
+	if (pack_rows(rows, expected, &packed))
+		cq_result_store(&key, plan, snapshot, &call->terms, &load,
+						CQ_VALUE_ROWS, packed.data, packed.len);
+	tuplestore_rescan(rows);
+}
+
+/* Where the rows go; raises unless the caller can take a set. */
+static Tuplestorestate *
+begin_rows(FunctionCallInfo fcinfo)
+{
+	ReturnSetInfo *info = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext caller;
+	Tuplestorestate *rows;
+
+	if (info == NULL || !IsA(info, ReturnSetInfo) ||
+		(info->allowedModes & SFRM_Materialize) == 0 ||
+		info->expectedDesc == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cq.cache_query must be called in FROM, with a column definition list"),
+				 errhint("Write FROM cq.cache_query('SELECT id, name ...') AS t (id int, name text).")));
+	caller = MemoryContextSwitchTo(info->econtext->ecxt_per_query_memory);
+	rows = tuplestore_begin_heap((info->allowedModes & SFRM_Materialize_Random) != 0,
+								 false, work_mem);
+	info->returnMode = SFRM_Materialize;
+	info->setResult = rows;
+	info->setDesc = CreateTupleDescCopy(info->expectedDesc);
+	MemoryContextSwitchTo(caller);
+	return rows;
+}
+
+/* Arguments: query, args, ttl, tags, namespace. */
+Datum
+cq_cache_query(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *info = (ReturnSetInfo *) fcinfo->resultinfo;
+	CqReadThrough call = {0};
+	Tuplestorestate *rows;
+
+	cq_read_through_args(fcinfo, 0, &call);
+	rows = begin_rows(fcinfo);
+
+	cq_read_through_begin();
+	PG_TRY();
+	{
+		query_rows(&call, info->setDesc, rows);
+	}
+	PG_CATCH();
+	{
+		cq_read_through_end(true);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	cq_read_through_end(false);
+	return (Datum) 0;
+}

@@ -1,0 +1,136 @@
+-- Whose results are whose: privileges, roles and row-level security (I10).  A
+-- notice tells that the query was run.
+CREATE SCHEMA fetch_test;
+SET search_path = fetch_test;
+\set SHOW_CONTEXT never
+CREATE FUNCTION run(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'run: %', $1; RETURN $1; END $$;
+CREATE ROLE fetch_app;
+CREATE ROLE fetch_other;
+GRANT USAGE ON SCHEMA cq, fetch_test TO fetch_app, fetch_other;
+CREATE TABLE doc (id int PRIMARY KEY, tenant text, owner name, body text);
+INSERT INTO doc VALUES (1, 'red', 'fetch_app', 'red 1'), (2, 'blue', 'fetch_other', 'blue 2'), (3, 'red', 'fetch_other', 'red 3');
+SELECT cq.cache_watch('doc');
+GRANT SELECT, UPDATE ON doc TO fetch_app;
+
+-- a hit asks for the same privileges as the query
+SELECT cq.cache_fetch('n', 'SELECT run(count(*)::text) FROM doc');
+SET ROLE fetch_app;
+SELECT cq.cache_fetch('n', 'SELECT run(count(*)::text) FROM doc');
+SELECT cq.cache_fetch('n', 'SELECT run(count(*)::text) FROM doc');
+SET ROLE fetch_other;
+SELECT cq.cache_fetch('n', 'SELECT run(count(*)::text) FROM doc');
+RESET ROLE;
+REVOKE SELECT ON doc FROM fetch_app;
+SET ROLE fetch_app;
+SELECT cq.cache_fetch('n', 'SELECT run(count(*)::text) FROM doc');
+SELECT cq.cache_fetch('n', 'SELECT run(count(*)::text) FROM doc', stale_for => '1 h');
+SELECT * FROM cq.cache_query('SELECT body FROM doc') AS t (body text);
+RESET ROLE;
+GRANT SELECT (id, tenant, owner, body) ON doc TO fetch_app, fetch_other;
+
+-- tenants that share a role: the setting that the policy reads is in the key
+ALTER TABLE doc ENABLE ROW LEVEL SECURITY;
+CREATE POLICY tenants ON doc USING (tenant = current_setting('app.tenant', true));
+CREATE FUNCTION titles() RETURNS text LANGUAGE sql AS $$
+    SELECT cq.cache_fetch('titles', 'SELECT run(string_agg(body, '', '' ORDER BY id)) FROM fetch_test.doc') $$;
+SET ROLE fetch_app;
+BEGIN;
+SET LOCAL app.tenant = 'red';
+SELECT titles(), titles();
+COMMIT;
+BEGIN;
+SET LOCAL app.tenant = 'blue';
+SELECT titles();
+SELECT * FROM cq.cache_query('SELECT id, run(body) FROM doc') AS t (id int, body text);
+SET LOCAL app.tenant = 'red';
+SELECT titles();
+SELECT * FROM cq.cache_query('SELECT id, run(body) FROM doc') AS t (id int, body text);
+SELECT set_config('app.tenant', 'blue', true), titles();
+SELECT * FROM cq.cache_query('SELECT id, run(body) FROM doc') AS t (id int, body text);
+COMMIT;
+SELECT titles();
+-- another role, the owner, whom policies don't concern, and both again
+SET app.tenant = 'red';
+SET ROLE fetch_other;
+SELECT titles(), titles();
+RESET ROLE;
+SELECT titles();
+SET ROLE fetch_app;
+SELECT titles();
+-- a change of the other tenant's rows only
+SET app.tenant = 'blue';
+UPDATE doc SET body = 'blue two';
+SET app.tenant = 'red';
+SELECT titles();
+SET app.tenant = 'blue';
+SELECT titles();
+-- with policies switched off it is an error, as for the query
+SET row_security = off;
+SELECT titles();
+RESET row_security;
+RESET ROLE;
+-- a policy changes
+DROP POLICY tenants ON doc;
+SET ROLE fetch_app;
+SELECT titles();
+RESET ROLE;
+-- a policy that asks who it is, and one that reads another table
+CREATE POLICY owners ON doc USING (owner = current_user);
+SET ROLE fetch_app;
+SELECT titles(), titles();
+SET ROLE fetch_other;
+SELECT titles(), titles();
+RESET ROLE;
+CREATE TABLE member (tenant text, role name);
+INSERT INTO member VALUES ('red', 'fetch_app'), ('blue', 'fetch_other');
+GRANT SELECT ON member TO fetch_app, fetch_other;
+SELECT cq.cache_watch('member');
+ALTER POLICY owners ON doc USING (tenant IN (SELECT m.tenant FROM member AS m WHERE m.role = current_user));
+SET ROLE fetch_app;
+SELECT titles(), titles();
+RESET ROLE;
+DELETE FROM member WHERE role = 'fetch_app';
+SET ROLE fetch_app;
+SELECT titles();
+RESET ROLE;
+
+-- SECURITY DEFINER: the definer's results
+ALTER POLICY owners ON doc USING (owner = current_user);
+CREATE FUNCTION titles_of_other() RETURNS jsonb LANGUAGE sql SECURITY DEFINER AS $$
+    SELECT cq.cache_fetch('titles', 'SELECT run(string_agg(body, '', '' ORDER BY id)) FROM fetch_test.doc') $$;
+ALTER FUNCTION titles_of_other() OWNER TO fetch_other;
+SET ROLE fetch_app;
+SELECT titles(), titles_of_other(), titles();
+RESET ROLE;
+-- views: by the owner's privileges and policies, or by the caller's
+CREATE VIEW doc_definer AS SELECT * FROM doc;
+CREATE VIEW doc_invoker WITH (security_invoker) AS SELECT * FROM doc;
+GRANT SELECT ON doc_definer, doc_invoker TO fetch_app;
+SET ROLE fetch_app;
+SELECT cq.cache_fetch('d', 'SELECT run(string_agg(body, '', '' ORDER BY id)) FROM doc_definer'),
+       cq.cache_fetch('i', 'SELECT run(string_agg(body, '', '' ORDER BY id)) FROM doc_invoker');
+SELECT cq.cache_fetch('d', 'SELECT run(string_agg(body, '', '' ORDER BY id)) FROM doc_definer'),
+       cq.cache_fetch('i', 'SELECT run(string_agg(body, '', '' ORDER BY id)) FROM doc_invoker');
+RESET ROLE;
+REVOKE SELECT (id, tenant, owner, body) ON doc FROM fetch_app;
+SET ROLE fetch_app;
+SELECT cq.cache_fetch('d', 'SELECT run(string_agg(body, '', '' ORDER BY id)) FROM doc_definer');
+SELECT cq.cache_fetch('i', 'SELECT run(string_agg(body, '', '' ORDER BY id)) FROM doc_invoker');
+RESET ROLE;
+
+-- current_setting of a constant in the query itself; other uses are refused
+SET app.color = 'green';
+SELECT cq.cache_fetch('s', 'SELECT run(body || current_setting(''app.color'')) FROM doc WHERE id = 1');
+SET app.color = 'brown';
+SELECT cq.cache_fetch('s', 'SELECT run(body || current_setting(''app.color'')) FROM doc WHERE id = 1');
+SELECT cq.cache_fetch('s', 'SELECT run(body || current_setting(''app.color'')) FROM doc WHERE id = 1');
+SELECT cq.cache_fetch('s', 'SELECT current_setting(''app.none'')');
+SELECT cq.cache_fetch('s', 'SELECT current_setting(''app.none'', true)') IS NULL;
+SELECT cq.cache_fetch('s', 'SELECT current_setting(body) FROM doc WHERE id = 1');
+SELECT cq.cache_fetch('s', 'SELECT current_setting($1)', '{app.color}');
+SELECT cq.cache_fetch('s', 'SELECT session_user');
+
+SET client_min_messages = warning;
+DROP SCHEMA fetch_test CASCADE;
+REVOKE USAGE ON SCHEMA cq FROM fetch_app, fetch_other;
+DROP ROLE fetch_app, fetch_other;
