@@ -243,6 +243,12 @@ DECLARE
     relation oid;
     does text[];
 BEGIN
+    -- results of queries may have come from the function as it was
+    IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() AS command
+               WHERE command.classid = 'pg_proc'::regclass
+                 AND command.schema_name IS DISTINCT FROM 'pg_temp') THEN
+        PERFORM cq._epoch_changed();
+    END IF;
     FOR relation, does IN
         SELECT CASE command.classid
                    WHEN 'pg_class'::regclass THEN command.objid

@@ -12,8 +12,8 @@
  * *dependent* entry carries a stamp for its epoch, its key and each tag, and
  * is judged at every read.
  *
- * F0 is the next transaction id at the time when this server start first
- * needed it.  Transactions below it may have changed data without a mark that
+ * F0 is the next transaction id when the server came out of recovery, or a
+ * little later.  Transactions below it may have changed data without a mark that
  * we know of (before a crash; prepared before a restart; replayed during
  * recovery), so nothing dependent is stored or served under a snapshot whose
  * xmin is below F0.
@@ -215,6 +215,13 @@ first_xid(void)
 			f0 = next;
 	}
 	return f0;
+}
+
+void
+cq_cache_out_of_recovery(void)
+{
+	Assert(!RecoveryInProgress());
+	(void) first_xid();
 }
 
 /* The 64-bit form of an id at most 2^31 behind the next one. */

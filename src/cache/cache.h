@@ -120,6 +120,12 @@ extern uint64 cq_counter_total(CqCounter counter);
 extern void cq_counters_reset(void);
 
 /*
+ * Fix F0 (cache.c), unless it is.  The launcher does so as soon as the server
+ * is out of recovery.
+ */
+extern void cq_cache_out_of_recovery(void);
+
+/*
  * Build a key in the current database.  space and name_space go in front;
  * the caller has checked the lengths (see CQ_KEY_BYTES_MAX).
  */

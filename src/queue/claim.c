@@ -85,7 +85,10 @@ cq_queue_claim(CqQueueDef *def, int max, int64 lease_ms, CqClaim *claims)
 		bool		refill;
 		int			n;
 
-		/* a scan that is due while messages are ready puts delayed ones in order */
+		/*
+		 * a scan that is due while messages are ready puts delayed ones in
+		 * order
+		 */
 		cq_items_reserve(max);
 		row = cq_queue_lock(def, LW_EXCLUSIVE);
 		refill = cq_scan_due(row) && attempt < 2;

@@ -203,7 +203,7 @@ writer_in_progress(TupleTableSlot *slot, const SnapshotData *dirty)
 }
 
 static void
-note_event(fate_hash *fates, TupleTableSlot *slot, TransactionId xid)
+note_event(fate_hash * fates, TupleTableSlot *slot, TransactionId xid)
 {
 	bool		isnull;
 	bool		no_due;
@@ -281,7 +281,7 @@ read_events(CqScan *scan, Relation rel, TupleTableSlot *slot)
 
 /* Judge one message. */
 static void
-note_message(CqScan *scan, int k, fate_hash *fates, TupleTableSlot *slot,
+note_message(CqScan *scan, int k, fate_hash * fates, TupleTableSlot *slot,
 			 TransactionId xid, TimestampTz now)
 {
 	CqCandidate c = {0};
@@ -340,7 +340,7 @@ note_message(CqScan *scan, int k, fate_hash *fates, TupleTableSlot *slot,
  * wants; then left[k] is the block it has come to.
  */
 static bool
-read_messages(CqScan *scan, int k, Relation rel, fate_hash *fates,
+read_messages(CqScan *scan, int k, Relation rel, fate_hash * fates,
 			  TupleTableSlot *slot)
 {
 	SnapshotData dirty;

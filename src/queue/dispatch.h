@@ -44,11 +44,12 @@
 typedef enum CqMsgState
 {
 	CQ_MSG_FREE,				/* pool's free list */
-	CQ_MSG_OPEN,				/* list: sent by an open or prepared transaction */
-	CQ_MSG_PARKED,				/* list: committed, but kept back until the scan
-								 * that runs has ended */
-	CQ_MSG_READY,				/* ready list, or late heap when it came out of
-								 * order */
+	CQ_MSG_OPEN,				/* list: sent by an open or prepared
+								 * transaction */
+	CQ_MSG_PARKED,				/* list: committed, but kept back until the
+								 * scan that runs has ended */
+	CQ_MSG_READY,				/* ready list, or late heap when it came out
+								 * of order */
 	CQ_MSG_DELAYED,				/* heap by due */
 	CQ_MSG_LEASED,				/* heap by until; until = 0: out of attempts */
 	CQ_MSG_SETTLING,			/* list: settled by an open or prepared
@@ -60,8 +61,10 @@ typedef enum CqMsgState
 
 /* flags */
 #define CQ_MSG_LATE 0x01		/* READY and in the late heap */
-#define CQ_MSG_BY_XID 0x02		/* OPEN or SETTLING: xid decides, not a callback */
-#define CQ_MSG_TAKEN 0x04		/* SETTLING by queue_take: no lease to go back to */
+#define CQ_MSG_BY_XID 0x02		/* OPEN or SETTLING: xid decides, not a
+								 * callback */
+#define CQ_MSG_TAKEN 0x04		/* SETTLING by queue_take: no lease to go back
+								 * to */
 
 /* An entry; 64 bytes, guarded by the lock of its row, but see OPEN. */
 typedef struct CqMsg
@@ -69,8 +72,9 @@ typedef struct CqMsg
 	int64		msg_id;
 	int64		until;			/* LEASED, SETTLING: end of the lease, in
 								 * cq_clock_ms() */
-	TimestampTz due;			/* OPEN, PARKED, DELAYED: delivery time, 0 none;
-								 * SETTLING: new delivery time after a nack */
+	TimestampTz due;			/* OPEN, PARKED, DELAYED: delivery time, 0
+								 * none; SETTLING: new delivery time after a
+								 * nack */
 	uint32		nonce;			/* of the present or latest delivery */
 	TransactionId xid;			/* with CQ_MSG_BY_XID */
 	BlockNumber block;			/* where the row is; while OPEN written by its
@@ -112,7 +116,8 @@ typedef struct CqQueueRow
 	/* written under registry lock and lock, read under either */
 	Oid			database;		/* InvalidOid: row is free */
 	int32		queue_id;
-	Oid			sequence;		/* tells a queue from an earlier one of that id */
+	Oid			sequence;		/* tells a queue from an earlier one of that
+								 * id */
 	uint32		generation;		/* changes when the row is freed */
 
 	/* the rest is guarded by lock */

@@ -109,10 +109,11 @@ static void
 begin_locked(CqScan *scan, CqQueueRow *row)
 {
 	Assert(running.row == NULL && !row->scanning);
-	running.row = row;
-	running.generation = row->generation;
-	running.dirty = scan->dirty = row->dirty;
-	running.unloaded_due = row->unloaded_due;
+	running.	row = row;
+	running.	generation = row->generation;
+	running.	dirty = scan->dirty = row->dirty;
+	running.	unloaded_due = row->unloaded_due;
+
 	scan->everything = !row->loaded || row->dirty;
 	scan->ready.limit = Max(cq_row_room(row, false), 1);
 	scan->delayed.limit = Max(cq_queues->window / 2, 1);
@@ -124,13 +125,16 @@ begin_locked(CqScan *scan, CqQueueRow *row)
 	{
 		bool		ours = k < scan->def->nsegments && k < row->nsegments;
 
-		running.from[k] = InvalidBlockNumber;
+		running.	from[k] = InvalidBlockNumber;
+
 		if (ours)
 		{
-			running.from[k] = row->segment[k].scan_from;
+			running.	from[k] = row->segment[k].scan_from;
+
 			row->segment[k].scan_from = InvalidBlockNumber;
 		}
 		scan->from[k] = running.from[k];
+
 		scan->left[k] = InvalidBlockNumber;
 		scan->first_id[k] = row->segment[k].first_id;
 	}
@@ -374,7 +378,7 @@ end_locked(CqQueueRow *row, bool complete, CqEffects *effects)
 			cq_entry_free(row, i);
 		}
 	}
-	running.row = NULL;
+	running.	row = NULL;
 }
 
 /* Step 3, with the row locked. */
@@ -440,7 +444,8 @@ cq_scan_refill(CqQueueDef *def)
 		finish_locked(scan, row, &effects);
 		cq_row_unlock(row, &effects);
 	}
-	running.row = NULL;
+	running.	row = NULL;
+
 	MemoryContextDelete(scan->context);
 }
 
@@ -452,15 +457,18 @@ cq_scan_abandon(void)
 
 	if (row == NULL)
 		return;
-	running.row = NULL;
+	running.	row = NULL;
+
 	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
 	if (row->generation == running.generation)
 	{
 		row->overflow = true;
 		row->dirty |= running.dirty;
+
 		if (running.unloaded_due != 0 &&
 			(row->unloaded_due == 0 || running.unloaded_due < row->unloaded_due))
 			row->unloaded_due = running.unloaded_due;
+
 		for (int k = 0; k < row->nsegments; k++)
 			lower(&row->segment[k].scan_from, running.from[k]);
 		end_locked(row, false, &effects);
@@ -619,11 +627,13 @@ purge_unloaded(CqQueueDef *def)
 	row->overflow = true;
 	if (running.unloaded_due != 0)
 		row->unloaded_due = running.unloaded_due;
+
 	for (int k = 0; k < def->nsegments; k++)
 		lower(&row->segment[k].scan_from, scan->from[k]);
 	end_locked(row, false, &effects);
 	cq_row_unlock(row, &effects);
-	running.row = NULL;
+	running.	row = NULL;
+
 	MemoryContextDelete(scan->context);
 	return n;
 }

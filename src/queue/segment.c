@@ -237,31 +237,31 @@ cq_segment_create(int32 queue_id, int k)
 {
 	/* rows are never updated or deleted: nothing for autovacuum to do */
 	static const char *const options =
-		" WITH (autovacuum_enabled = false, toast.autovacuum_enabled = false)";
+	" WITH (autovacuum_enabled = false, toast.autovacuum_enabled = false)";
 
 	execute(psprintf("CREATE TABLE cq.q%d_s%d ("
-								 "msg_id bigint NOT NULL, "
-								 "enqueued_at timestamptz NOT NULL, "
-								 "deliver_at timestamptz, "
-								 "expires_at timestamptz, "
-								 "priority smallint NOT NULL, "
-								 "partition int NOT NULL, "
-								 "attempts int NOT NULL, "
-								 "key text, headers jsonb, "
-								 "body jsonb NOT NULL)%s",
-								 queue_id, k, options));
+					 "msg_id bigint NOT NULL, "
+					 "enqueued_at timestamptz NOT NULL, "
+					 "deliver_at timestamptz, "
+					 "expires_at timestamptz, "
+					 "priority smallint NOT NULL, "
+					 "partition int NOT NULL, "
+					 "attempts int NOT NULL, "
+					 "key text, headers jsonb, "
+					 "body jsonb NOT NULL)%s",
+					 queue_id, k, options));
 	execute(psprintf("CREATE TABLE cq.q%d_e%d ("
-								 "kind \"char\" NOT NULL, "
-								 "ids bigint[] NOT NULL, "
-								 "attempt int, due timestamptz, error text)%s",
-								 queue_id, k, options));
+					 "kind \"char\" NOT NULL, "
+					 "ids bigint[] NOT NULL, "
+					 "attempt int, due timestamptz, error text)%s",
+					 queue_id, k, options));
 }
 
 void
 cq_sequence_create(int32 queue_id)
 {
 	execute(psprintf("CREATE SEQUENCE cq.q%d_id INCREMENT BY %d",
-								 queue_id, CQ_NUMBER_BLOCK));
+					 queue_id, CQ_NUMBER_BLOCK));
 }
 
 void

@@ -145,7 +145,7 @@ append_run(CqQueueDef *def, CqNewMessage *messages, const Run *run)
 {
 	ItemPointerData one;
 	ItemPointerData *tids = (run->n == 1) ? &one :
-		palloc(run->n * sizeof(ItemPointerData));
+	palloc(run->n * sizeof(ItemPointerData));
 
 	for (int j = 0; j < run->n; j++)
 		messages[j].msg_id = run->first_id + j;

@@ -226,14 +226,16 @@ static bool
 view_for_set(const CqKey *key, const CqSetLease *lease, int ntags,
 			 CqView *view, const CqView **p, uint64 *change)
 {
+	if (lease->given)
+	{
+		/* a lease doesn't tell which own changes came before it */
+		*p = view;
+		*change = 0;
+		return cq_lease_view(lease->number, view);
+	}
 	*p = cq_misses_find(key->identity, change);
 	if (*p == NULL)
 		*change = 0;
-	if (lease->given)
-	{
-		*p = view;
-		return cq_lease_view(lease->number, view);
-	}
 	if (*p == NULL && ntags > 0)
 	{
 		if (!cq_view_of_snapshot(cq_statement_snapshot(), view))

@@ -360,6 +360,19 @@ cq_relation_is_watched(Oid relid)
 	return watched;
 }
 
+List *
+cq_relation_templates(Oid relid)
+{
+	Relation	rel = relation_open(relid, NoLock);
+	Trigger    *trigger = row_trigger(rel);
+	List	   *templates = NIL;
+
+	for (int i = 0; trigger != NULL && i < trigger->tgnargs; i++)
+		templates = lappend(templates, pstrdup(trigger->tgargs[i]));
+	relation_close(rel, NoLock);
+	return templates;
+}
+
 /* cq._watch_templates(target regclass): text[], NULL if not watched. */
 Datum
 cq_watch_templates(PG_FUNCTION_ARGS)

@@ -45,6 +45,7 @@
 #include "sql/cache_args.h"
 #include "sql/cache_watch.h"
 #include "sql/cached_result.h"
+#include "sql/query_pins.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
@@ -127,6 +128,45 @@ look(const CqKey *key, Snapshot snapshot, const CqResultTerms *terms,
 	return found;
 }
 
+static bool
+add_slot(CqSetRequest *request, uint32 slot)
+{
+	if (request->nslots == lengthof(request->slots))
+		return false;
+	request->slots[request->nslots++] = slot;
+	return true;
+}
+
+/*
+ * Depend on a relation, or on the tags of those rows of it that are read.
+ * False when there is no room for it.
+ */
+static bool
+add_relation(CqSetRequest *request, const CqQueryFacts *facts,
+			 const CqResultQuery *query, Oid relid)
+{
+	int			nslots = request->nslots;
+	bool		whole = list_member_oid(facts->unpinned, relid);
+	ListCell   *cell;
+
+	foreach(cell, facts->pins)
+	{
+		const CqPin *pin = lfirst(cell);
+		uint32		slot;
+
+		if (whole || cq_pin_relation(pin) != relid)
+			continue;
+		if (!cq_pin_slot(pin, query->values, query->arg_nulls, &slot))
+			whole = true;
+		else if (!add_slot(request, slot))
+			return false;
+	}
+	if (!whole && request->nslots > nslots)
+		return true;
+	request->nslots = nslots;
+	return add_slot(request, cq_relation_slot(relid));
+}
+
 /*
  * Depends on more than an entry can: false.  The rest of the request, but for
  * the key, need not be there.
@@ -142,9 +182,8 @@ add_dependencies(CqSetRequest *request, const CqPlan *plan,
 		return true;
 	foreach(cell, plan->facts->relations)
 	{
-		if (request->nslots == lengthof(request->slots))
+		if (!add_relation(request, plan->facts, terms->query, lfirst_oid(cell)))
 			return false;
-		request->slots[request->nslots++] = cq_relation_slot(lfirst_oid(cell));
 	}
 	return true;
 }

@@ -10,11 +10,13 @@
 
 #include "cache/cache.h"
 #include "sql/query_plan.h"
+#include "sql/result_key.h"
 #include "utils/array.h"
 
 /* How long a result is good for, and what it depends on. */
 typedef struct CqResultTerms
 {
+	const CqResultQuery *query; /* its arguments, once parsed */
 	int64		ttl_ms;			/* 0: none */
 	int64		negative_ttl_ms;	/* of no row or NULL; 0: as the others */
 	int64		stale_for_ms;	/* 0: outdated results are of no use */

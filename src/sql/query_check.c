@@ -38,8 +38,10 @@
 #include "nodes/nodeFuncs.h"
 #include "nodes/nodes.h"
 #include "nodes/parsenodes.h"
+#include "parser/parsetree.h"
 #include "sql/cache_watch.h"
 #include "sql/query_check.h"
+#include "sql/query_pins.h"
 #include "tcop/tcopprot.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -270,6 +272,22 @@ check_query(Query *query)
 		refuse("row locks");
 }
 
+/* Does the query read all rows of its tables, or only certain ones? */
+static void
+find_pins(Query *query, CqQueryFacts *facts)
+{
+	for (int i = 1; i <= list_length(query->rtable); i++)
+	{
+		CqPin	   *pin = cq_query_pin(query, i);
+
+		if (pin != NULL)
+			facts->pins = lappend(facts->pins, pin);
+		else
+			facts->unpinned = list_append_unique_oid(facts->unpinned,
+													 rt_fetch(i, query->rtable)->relid);
+	}
+}
+
 static bool
 check_node(Node *node, CqCheck *check)
 {
@@ -283,6 +301,7 @@ check_node(Node *node, CqCheck *check)
 	if (IsA(node, Query))
 	{
 		check_query((Query *) node);
+		find_pins((Query *) node, check->facts);
 		return query_tree_walker((Query *) node, check_node, check,
 								 QTW_EXAMINE_RTES_BEFORE);
 	}

@@ -25,6 +25,9 @@ typedef struct CqQueryFacts
 								 * objects in the same way */
 	List	   *relations;		/* oids read, views and partitioned parents
 								 * included */
+	List	   *pins;			/* CqPin: appearances of tables of which only
+								 * rows with a certain tag are read */
+	List	   *unpinned;		/* oids of relations that appear without */
 	Oid			unwatched;		/* one that no trigger watches, or none */
 	List	   *settings;		/* names (char *) that current_setting reads */
 	bool		role_name;		/* a policy asks for the current role */

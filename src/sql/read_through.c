@@ -25,6 +25,7 @@ cq_read_through_args(FunctionCallInfo fcinfo, int n, CqReadThrough *call)
 	const CqNamespace *name_space;
 
 	cq_require_shared();
+	call->terms.query = query;
 	cq_arg_not_null(fcinfo, n, "query");
 	cq_arg_not_null(fcinfo, n + 1, "args");
 	name_space = cq_arg_namespace(fcinfo, n + 4,

@@ -145,6 +145,22 @@ cq_tag_template_compile(const char *source, TupleDesc tupdesc)
 	return template;
 }
 
+Bitmapset *
+cq_tag_template_columns(const CqTagTemplate *template)
+{
+	Bitmapset  *columns = NULL;
+	ListCell   *cell;
+
+	foreach(cell, template->pieces)
+	{
+		CqTagPiece *piece = lfirst(cell);
+
+		if (piece->literal == NULL)
+			columns = bms_add_member(columns, piece->attnum);
+	}
+	return columns;
+}
+
 static int
 pin_settings(void)
 {

@@ -11,6 +11,7 @@
 #include "access/htup.h"
 #include "access/tupdesc.h"
 #include "lib/stringinfo.h"
+#include "nodes/bitmapset.h"
 
 typedef struct CqTagTemplate CqTagTemplate;
 
@@ -22,6 +23,9 @@ typedef struct CqTagTemplate CqTagTemplate;
  */
 extern CqTagTemplate *cq_tag_template_compile(const char *source,
 											  TupleDesc tupdesc);
+
+/* The columns that it names. */
+extern Bitmapset *cq_tag_template_columns(const CqTagTemplate *template);
 
 /*
  * Append the tag of a row to buf.  False, and nothing of use in buf, when a

@@ -35,6 +35,7 @@
 #include "access/xact.h"
 #include "catalog/pg_database.h"
 #include "core/clock.h"
+#include "cache/cache.h"
 #include "core/dbworker.h"
 #include "core/settings.h"
 #include "miscadmin.h"
@@ -418,6 +419,7 @@ cq_launcher_main(Datum main_arg)
 	loop_context = AllocSetContextCreate(TopMemoryContext, "cachequeue launcher",
 										 ALLOCSET_DEFAULT_SIZES);
 	cq_dbworkers_launcher_attach();
+	cq_cache_out_of_recovery();
 
 	list_untried();
 
