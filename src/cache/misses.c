@@ -80,7 +80,8 @@ static bool
 same_view(const CqView *a, const CqView *b)
 {
 	return a->xmin == b->xmin && a->xmax == b->xmax && a->xcnt == b->xcnt &&
-		memcmp(a->xip, b->xip, a->xcnt * sizeof(uint32)) == 0;
+		(a->xcnt == 0 ||
+		 memcmp(a->xip, b->xip, a->xcnt * sizeof(uint32)) == 0);
 }
 
 /* Index of a kept copy of the view, -1 if there is no room. */

@@ -32,7 +32,7 @@ typedef struct CqPending
 	uint64		change;			/* own-change counter of its miss */
 	CqView		p;				/* list copied */
 	int			nstamps;
-	CqStamp	   *stamps;			/* as of the set, for own reads */
+	CqStamp    *stamps;			/* as of the set, for own reads */
 	CqEngineHandle handle;		/* between PRE_COMMIT and COMMIT */
 } CqPending;
 

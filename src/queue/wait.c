@@ -114,6 +114,7 @@ cq_queue_wait_until_ready(const char *name, int64 timeout_ms)
 	if (!same)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("queue \"%s\" was dropped while waiting for it", name)));
+				 errmsg("queue \"%s\" does not exist", name),
+				 errdetail("It was dropped while waiting for it.")));
 	return ready;
 }

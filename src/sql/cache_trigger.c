@@ -402,30 +402,19 @@ cq_watch_templates(PG_FUNCTION_ARGS)
 static void
 check_columns(Relation rel, Trigger *trigger)
 {
-	MemoryContext caller = CurrentMemoryContext;
-
 	for (int i = 0; i < trigger->tgnargs; i++)
 	{
-		PG_TRY();
-		{
-			(void) cq_tag_template_compile(trigger->tgargs[i],
-										   RelationGetDescr(rel));
-		}
-		PG_CATCH();
-		{
-			ErrorData  *error;
+		char	   *column = cq_tag_template_missing(trigger->tgargs[i],
+													 RelationGetDescr(rel));
 
-			MemoryContextSwitchTo(caller);
-			error = CopyErrorData();
-			FlushErrorState();
+		if (column != NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 					 errmsg("cannot change table \"%s\" because the cache watches it",
 							RelationGetRelationName(rel)),
-					 errdetail_internal("%s", error->message),
+					 errdetail("Tag template \"%s\" names its column \"%s\".",
+							   trigger->tgargs[i], column),
 					 errhint("Call cq.cache_unwatch first, and cq.cache_watch with other templates afterwards.")));
-		}
-		PG_END_TRY();
 	}
 }
 

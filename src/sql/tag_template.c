@@ -68,8 +68,9 @@ literal_piece(const char *bytes, int len)
 	return piece;
 }
 
+/* The piece for a column, NULL if there is none by that name. */
 static CqTagPiece *
-column_piece(const char *source, const char *name, TupleDesc tupdesc)
+column_piece(const char *name, TupleDesc tupdesc)
 {
 	for (int i = 0; i < tupdesc->natts; i++)
 	{
@@ -87,10 +88,7 @@ column_piece(const char *source, const char *name, TupleDesc tupdesc)
 		fmgr_info_cxt(output, &piece->output, CurrentMemoryContext);
 		return piece;
 	}
-	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_COLUMN),
-			 errmsg("column \"%s\" of tag template \"%s\" does not exist",
-					name, source)));
+	return NULL;
 }
 
 static void
@@ -102,8 +100,9 @@ malformed(const char *source)
 			 errhint("Write {column} for a column's value, {{ and }} for braces.")));
 }
 
-CqTagTemplate *
-cq_tag_template_compile(const char *source, TupleDesc tupdesc)
+/* Compile; NULL, and the column's name, if the rows lack a column. */
+static CqTagTemplate *
+compile(const char *source, TupleDesc tupdesc, char **missing)
 {
 	CqTagTemplate *template = palloc0(sizeof(CqTagTemplate));
 	const char *p = source;
@@ -125,7 +124,10 @@ cq_tag_template_compile(const char *source, TupleDesc tupdesc)
 
 			if (end == NULL || end == p + 1)
 				malformed(source);
-			piece = column_piece(source, pnstrdup(p + 1, end - p - 1), tupdesc);
+			*missing = pnstrdup(p + 1, end - p - 1);
+			piece = column_piece(*missing, tupdesc);
+			if (piece == NULL)
+				return NULL;
 			p = end + 1;
 		}
 		else if (p[0] == '}')
@@ -143,6 +145,28 @@ cq_tag_template_compile(const char *source, TupleDesc tupdesc)
 		template->pieces = lappend(template->pieces, piece);
 	}
 	return template;
+}
+
+CqTagTemplate *
+cq_tag_template_compile(const char *source, TupleDesc tupdesc)
+{
+	char	   *missing;
+	CqTagTemplate *template = compile(source, tupdesc, &missing);
+
+	if (template == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of tag template \"%s\" does not exist",
+						missing, source)));
+	return template;
+}
+
+char *
+cq_tag_template_missing(const char *source, TupleDesc tupdesc)
+{
+	char	   *missing;
+
+	return compile(source, tupdesc, &missing) == NULL ? missing : NULL;
 }
 
 Bitmapset *
@@ -206,6 +230,7 @@ cq_tag_template_render(const CqTagTemplate *template, HeapTuple tuple,
 		if (piece->pin_settings)
 			nest = pin_settings();
 		text = OutputFunctionCall(&piece->output, value);
+
 		if (piece->pin_settings)
 			AtEOXact_GUC(true, nest);
 		appendStringInfoString(buf, text);

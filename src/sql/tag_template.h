@@ -27,6 +27,9 @@ extern CqTagTemplate *cq_tag_template_compile(const char *source,
 /* The columns that it names. */
 extern Bitmapset *cq_tag_template_columns(const CqTagTemplate *template);
 
+/* A column that the template names and the rows lack, NULL if there is none. */
+extern char *cq_tag_template_missing(const char *source, TupleDesc tupdesc);
+
 /*
  * Append the tag of a row to buf.  False, and nothing of use in buf, when a
  * column it names is NULL: such a row has no such tag.  Values are written as

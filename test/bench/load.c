@@ -123,7 +123,8 @@ static Connection connections[CONNECTIONS_MAX];
 static int	worker_pid = 0;
 static uint64_t random_state = UINT64_C(88172645463325252);
 
-static void __attribute__((noreturn, format(printf, 1, 2)))
+static void
+__attribute__((noreturn, format(printf, 1, 2)))
 die(const char *format,...)
 {
 	va_list		list;
@@ -270,7 +271,7 @@ read_plan(void)
 /* ---- connections ---- */
 
 static PGresult *
-checked(PGconn *conn, PGresult *result, const char *sql)
+checked(PGconn * conn, PGresult * result, const char *sql)
 {
 	ExecStatusType status = PQresultStatus(result);
 
@@ -280,19 +281,19 @@ checked(PGconn *conn, PGresult *result, const char *sql)
 }
 
 static PGresult *
-execute(PGconn *conn, const char *sql)
+execute(PGconn * conn, const char *sql)
 {
 	return checked(conn, PQexec(conn, sql), sql);
 }
 
 static void
-perform(PGconn *conn, const char *sql)
+perform(PGconn * conn, const char *sql)
 {
 	PQclear(execute(conn, sql));
 }
 
 static int64_t
-number(PGconn *conn, const char *sql)
+number(PGconn * conn, const char *sql)
 {
 	PGresult   *result = execute(conn, sql);
 	int64_t		value = PQntuples(result) > 0 ? atoll(PQgetvalue(result, 0, 0)) : 0;
@@ -501,7 +502,7 @@ work(int c, int64_t until_us, int operations_max)
 {
 	struct pollfd polls[CONNECTIONS_MAX];
 	Done		done = {0, 0};
-	int			running = nconnections;
+	int running = nconnections;
 	int			started = 0;
 	bool		once = cases[c].once;
 
@@ -511,7 +512,8 @@ work(int c, int64_t until_us, int operations_max)
 		polls[i].events = POLLIN;
 		if (operations_max > 0 && started >= operations_max)
 		{
-			running--;
+			running   --;
+
 			continue;
 		}
 		started++;
@@ -519,7 +521,7 @@ work(int c, int64_t until_us, int operations_max)
 		connections[i].step = 0;
 		send_step(&connections[i], c);
 	}
-	while (running > 0)
+	while (running >0)
 	{
 		if (poll(polls, nconnections, -1) < 0 && errno != EINTR)
 			die("poll: %s", strerror(errno));
@@ -543,7 +545,8 @@ work(int c, int64_t until_us, int operations_max)
 				(operations_max > 0 && started >= operations_max))
 			{
 				polls[i].fd = -1;
-				running--;
+				running   --;
+
 				continue;
 			}
 			started++;

@@ -45,7 +45,8 @@ typedef struct Process
 	long long	switches;
 } Process;
 
-static void __attribute__((noreturn, format(printf, 1, 2)))
+static void
+__attribute__((noreturn, format(printf, 1, 2)))
 die(const char *format,...)
 {
 	va_list		list;
@@ -68,7 +69,7 @@ now_us(void)
 }
 
 static PGresult *
-checked(PGconn *conn, PGresult *result)
+checked(PGconn * conn, PGresult * result)
 {
 	ExecStatusType status = PQresultStatus(result);
 
@@ -78,7 +79,7 @@ checked(PGconn *conn, PGresult *result)
 }
 
 static PGresult *
-execute(PGconn *conn, const char *sql)
+execute(PGconn * conn, const char *sql)
 {
 	return checked(conn, PQexec(conn, sql));
 }
@@ -95,7 +96,7 @@ connect_to(const char *conninfo)
 }
 
 static void
-begin(PGconn *conn, const char *sql)
+begin(PGconn * conn, const char *sql)
 {
 	if (!PQsendQuery(conn, sql))
 		die("%s", PQerrorMessage(conn));
@@ -103,7 +104,7 @@ begin(PGconn *conn, const char *sql)
 
 /* Is the answer to what was begun complete?  Takes it if so. */
 static bool
-answered(PGconn *conn)
+answered(PGconn * conn)
 {
 	PGresult   *result;
 
@@ -118,7 +119,7 @@ answered(PGconn *conn)
 
 /* Microseconds from the sender's COMMIT to the answer of queue_wait. */
 static int64_t
-one_message(PGconn *waiter, PGconn *sender, const char *wait, const char *send,
+one_message(PGconn * waiter, PGconn * sender, const char *wait, const char *send,
 			const char *take)
 {
 	bool		committed = false;
@@ -126,8 +127,8 @@ one_message(PGconn *waiter, PGconn *sender, const char *wait, const char *send,
 	int64_t		start_us;
 	int64_t		end_us = 0;
 	struct pollfd polls[2] = {
-		{.fd = PQsocket(waiter), .events = POLLIN},
-		{.fd = PQsocket(sender), .events = POLLIN}
+		{.fd = PQsocket(waiter),.events = POLLIN},
+		{.fd = PQsocket(sender),.events = POLLIN}
 	};
 
 	begin(waiter, wait);
@@ -184,7 +185,7 @@ measure(Process *process)
 }
 
 static void
-idle(PGconn *waiter, PGconn *sender, const char *wait, const char *send,
+idle(PGconn * waiter, PGconn * sender, const char *wait, const char *send,
 	 const char *take, int seconds)
 {
 	Process		before[PROCESSES_MAX];

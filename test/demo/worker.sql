@@ -1,6 +1,6 @@
--- Receive, then apply and acknowledge in one transaction.
+-- Receive, work for a while, then apply and acknowledge in one transaction.
 CALL cq.queue_wait('ledger', '1 s');
-SELECT count(*) AS received, array_agg(receipt) AS receipts, array_agg(msg_id) AS ids, array_agg(attempt) AS attempts, array_agg(body) AS bodies FROM cq.queue_receive('ledger', 50) \gset
+SELECT count(*) AS received, array_agg(receipt) AS receipts, array_agg(msg_id) AS ids, array_agg(attempt) AS attempts, array_agg(body) AS bodies FROM cq.queue_receive('ledger', 200) \gset
 \if :received > 0
 \sleep :pause ms
 BEGIN;
