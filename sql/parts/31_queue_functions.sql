@@ -77,6 +77,12 @@ AS 'MODULE_PATHNAME', 'cq_queue_wait';
 COMMENT ON PROCEDURE cq.queue_wait(text, interval, boolean) IS
 'Wait until the queue has a message to deliver, at most for timeout (NULL: for ever); ready tells whether it has. Holds no snapshot. Raises 25001 inside a transaction block or a function, 22023, 42704, 42501.';
 
+CREATE PROCEDURE cq.queue_maintain()
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'cq_queue_maintain_now';
+COMMENT ON PROCEDURE cq.queue_maintain() IS
+'Do now what the maintenance worker does for the queues of this database when it is due: end leases and delays, settle what prepared transactions did, move to the dead letters, add and truncate segments. Raises 25001 inside a transaction block or a function.';
+
 CREATE FUNCTION cq.queue_grant(queue text, role text, privilege text) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cq_queue_grant';

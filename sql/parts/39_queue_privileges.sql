@@ -7,6 +7,7 @@ REVOKE ALL ON FUNCTION
 	cq._queue_changed(),
 	cq.queue_create(text, interval, int, text)
 FROM PUBLIC;
+REVOKE ALL ON PROCEDURE cq.queue_maintain() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
 	cq.queue_drop(text),
 	cq.queue_send(text, jsonb, jsonb, interval),

@@ -6,6 +6,11 @@
  * A build with -DCQ_FAULTS (make debug) has the setting cachequeue.fault; a
  * rule guarded by CQ_FAULT("name") is left out while it holds that name.  The
  * test suite uses it to show that each rule has a test that fails without it.
+ *
+ * A CQ_PAUSE("name") marks a window that a test wants to put another session
+ * into: whoever comes by waits there, visibly in pg_locks, as long as the test
+ * holds an advisory lock.
+ *
  * Other builds compile to nothing.
  *
  *-------------------------------------------------------------------------
@@ -15,11 +20,23 @@
 
 #include "core/settings.h"
 
+#define CQ_PAUSE_LOCK 4711
+
 #ifdef CQ_FAULTS
 #define CQ_FAULT(name) \
 	(cq_fault != NULL && cq_fault[0] != '\0' && strcmp(cq_fault, (name)) == 0)
+#define CQ_PAUSE(name) cq_pause(name)
 #else
 #define CQ_FAULT(name) false
+#define CQ_PAUSE(name) ((void) 0)
+#endif
+
+#ifdef CQ_FAULTS
+/*
+ * While cachequeue.pause holds that name: wait until nobody holds advisory
+ * lock CQ_PAUSE_LOCK.	In a transaction, without any lightweight lock.
+ */
+extern void cq_pause(const char *name);
 #endif
 
 #endif							/* CQ_FAULTS_H */

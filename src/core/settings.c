@@ -25,6 +25,7 @@ int			cq_remember_misses = CQ_REMEMBER_TRANSACTION;
 
 #ifdef CQ_FAULTS
 char	   *cq_fault = NULL;
+char	   *cq_pause_at = NULL;
 #endif
 
 static const struct config_enum_entry remember_misses_options[] = {
@@ -88,6 +89,11 @@ cq_settings_define(void)
 							   "Consistency rule to leave out (debug builds only).",
 							   NULL,
 							   &cq_fault, "",
+							   PGC_SUSET, GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
+	DefineCustomStringVariable("cachequeue.pause",
+							   "Place in the code to wait at for a test (debug builds only).",
+							   NULL,
+							   &cq_pause_at, "",
 							   PGC_SUSET, GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
 #endif
 	MarkGUCPrefixReserved("cachequeue");

@@ -35,6 +35,9 @@ extern int	cq_remember_misses; /* CqRememberMisses */
  * tests can be seen to notice.  See core/faults.h.
  */
 extern char *cq_fault;
+
+/* Debug builds only: name of the CQ_PAUSE() to wait at. */
+extern char *cq_pause_at;
 #endif
 
 extern void cq_settings_define(void);

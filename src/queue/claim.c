@@ -19,6 +19,7 @@
 #include "queue/claim.h"
 #include "queue/entries.h"
 #include "queue/scan.h"
+#include "queue/wait.h"
 #include "queue/xact.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -94,12 +95,13 @@ cq_queue_claim(CqQueueDef *def, int max, int64 lease_ms, CqClaim *claims)
 		refill = cq_scan_due(row) && attempt < 2;
 		n = refill ? 0 : claim_ready(def, row, max, lease_ms, claims, &effects);
 		cq_row_unlock(row, &effects);
-		if (n > 0)
-			return n;
-		if (refill)
+		if (n == 0 && refill)
 			cq_scan_refill(def);
-		else if (attempt >= 2 || !cq_scan_check_growth(def))
-			return 0;
+		else if (n > 0 || attempt >= 2 || !cq_scan_check_growth(def))
+		{
+			cq_wait_claimed(row);
+			return n;
+		}
 	}
 }
 

@@ -28,6 +28,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "common/hashfn.h"
+#include "core/faults.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "queue/collect.h"
@@ -432,6 +433,7 @@ cq_collect(CqScan *scan)
 		slot = table_slot_create(events[i], NULL);
 		fates = read_events(scan, events[i], slot);
 		ExecDropSingleTupleTableSlot(slot);
+		CQ_PAUSE("queue-scan");
 
 		slot = table_slot_create(messages[i], NULL);
 		more = read_messages(scan, k, messages[i], fates, slot);

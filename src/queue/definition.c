@@ -27,6 +27,7 @@
 #include "queue/definition.h"
 #include "queue/segment.h"
 #include "storage/bufmgr.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -36,6 +37,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 static HTAB *definitions = NULL;
 static uint64 epoch = 1;
@@ -307,6 +309,17 @@ missing(const char *name)
 			 errmsg("queue \"%s\" does not exist", name)));
 }
 
+/*
+ * Whoever uses a queue holds a lock on its sequence, taken before any on its
+ * tables, until his transaction ends; who drops it locks the sequence first.
+ * So a drop waits for all users before it holds anything that they could want.
+ */
+static void
+enter(const CqQueueDef *def)
+{
+	LockRelationOid(def->sequence, AccessShareLock);
+}
+
 /* Find the queue's tables and its row in shared memory. */
 static void
 resolve(CqQueueDef *def)
@@ -317,6 +330,12 @@ resolve(CqQueueDef *def)
 
 	snprintf(name, sizeof(name), "q%d_id", def->queue_id);
 	def->sequence = get_relname_relid(name, schema);
+	if (OidIsValid(def->sequence))
+	{
+		enter(def);
+		if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(def->sequence)))
+			missing(def->name);
+	}
 
 	for (def->nsegments = 0; def->nsegments < CQ_SEGMENTS_MAX; def->nsegments++)
 	{
@@ -370,6 +389,11 @@ cq_queue_open(const char *name, CqQueuePrivilege privilege)
 
 	cq_require_shared();
 	def = cq_definition_find(name);
+	if (def != NULL && def->resolved)
+	{
+		enter(def);
+		def = cq_definition_find(name);	/* waiting may have brought news */
+	}
 	if (def == NULL)
 		missing(name);
 	if (privilege != CQ_QUEUE_NONE && !cq_queue_allowed(def, privilege))

@@ -11,6 +11,8 @@
  * An error in one queue is reported as a warning, that queue is left alone for
  * RETRY_MS, and the others go on.
  *
+ * A procedure does the same by hand (step.c), for where there is no worker.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -27,6 +29,7 @@
 #include "queue/rotate.h"
 #include "queue/scan.h"
 #include "queue/settle.h"
+#include "queue/step.h"
 #include "queue/xact.h"
 #include "storage/procarray.h"
 #include "utils/memutils.h"
@@ -36,6 +39,9 @@
 
 #define RETRY_MS 5000
 #define XID_POLL_MS 1000
+
+/* the worker's next try while somebody does maintenance by hand */
+#define OTHERS_MS 50
 
 /* leases ended in one transaction */
 #define EXPIRE_MAX 500
@@ -262,8 +268,7 @@ do_chores(int32 queue_id, const Chores *chores)
 	{
 		CqQueueDef *def;
 
-		StartTransactionCommand();
-		PushActiveSnapshot(GetTransactionSnapshot());
+		cq_step_start();
 		def = cq_definition_by_id(queue_id);
 		if (def != NULL)
 		{
@@ -273,8 +278,7 @@ do_chores(int32 queue_id, const Chores *chores)
 			if (chores->expire && !CQ_FAULT("queue-no-expiry"))
 				expire_leases(def);
 		}
-		PopActiveSnapshot();
-		CommitTransactionCommand();
+		cq_step_commit();
 	}
 	if (chores->segment)
 		cq_rotate_add_segment(queue_id);
@@ -282,12 +286,20 @@ do_chores(int32 queue_id, const Chores *chores)
 		cq_rotate_truncate(queue_id);
 }
 
-/* do_chores(), but an error is logged and remembered. */
+/*
+ * do_chores(), but in the worker an error is logged and remembered.  By hand
+ * it ends the pass.
+ */
 static void
 do_chores_safely(CqQueueRow *row, int32 queue_id, const Chores *chores)
 {
 	MemoryContext context = CurrentMemoryContext;
 
+	if (cq_step_by_hand())
+	{
+		do_chores(queue_id, chores);
+		return;
+	}
 	PG_TRY();
 	{
 		do_chores(queue_id, chores);
@@ -328,7 +340,7 @@ maintain_row(CqQueueRow *row)
 
 	LWLockAcquire(&row->lock, LW_SHARED);
 	queue_id = (row->database == MyDatabaseId) ? row->queue_id : 0;
-	if (queue_id != 0 && row->retry_ms > cq_clock_ms())
+	if (queue_id != 0 && row->retry_ms > cq_clock_ms() && !cq_step_by_hand())
 	{
 		at = row->retry_ms;
 		LWLockRelease(&row->lock);
@@ -354,13 +366,17 @@ maintain_row(CqQueueRow *row)
 	cq_entries_release_due(row, &effects);
 	at = plan(row);
 	row->plan_ms = at;
-	effects.worker = false;
+	/* the plan is the worker's promise: by hand, let it make its own */
+	effects.worker = cq_step_by_hand();
 	cq_row_check(row);
 	cq_row_unlock(row, &effects);
 	return at;
 }
 
 /* ---- all queues ---------------------------------------------------- */
+
+/* result of the latest pass */
+static int64 next_look;
 
 /* Free rows whose queue is gone; give every other queue its row. */
 static void
@@ -369,8 +385,7 @@ take_stock(void)
 	List	   *defs;
 	ListCell   *cell;
 
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
+	cq_step_start();
 	defs = cq_definitions_all();
 	for (int i = 0; i < cq_queues->nrows; i++)
 	{
@@ -413,19 +428,17 @@ take_stock(void)
 		MemoryContextSwitchTo(context);
 		CurrentResourceOwner = owner;
 	}
-	PopActiveSnapshot();
-	CommitTransactionCommand();
+	cq_step_commit();
 }
 
-int64
-cq_queue_maintain(void)
+/* One pass over all queues; next_look is when there is something to do again. */
+static void
+pass(void)
 {
 	static uint64 known_epoch = 0;
-	int64		next = PG_INT64_MAX;
 	uint64		epoch = cq_definitions_epoch();
 
-	if (cq_shared == NULL || RecoveryInProgress())
-		return 0;
+	next_look = PG_INT64_MAX;
 	if (known_epoch != epoch)
 	{
 		take_stock();
@@ -434,7 +447,24 @@ cq_queue_maintain(void)
 	for (int i = 0; i < cq_queues->nrows; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		next = Min(next, maintain_row(&cq_rows[i]));
+		next_look = Min(next_look, maintain_row(&cq_rows[i]));
 	}
-	return (next == PG_INT64_MAX) ? 0 : Max(next, 1);
+}
+
+int64
+cq_queue_maintain(void)
+{
+	if (cq_shared == NULL || RecoveryInProgress())
+		return 0;
+	if (!cq_step_run_alone(pass, false))
+		return cq_clock_ms() + OTHERS_MS;
+	return (next_look == PG_INT64_MAX) ? 0 : Max(next_look, 1);
+}
+
+void
+cq_queue_maintain_by_hand(void)
+{
+	cq_require_shared();
+	PreventCommandDuringRecovery("queue_maintain()");
+	(void) cq_step_run_alone(pass, true);
 }

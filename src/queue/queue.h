@@ -24,4 +24,10 @@ extern void cq_queue_init(void);
  */
 extern int64 cq_queue_maintain(void);
 
+/*
+ * The same in a procedure that may end its transaction, which this does.
+ * Waits while the worker is at it; an error in one queue is raised.
+ */
+extern void cq_queue_maintain_by_hand(void);
+
 #endif							/* CQ_QUEUE_H */

@@ -26,6 +26,7 @@
 #include "queue/entries.h"
 #include "queue/rotate.h"
 #include "queue/segment.h"
+#include "queue/step.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "utils/array.h"
@@ -43,17 +44,9 @@ start(int32 queue_id)
 {
 	CqQueueDef *def;
 
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
+	cq_step_start();
 	def = cq_definition_by_id(queue_id);
 	return (def == NULL) ? NULL : cq_queue_open(def->name, CQ_QUEUE_NONE);
-}
-
-static void
-finish(void)
-{
-	PopActiveSnapshot();
-	CommitTransactionCommand();
 }
 
 void
@@ -66,7 +59,7 @@ cq_rotate_add_segment(int32 queue_id)
 
 	if (def == NULL)
 	{
-		finish();
+		cq_step_commit();
 		return;
 	}
 	k = def->row->nsegments;
@@ -79,7 +72,7 @@ cq_rotate_add_segment(int32 queue_id)
 			cq_definitions_changed();
 		}
 	}
-	finish();
+	cq_step_commit();
 
 	row = cq_queue_lock_if_same(def, LW_EXCLUSIVE);
 	if (row == NULL)
@@ -256,7 +249,7 @@ cq_rotate_truncate(int32 queue_id)
 
 		if (def == NULL)
 		{
-			finish();
+			cq_step_commit();
 			return;
 		}
 		row = cq_queue_lock(def, LW_EXCLUSIVE);
@@ -266,12 +259,12 @@ cq_rotate_truncate(int32 queue_id)
 		LWLockRelease(&row->lock);
 		if (k < 0)
 		{
-			finish();
+			cq_step_commit();
 			return;
 		}
 		if (k < def->nsegments)
 			result = truncate_segment(def, k);
-		finish();
+		cq_step_commit();
 		note_result(def, k, result);
 		k++;
 	}

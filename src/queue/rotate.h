@@ -3,7 +3,7 @@
  * rotate.h
  *	  The ring of segments: adding one, emptying finished ones.
  *
- * Both run in the maintenance worker, outside a transaction.
+ * Both run in a pass of maintenance, between its transactions (step.h).
  *
  *-------------------------------------------------------------------------
  */

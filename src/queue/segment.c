@@ -269,6 +269,7 @@ cq_segments_drop(int32 queue_id)
 {
 	Oid			schema = get_namespace_oid("cq", false);
 
+	/* first of all: see enter() in definition.c */
 	execute(psprintf("DROP SEQUENCE IF EXISTS cq.q%d_id", queue_id));
 	for (int k = 0; k < CQ_SEGMENTS_MAX; k++)
 	{

@@ -7,6 +7,13 @@
  * a message ready signals one sleeper for it.  Delayed messages that become due
  * are seen to by the worker, and by the sleeper itself, who knows when.
  *
+ * One signal for one message means that a sleeper who was woken and then dies,
+ * or is cancelled, or hangs up before it has claimed anything, must pass the
+ * signal on, or the message lies there while others sleep.  'owed' says from
+ * the moment we begin to sleep until we claim that a signal may be ours; the
+ * end of the transaction by an error and the end of the session look at it.  A
+ * signal too many only makes somebody look in vain.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -21,10 +28,54 @@
 #include "queue/entries.h"
 #include "queue/scan.h"
 #include "queue/wait.h"
+#include "storage/ipc.h"
 #include "utils/timestamp.h"
 
 /* longest sleep in one piece */
 #define SLEEP_MS_MAX 3600000
+
+/* row for whose messages we may have been woken; NULL: for none */
+static CqQueueRow *owed = NULL;
+
+void
+cq_wait_claimed(const CqQueueRow *row)
+{
+	if (row == owed)
+		owed = NULL;
+}
+
+void
+cq_wait_pass_on(void)
+{
+	CqQueueRow *row = owed;
+
+	owed = NULL;
+	if (row == NULL)
+		return;
+	ConditionVariableCancelSleep();
+	ConditionVariableSignal(&row->ready_cv);
+}
+
+/* before_shmem_exit callback */
+static void
+end_of_session(int code, Datum arg)
+{
+	cq_wait_pass_on();
+}
+
+/* From here on a signal for the row may be ours. */
+static void
+owe(CqQueueRow *row)
+{
+	static bool registered = false;
+
+	if (!registered)
+		before_shmem_exit(end_of_session, (Datum) 0);
+	registered = true;
+	if (owed != row)
+		cq_wait_pass_on();
+	owed = row;
+}
 
 /*
  * Whether something can be delivered.	If not, *until is lowered to when a
@@ -73,8 +124,10 @@ static bool
 sleep_until_ready(CqQueueDef *def, int64 timeout_ms, bool *same)
 {
 	int64		end = (timeout_ms < 0) ? PG_INT64_MAX : cq_clock_ms() + timeout_ms;
+	int64		ignored = PG_INT64_MAX;
 	bool		ready;
 
+	owe(def->row);
 	ConditionVariablePrepareToSleep(&def->row->ready_cv);
 	for (;;)
 	{
@@ -90,6 +143,12 @@ sleep_until_ready(CqQueueDef *def, int64 timeout_ms, bool *same)
 									PG_WAIT_EXTENSION);
 	}
 	ConditionVariableCancelSleep();
+
+	/* a signal since we looked last */
+	if (!ready && *same)
+		ready = is_ready(def, &ignored, same);
+	if (!ready)
+		owed = NULL;
 	return ready;
 }
 

@@ -29,6 +29,7 @@
 #include "miscadmin.h"
 #include "queue/entries.h"
 #include "queue/scan.h"
+#include "queue/wait.h"
 #include "queue/xact.h"
 #include "utils/memutils.h"
 
@@ -308,6 +309,7 @@ on_xact(XactEvent event, void *arg)
 			cq_scan_abandon();
 			finish_abort(0);
 			forget_items();
+			cq_wait_pass_on();
 			break;
 		case XACT_EVENT_PRE_PREPARE:
 			before_prepare();

@@ -19,6 +19,7 @@
 #include "nodes/parsenodes.h"
 #include "queue/admin.h"
 #include "queue/claim.h"
+#include "queue/queue.h"
 #include "queue/receipt.h"
 #include "queue/scan.h"
 #include "queue/send.h"
@@ -43,6 +44,7 @@ PG_FUNCTION_INFO_V1(cq_queue_reject);
 PG_FUNCTION_INFO_V1(cq_queue_extend);
 PG_FUNCTION_INFO_V1(cq_queue_purge);
 PG_FUNCTION_INFO_V1(cq_queue_wait);
+PG_FUNCTION_INFO_V1(cq_queue_maintain_now);
 
 /* ---- arguments ------------------------------------------------------ */
 
@@ -451,6 +453,28 @@ cq_queue_purge(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(cq_queue_purge_all(def));
 }
 
+/* Raises 25001 unless the procedure may end its caller's transaction. */
+static void
+refuse_atomic(FunctionCallInfo fcinfo, const char *procedure, const char *why)
+{
+	if (fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
+		castNode(CallContext, fcinfo->context)->atomic)
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("%s cannot run inside a transaction block or a function", procedure),
+				 errdetail_internal("%s", why),
+				 errhint("CALL it as a statement of its own, or from a DO block or a procedure outside a transaction block.")));
+}
+
+/* CALL cq.queue_maintain() */
+Datum
+cq_queue_maintain_now(PG_FUNCTION_ARGS)
+{
+	refuse_atomic(fcinfo, "queue_maintain", "It uses transactions of its own.");
+	cq_queue_maintain_by_hand();
+	PG_RETURN_VOID();
+}
+
 /* CALL cq.queue_wait(queue, timeout, INOUT ready) */
 Datum
 cq_queue_wait(PG_FUNCTION_ARGS)
@@ -463,13 +487,8 @@ cq_queue_wait(PG_FUNCTION_ARGS)
 
 	if (!PG_ARGISNULL(1))
 		timeout_ms = cq_interval_ms(PG_GETARG_INTERVAL_P(1), 0, "timeout");
-	if (fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
-		castNode(CallContext, fcinfo->context)->atomic)
-		ereport(ERROR,
-				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
-				 errmsg("queue_wait cannot run inside a transaction block or a function"),
-				 errdetail("It would keep the transaction open for as long as it waits."),
-				 errhint("CALL it as a statement of its own, or from a DO block or a procedure outside a transaction block.")));
+	refuse_atomic(fcinfo, "queue_wait",
+				  "It would keep the transaction open for as long as it waits.");
 
 	value = BoolGetDatum(cq_queue_wait_until_ready(name, timeout_ms));
 
