@@ -18,7 +18,7 @@
 ##   make demo-stop     stop that cluster and remove it
 ##   make bench         the measurements, printed as a table (ARGS=... is passed on)
 ##   make model         check the model of the consistency rules with spin
-##   make soak          a long run under load (ARGS=... is passed on)
+##   make soak          20 minutes under load, with kills (ARGS="queue --seconds 60")
 ##
 ## In the checkout:
 ##   make debug         build with assertions and warnings as errors

@@ -25,4 +25,11 @@ cq_clock_ms(void)
 	return (int64) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+/* The same for an interval from now that must not end early: rounded up. */
+static inline int64
+cq_clock_ms_after(int64 ms)
+{
+	return cq_clock_ms() + 1 + ms;
+}
+
 #endif							/* CQ_CLOCK_H */

@@ -33,7 +33,8 @@ static int
 claim_ready(CqQueueDef *def, CqQueueRow *row, int max, int64 lease_ms,
 			CqClaim *claims, CqEffects *effects)
 {
-	int64		until = (lease_ms > 0) ? cq_clock_ms() + lease_ms : 0;
+	int64		until = (lease_ms > 0) ? cq_clock_ms_after(lease_ms) : 0;
+	TimestampTz lease_until = (lease_ms > 0) ? GetCurrentTimestamp() + lease_ms * 1000 : 0;
 	int			n = 0;
 	uint32		i;
 
@@ -62,6 +63,7 @@ claim_ready(CqQueueDef *def, CqQueueRow *row, int max, int64 lease_ms,
 		claim->nonce = msg->nonce;
 		claim->segment = msg->segment;
 		claim->attempts = msg->attempts;
+		claim->lease_until = lease_until;
 		ItemPointerSet(&claim->tid, msg->block, msg->offset);
 	}
 	row->delivered += n;

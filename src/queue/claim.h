@@ -18,6 +18,7 @@ typedef struct CqClaim
 	ItemPointerData tid;
 	uint8		segment;
 	int32		attempts;		/* this delivery included */
+	TimestampTz lease_until;	/* of a leased one: not later than its end */
 } CqClaim;
 
 /*

@@ -51,6 +51,7 @@ typedef struct CqScan
 	BlockNumber left[CQ_SEGMENTS_MAX];	/* lowest block with more of the first
 										 * two; Invalid: none */
 	bool		left_ready;		/* ready ones were left out, or may have been */
+	int64		unloaded;		/* of the row, when the scan began */
 	int64		nleft;			/* left out, as far as read */
 	TimestampTz left_due;		/* earliest of the delayed left out; 0: none */
 	BlockNumber nblocks[CQ_SEGMENTS_MAX];

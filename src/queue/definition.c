@@ -392,7 +392,7 @@ cq_queue_open(const char *name, CqQueuePrivilege privilege)
 	if (def != NULL && def->resolved)
 	{
 		enter(def);
-		def = cq_definition_find(name);	/* waiting may have brought news */
+		def = cq_definition_find(name); /* waiting may have brought news */
 	}
 	if (def == NULL)
 		missing(name);

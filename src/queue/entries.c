@@ -235,11 +235,24 @@ cq_entry_free(CqQueueRow *row, uint32 i)
 	pool_give(i);
 }
 
+/* An entry of segment k is gone: see whether it was the last one. */
+static void
+note_gone(CqQueueRow *row, int k, CqEffects *effects)
+{
+	const CqSegment *segment = &row->segment[k];
+
+	if (segment->loaded == 0 && k != row->current && !segment->empty &&
+		segment->scan_from == InvalidBlockNumber)
+	{
+		row->want_truncate = true;
+		cq_row_plan(row, row->truncate_ms, effects);
+	}
+}
+
 void
 cq_entry_settled(CqQueueRow *row, uint32 i, CqEffects *effects)
 {
 	int			k = CQ_MSG(i)->segment;
-	CqSegment  *segment = &row->segment[k];
 
 	if (row->scanning)
 	{
@@ -248,13 +261,16 @@ cq_entry_settled(CqQueueRow *row, uint32 i, CqEffects *effects)
 	}
 	else
 		cq_entry_free(row, i);
+	note_gone(row, k, effects);
+}
 
-	if (segment->loaded == 0 && k != row->current && !segment->empty &&
-		segment->scan_from == InvalidBlockNumber)
-	{
-		row->want_truncate = true;
-		cq_row_plan(row, row->truncate_ms, effects);
-	}
+void
+cq_entry_unsent(CqQueueRow *row, uint32 i, CqEffects *effects)
+{
+	int			k = CQ_MSG(i)->segment;
+
+	cq_entry_free(row, i);
+	note_gone(row, k, effects);
 }
 
 void

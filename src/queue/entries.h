@@ -43,6 +43,9 @@ extern void cq_entry_free(CqQueueRow *row, uint32 i);
 /* The same for a settled one: stays as a tombstone while a scan runs. */
 extern void cq_entry_settled(CqQueueRow *row, uint32 i, CqEffects *effects);
 
+/* Rollback of a sent message's transaction. */
+extern void cq_entry_unsent(CqQueueRow *row, uint32 i, CqEffects *effects);
+
 /* Free all entries of the row. */
 extern void cq_entries_free_all(CqQueueRow *row);
 

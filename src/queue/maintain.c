@@ -157,7 +157,7 @@ settle_xid(CqQueueRow *row, TransactionId xid, bool committed, CqEffects *effect
 		if (committed)
 			cq_entry_sent(row, i, effects);
 		else
-			cq_entry_free(row, i);
+			cq_entry_unsent(row, i, effects);
 	}
 	for (uint32 i = cq_entries_first(row, CQ_MSG_SETTLING); i != CQ_NONE; i = next)
 	{

@@ -115,6 +115,7 @@ begin_locked(CqScan *scan, CqQueueRow *row)
 	running.	unloaded_due = row->unloaded_due;
 
 	scan->everything = !row->loaded || row->dirty;
+	scan->unloaded = row->unloaded;
 	scan->ready.limit = Max(cq_row_room(row, false), 1);
 	scan->delayed.limit = Max(cq_queues->window / 2, 1);
 
@@ -394,7 +395,9 @@ finish_locked(CqScan *scan, CqQueueRow *row, CqEffects *effects)
 	pushed = push_pending(scan, row, effects);
 	pushed += push_list(scan, row, &scan->ready, effects);
 	pushed += push_list(scan, row, &scan->delayed, effects);
-	row->unloaded = Max(row->loaded ? row->unloaded - pushed : scan->nleft, 0);
+	/* having read everything we know it, but for what came meanwhile */
+	row->unloaded -= scan->everything ? scan->unloaded - scan->nleft : pushed;
+	row->unloaded = Max(row->unloaded, 0);
 
 	for (int k = 0; k < scan->def->nsegments; k++)
 	{

@@ -294,9 +294,9 @@ cq_queue_prolong(CqQueueDef *def, const CqReceipt *receipt, int64 lease_ms)
 	{
 		/* its place in the heap follows from until */
 		cq_entry_unlink(row, i);
-		CQ_MSG(i)->until = now + lease_ms;
+		CQ_MSG(i)->until = cq_clock_ms_after(lease_ms);
 		cq_entry_link(row, i, CQ_MSG_LEASED);
-		cq_row_plan(row, now + lease_ms, &effects);
+		cq_row_plan(row, CQ_MSG(i)->until, &effects);
 	}
 	cq_row_unlock(row, &effects);
 	return i != CQ_NONE;

@@ -159,7 +159,7 @@ abort_item(CqQueueRow *row, const CqItem *item, CqEffects *effects)
 	{
 		case CQ_ITEM_SEND:
 			if (entry_is(item, CQ_MSG_OPEN))
-				cq_entry_free(row, item->entry);
+				cq_entry_unsent(row, item->entry, effects);
 			break;
 		case CQ_ITEM_CLAIM:
 			if (entry_is(item, CQ_MSG_LEASED) && !CQ_FAULT("queue-keep-claim"))

@@ -290,7 +290,7 @@ typedef struct Delivery
 	CqQueueDef *def;
 	ReturnSetInfo *rsinfo;
 	Datum		queue;			/* name */
-	TimestampTz lease_until;	/* 0: taken */
+	bool		leased;			/* rather than taken */
 } Delivery;
 
 /* A stored value that outlives the segment it came from. */
@@ -314,7 +314,7 @@ put_message(const CqClaim *claim, TupleTableSlot *slot, void *arg)
 
 	values[0] = delivery->queue;
 	values[1] = Int64GetDatum(claim->msg_id);
-	nulls[2] = (delivery->lease_until == 0);
+	nulls[2] = !delivery->leased;
 	if (!nulls[2])
 	{
 		CqReceipt	receipt;
@@ -330,8 +330,8 @@ put_message(const CqClaim *claim, TupleTableSlot *slot, void *arg)
 	values[4] = Int32GetDatum(DatumGetInt16(slot_getattr(slot, CQ_MESSAGE_PRIORITY, &nulls[4])));
 	values[5] = slot_getattr(slot, CQ_MESSAGE_KEY, &nulls[5]);
 	values[6] = slot_getattr(slot, CQ_MESSAGE_ENQUEUED_AT, &nulls[6]);
-	values[7] = TimestampTzGetDatum(delivery->lease_until);
-	nulls[7] = (delivery->lease_until == 0);
+	values[7] = TimestampTzGetDatum(claim->lease_until);
+	nulls[7] = !delivery->leased;
 	values[8] = copy_jsonb(slot, CQ_MESSAGE_HEADERS, &nulls[8]);
 	values[9] = copy_jsonb(slot, CQ_MESSAGE_BODY, &nulls[9]);
 	tuplestore_putvalues(delivery->rsinfo->setResult, delivery->rsinfo->setDesc,
@@ -354,8 +354,7 @@ deliver(FunctionCallInfo fcinfo, CqQueueDef *def, int max, int64 lease_ms)
 	delivery.def = def;
 	delivery.rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	delivery.queue = CStringGetTextDatum(def->name);
-	delivery.lease_until = (lease_ms == 0) ? 0 :
-		GetCurrentTimestamp() + lease_ms * 1000;
+	delivery.leased = (lease_ms > 0);
 	cq_claims_read(def, claims, n, put_message, &delivery);
 	pfree(claims);
 }

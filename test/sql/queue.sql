@@ -128,6 +128,21 @@ CREATE FUNCTION pg_temp.waits() RETURNS void LANGUAGE plpgsql AS
 $$ DECLARE r bool; BEGIN CALL cq.queue_wait('jobs', '1 ms', r); END $$;
 SELECT pg_temp.waits();
 
+-- maintenance by hand: alone, in a DO block and a procedure, not in a transaction
+CALL cq.queue_maintain();
+DO $$ BEGIN FOR i IN 1 .. 3 LOOP PERFORM cq.queue_send('jobs', '0'); CALL cq.queue_maintain(); END LOOP; END $$;
+CREATE PROCEDURE pg_temp.maintains() LANGUAGE plpgsql AS
+$$ DECLARE n int; BEGIN
+	CALL cq.queue_maintain();
+	SELECT count(*) INTO n FROM cq.queue_take('jobs', 10);
+	CALL cq.queue_maintain();
+	RAISE NOTICE 'taken: %', n;
+END $$;
+CALL pg_temp.maintains();
+BEGIN;
+CALL cq.queue_maintain();
+ROLLBACK;
+
 -- no dead rows anywhere, no updates, no deletes
 SELECT pg_stat_force_next_flush();
 SELECT relname, n_tup_upd, n_tup_del FROM pg_stat_user_tables

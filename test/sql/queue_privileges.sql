@@ -28,6 +28,7 @@ SELECT * FROM cq.queue_receive('orders');
 SELECT * FROM cq.queue_take('orders');
 SELECT cq.queue_ack('orders', repeat('A', 32));
 CALL cq.queue_wait('orders', '1 ms');
+CALL cq.queue_maintain();
 SELECT cq.queue_purge('orders');
 SELECT cq.queue_drop('orders');
 SELECT cq.queue_grant('orders', 'cq_test_sender', 'send');

@@ -100,5 +100,25 @@ result($w);
 sql("SELECT cq.queue_send('q', '3')");
 is(sql(join ';', @wait), "t\n3", 'the queue is as good as ever after a cancel');
 
+# Woken and gone before it has claimed anything: the next one is woken.
+my $first = waiter("CALL cq.queue_wait('q', '10 min')");
+my $next = waiter(@wait);
+sql("SELECT cq.queue_send('q', '\"hung up\"')");
+is(result($first), 't', 'one is woken and takes nothing');
+is(result($next), "t\n\"hung up\"", 'then the next is woken');
+
+# The same when it dies with the wake-up in its hands: it cannot look at it
+# before it sees that it shall end.
+my $first_pid;
+$first = waiter("CALL cq.queue_wait('q', '10 min')");
+$first_pid = sql("SELECT pid FROM pg_stat_activity WHERE query ~ '^CALL cq.queue_wait' AND wait_event = 'Extension'");
+$next = waiter(@wait);
+kill 'STOP', $first_pid;
+sql("SELECT cq.queue_send('q', '\"died\"')");
+sql("SELECT pg_terminate_backend($first_pid)");
+kill 'CONT', $first_pid;
+result($first);
+is(result($next), "t\n\"died\"", 'a waiter that is killed as it is woken passes it on');
+
 $node->stop;
 done_testing();

@@ -80,9 +80,9 @@ sql("SELECT cq.queue_send('big', '-1', delay => '1 h')");
 send_many('big', 1, 3000);
 sql("CALL consume('big')");
 ok($node->poll_query_until('postgres', q{
-	SELECT count(*) FILTER (WHERE pg_relation_size(oid) > 0) = 2
+	SELECT count(*) FILTER (WHERE pg_relation_size(oid) > 0) BETWEEN 1 AND 2
 	FROM pg_class WHERE relkind = 'r' AND relname ~ '^q\d+_s\d+$'}),
-	'one segment more is kept');
+	'no more than its segment and the current one are kept');
 is(sql("SELECT delayed FROM cq.stat_queues WHERE queue = 'big'"), '1', 'with the message');
 is(sql("SELECT cq.queue_purge('big')"), '1', 'which is purged');
 
