@@ -295,6 +295,7 @@ push_pending(CqScan *scan, CqQueueRow *row, CqEffects *effects)
 			/* the next scan will meet it again */
 			lower(&scan->left[c->segment], ItemPointerGetBlockNumber(&c->tid));
 			scan->left_ready = true;
+			scan->nleft += (c->settle != 0);
 			row->dirty = true;
 			continue;
 		}
