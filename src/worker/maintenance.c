@@ -133,7 +133,8 @@ configure_session(void)
 		{"search_path", "pg_catalog, pg_temp"},
 		{"statement_timeout", "0"},
 		{"transaction_timeout", "0"},	/* from 17 */
-		{"lock_timeout", "0"},
+		/* one that is locked for long must not hold up the others */
+		{"lock_timeout", "1s"},
 		{"idle_in_transaction_session_timeout", "0"},
 		{"default_transaction_isolation", "read committed"},
 		{"default_transaction_read_only", "off"},
