@@ -292,6 +292,18 @@ sub kill_one
 	$count{kills} += $killed;
 }
 
+# What a session that died has left prepared would hold up everybody: while it
+# is open, hardly anything can be stored.
+sub end_prepared
+{
+	my ($pattern) = @_;
+
+	for my $name (query("SELECT gid FROM pg_prepared_xacts WHERE gid LIKE '$pattern'"))
+	{
+		query("ROLLBACK PREPARED '$name'");
+	}
+}
+
 sub work
 {
 	my ($until) = @_;
@@ -309,18 +321,12 @@ sub work
 			else                  { kill_one(); }
 			1;
 		} and next;
-		if ($@ eq "failed\n")
-		{
-			eval { resynchronise(); 1 } or connect_session();
-		}
-		elsif ($@ eq "session ended\n")
-		{
-			connect_session();
-		}
-		else
-		{
-			die $@;
-		}
+		my $error = $@;
+
+		die $error unless $error eq "failed\n" || $error eq "session ended\n";
+		connect_session()
+		  unless $error eq "failed\n" && eval { resynchronise(); 1 };
+		eval { end_prepared("checker $me %") };
 	}
 }
 
