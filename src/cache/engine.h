@@ -63,8 +63,7 @@ typedef enum CqEngineResult
 	CQ_ENGINE_TOO_SMALL,		/* the caller's buffer is; see meta */
 	CQ_ENGINE_CONFLICT,			/* condition or version did not hold */
 	CQ_ENGINE_WRONG_TYPE,		/* incr of what is not a counter */
-	CQ_ENGINE_OVERFLOW,			/* incr past the range of int64 */
-	CQ_ENGINE_NO_MEMORY			/* larger than the arena can make room for */
+	CQ_ENGINE_OVERFLOW			/* incr past the range of int64 */
 } CqEngineResult;
 
 typedef enum CqEngineCondition
@@ -159,7 +158,7 @@ extern CqEngineResult cq_engine_touch(CqEngine *engine, const CqEngineKey *key,
 									  int64 expires_ms, int64 now_ms);
 
 /*
- * Remove expired entries; returns when to call again at the latest: the
+ * Remove expired entries; returns when to call again: a lower bound of the
  * earliest expiry left, or 0 if nothing can expire.  Holds each partition
  * lock for a bounded number of entries at a time.
  */
