@@ -2,6 +2,7 @@
 # A psql session that stays open, for tests that interleave several.
 #
 #	my $s = CqSession->new($node, 'postgres', 'SET ...');
+#	my $s = CqSession->new(undef, 'host=... dbname=...', 'SET ...');
 #	my $rows = $s->query('SELECT ...');		# unaligned; errors are part of it
 #	$s->send('COMMIT');						# does not wait
 #	my $rows = $s->wait;					# for all that was sent
@@ -22,7 +23,7 @@ sub new
 	my ($to, $from);
 	local $ENV{PGOPTIONS} = '-c client_min_messages=warning';
 	my $pid = open3($to, $from, undef, 'psql', '-XAtq',
-		'-d', $node->connstr($dbname), '-v', 'VERBOSITY=terse');
+		'-d', $node ? $node->connstr($dbname) : $dbname, '-v', 'VERBOSITY=terse');
 	my $self = bless { pid => $pid, to => $to, from => $from }, $class;
 
 	select((select($to), $| = 1)[0]);
