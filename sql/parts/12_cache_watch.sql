@@ -34,7 +34,7 @@ COMMENT ON FUNCTION cq._epoch_changed() IS 'Sets the barrier for everything depe
 
 CREATE FUNCTION cq._alter_table_does(command pg_ddl_command) RETURNS text[]
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'cq_alter_table_does';
-COMMENT ON FUNCTION cq._alter_table_does(pg_ddl_command) IS 'What an ALTER TABLE does that a watch must know: join or leave a parent, switch triggers on.';
+COMMENT ON FUNCTION cq._alter_table_does(pg_ddl_command) IS 'What an ALTER TABLE does that a watch must know: join or leave a parent, switch triggers.';
 
 CREATE FUNCTION cq._unwatch_one(target regclass) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -92,19 +92,26 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    actions text := (SELECT string_agg(format('ENABLE ALWAYS TRIGGER %I', tgname), ', ' ORDER BY tgname)
-                     FROM pg_trigger
-                     WHERE tgrelid = target AND tgenabled IN ('O', 'R')
-                       AND tgfoid IN ('cq._watch_row()'::regprocedure,
-                                      'cq._watch_statement()'::regprocedure,
-                                      'cq._watch_truncate()'::regprocedure));
+    actions text;
+    some_disabled boolean;
 BEGIN
+    SELECT string_agg(format('ENABLE ALWAYS TRIGGER %I', tgname), ', ' ORDER BY tgname), bool_or(tgenabled = 'D')
+    INTO actions, some_disabled
+    FROM pg_trigger
+    WHERE tgrelid = target AND tgenabled <> 'A'
+      AND tgfoid IN ('cq._watch_row()'::regprocedure,
+                     'cq._watch_statement()'::regprocedure,
+                     'cq._watch_truncate()'::regprocedure);
+    IF some_disabled THEN
+        RAISE WARNING 'the triggers of cq.cache_watch on table "%" stay enabled', target
+            USING HINT = 'Call cq.cache_unwatch to stop watching.';
+    END IF;
     IF actions IS NOT NULL THEN
         EXECUTE format('ALTER TABLE ONLY %s %s', target, actions);
     END IF;
 END
 $$;
-COMMENT ON FUNCTION cq._enable_triggers(regclass) IS 'Makes the triggers of cq.cache_watch, unless disabled, fire for replicated changes too.';
+COMMENT ON FUNCTION cq._enable_triggers(regclass) IS 'Makes the triggers of cq.cache_watch fire always, for replicated changes too.';
 
 CREATE FUNCTION cq._descendants(target regclass) RETURNS SETOF regclass
 LANGUAGE sql STABLE STRICT PARALLEL SAFE

@@ -492,6 +492,9 @@ cq_alter_table_does(PG_FUNCTION_ARGS)
 			case AT_EnableTrigAll:
 			case AT_EnableTrigUser:
 			case AT_EnableReplicaTrig:
+			case AT_DisableTrig:
+			case AT_DisableTrigAll:
+			case AT_DisableTrigUser:
 				switches = true;
 				break;
 			default:

@@ -85,16 +85,29 @@ BEGIN;
 ALTER TABLE item DROP COLUMN c;
 ROLLBACK;
 SELECT left_of('item:1') AS rolled_back;
--- triggers that are switched off, and on again
+-- triggers that somebody switches off stay on
+CREATE VIEW switched AS
+SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = 'item'::regclass ORDER BY tgname;
+CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER theirs AFTER INSERT ON item FOR EACH ROW EXECUTE FUNCTION nothing();
 CALL try('ALTER TABLE item DISABLE TRIGGER ALL', 'item', 'item:1', 'owner:ann');
-SELECT target, enabled FROM cq.cache_watches WHERE target = 'item'::regclass;
+TABLE switched;
+CALL try('INSERT INTO item VALUES (3, ''ann'')', 'item', 'item:1', 'item:3', 'owner:ann');
 CALL try('ALTER TABLE item ENABLE TRIGGER ALL', 'item', 'item:1', 'owner:ann');
-SELECT target, enabled FROM cq.cache_watches WHERE target = 'item'::regclass;
-SELECT put('item:1');
+TABLE switched;
+ALTER TABLE item DISABLE TRIGGER USER;
+ALTER TABLE item DISABLE TRIGGER "!cachequeue_row";
+ALTER TABLE item DISABLE TRIGGER "!cachequeue_truncate", ENABLE REPLICA TRIGGER "!cachequeue_statement";
+TABLE switched;
+ALTER TABLE item DISABLE TRIGGER theirs;
+SELECT put('item:1', 'item:2');
 SET session_replication_role = replica;
 UPDATE item SET owner = 'replica' WHERE id = 1;
+SELECT left_of('item:1', 'item:2') AS fires_always;
+TRUNCATE item;
 RESET session_replication_role;
-SELECT left_of('item:1') AS always_again;
+SELECT left_of('item:1', 'item:2') AS truncated;
+DROP VIEW switched;
 -- dropped, and made again
 CALL try('DROP TABLE item', 'item', 'item:1', 'owner:ann');
 CREATE TABLE item (id int PRIMARY KEY, owner text);
@@ -128,6 +141,10 @@ CALL try('UPDATE root SET id = 101 WHERE id = 1', 'root', 'north', 'south', 'sou
 CALL try('TRUNCATE south_high', 'root', 'north', 'south', 'south_low', 'south_high', 'row:101');
 CALL try('TRUNCATE root', 'root', 'north', 'south', 'south_low', 'south_high', 'row:1');
 CALL try('DROP TABLE south_high', 'root', 'south', 'row:101');
+-- switched off through the root, and one by one
+ALTER TABLE root DISABLE TRIGGER ALL;
+ALTER TABLE south_low DISABLE TRIGGER USER;
+SELECT bool_and(tgenabled = 'A') FROM pg_trigger WHERE tgname LIKE '!cachequeue%' AND tgrelid IN (SELECT relid FROM pg_partition_tree('root'));
 -- partitions that come later, and go
 CALL try('CREATE TABLE south_high PARTITION OF south FOR VALUES FROM (100) TO (200)', 'root', 'south', 'row:101');
 CALL try('INSERT INTO root VALUES (102, ''s'', ''v'')', 'root', 'north', 'south', 'south_high', 'row:102', 'row:1');
