@@ -12,6 +12,10 @@ CREATE FUNCTION cq._watch_truncate() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'cq_watch_truncate';
 COMMENT ON FUNCTION cq._watch_truncate() IS 'TRUNCATE trigger of cq.cache_watch.';
 
+CREATE FUNCTION cq._watch_write() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'cq_watch_write';
+COMMENT ON FUNCTION cq._watch_write() IS 'Write-through trigger of cq.cache_watch; its arguments are those of cq._write_through_arguments.';
+
 CREATE FUNCTION cq._check_templates(target regclass, templates text[]) RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'cq_check_templates';
 COMMENT ON FUNCTION cq._check_templates(regclass, text[]) IS 'Raises 22023 or 42703 for templates that the table cannot render.';
@@ -19,6 +23,72 @@ COMMENT ON FUNCTION cq._check_templates(regclass, text[]) IS 'Raises 22023 or 42
 CREATE FUNCTION cq._watch_templates(target regclass) RETURNS text[]
 LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'cq_watch_templates';
 COMMENT ON FUNCTION cq._watch_templates(regclass) IS 'The tag templates of a watched table; NULL if it is not watched.';
+
+CREATE FUNCTION cq._write_through_fields(write_through jsonb) RETURNS text[]
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET IntervalStyle = postgres
+AS $$
+DECLARE
+    hint CONSTANT text := 'The fields are key, namespace and ttl, which are strings, and columns, an array of strings; only key is needed.';
+    field text;
+    value jsonb;
+    ttl text := '';
+BEGIN
+    IF jsonb_typeof(write_through) <> 'object' OR NOT write_through ? 'key' THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = 'write_through must be a JSON object with a key', HINT = hint;
+    END IF;
+    FOR field, value IN SELECT * FROM jsonb_each(write_through) LOOP
+        IF field NOT IN ('key', 'namespace', 'ttl', 'columns') THEN
+            RAISE invalid_parameter_value USING
+                MESSAGE = format('unknown field "%s" of write_through', field), HINT = hint;
+        END IF;
+        IF jsonb_typeof(value) <> (CASE field WHEN 'columns' THEN 'array' ELSE 'string' END) THEN
+            RAISE invalid_parameter_value USING
+                MESSAGE = format('field "%s" of write_through is of the wrong type', field), HINT = hint;
+        END IF;
+    END LOOP;
+    IF write_through -> 'columns' = '[]'
+       OR EXISTS (SELECT FROM jsonb_array_elements(write_through -> 'columns') AS name (name)
+                  GROUP BY name.name HAVING jsonb_typeof(name.name) <> 'string' OR count(*) > 1) THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = 'the columns of write_through must be names, each of them once', HINT = hint;
+    END IF;
+    IF write_through ? 'ttl' THEN
+        BEGIN
+            ttl := (write_through ->> 'ttl')::interval::text;
+        EXCEPTION WHEN data_exception THEN
+            RAISE invalid_parameter_value USING
+                MESSAGE = format('the ttl of write_through is not an interval: "%s"', write_through ->> 'ttl');
+        END;
+    END IF;
+    RETURN ARRAY[write_through ->> 'key', coalesce(write_through ->> 'namespace', 'default'), '', ttl]
+        || ARRAY(SELECT jsonb_array_elements_text(write_through -> 'columns'));
+END
+$$;
+COMMENT ON FUNCTION cq._write_through_fields(jsonb) IS 'The fields of cache_watch''s write_through as an array: key, namespace, (its number), ttl, columns. Raises 22023.';
+
+CREATE FUNCTION cq._write_through_arguments(target regclass, fields text[]) RETURNS text[]
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'cq_write_through_arguments';
+COMMENT ON FUNCTION cq._write_through_arguments(regclass, text[]) IS 'Checks such fields for a table and fills in the namespace''s number: the arguments of the write-through trigger. Raises 22023, 42703, 42704, 42501 and 42P10.';
+
+CREATE FUNCTION cq._watch_write_through(target regclass) RETURNS text[]
+LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'cq_watch_write_through';
+COMMENT ON FUNCTION cq._watch_write_through(regclass) IS 'The arguments of a table''s write-through trigger; NULL if it has none.';
+
+CREATE FUNCTION cq._own_write_through(target regclass) RETURNS text[]
+LANGUAGE sql STABLE STRICT PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT cq._watch_write_through(tgrelid) FROM pg_trigger
+    WHERE tgrelid = target AND tgname = '!cachequeue_write' AND tgparentid = 0
+$$;
+COMMENT ON FUNCTION cq._own_write_through(regclass) IS 'The same, unless a partition has it from its parent.';
+
+CREATE FUNCTION cq._check_write_through(target regclass) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'cq_check_write_through';
+COMMENT ON FUNCTION cq._check_write_through(regclass) IS 'Raises 2BP01 if the key of the table''s write-through does not tell rows apart any more.';
 
 CREATE FUNCTION cq._require_preload() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'cq_require_preload';
@@ -49,7 +119,8 @@ BEGIN
         WHERE tgrelid = target AND tgparentid = 0
           AND tgfoid IN ('cq._watch_row()'::regprocedure,
                          'cq._watch_statement()'::regprocedure,
-                         'cq._watch_truncate()'::regprocedure)
+                         'cq._watch_truncate()'::regprocedure,
+                         'cq._watch_write()'::regprocedure)
         ORDER BY tgname
     LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', trigger_name, target);
@@ -60,20 +131,26 @@ END
 $$;
 COMMENT ON FUNCTION cq._unwatch_one(regclass) IS 'Drops the triggers of cq.cache_watch from one table.';
 
-CREATE FUNCTION cq._watch_one(target regclass, tags text[]) RETURNS void
+CREATE FUNCTION cq._watch_one(target regclass, tags text[], write_through text[]) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     arguments text := coalesce((SELECT string_agg(quote_literal(tag), ', ' ORDER BY n)
                                 FROM unnest(tags) WITH ORDINALITY AS t (tag, n)), '');
+    write_arguments text := (SELECT string_agg(quote_literal(argument), ', ' ORDER BY n)
+                             FROM unnest(write_through) WITH ORDINALITY AS t (argument, n));
 BEGIN
     -- the first one tells cq._rewatch that this table is taken care of
     EXECUTE format('CREATE TRIGGER "!cachequeue_truncate" AFTER TRUNCATE ON %s '
                    'FOR EACH STATEMENT EXECUTE FUNCTION cq._watch_truncate(%s)', target, arguments);
     EXECUTE format('CREATE TRIGGER "!cachequeue_statement" BEFORE INSERT OR UPDATE OR DELETE ON %s '
                    'FOR EACH STATEMENT EXECUTE FUNCTION cq._watch_statement(%s)', target, arguments);
-    IF arguments <> '' THEN
+    IF write_arguments IS NOT NULL THEN
+        EXECUTE format('CREATE TRIGGER "!cachequeue_write" AFTER INSERT OR UPDATE OR DELETE ON %s '
+                       'FOR EACH ROW EXECUTE FUNCTION cq._watch_write(%s)', target, write_arguments);
+    END IF;
+    IF arguments <> '' OR cq._watch_write_through(target) IS NOT NULL THEN
         EXECUTE format('CREATE TRIGGER "!cachequeue_end" AFTER INSERT OR UPDATE OR DELETE ON %s '
                        'FOR EACH STATEMENT EXECUTE FUNCTION cq._watch_statement()', target);
     END IF;
@@ -85,7 +162,7 @@ BEGIN
     PERFORM cq._enable_triggers(target);
 END
 $$;
-COMMENT ON FUNCTION cq._watch_one(regclass, text[]) IS 'Creates the triggers of cq.cache_watch on one table.';
+COMMENT ON FUNCTION cq._watch_one(regclass, text[], text[]) IS 'Creates the triggers of cq.cache_watch on one table.';
 
 CREATE FUNCTION cq._enable_triggers(target regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -101,7 +178,8 @@ BEGIN
     WHERE tgrelid = target AND tgenabled <> 'A'
       AND tgfoid IN ('cq._watch_row()'::regprocedure,
                      'cq._watch_statement()'::regprocedure,
-                     'cq._watch_truncate()'::regprocedure);
+                     'cq._watch_truncate()'::regprocedure,
+                     'cq._watch_write()'::regprocedure);
     IF some_disabled THEN
         RAISE WARNING 'the triggers of cq.cache_watch on table "%" stay enabled', target
             USING HINT = 'Call cq.cache_unwatch to stop watching.';
@@ -145,6 +223,7 @@ DECLARE
     relation regclass;
     own text[];
     missing text[];
+    write_through text[];
 BEGIN
     FOR relation IN SELECT target UNION ALL SELECT cq._descendants(target) LOOP
         CONTINUE WHEN NOT cq._watched_through_parent(relation);
@@ -155,16 +234,19 @@ BEGIN
                          ORDER BY tag);
         CONTINUE WHEN missing = '{}'
             AND EXISTS (SELECT FROM pg_trigger WHERE tgrelid = relation AND tgname = '!cachequeue_truncate'
-                          AND tgnargs = cardinality(own));
+                          AND tgnargs = cardinality(own))
+            AND (own = '{}' AND cq._watch_write_through(relation) IS NULL)
+                = NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = relation AND tgname = '!cachequeue_end');
+        write_through := cq._own_write_through(relation);
         PERFORM cq._unwatch_one(relation);
-        PERFORM cq._watch_one(relation, own || missing);
+        PERFORM cq._watch_one(relation, own || missing, write_through);
         PERFORM cq._relation_changed(relation);
     END LOOP;
 END
 $$;
 COMMENT ON FUNCTION cq._rewatch(regclass) IS 'Gives a table and its descendants what they lack because a parent of theirs is watched.';
 
-CREATE FUNCTION cq.cache_watch(target regclass, tags text[] DEFAULT NULL) RETURNS void
+CREATE FUNCTION cq.cache_watch(target regclass, tags text[] DEFAULT NULL, write_through jsonb DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -172,6 +254,7 @@ DECLARE
     child regclass;
     before text[] := cq._watch_templates(target);
     own text[];
+    write_arguments text[];
 BEGIN
     IF target IS NULL THEN
         RAISE null_value_not_allowed USING MESSAGE = 'target must not be null';
@@ -190,17 +273,19 @@ BEGIN
     END IF;
     tags := coalesce(tags, '{}');
     PERFORM cq._check_templates(target, tags);
+    write_arguments := cq._write_through_arguments(target, cq._write_through_fields(write_through));
 
     -- writers that began before the triggers exist have to end first
     EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', target);
     PERFORM cq._unwatch_one(target);
-    PERFORM cq._watch_one(target, tags);
+    PERFORM cq._watch_one(target, tags, write_arguments);
     FOR child IN SELECT cq._descendants(target) LOOP
         -- beside what a child is watched with for its own sake
         own := ARRAY(SELECT unnest(cq._watch_templates(child))
                      EXCEPT SELECT unnest(before || tags) ORDER BY 1);
+        write_arguments := cq._own_write_through(child);
         PERFORM cq._unwatch_one(child);
-        PERFORM cq._watch_one(child, tags || own);
+        PERFORM cq._watch_one(child, tags || own, write_arguments);
         PERFORM cq._relation_changed(child);
     END LOOP;
     PERFORM cq._rewatch(target);
@@ -208,8 +293,8 @@ BEGIN
     PERFORM cq._epoch_changed();
 END
 $$;
-COMMENT ON FUNCTION cq.cache_watch(regclass, text[]) IS
-'Let every change of the table invalidate its own tag (cq.cache_table_tag) and the tags that the templates name: ''user:{id}'' stands for user:17 when the row with id 17 changes. Watching again replaces the templates. The caller must own the table. Errors: 22004, 42809 (not an ordinary table), 22023 (malformed template), 42703 (unknown column), 42501, 55000.';
+COMMENT ON FUNCTION cq.cache_watch(regclass, text[], jsonb) IS
+'Let every change of the table invalidate its own tag (cq.cache_table_tag) and the tags that the templates name: ''user:{id}'' stands for user:17 when the row with id 17 changes. With write_through, an object with a key template and, if wanted, namespace, ttl and columns, a row that is inserted or updated is in the cache as jsonb when its transaction has committed. Watching again replaces both. The caller must own the table, and write to the namespace. Errors: 22004, 42809 (not an ordinary table), 22023 (malformed template or write_through), 42703 (unknown column), 42704 (unknown namespace), 42P10 (key does not tell rows apart), 42501, 55000.';
 
 CREATE FUNCTION cq.cache_unwatch(target regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -307,12 +392,17 @@ BEGIN
     LOOP
         IF dropped.classid = 'pg_class'::regclass THEN
             PERFORM cq._relation_changed(dropped.objid);
-        ELSIF dropped.object_type = 'trigger' AND '!cachequeue_row' = ANY (dropped.address_names) THEN
+        ELSIF dropped.object_type = 'trigger'
+              AND dropped.address_names && '{!cachequeue_row,!cachequeue_write}' THEN
             PERFORM cq._epoch_changed();
         ELSIF dropped.object_type = 'policy' THEN
             PERFORM cq._epoch_changed();
         END IF;
     END LOOP;
+    IF EXISTS (SELECT FROM pg_event_trigger_dropped_objects() AS o WHERE o.object_type = 'index') THEN
+        PERFORM cq._check_write_through(tgrelid) FROM pg_trigger
+        WHERE tgfoid = 'cq._watch_write()'::regprocedure;
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION cq._sql_drop() IS 'Event trigger: dropping a table invalidates what was cached from it.';
@@ -326,7 +416,12 @@ CREATE VIEW cq.cache_watches AS
 SELECT t.tgrelid::pg_catalog.regclass AS target,
        cq.cache_table_tag(t.tgrelid) AS table_tag,
        cq._watch_templates(t.tgrelid) AS tags,
+       CASE WHEN w.a IS NOT NULL THEN
+           pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
+               'key', w.a[1], 'namespace', w.a[2], 'ttl', nullif(w.a[4], ''),
+               'columns', nullif(pg_catalog.to_jsonb(w.a[5:]), '[]')))
+       END AS write_through,
        t.tgenabled = 'A' AS enabled
-FROM pg_catalog.pg_trigger t
+FROM pg_catalog.pg_trigger t, LATERAL (SELECT cq._watch_write_through(t.tgrelid) AS a) w
 WHERE t.tgfoid = 'cq._watch_row()'::pg_catalog.regprocedure;
-COMMENT ON VIEW cq.cache_watches IS 'Watched tables, partitions included: own tag, tag templates, and whether the trigger fires always.';
+COMMENT ON VIEW cq.cache_watches IS 'Watched tables, partitions included: own tag, tag templates, write-through, and whether the trigger fires always.';

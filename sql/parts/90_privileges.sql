@@ -31,9 +31,11 @@ END
 $$;
 
 -- called with the caller's rights by cache_watch and cache_unwatch, or by triggers
-GRANT EXECUTE ON FUNCTION cq._watch_row(), cq._watch_statement(), cq._watch_truncate(),
+GRANT EXECUTE ON FUNCTION cq._watch_row(), cq._watch_statement(), cq._watch_truncate(), cq._watch_write(),
     cq._check_templates(regclass, text[]), cq._watch_templates(regclass), cq._require_preload(),
-    cq._unwatch_one(regclass), cq._watch_one(regclass, text[]),
+    cq._write_through_fields(jsonb), cq._write_through_arguments(regclass, text[]),
+    cq._watch_write_through(regclass), cq._own_write_through(regclass),
+    cq._unwatch_one(regclass), cq._watch_one(regclass, text[], text[]),
     cq._enable_triggers(regclass), cq._descendants(regclass),
     cq._watched_through_parent(regclass), cq._rewatch(regclass),
     cq._relation_changed(oid), cq._epoch_changed()

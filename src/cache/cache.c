@@ -291,8 +291,8 @@ static CqLookup
 judge_stamps(const CqStamp *stamps, int nstamps, const CqView *view,
 			 uint64 changed_since)
 {
-	/* with tags, and in the middle of a statement that may change them */
-	if (nstamps > CQ_BASIC_SLOTS && cq_local_in_statement() && !CQ_FAULT("no-own-bypass"))
+	/* in the middle of a statement that may change what they stand for */
+	if (cq_local_in_statement() && !CQ_FAULT("no-own-bypass"))
 		return CQ_LOOKUP_BYPASS;
 	for (int i = 0; i < nstamps; i++)
 	{

@@ -16,7 +16,7 @@
 extern void cq_local_mark(uint32 slot, bool barrier);
 
 /*
- * A statement that changes rows with tags of their own has begun, has ended.
+ * A statement that changes rows with tags or keys of their own has begun, has ended.
  * In between, the functions it calls may see rows that are changed and not
  * yet marked: cq_local_in_statement() tells.  Rollback ends it, too.
  */

@@ -3,7 +3,7 @@
  * cache_trigger.c
  *	  The triggers that invalidate, and what DDL does.
  *
- * A watched table has three triggers, all ENABLE ALWAYS, which hold the tag
+ * A watched table has these triggers, all ENABLE ALWAYS, which hold the tag
  * templates as their arguments, so that they are dumped and restored with it
  * and need no catalog of ours:
  *
@@ -12,16 +12,18 @@
  *	!cachequeue_statement  before the statement: the table's own tag and its
  *						   ancestors', so that functions which the statement
  *						   calls don't get what it has just changed
- *	!cachequeue_end		   after it, where there are templates: until then
- *						   entries with tags are bypassed, since the rows'
- *						   tags are marked only after all rows are changed
+ *	!cachequeue_end		   after it, where rows have tags or are written
+ *						   through: until then what depends on anything is
+ *						   bypassed, since the rows' tags and keys are marked
+ *						   only after all rows are changed
  *	!cachequeue_truncate   the barrier
+ *	!cachequeue_write	   after each row: see write_through.c
  *
  * Their names sort before all others, those of foreign keys included: the
  * marks are made before another trigger of the row can ask the cache.
  *
  * TRUNCATE and DDL are not MVCC: they set the barrier in the table's slot
- * and, when there are templates, in the database's epoch, since nobody knows
+ * and, when rows have tags or keys, in the database's epoch, since nobody knows
  * which rows are gone.  DDL on a watched table always sets it in the epoch:
  * partitions may have come or gone with it.
  *
@@ -53,6 +55,7 @@
 #include "sql/cache_args.h"
 #include "sql/cache_watch.h"
 #include "sql/tag_template.h"
+#include "sql/write_through.h"
 #include "tcop/deparse_utility.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -84,6 +87,7 @@ typedef struct CqWatch
 	uint32	   *slots;			/* of their own tags */
 	int			ntemplates;
 	CqTagTemplate **templates;
+	bool		by_row;			/* rows have tags or keys of their own */
 } CqWatch;
 
 static HTAB *watches = NULL;
@@ -192,6 +196,7 @@ build_watch(CqWatch *watch, Relation rel, int ntemplates, char **templates)
 	MemoryContextSetParent(context, TopMemoryContext);
 	watch->context = context;
 	watch->ntemplates = ntemplates;
+	watch->by_row = ntemplates > 0 || cq_relation_writes_through(rel);
 	watch->nrelations = list_length(relations);
 	watch->valid = true;
 }
@@ -290,7 +295,7 @@ cq_watch_statement(PG_FUNCTION_ARGS)
 	}
 	watch = find_watch(trigdata);
 	mark_relations(watch, false);
-	if (watch->ntemplates > 0)
+	if (watch->by_row)
 		cq_local_statement_begin();
 	return PointerGetDatum(NULL);
 }
@@ -305,7 +310,7 @@ cq_watch_truncate(PG_FUNCTION_ARGS)
 		return PointerGetDatum(NULL);
 	watch = find_watch(trigdata);
 	mark_relations(watch, true);
-	if (watch->ntemplates > 0)
+	if (watch->by_row)
 		cq_local_mark(cq_slot_of_epoch(MyDatabaseId), true);
 	return PointerGetDatum(NULL);
 }
@@ -420,7 +425,8 @@ check_columns(Relation rel, Trigger *trigger)
 
 /*
  * cq._relation_changed(relation oid): DDL has changed, or dropped, it.  Sets
- * the barrier; raises 2BP01 when a template has lost a column.
+ * the barrier; raises 2BP01 when a template, or write-through, has lost a
+ * column.
  */
 Datum
 cq_relation_changed(PG_FUNCTION_ARGS)
@@ -445,6 +451,7 @@ cq_relation_changed(PG_FUNCTION_ARGS)
 	if (trigger != NULL)
 	{
 		check_columns(rel, trigger);
+		cq_write_through_check_columns(rel);
 		cq_local_mark(cq_slot_of_epoch(MyDatabaseId), true);
 	}
 	relation_close(rel, AccessShareLock);

@@ -67,6 +67,7 @@ typedef struct CqKnownNamespace
 	CqNamespace namespace;
 } CqKnownNamespace;
 
+static const CqNamespace default_namespace = {0, 0};
 static HTAB *known = NULL;
 static Oid	namespace_relation = InvalidOid;
 
@@ -220,9 +221,19 @@ find_known(const char *name)
 }
 
 const CqNamespace *
+cq_namespace_lookup(const char *name)
+{
+	CqKnownNamespace *entry;
+
+	if (strcmp(name, DEFAULT_NAMESPACE) == 0)
+		return &default_namespace;
+	entry = strlen(name) <= CQ_NAMESPACE_BYTES_MAX ? find_known(name) : NULL;
+	return entry == NULL ? NULL : &entry->namespace;
+}
+
+const CqNamespace *
 cq_namespace_find(const char *name, Size len, int access)
 {
-	static const CqNamespace default_namespace = {0, 0};
 	char		buf[CQ_NAMESPACE_BYTES_MAX + 1];
 	CqKnownNamespace *entry = NULL;
 

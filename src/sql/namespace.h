@@ -30,6 +30,9 @@ typedef struct CqNamespace
 extern const CqNamespace *cq_namespace_find(const char *name, Size len,
 											int access);
 
+/* The same whoever asks; NULL if there is none by that name. */
+extern const CqNamespace *cq_namespace_lookup(const char *name);
+
 /* Once, from _PG_init. */
 extern void cq_namespace_init(void);
 

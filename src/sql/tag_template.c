@@ -35,8 +35,8 @@ struct CqTagTemplate
 	List	   *pieces;			/* of CqTagPiece */
 };
 
-static bool
-depends_on_settings(Oid type)
+bool
+cq_type_depends_on_settings(Oid type)
 {
 	switch (getBaseType(type))
 	{
@@ -52,6 +52,8 @@ depends_on_settings(Oid type)
 		case NAMEOID:
 		case CHAROID:
 		case UUIDOID:
+		case JSONOID:
+		case JSONBOID:
 			return false;
 		default:
 			return true;
@@ -83,7 +85,7 @@ column_piece(const char *name, TupleDesc tupdesc)
 			continue;
 		piece = palloc0(sizeof(CqTagPiece));
 		piece->attnum = att->attnum;
-		piece->pin_settings = depends_on_settings(att->atttypid);
+		piece->pin_settings = cq_type_depends_on_settings(att->atttypid);
 		getTypeOutputInfo(att->atttypid, &output, &is_varlena);
 		fmgr_info_cxt(output, &piece->output, CurrentMemoryContext);
 		return piece;
@@ -96,7 +98,7 @@ malformed(const char *source)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("malformed tag template \"%s\"", source),
+			 errmsg("malformed template \"%s\"", source),
 			 errhint("Write {column} for a column's value, {{ and }} for braces.")));
 }
 
@@ -156,7 +158,7 @@ cq_tag_template_compile(const char *source, TupleDesc tupdesc)
 	if (template == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("column \"%s\" of tag template \"%s\" does not exist",
+				 errmsg("column \"%s\" of template \"%s\" does not exist",
 						missing, source)));
 	return template;
 }
@@ -185,8 +187,25 @@ cq_tag_template_columns(const CqTagTemplate *template)
 	return columns;
 }
 
-static int
-pin_settings(void)
+bool
+cq_tag_template_is_ambiguous(const CqTagTemplate *template)
+{
+	bool		after_column = false;
+	ListCell   *cell;
+
+	foreach(cell, template->pieces)
+	{
+		CqTagPiece *piece = lfirst(cell);
+
+		if (piece->literal == NULL && after_column)
+			return true;
+		after_column = piece->literal == NULL;
+	}
+	return false;
+}
+
+int
+cq_pin_settings(void)
 {
 	static const char *const pinned[][2] = {
 		{"DateStyle", "ISO, YMD"},
@@ -195,6 +214,7 @@ pin_settings(void)
 		{"extra_float_digits", "1"},
 		{"bytea_output", "hex"},
 		{"xmlbinary", "base64"},
+		{"lc_monetary", "C"},
 	};
 	int			nest = NewGUCNestLevel();
 
@@ -203,6 +223,12 @@ pin_settings(void)
 								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
 								 false);
 	return nest;
+}
+
+void
+cq_unpin_settings(int nest)
+{
+	AtEOXact_GUC(true, nest);
 }
 
 bool
@@ -228,11 +254,11 @@ cq_tag_template_render(const CqTagTemplate *template, HeapTuple tuple,
 		if (is_null)
 			return false;
 		if (piece->pin_settings)
-			nest = pin_settings();
+			nest = cq_pin_settings();
 		text = OutputFunctionCall(&piece->output, value);
 
 		if (piece->pin_settings)
-			AtEOXact_GUC(true, nest);
+			cq_unpin_settings(nest);
 		appendStringInfoString(buf, text);
 		pfree(text);
 	}

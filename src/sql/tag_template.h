@@ -27,6 +27,9 @@ extern CqTagTemplate *cq_tag_template_compile(const char *source,
 /* The columns that it names. */
 extern Bitmapset *cq_tag_template_columns(const CqTagTemplate *template);
 
+/* Do two of its columns stand side by side, without a literal in between? */
+extern bool cq_tag_template_is_ambiguous(const CqTagTemplate *template);
+
 /* A column that the template names and the rows lack, NULL if there is none. */
 extern char *cq_tag_template_missing(const char *source, TupleDesc tupdesc);
 
@@ -38,5 +41,13 @@ extern char *cq_tag_template_missing(const char *source, TupleDesc tupdesc);
 extern bool cq_tag_template_render(const CqTagTemplate *template,
 								   HeapTuple tuple, TupleDesc tupdesc,
 								   StringInfo buf);
+
+/*
+ * The settings that values are written as text under.  Does a type's text
+ * depend on any?  Pinning returns what unpinning wants to be told.
+ */
+extern bool cq_type_depends_on_settings(Oid type);
+extern int	cq_pin_settings(void);
+extern void cq_unpin_settings(int nest);
 
 #endif							/* CQ_TAG_TEMPLATE_H */

@@ -31,7 +31,7 @@ SELECT results_eq('have', $$
     ('cache_ttl(key text, namespace text DEFAULT ''default''::text) interval volatile restricted'),
     ('cache_unwatch(target regclass) void volatile unsafe'),
     ('cache_version(key text, namespace text DEFAULT ''default''::text) bigint volatile restricted'),
-    ('cache_watch(target regclass, tags text[] DEFAULT NULL::text[]) void volatile unsafe')
+    ('cache_watch(target regclass, tags text[] DEFAULT NULL::text[], write_through jsonb DEFAULT NULL::jsonb) void volatile unsafe')
     ) AS v (signature) ORDER BY signature COLLATE "C" $$,
     'functions of the cache');
 SELECT has_function('cq', 'cache_fetch', 'cache_fetch exists');
@@ -44,7 +44,7 @@ SELECT is(pg_get_function_result(p.oid) || ' ' || p.provolatile::text, 'jsonb v'
 FROM pg_proc p WHERE p.oid::regproc::text = 'cq.cache_fetch';
 
 -- views
-SELECT columns_are('cq', 'cache_watches', ARRAY['target', 'table_tag', 'tags', 'enabled']);
+SELECT columns_are('cq', 'cache_watches', ARRAY['target', 'table_tag', 'tags', 'write_through', 'enabled']);
 SELECT has_view('cq', 'stat_cache', 'stat_cache is a view');
 SELECT is_empty($$
     SELECT c.column_name FROM (VALUES ('hits'), ('misses_absent'), ('misses_expired'), ('misses_invalidated'),

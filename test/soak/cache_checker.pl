@@ -8,8 +8,9 @@
 # read through the cache: with the remembered miss and with a lease, with and
 # without a delay between reading and setting, in READ COMMITTED and REPEATABLE
 # READ, inside transactions that write, with savepoints, rollbacks, prepared
-# transactions, TRUNCATE, and sessions that are killed.  What a get returns is
-# compared with the table in the same statement, that is, under one snapshot.
+# transactions, TRUNCATE, and sessions that are killed.  Accounts are written
+# through, too.  What a get returns is compared with the table in the same
+# statement, that is, under one snapshot.
 #
 # Exits with 1 on any mismatch, and when fewer than half of the gets were hits:
 # a cache that never hits proves nothing.  --fault leaves a rule out (debug
@@ -36,7 +37,7 @@ use constant {
 	START => 100,
 };
 
-my @counted = qw(gets hits mismatches sets refused transfers rollbacks prepared kills errors);
+my @counted = qw(gets hits row_hits mismatches sets refused transfers rollbacks prepared kills errors);
 my %count = map { $_ => 0 } @counted;
 
 print "cache_checker: seed $seed, $sessions sessions, $seconds s\n";
@@ -114,7 +115,7 @@ sub pick
 {
 	my $id = account();
 	return chance(0.8)
-	  ? { key => "account:$id", actual => "(SELECT balance::text FROM account WHERE id = $id)" }
+	  ? row($id)
 	  : {
 		key => 'team:' . $id % TEAMS,
 		actual => "(SELECT sum(balance)::text FROM account WHERE team = " . $id % TEAMS . ')'
@@ -125,11 +126,18 @@ sub pick
 sub get
 {
 	my ($what, $context) = @_;
-	my ($row) = query("SELECT coalesce(cq.cache_get('$what->{key}'), '-'), coalesce($what->{actual}, 'none')");
+	my $written = defined $what->{id} ? "cq.cache_get_jsonb('row:$what->{id}') ->> 'balance'" : 'NULL';
+	my ($row) = query("SELECT coalesce(cq.cache_get('$what->{key}'), '-'), coalesce($what->{actual}, 'none'), coalesce($written, '-')");
 	return 0 unless defined $row;
 
-	my ($cached, $actual) = split /\|/, $row;
+	(my $cached, my $actual, $written) = split /\|/, $row;
 	$count{gets}++;
+	$count{row_hits}++ if $written ne '-';
+	if ($written ne '-' && $written ne $actual)
+	{
+		$count{mismatches}++;
+		print "MISMATCH in session $me, $context: row:$what->{id} is $written in the cache and $actual in the table\n";
+	}
 	return 0 if $cached eq '-';
 	$count{hits}++;
 	if ($cached ne $actual)
@@ -212,7 +220,11 @@ sub read_repeatably
 	query(chance(0.9) ? 'COMMIT' : 'ROLLBACK');
 }
 
-sub row { return { key => "account:$_[0]", actual => "(SELECT balance::text FROM account WHERE id = $_[0])" }; }
+sub row
+{
+	my ($id) = @_;
+	return { id => $id, key => "account:$id", actual => "(SELECT balance::text FROM account WHERE id = $id)" };
+}
 
 sub transfer
 {
@@ -337,7 +349,7 @@ connect_session();
 query('DROP SCHEMA IF EXISTS cache_checker CASCADE; CREATE SCHEMA cache_checker');
 query('CREATE TABLE account (id int PRIMARY KEY, balance int, team int)');
 query("INSERT INTO account SELECT n, @{[START]}, n % @{[TEAMS]} FROM generate_series(1, $accounts) AS n");
-query("SELECT cq.cache_watch('account', ARRAY['account:{id}', 'team:{team}'])");
+query("SELECT cq.cache_watch('account', ARRAY['account:{id}', 'team:{team}'], '{\"key\": \"row:{id}\"}')");
 
 my $until = time + $seconds;
 my @children;
@@ -386,6 +398,7 @@ my @wrong;
 push @wrong, "$broken sessions ended badly" if $broken;
 push @wrong, 'hits that contradict the table' if $count{mismatches};
 push @wrong, 'fewer than half of the gets were hits' if $ratio < 50;
+push @wrong, 'no row that was written through has been hit' unless $count{row_hits};
 push @wrong, 'no transfers' unless $count{transfers} && $count{prepared};
 push @wrong, 'the sum has changed' if ($sum // '') ne $accounts * START;
 print "FAILED: ", join(', ', @wrong), "\n" if @wrong;

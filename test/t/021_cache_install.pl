@@ -46,19 +46,22 @@ query(<<'SQL');
 CREATE TABLE item (id int, "it's" text);
 INSERT INTO item VALUES (1, 'a');
 SELECT cq.cache_watch('item', ARRAY['item:{id}', 'name:{it''s}', E'odd "\\\n']);
-CREATE TABLE root (id int) PARTITION BY RANGE (id);
+SELECT cq.namespace_create('people');
+CREATE TABLE person (id int PRIMARY KEY, "it's" text);
+SELECT cq.cache_watch('person', NULL, '{"key": "person:{id}", "namespace": "people", "ttl": "1 day", "columns": ["id", "it''s"]}');
+CREATE TABLE root (id int PRIMARY KEY) PARTITION BY RANGE (id);
 CREATE TABLE a_leaf PARTITION OF root FOR VALUES FROM (0) TO (10);
 CREATE TABLE z_leaf PARTITION OF root FOR VALUES FROM (10) TO (20) PARTITION BY RANGE (id);
 CREATE TABLE a_z_leaf PARTITION OF z_leaf FOR VALUES FROM (10) TO (20);
 CREATE TABLE parent (id int);
 CREATE TABLE child () INHERITS (parent);
-SELECT cq.cache_watch('root', ARRAY['row:{id}']);
+SELECT cq.cache_watch('root', ARRAY['row:{id}'], '{"key": "root:{id}"}');
 SELECT cq.cache_watch('parent', ARRAY['id:{id}']);
 CREATE TABLE late (id int) INHERITS (parent);
 SQL
 my $triggers = "SELECT tgrelid::regclass, tgname, tgenabled, tgnargs, tgargs FROM pg_trigger WHERE tgname ~ 'cachequeue' ORDER BY tgrelid::regclass::text, tgname";
 my $before = query($triggers);
-my $watches = query('SELECT target, tags, enabled FROM cq.cache_watches ORDER BY target::text');
+my $watches = query('SELECT target, tags, write_through, enabled FROM cq.cache_watches ORDER BY target::text');
 for my $format ('plain', 'custom')
 {
 	my $file = $node->basedir . "/dump.$format";
@@ -71,10 +74,12 @@ for my $format ('plain', 'custom')
 		: [ 'pg_restore', '--exit-on-error', '-d', $node->connstr($copy), $file ],
 		"restore, $format");
 	is($node->safe_psql($copy, $triggers), $before, "the same triggers, $format");
-	is($node->safe_psql($copy, 'SELECT target, tags, enabled FROM cq.cache_watches ORDER BY target::text'), $watches, "the same watches, $format");
+	is($node->safe_psql($copy, 'SELECT target, tags, write_through, enabled FROM cq.cache_watches ORDER BY target::text'), $watches, "the same watches, $format");
 	$node->safe_psql($copy, "BEGIN; SELECT cq.cache_get(k), cq.cache_set(k, 'v', tags => ARRAY[k]) FROM unnest(ARRAY['item:1', 'row:15', 'id:3', 'else']) AS k; COMMIT");
 	$node->safe_psql($copy, "UPDATE item SET id = 2; INSERT INTO root VALUES (15); INSERT INTO late VALUES (3)");
 	is($node->safe_psql($copy, "SELECT k FROM unnest(ARRAY['item:1', 'row:15', 'id:3', 'else']) AS k WHERE cq.cache_get(k) IS NOT NULL"), 'else', "still watching, $format");
+	$node->safe_psql($copy, "INSERT INTO person VALUES (1, 'a')");
+	is($node->safe_psql($copy, "SELECT cq.cache_get_jsonb('person:1', 'people'), cq.cache_get_jsonb('root:15')"), q({"id": 1, "it's": "a"}|{"id": 15}), "still writing through, $format");
 }
 # data only, triggers disabled meanwhile
 $node->command_ok([ 'pg_restore', '--data-only', '--disable-triggers', '-t', 'item', '-d', $node->connstr('copy_custom'), $node->basedir . '/dump.custom' ], 'restore data only');
