@@ -8,7 +8,9 @@
 #include "postgres.h"
 
 #include "cache/cache.h"
+#include "cache/hot_keys.h"
 #include "cache/load.h"
+#include "cache/namespace_rows.h"
 #include "cache/slots.h"
 #include "core/dbworker.h"
 #include "core/settings.h"
@@ -48,6 +50,9 @@ layout(void)
 	end = place(&l.slots, end, cq_slots_size());
 	end = place(&l.engine, end, cq_engine_size((Size) cq_cache_memory_kb * 1024));
 	end = place(&l.loads, end, cq_load_size());
+	end = place(&l.counters, end, cq_counters_size());
+	end = place(&l.namespaces, end, cq_namespace_rows_size());
+	end = place(&l.hot_keys, end, cq_hot_keys_size());
 	end = place(&l.queues, end, cq_queue_shmem_size());
 	l.size = CACHELINEALIGN(end);
 	return l;

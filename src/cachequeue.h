@@ -21,6 +21,7 @@
 #define CQ_VALUE_BYTES_CEILING (64 * 1024 * 1024)
 #define CQ_WRITE_THROUGH_ROWS_MAX 10000 /* of a transaction */
 #define CQ_WRITE_THROUGH_BYTES_MAX (16 * 1024 * 1024)
+#define CQ_MEMORY_QUOTA_MIN (64 * 1024)
 
 /* queue */
 #define CQ_QUEUE_NAME_BYTES_MAX 255

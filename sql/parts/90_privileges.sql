@@ -42,5 +42,7 @@ GRANT EXECUTE ON FUNCTION cq._watch_row(), cq._watch_statement(), cq._watch_trun
 TO PUBLIC;
 
 GRANT SELECT ON cq.cache_watches TO PUBLIC;
-GRANT SELECT ON cq.stat_cache TO pg_monitor;
-GRANT EXECUTE ON FUNCTION cq._stat_cache() TO pg_monitor;
+GRANT SELECT ON cq.stat_cache, cq.stat_cache_namespaces, cq.cache_entries, cq.cache_hot_keys TO pg_monitor;
+GRANT EXECUTE ON FUNCTION cq._stat_cache(), cq._stat_namespaces(int[]), cq._cache_entries(),
+    cq._cache_hot_keys()
+TO pg_monitor;

@@ -27,9 +27,11 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "cache/cache.h"
+#include "cache/hot_keys.h"
 #include "cache/judge.h"
 #include "cache/local.h"
 #include "cache/misses.h"
+#include "cache/namespace_rows.h"
 #include "cache/pending.h"
 #include "cache/xact.h"
 #include "common/hashfn.h"
@@ -44,14 +46,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-#define CQ_STAT_STRIPES 64
 #define CQ_CLEAR_COUNTS 1024
-
-typedef struct CqStatStripe
-{
-	pg_atomic_uint64 counts[CQ_NCOUNTERS];
-	char		padding[256 - CQ_NCOUNTERS * sizeof(pg_atomic_uint64)];
-} CqStatStripe;
 
 typedef struct CqCacheShared
 {
@@ -71,8 +66,6 @@ typedef struct CqCacheShared
 	 * found any more and goes with time.  Sharing only costs extra misses.
 	 */
 	pg_atomic_uint64 clears[CQ_CLEAR_COUNTS];
-
-	CqStatStripe stripes[CQ_STAT_STRIPES];
 } CqCacheShared;
 
 /*
@@ -99,7 +92,7 @@ cq_cache_shmem_size(void)
 	return sizeof(CqCacheShared);
 }
 
-/* In the postmaster, once; lays out slots and engine too. */
+/* In the postmaster, once; lays out the other parts of the cache, too. */
 void
 cq_cache_shmem_init(void *mem)
 {
@@ -109,9 +102,6 @@ cq_cache_shmem_init(void *mem)
 	pg_atomic_init_u64(&shared->planned_expiry_ms, 0);
 	for (int i = 0; i < CQ_CLEAR_COUNTS; i++)
 		pg_atomic_init_u64(&shared->clears[i], 0);
-	for (int i = 0; i < CQ_STAT_STRIPES; i++)
-		for (int j = 0; j < CQ_NCOUNTERS; j++)
-			pg_atomic_init_u64(&shared->stripes[i].counts[j], 0);
 	if (!pg_strong_random(&shared->lease_salt, sizeof(shared->lease_salt)))
 		elog(FATAL, "could not get random numbers for cachequeue");
 	shared->lease_salt = (shared->lease_salt & CQ_LEASE_SALT_MASK) | 1;
@@ -119,6 +109,9 @@ cq_cache_shmem_init(void *mem)
 	LWLockRegisterTranche(shared->tranche, "cachequeue_cache");
 
 	cq_slots_init(CQ_SHARED_PART(slots));
+	cq_counters_init(CQ_SHARED_PART(counters), shared->tranche);
+	cq_namespace_rows_init(CQ_SHARED_PART(namespaces), shared->tranche);
+	cq_hot_keys_init(CQ_SHARED_PART(hot_keys), shared->tranche);
 	engine = cq_engine_init(CQ_SHARED_PART(engine),
 							(Size) cq_cache_memory_kb * 1024, shared->tranche);
 }
@@ -136,35 +129,40 @@ cq_cache_engine(void)
 }
 
 void
-cq_count(CqCounter counter, uint64 n)
+cq_cache_counts(CqCounts *counts, CqEngineStats *stats)
 {
-	int			stripe = (uint32) MyProcPid % CQ_STAT_STRIPES;
-
-	pg_atomic_fetch_add_u64(&shared->stripes[stripe].counts[counter], n);
-}
-
-uint64
-cq_counter_total(CqCounter counter)
-{
-	uint64		total = 0;
-
-	for (int i = 0; i < CQ_STAT_STRIPES; i++)
-		total += pg_atomic_read_u64(&shared->stripes[i].counts[counter]);
-	return total;
+	cq_engine_stats(engine, stats);
+	cq_counters_read(counts, stats->evictions, stats->expirations);
 }
 
 void
-cq_counters_reset(void)
+cq_cache_reset_counts(void)
 {
-	for (int i = 0; i < CQ_STAT_STRIPES; i++)
-		for (int j = 0; j < CQ_NCOUNTERS; j++)
-			pg_atomic_write_u64(&shared->stripes[i].counts[j], 0);
+	CqEngineStats stats;
+
+	cq_engine_stats(engine, &stats);
+	cq_counters_reset(stats.evictions, stats.expirations);
+	cq_hot_keys_reset();
+}
+
+void
+cq_count_hit(const CqKey *key)
+{
+	cq_count_row(key->row, CQ_COUNT_HITS, 1);
+	cq_hot_key_hit(&key->engine);
+}
+
+void
+cq_count_refused(const CqKey *key, CqCounter reason)
+{
+	cq_count_row(key->row, CQ_COUNT_SETS_REFUSED, 1);
+	cq_count(reason, 1);
 }
 
 static pg_atomic_uint64 *
-clear_count(uint32 name_space)
+clear_count(Oid database, uint32 name_space)
 {
-	uint32		hash = hash_combine(murmurhash32(MyDatabaseId),
+	uint32		hash = hash_combine(murmurhash32(database),
 									murmurhash32(name_space));
 
 	return &shared->clears[hash % CQ_CLEAR_COUNTS];
@@ -178,7 +176,7 @@ cq_key_init(CqKey *key, CqKeySpace space, uint32 name_space,
 	uint64		clears = 0;
 
 	if (space != CQ_SPACE_NAMESPACE)
-		clears = pg_atomic_read_u64(clear_count(name_space));
+		clears = pg_atomic_read_u64(clear_count(MyDatabaseId, name_space));
 
 	Assert(sizeof(Oid) + sizeof(uint32) + 1 + len + sizeof(clears) <=
 		   CQ_ENGINE_KEY_MAX);
@@ -195,10 +193,35 @@ cq_key_init(CqKey *key, CqKeySpace space, uint32 name_space,
 	to += sizeof(clears);
 
 	key->name_space = name_space;
+	key->row = space == CQ_SPACE_NAMESPACE ? 0 : cq_namespace_row(name_space);
 	key->engine.bytes = key->bytes;
 	key->engine.len = to - key->bytes;
 	key->engine.hash = clears == 0 ? key->identity
 		: hash_combine64(key->identity, clears);
+}
+
+void
+cq_key_parse(const char *key, uint32 len, CqKeyParts *parts)
+{
+	uint64		clears;
+
+	memcpy(&parts->database, key, sizeof(Oid));
+	memcpy(&parts->name_space, key + sizeof(Oid), sizeof(uint32));
+	parts->space = (CqKeySpace) key[sizeof(Oid) + sizeof(uint32)];
+	parts->bytes = key + sizeof(Oid) + sizeof(uint32) + 1;
+	parts->len = key + len - sizeof(clears) - parts->bytes;
+	memcpy(&clears, parts->bytes + parts->len, sizeof(clears));
+	parts->reachable = clears ==
+		pg_atomic_read_u64(clear_count(parts->database, parts->name_space));
+}
+
+CqCounter
+cq_refusal(const CqView *p, int i)
+{
+	if (p->xmax == 0)
+		return CQ_COUNT_REFUSED_BYPASS;
+	return i < CQ_BASIC_SLOTS - 1 ? CQ_COUNT_REFUSED_EPOCH :
+		CQ_COUNT_REFUSED_CHANGED;
 }
 
 /* F0, fixed by whoever asks first after recovery. */
@@ -454,12 +477,15 @@ cq_cache_peek_outdated(const CqKey *key, Snapshot snapshot, CqValue *value)
 }
 
 void
-cq_count_lookup(CqLookup result)
+cq_count_lookup(const CqKey *key, CqLookup result)
 {
 	StaticAssertStmt(CQ_COUNT_HITS + (int) CQ_LOOKUP_BYPASS ==
 					 (int) CQ_COUNT_MISSES_BYPASS,
 					 "outcomes and their counters are in one order");
-	cq_count((CqCounter) (CQ_COUNT_HITS + (int) result), 1);
+	if (result == CQ_LOOKUP_HIT)
+		cq_count_hit(key);
+	else
+		cq_count_row(key->row, (CqCounter) (CQ_COUNT_HITS + (int) result), 1);
 }
 
 CqLookup
@@ -468,7 +494,7 @@ cq_cache_lookup(const CqKey *key, Snapshot snapshot, CqValue *value)
 	static const CqView nothing = {0};	/* a set judged by it is refused */
 	CqLookup	result = cq_cache_peek(key, snapshot, value);
 
-	cq_count_lookup(result);
+	cq_count_lookup(key, result);
 	if (result != CQ_LOOKUP_HIT)
 	{
 		CqView		view;
@@ -513,11 +539,15 @@ cq_lease_view(int64 lease, CqView *view)
 	return view->xmax <= cq_next_full_xid_unlocked();
 }
 
-/* Judge a set as of now; fills one stamp per slot. */
+/*
+ * Judge a set as of now; fills one stamp per slot.  False when it is refused,
+ * and *reason tells why.
+ */
 static bool
 stamp_request(const CqSetRequest *request, const CqView *p, uint64 change,
-			  CqStamp *stamps)
+			  CqStamp *stamps, CqCounter *reason)
 {
+	*reason = CQ_COUNT_REFUSED_OWN_CHANGE;
 	if (request->nslots > CQ_BASIC_SLOTS && cq_local_in_statement())
 		return false;
 	if (cq_local_last_break() > change)
@@ -532,7 +562,10 @@ stamp_request(const CqSetRequest *request, const CqView *p, uint64 change,
 		cq_slot_read(request->slots[i], &slot);
 		if (!cq_judge_set(&slot, p,
 						  U64FromFullTransactionId(GetTopFullTransactionIdIfAny())))
+		{
+			*reason = cq_refusal(p, i);
 			return false;
+		}
 		stamps[i].version = slot.version;
 		stamps[i].slot = request->slots[i];
 		stamps[i].unused = 0;
@@ -544,12 +577,14 @@ CqSetResult
 cq_cache_set(const CqSetRequest *request, const CqView *p, uint64 change)
 {
 	CqStamp		stamps[lengthof(request->slots)];
+	CqCounter	reason = CQ_COUNT_REFUSED_OWN_CHANGE;
 
 	Assert(request->dependent == (p != NULL));
-	if ((request->dependent && !stamp_request(request, p, change, stamps)) ||
-		cq_pending_cleared(request->key->name_space))
+	if (cq_pending_cleared(request->key->name_space) ||
+		(request->dependent &&
+		 !stamp_request(request, p, change, stamps, &reason)))
 	{
-		cq_count(CQ_COUNT_SETS_REFUSED, 1);
+		cq_count_refused(request->key, reason);
 		return CQ_SET_REFUSED;
 	}
 	cq_pending_set(request, p, change, stamps);
@@ -563,11 +598,12 @@ cq_cache_set_now(const CqSetRequest *request, const CqView *p,
 	CqStamp		stamps[lengthof(request->slots)];
 	CqEngineMeta meta = {0};
 	CqEngineHandle handle;
+	CqCounter	reason;
 
 	Assert(request->dependent == (p != NULL));
-	if (request->dependent && !stamp_request(request, p, 0, stamps))
+	if (request->dependent && !stamp_request(request, p, 0, stamps, &reason))
 	{
-		cq_count(CQ_COUNT_SETS_REFUSED, 1);
+		cq_count_refused(request->key, reason);
 		return CQ_SET_REFUSED;
 	}
 
@@ -586,7 +622,7 @@ cq_cache_set_now(const CqSetRequest *request, const CqView *p,
 	if (cq_engine_publish_if(engine, handle, condition, version,
 							 cq_clock_ms(), NULL) != CQ_ENGINE_OK)
 		return CQ_SET_CONFLICT;
-	cq_count(CQ_COUNT_SETS, 1);
+	cq_count_row(request->key->row, CQ_COUNT_SETS, 1);
 	cq_cache_expiry_added(request->expires_ms);
 	return CQ_SET_STORED;
 }
@@ -606,7 +642,7 @@ cq_cache_delete(const CqKey *key)
 		existed = read_entry(key, &meta) == CQ_ENGINE_OK;
 	}
 
-	cq_count(CQ_COUNT_DELETES, 1);
+	cq_count_row(key->row, CQ_COUNT_DELETES, 1);
 	if (RecoveryInProgress())
 	{
 		cq_engine_remove(engine, &key->engine, 0, false, cq_clock_ms());
@@ -620,7 +656,7 @@ cq_cache_delete(const CqKey *key)
 uint64
 cq_cache_clear(uint32 name_space)
 {
-	uint64		clears = pg_atomic_read_u64(clear_count(name_space)) + 1;
+	uint64		clears = pg_atomic_read_u64(clear_count(MyDatabaseId, name_space)) + 1;
 
 	cq_cache_mark(cq_slot_of_namespace(MyDatabaseId, name_space));
 	if (RecoveryInProgress())
@@ -633,7 +669,7 @@ cq_cache_clear(uint32 name_space)
 void
 cq_namespace_clear_now(uint32 name_space)
 {
-	pg_atomic_fetch_add_u64(clear_count(name_space), 1);
+	pg_atomic_fetch_add_u64(clear_count(MyDatabaseId, name_space), 1);
 }
 
 void

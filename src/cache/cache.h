@@ -9,9 +9,9 @@
 #define CQ_CACHE_H
 
 #include "cachequeue.h"
+#include "cache/counters.h"
 #include "cache/engine.h"
 #include "cache/view.h"
-#include "port/atomics.h"
 #include "utils/snapshot.h"
 
 /* What a value was stored as; a get of another type is an error. */
@@ -33,27 +33,6 @@ typedef enum CqKeySpace
 	CQ_SPACE_NAMESPACE = 'n'	/* no entry: a namespace itself */
 } CqKeySpace;
 
-typedef enum CqCounter
-{
-	CQ_COUNT_HITS,
-	CQ_COUNT_MISSES_ABSENT,
-	CQ_COUNT_MISSES_EXPIRED,
-	CQ_COUNT_MISSES_INVALIDATED,
-	CQ_COUNT_MISSES_SNAPSHOT,
-	CQ_COUNT_MISSES_BYPASS,
-	CQ_COUNT_SETS,
-	CQ_COUNT_SETS_REFUSED,
-	CQ_COUNT_SETS_NO_MEMORY,
-	CQ_COUNT_DELETES,
-	CQ_COUNT_MARKS,
-	CQ_COUNT_LOADS,
-	CQ_COUNT_LOAD_WAITS,
-	CQ_COUNT_LOAD_TIMEOUTS,
-	CQ_COUNT_STALE_SERVED,
-	CQ_COUNT_REFRESHES,
-	CQ_NCOUNTERS
-} CqCounter;
-
 /* Outcome of a look-up; the misses are in the order of CqCounter. */
 typedef enum CqLookup
 {
@@ -72,6 +51,7 @@ typedef struct CqKey
 	uint64		identity;		/* hash of the key itself: unlike the engine's
 								 * not changed by clearing the namespace */
 	uint32		name_space;
+	uint16		row;			/* of the namespace; see namespace_rows.h */
 	char		bytes[CQ_ENGINE_KEY_MAX];
 } CqKey;
 
@@ -115,9 +95,17 @@ extern void cq_cache_shmem_init(void *mem);
 extern void cq_cache_init(void);
 
 extern CqEngine *cq_cache_engine(void);
-extern void cq_count(CqCounter counter, uint64 n);
-extern uint64 cq_counter_total(CqCounter counter);
-extern void cq_counters_reset(void);
+
+/* All that is counted since the last reset; the engine's counts included. */
+extern void cq_cache_counts(CqCounts *counts, CqEngineStats *stats);
+extern void cq_cache_reset_counts(void);
+
+/* Of a key that was found, of a set that was refused, for that reason. */
+extern void cq_count_hit(const CqKey *key);
+extern void cq_count_refused(const CqKey *key, CqCounter reason);
+
+/* Why slot i of a request is judged so that a set under view p is refused. */
+extern CqCounter cq_refusal(const CqView *p, int i);
 
 /*
  * Fix F0 (cache.c), unless it is.  The launcher does so as soon as the server
@@ -131,6 +119,19 @@ extern void cq_cache_out_of_recovery(void);
  */
 extern void cq_key_init(CqKey *key, CqKeySpace space, uint32 name_space,
 						const char *bytes, uint32 len);
+
+/* The parts of an engine key's bytes that cq_key_init has put together. */
+typedef struct CqKeyParts
+{
+	Oid			database;
+	uint32		name_space;
+	CqKeySpace	space;
+	const char *bytes;			/* points into the key */
+	uint32		len;
+	bool		reachable;		/* the namespace has not been cleared since */
+} CqKeyParts;
+
+extern void cq_key_parse(const char *key, uint32 len, CqKeyParts *parts);
 
 /*
  * The view of a snapshot.  False when dependent entries can neither be served
@@ -148,7 +149,7 @@ extern CqLookup cq_cache_lookup(const CqKey *key, Snapshot snapshot,
 								CqValue *value);
 extern CqLookup cq_cache_peek(const CqKey *key, Snapshot snapshot,
 							  CqValue *value);
-extern void cq_count_lookup(CqLookup result);
+extern void cq_count_lookup(const CqKey *key, CqLookup result);
 
 /*
  * As _peek for those who accept outdated values: of an entry that is

@@ -3,6 +3,8 @@
  * pending.c
  *	  Sets and deletes of the running transaction, until it commits.
  *
+ * And what it does to namespaces: clearing, quotas, dropping.
+ *
  * Every set stays in this backend until commit: nobody else may see what a
  * rollback would take back.  Its own transaction sees it at once.
  *
@@ -14,8 +16,8 @@
  *	PRE_COMMIT	 the transaction's marks have been pushed.  Each set that is
  *				 its key's last word is judged again under the view of its
  *				 miss; what holds is written to the arena, still invisible.
- *	COMMIT		 what was prepared is linked in; deletes unlink plain entries.
- *				 Neither can fail.
+ *	COMMIT		 what was prepared is linked in; deletes unlink plain entries;
+ *				 quotas of namespaces take effect.  None of it can fail.
  *	ABORT		 what was prepared is given back.
  *
  * The set rule is judged on the slot as it is after the own mark, which
@@ -29,6 +31,7 @@
 #include "access/xact.h"
 #include "cache/judge.h"
 #include "cache/local.h"
+#include "cache/namespace_rows.h"
 #include "cache/pending.h"
 #include "core/clock.h"
 #include "core/faults.h"
@@ -196,6 +199,15 @@ cq_pending_cleared(uint32 name_space)
 	return cq_pending_find(&key) != NULL;
 }
 
+void
+cq_pending_namespace(uint32 name_space, uint64 quota)
+{
+	CqKey		key;
+
+	cq_key_init(&key, CQ_SPACE_NAMESPACE, name_space, "quota", 5);
+	append(&key, CQ_PENDING_NAMESPACE)->quota = quota;
+}
+
 CqPending *
 cq_pending_find(const CqKey *key)
 {
@@ -232,20 +244,22 @@ prepare(CqPending *op)
 	CqEngineMeta meta = {0};
 	int64		now_ms = cq_clock_ms();
 
-	bool		refused = overtaken(op);
-
-	for (int i = 0; i < op->nstamps && !refused; i++)
+	if (overtaken(op))
+	{
+		cq_count_refused(op->key, CQ_COUNT_REFUSED_OWN_CHANGE);
+		return;
+	}
+	for (int i = 0; i < op->nstamps; i++)
 	{
 		CqSlotState slot;
 
 		cq_slot_read(op->stamps[i].slot, &slot);
-		refused = !cq_judge_set(&slot, &op->p, own);
+		if (!cq_judge_set(&slot, &op->p, own))
+		{
+			cq_count_refused(op->key, cq_refusal(&op->p, i));
+			return;
+		}
 		op->stamps[i].version = slot.version;
-	}
-	if (refused)
-	{
-		cq_count(CQ_COUNT_SETS_REFUSED, 1);
-		return;
 	}
 	if (op->expires_ms != 0 && op->expires_ms <= now_ms)
 		return;
@@ -289,13 +303,20 @@ cq_pending_publish_all(void)
 
 		if (op->kind == CQ_PENDING_CLEAR)
 			cq_namespace_clear_now(op->key->name_space);
+		else if (op->kind == CQ_PENDING_NAMESPACE)
+		{
+			if (op->quota == CQ_NAMESPACE_DROPPED)
+				cq_namespace_release(op->key->name_space);
+			else
+				cq_namespace_set_quota(op->key->name_space, op->quota);
+		}
 		else if (op->kind == CQ_PENDING_DELETE)
 			cq_engine_remove(engine, &op->key->engine, 0, true, cq_clock_ms());
 		else if (op->handle != 0 && !overtaken(op))
 		{
 			cq_engine_publish(engine, op->handle);
 			op->handle = 0;
-			cq_count(CQ_COUNT_SETS, 1);
+			cq_count_row(op->key->row, CQ_COUNT_SETS, 1);
 			cq_cache_expiry_added(op->expires_ms);
 		}
 	}

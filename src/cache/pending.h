@@ -14,7 +14,8 @@ typedef enum CqPendingKind
 {
 	CQ_PENDING_SET,
 	CQ_PENDING_DELETE,
-	CQ_PENDING_CLEAR
+	CQ_PENDING_CLEAR,
+	CQ_PENDING_NAMESPACE
 } CqPendingKind;
 
 typedef struct CqPending
@@ -34,7 +35,10 @@ typedef struct CqPending
 	int			nstamps;
 	CqStamp    *stamps;			/* as of the set, for own reads */
 	CqEngineHandle handle;		/* between PRE_COMMIT and COMMIT */
+	uint64		quota;			/* of CQ_PENDING_NAMESPACE */
 } CqPending;
+
+#define CQ_NAMESPACE_DROPPED PG_UINT64_MAX
 
 /*
  * Add a set (stamps: one per slot of the request, as judged now; p NULL for a
@@ -47,6 +51,9 @@ extern void cq_pending_delete(const CqKey *key);
 /* Clear a namespace.  Has it been cleared by this transaction? */
 extern void cq_pending_clear(uint32 name_space);
 extern bool cq_pending_cleared(uint32 name_space);
+
+/* The namespace has got that memory quota, or CQ_NAMESPACE_DROPPED. */
+extern void cq_pending_namespace(uint32 name_space, uint64 quota);
 
 /* The latest operation on the key, NULL if there is none. */
 extern CqPending *cq_pending_find(const CqKey *key);

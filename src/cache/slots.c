@@ -43,6 +43,9 @@
 
 #define CQ_EPOCH_SLOTS 256
 
+/* cq_slots_marked() looks at so many at the most */
+#define CQ_SLOTS_SAMPLED 65536
+
 /* changes with anything that changes the hashes */
 #define CQ_DEPENDENCY_HASH_VERSION 1
 
@@ -165,4 +168,29 @@ cq_slot_push(uint32 slot, uint64 writer, bool barrier)
 
 	pg_write_barrier();
 	pg_atomic_write_u64(&s->seq, seq + 2);
+}
+
+/* The part of n slots from the first one on that has been marked. */
+static double
+part_marked(uint32 first, uint32 n)
+{
+	uint32		step = n / CQ_SLOTS_SAMPLED + 1;
+	uint32		looked_at = 0;
+	uint32		marked = 0;
+
+	for (uint32 i = 0; i < n; i += step)
+	{
+		marked += pg_atomic_read_u64(&slot_at(first + i)->seq) != 0;
+		looked_at++;
+	}
+	return (double) marked / looked_at;
+}
+
+void
+cq_slots_marked(double *tags, double *keys)
+{
+	uint32		n = cq_dependency_slots;
+
+	*tags = part_marked(CQ_EPOCH_SLOTS, n);
+	*keys = part_marked(CQ_EPOCH_SLOTS + n, n);
 }

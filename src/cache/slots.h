@@ -64,4 +64,11 @@ extern void cq_slot_read(uint32 slot, CqSlotState *state);
  */
 extern void cq_slot_push(uint32 slot, uint64 writer, bool barrier);
 
+/*
+ * Which part of the slots of tags, and of keys, has been marked since the
+ * server started: the chance that a dependency shares its slot.  From a sample
+ * when there are many.
+ */
+extern void cq_slots_marked(double *tags, double *keys);
+
 #endif							/* CQ_SLOTS_H */

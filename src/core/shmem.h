@@ -3,9 +3,12 @@
  * shmem.h
  *	  The one block of main shared memory, and how it is laid out.
  *
- *	+----------+---------+-------------+-------+--------+-------+--------+
- *	| CqShared | workers | cache state | slots | engine | loads | queues |
- *	+----------+---------+-------------+-------+--------+-------+--------+
+ *	+----------+---------+-------------+-------+--------+-------+----------+
+ *	| CqShared | workers | cache state | slots | engine | loads | counters |
+ *	+----------+---------+-------------+-------+--------+-------+----------+
+ *	+----------------+----------+--------+
+ *	| namespace rows | hot keys | queues |
+ *	+----------------+----------+--------+
  *
  * Requested in shmem_request_hook, laid out and initialised once in
  * shmem_startup_hook, never resized.  Every part starts on a cache line.
@@ -22,10 +25,13 @@ typedef struct CqShared
 	Size		size;			/* of the whole block, bytes */
 	/* offsets of the parts from the start of this struct */
 	Size		workers;		/* core/dbworker.c */
-	Size		cache;			/* cache/cache.c: counters, F0, salt */
+	Size		cache;			/* cache/cache.c: F0, salt */
 	Size		slots;			/* cache/slots.c: dependency slots */
 	Size		engine;			/* cache/engine.c: the arena */
 	Size		loads;			/* cache/load.c: load leases */
+	Size		counters;		/* cache/counters.c */
+	Size		namespaces;		/* cache/namespace_rows.c */
+	Size		hot_keys;		/* cache/hot_keys.c */
 	Size		queues;			/* queue/dispatch.c */
 } CqShared;
 

@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
+#include "access/xlog.h"
 #include "cachequeue.h"
 #include "cache/local.h"
 #include "cache/misses.h"
@@ -219,8 +221,8 @@ cq_value_datum(const CqValue *value, CqValueType wanted)
 
 /*
  * Under which view was the value read?  A lease says so itself; otherwise the
- * remembered miss does.  Returns false if the set must be refused; *p is NULL
- * for a plain set.
+ * remembered miss does.  Returns false if the set must be refused, and counts
+ * that; *p is NULL for a plain set.
  */
 static bool
 view_for_set(const CqKey *key, const CqSetLease *lease, int ntags,
@@ -231,7 +233,11 @@ view_for_set(const CqKey *key, const CqSetLease *lease, int ntags,
 		/* a lease doesn't tell which own changes came before it */
 		*p = view;
 		*change = 0;
-		return cq_lease_view(lease->number, view);
+		if (cq_lease_view(lease->number, view))
+			return true;
+		cq_count_refused(key, RecoveryInProgress() || IsolationIsSerializable() ?
+						 CQ_COUNT_REFUSED_BYPASS : CQ_COUNT_REFUSED_LEASE);
+		return false;
 	}
 	*p = cq_misses_find(key->identity, change);
 	if (*p == NULL)
@@ -239,7 +245,10 @@ view_for_set(const CqKey *key, const CqSetLease *lease, int ntags,
 	if (*p == NULL && ntags > 0)
 	{
 		if (!cq_view_of_snapshot(cq_statement_snapshot(), view))
+		{
+			cq_count_refused(key, CQ_COUNT_REFUSED_BYPASS);
 			return false;
+		}
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("cannot tell when the value was read"),
@@ -260,10 +269,7 @@ cq_set_with_rules(CqSetRequest *request, ArrayType *tags,
 
 	if (!view_for_set(request->key, lease, cq_array_length(tags), &view, &p,
 					  &change))
-	{
-		cq_count(CQ_COUNT_SETS_REFUSED, 1);
 		return false;
-	}
 	if (p != NULL)
 		cq_request_depend(request, tags);
 	if (condition == CQ_PUT_ALWAYS)

@@ -213,12 +213,12 @@ others_are_of_use(const CqKey *key, const CqPlan *plan, Snapshot snapshot,
 
 /* Serve what was found. */
 static bool
-serve(CqFound found)
+serve(const CqKey *key, CqFound found)
 {
 	if (found == CQ_FOUND_STALE)
 		cq_count(CQ_COUNT_STALE_SERVED, 1);
 	else
-		cq_count(CQ_COUNT_HITS, 1);
+		cq_count_hit(key);
 	return true;
 }
 
@@ -291,7 +291,7 @@ cq_result_find(const CqKey *key, const CqPlan *plan, Snapshot snapshot,
 
 		found = look(key, snapshot, terms, value, &outcome);
 		if (found == CQ_FOUND_FRESH || (found == CQ_FOUND_EARLY && has_xid))
-			return serve(found);
+			return serve(key, found);
 		if (outcome == CQ_LOOKUP_BYPASS ||
 			!others_are_of_use(key, plan, snapshot, terms))
 			break;
@@ -300,7 +300,7 @@ cq_result_find(const CqKey *key, const CqPlan *plan, Snapshot snapshot,
 		else
 			others = !cq_load_begin(hash, &ticket);
 		if (found != CQ_FOUND_NOTHING && others)
-			return serve(found);
+			return serve(key, found);
 		if (others)
 		{
 			if (deadline_ms == 0)
@@ -317,14 +317,14 @@ cq_result_find(const CqKey *key, const CqPlan *plan, Snapshot snapshot,
 		if (found == CQ_FOUND_FRESH)
 		{
 			cq_load_end(CQ_LOAD_DONE);
-			return serve(found);
+			return serve(key, found);
 		}
 		break;
 	}
 	if (found == CQ_FOUND_EARLY)
 		cq_count(CQ_COUNT_REFRESHES, 1);
 	else
-		cq_count_lookup(outcome == CQ_LOOKUP_HIT ? CQ_LOOKUP_EXPIRED : outcome);
+		cq_count_lookup(key, outcome == CQ_LOOKUP_HIT ? CQ_LOOKUP_EXPIRED : outcome);
 	begin(load);
 	return false;
 }

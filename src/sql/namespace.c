@@ -10,7 +10,11 @@
  * invalidation of cq.namespace when they change, which makes all backends
  * read them again; so does a change of roles.
  *
- * 'default' needs no row: number 0, no default TTL, open to all.
+ * The memory quota is enforced by the cache's engine, which finds it in shared
+ * memory: who reads a namespace's options puts it there, and so does the commit
+ * of a transaction that has changed it.
+ *
+ * 'default' needs no row: number 0, no default TTL, no quota, open to all.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,11 +23,14 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/xact.h"
+#include "cache/namespace_rows.h"
 #include "cachequeue.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
 #include "commands/trigger.h"
 #include "core/args.h"
+#include "core/shmem.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -49,7 +56,8 @@ enum
 	COLUMN_NAME,
 	COLUMN_DEFAULT_TTL,
 	COLUMN_OWNER,
-	NCOLUMNS = COLUMN_OWNER
+	COLUMN_MEMORY_QUOTA,
+	NCOLUMNS = COLUMN_MEMORY_QUOTA
 };
 enum
 {
@@ -77,6 +85,7 @@ forget_all(void)
 	HASH_SEQ_STATUS status;
 	CqKnownNamespace *entry;
 
+	cq_namespace_rows_forget();
 	if (known == NULL)
 		return;
 	hash_seq_init(&status, known);
@@ -144,6 +153,19 @@ granted_access(int32 namespace_id)
 	return access;
 }
 
+/*
+ * Let the engine know the quota, unless it may yet be rolled back: what this
+ * transaction has changed takes effect at its commit.
+ */
+static void
+push_quota(uint32 name_space, HeapTuple tuple, Datum quota, bool null)
+{
+	if (cq_shared != NULL &&
+		!TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data)))
+		cq_namespace_set_quota(name_space,
+							   null ? 0 : (uint64) DatumGetInt64(quota));
+}
+
 /* Read one from the tables; false if there is none by that name. */
 static bool
 read_namespace(CqKnownNamespace *entry)
@@ -175,6 +197,8 @@ read_namespace(CqKnownNamespace *entry)
 		entry->namespace.default_ttl_ms = nulls[COLUMN_DEFAULT_TTL - 1] ? 0 :
 			cq_interval_ms(DatumGetIntervalP(values[COLUMN_DEFAULT_TTL - 1]),
 						   1, "default_ttl");
+		push_quota(entry->namespace.id, tuple, values[COLUMN_MEMORY_QUOTA - 1],
+				   nulls[COLUMN_MEMORY_QUOTA - 1]);
 		if (has_privs_of_role(GetUserId(),
 							  DatumGetObjectId(values[COLUMN_OWNER - 1])))
 			entry->access = CQ_NAMESPACE_READ | CQ_NAMESPACE_WRITE |

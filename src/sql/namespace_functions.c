@@ -10,9 +10,11 @@
  */
 #include "postgres.h"
 
+#include "cache/pending.h"
 #include "cachequeue.h"
 #include "catalog/pg_type.h"
 #include "core/args.h"
+#include "core/shmem.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "queue/segment.h"
@@ -37,15 +39,34 @@ arg_default_ttl(FunctionCallInfo fcinfo, char *null)
 	return PG_GETARG_DATUM(1);
 }
 
-/* Arguments: namespace, default_ttl. */
+/* The memory quota in argument 2, in bytes; 0: none. */
+static int64
+arg_memory_quota(FunctionCallInfo fcinfo)
+{
+	int64		quota;
+
+	if (PG_ARGISNULL(2))
+		return 0;
+	quota = PG_GETARG_INT64(2);
+	if (quota < CQ_MEMORY_QUOTA_MIN)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("memory_quota must be at least %d bytes, not %lld",
+						CQ_MEMORY_QUOTA_MIN, (long long) quota)));
+	return quota;
+}
+
+/* Arguments: namespace, default_ttl, memory_quota. */
 Datum
 cq_namespace_create(PG_FUNCTION_ARGS)
 {
-	Oid			types[] = {TEXTOID, INTERVALOID, OIDOID};
-	Datum		values[3];
-	char		nulls[] = "   ";
+	Oid			types[] = {TEXTOID, INTERVALOID, OIDOID, INT8OID};
+	Datum		values[4];
+	char		nulls[] = "    ";
 	text	   *name;
 	Size		len;
+	int64		quota;
+	int64		id;
 
 	cq_arg_not_null(fcinfo, 0, "namespace");
 	name = PG_GETARG_TEXT_PP(0);
@@ -58,32 +79,42 @@ cq_namespace_create(PG_FUNCTION_ARGS)
 	values[0] = PointerGetDatum(name);
 	values[1] = arg_default_ttl(fcinfo, &nulls[1]);
 	values[2] = ObjectIdGetDatum(GetUserId());
-	if (cq_execute_as_owner("INSERT INTO cq.namespace (name, default_ttl, owner) "
-							"SELECT $1, $2, $3::regrole WHERE $1 <> 'default' "
-							"ON CONFLICT DO NOTHING RETURNING namespace_id",
-							3, types, values, nulls) < 0)
+	quota = arg_memory_quota(fcinfo);
+	values[3] = Int64GetDatum(quota);
+	nulls[3] = quota == 0 ? 'n' : ' ';
+	id = cq_execute_as_owner("INSERT INTO cq.namespace (name, default_ttl, owner, memory_quota) "
+							 "SELECT $1, $2, $3::regrole, $4 WHERE $1 <> 'default' "
+							 "ON CONFLICT DO NOTHING RETURNING namespace_id",
+							 4, types, values, nulls);
+	if (id < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("namespace \"%s\" already exists",
 						text_to_cstring(name))));
+	if (quota != 0 && cq_shared != NULL)
+		cq_pending_namespace((uint32) id, quota);
 	PG_RETURN_VOID();
 }
 
-/* Arguments: namespace, default_ttl. */
+/* Arguments: namespace, default_ttl, memory_quota. */
 Datum
 cq_namespace_alter(PG_FUNCTION_ARGS)
 {
-	const CqNamespace *name_space = cq_arg_namespace(fcinfo, 0,
-													 CQ_NAMESPACE_MANAGE);
-	Oid			types[] = {INT4OID, INTERVALOID};
-	Datum		values[2];
-	char		nulls[] = "  ";
+	uint32		id = cq_arg_namespace(fcinfo, 0, CQ_NAMESPACE_MANAGE)->id;
+	Oid			types[] = {INT4OID, INTERVALOID, INT8OID};
+	Datum		values[3];
+	char		nulls[] = "   ";
+	int64		quota = arg_memory_quota(fcinfo);
 
-	values[0] = Int32GetDatum((int32) name_space->id);
+	values[0] = Int32GetDatum((int32) id);
 	values[1] = arg_default_ttl(fcinfo, &nulls[1]);
-	(void) cq_execute_as_owner("UPDATE cq.namespace SET default_ttl = $2 "
+	values[2] = Int64GetDatum(quota);
+	nulls[2] = quota == 0 ? 'n' : ' ';
+	(void) cq_execute_as_owner("UPDATE cq.namespace SET default_ttl = $2, memory_quota = $3 "
 							   "WHERE namespace_id = $1",
-							   2, types, values, nulls);
+							   3, types, values, nulls);
+	if (cq_shared != NULL)
+		cq_pending_namespace(id, quota);
 	PG_RETURN_VOID();
 }
 
@@ -91,16 +122,17 @@ cq_namespace_alter(PG_FUNCTION_ARGS)
 Datum
 cq_namespace_drop(PG_FUNCTION_ARGS)
 {
-	const CqNamespace *name_space = cq_arg_namespace(fcinfo, 0,
-													 CQ_NAMESPACE_MANAGE);
+	uint32		number = cq_arg_namespace(fcinfo, 0, CQ_NAMESPACE_MANAGE)->id;
 	Oid			types[] = {INT4OID};
-	Datum		id = Int32GetDatum((int32) name_space->id);
+	Datum		id = Int32GetDatum((int32) number);
 
 	(void) cq_execute_as_owner("DELETE FROM cq.namespace_grant "
 							   "WHERE namespace_id = $1",
 							   1, types, &id, NULL);
 	(void) cq_execute_as_owner("DELETE FROM cq.namespace WHERE namespace_id = $1",
 							   1, types, &id, NULL);
+	if (cq_shared != NULL)
+		cq_pending_namespace(number, CQ_NAMESPACE_DROPPED);
 	PG_RETURN_VOID();
 }
 

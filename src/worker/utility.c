@@ -18,6 +18,9 @@
  *	  A prepared transaction forgets: its database gets its worker at the
  *	  first use of the extension.
  *
+ * 3. DROP EXTENSION and DROP DATABASE give back the rows that namespaces of
+ *	  the database had in shared memory.
+ *
  * The transaction callback allocates nothing and cannot fail.
  *
  *-------------------------------------------------------------------------
@@ -26,11 +29,13 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
+#include "cache/namespace_rows.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_extension.h"
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
+#include "commands/extension.h"
 #include "core/dbworker.h"
 #include "core/shmem.h"
 #include "miscadmin.h"
@@ -52,6 +57,7 @@ static object_access_hook_type next_object_access = NULL;
 /* What is to be done at the end of this transaction. */
 static List *paused_databases = NIL;	/* Oids, in TopTransactionContext */
 static Oid	created_database = InvalidOid;	/* at commit */
+static Oid	dropped_database = InvalidOid;	/* or its extension; at commit */
 static bool request_at_commit = false;
 static bool recheck_at_commit = false;
 
@@ -155,7 +161,15 @@ object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId,
 			  void *arg)
 {
 	if (access == OAT_DROP && classId == ExtensionRelationId)
+	{
+		char	   *name = get_extension_name(objectId);
+
 		recheck_at_commit = true;	/* whichever extension it is */
+		if (name != NULL && strcmp(name, "cachequeue") == 0)
+			dropped_database = MyDatabaseId;
+	}
+	else if (access == OAT_DROP && classId == DatabaseRelationId)
+		dropped_database = objectId;
 	else if (access == OAT_POST_CREATE && classId == DatabaseRelationId)
 		created_database = objectId;
 
@@ -167,6 +181,12 @@ static void
 at_transaction_end(XactEvent event, void *arg)
 {
 	ListCell   *cell;
+
+	/* the drop may have been rolled back to a savepoint */
+	if (event == XACT_EVENT_PRE_COMMIT && dropped_database == MyDatabaseId &&
+		OidIsValid(MyDatabaseId) &&
+		OidIsValid(get_extension_oid("cachequeue", true)))
+		dropped_database = InvalidOid;
 
 	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT &&
 		event != XACT_EVENT_PREPARE)
@@ -180,10 +200,13 @@ at_transaction_end(XactEvent event, void *arg)
 			cq_dbworker_recheck(MyDatabaseId);
 		if (OidIsValid(created_database))
 			(void) cq_dbworker_request_for(created_database);
+		if (OidIsValid(dropped_database) && cq_shared != NULL)
+			cq_namespace_release_database(dropped_database);
 	}
 	request_at_commit = false;
 	recheck_at_commit = false;
 	created_database = InvalidOid;
+	dropped_database = InvalidOid;
 
 	foreach(cell, paused_databases)
 		cq_dbworker_resume(lfirst_oid(cell));

@@ -4,6 +4,7 @@
 \pset format unaligned
 \pset tuples_only on
 
+SELECT cq.cache_delete('k') IS NOT NULL AS not_there;
 SELECT cq.namespace_create('web', '10 s');
 SELECT cq.namespace_create('web');
 SELECT cq.namespace_create('default');

@@ -1,0 +1,270 @@
+/*-------------------------------------------------------------------------
+ *
+ * counters.c
+ *	  What the cache counts, for the server and by namespace.
+ *
+ * Each process has a block of counters that it alone writes: a plain load and
+ * store, no atomic addition, and no cache line that goes from one processor to
+ * another.  Who reads the statistics adds all blocks up.
+ *
+ *	block of a process			the counts of row 3 are the sum of
+ *	+-----------------+
+ *	| of the server	  |			  the blocks' entries for row 3 whose serial
+ *	+-----------------+			  number is that of the row now
+ *	| row 3, serial 9 |			+ carried[3]
+ *	| row 0, serial 1 |			- baseline[3], the sum when it was last reset
+ *	| ... 8 of them	  |
+ *	+-----------------+
+ *
+ * A block stays when its process ends, and the next one with that number goes
+ * on counting in it.  A block has entries for the first CQ_COUNTED_ROWS
+ * namespaces that a process uses; it counts the others in carried, which all
+ * share.
+ *
+ * A row that comes to stand for another namespace gets a new serial number.
+ * Entries with an old one count for row 0, and are taken anew when their
+ * process needs room.
+ *
+ * Locking: counts are written by their process only, without a lock.  The lock
+ * guards what an entry stands for, the serial numbers and the baselines: taken
+ * exclusively to change them, shared to read the statistics.  It comes below
+ * the lock of the namespaces' rows.  carried is atomic.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "cache/counters.h"
+#include "core/shmem.h"
+#include "miscadmin.h"
+#include "storage/lwlock.h"
+#include "storage/proc.h"
+#include "utils/timestamp.h"
+
+#define CQ_COUNTED_ROWS 8
+
+typedef struct CqRowCounts
+{
+	uint32		row;			/* guarded by the lock */
+	uint32		serial;			/* the same */
+	pg_atomic_uint64 counts[CQ_NAMESPACE_COUNTERS];
+} CqRowCounts;
+
+typedef struct CqProcessCounts
+{
+	pg_atomic_uint64 counts[CQ_NCOUNTERS];
+	CqRowCounts rows[CQ_COUNTED_ROWS];
+	char		padding[PG_CACHE_LINE_SIZE];	/* from the next process */
+} CqProcessCounts;
+
+typedef struct CqCounters
+{
+	LWLock		lock;
+	uint32		nprocesses;		/* constant */
+	uint32		last_serial;	/* this and the rest: guarded by lock */
+	TimestampTz reset_at;
+	uint32		serials[CQ_NAMESPACE_ROWS];
+	uint64		baseline[CQ_NCOUNTERS];
+	uint64		row_baseline[CQ_NAMESPACE_ROWS][CQ_NAMESPACE_COUNTERS];
+	pg_atomic_uint64 carried[CQ_NAMESPACE_ROWS][CQ_NAMESPACE_COUNTERS];
+	CqProcessCounts processes[FLEXIBLE_ARRAY_MEMBER];
+} CqCounters;
+
+pg_atomic_uint64 *cq_own_counts = NULL;
+pg_atomic_uint64 *cq_own_row_counts[CQ_NAMESPACE_ROWS];
+
+static CqCounters *shared = NULL;
+
+/* Numbers of processes that run at a time. */
+static uint32
+processes_max(void)
+{
+	return MaxBackends + NUM_AUXILIARY_PROCS;
+}
+
+Size
+cq_counters_size(void)
+{
+	return add_size(offsetof(CqCounters, processes),
+					mul_size(processes_max(), sizeof(CqProcessCounts)));
+}
+
+static void
+init_counts(pg_atomic_uint64 *counts, int n)
+{
+	for (int i = 0; i < n; i++)
+		pg_atomic_init_u64(&counts[i], 0);
+}
+
+/* In the postmaster, once. */
+void
+cq_counters_init(void *mem, int tranche)
+{
+	shared = mem;
+	memset(mem, 0, cq_counters_size());
+	LWLockInitialize(&shared->lock, tranche);
+	shared->nprocesses = processes_max();
+	for (int row = 0; row < CQ_NAMESPACE_ROWS; row++)
+		init_counts(shared->carried[row], CQ_NAMESPACE_COUNTERS);
+	for (uint32 i = 0; i < shared->nprocesses; i++)
+	{
+		CqProcessCounts *process = &shared->processes[i];
+
+		init_counts(process->counts, CQ_NCOUNTERS);
+		for (int j = 0; j < CQ_COUNTED_ROWS; j++)
+			init_counts(process->rows[j].counts, CQ_NAMESPACE_COUNTERS);
+	}
+	shared->serials[0] = shared->last_serial = 1;
+}
+
+static CqProcessCounts *
+own_process(void)
+{
+	uint32		own = MyProc - ProcGlobal->allProcs;
+
+	Assert(own < shared->nprocesses);
+	return &shared->processes[own];
+}
+
+void
+cq_count_first(CqCounter counter, uint64 n)
+{
+	cq_own_counts = own_process()->counts;
+	cq_count(counter, n);
+}
+
+void
+cq_count_shared(uint16 row, CqCounter counter, uint64 n)
+{
+	pg_atomic_fetch_add_u64(&shared->carried[row][counter], n);
+}
+
+void
+cq_counters_row_begin(uint16 row)
+{
+	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+	shared->serials[row] = ++shared->last_serial;
+	LWLockRelease(&shared->lock);
+}
+
+void
+cq_counters_row_end(uint16 row)
+{
+	Assert(row != 0);
+	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+	shared->serials[row] = 0;
+	for (int i = 0; i < CQ_NAMESPACE_COUNTERS; i++)
+	{
+		pg_atomic_fetch_add_u64(&shared->carried[0][i],
+								pg_atomic_exchange_u64(&shared->carried[row][i], 0));
+		shared->row_baseline[0][i] += shared->row_baseline[row][i];
+		shared->row_baseline[row][i] = 0;
+	}
+	LWLockRelease(&shared->lock);
+}
+
+/* Does the entry stand for a namespace that is still there?  Lock held. */
+static bool
+is_current(const CqRowCounts *entry)
+{
+	return entry->serial != 0 && entry->serial == shared->serials[entry->row];
+}
+
+/* Take an entry that nobody needs any more.  Lock held exclusively. */
+static void
+take_entry(CqRowCounts *entry, uint16 row)
+{
+	if (cq_own_row_counts[entry->row] == entry->counts)
+		cq_own_row_counts[entry->row] = NULL;
+	for (int i = 0; i < CQ_NAMESPACE_COUNTERS; i++)
+		pg_atomic_fetch_add_u64(&shared->carried[0][i],
+								pg_atomic_exchange_u64(&entry->counts[i], 0));
+	entry->row = row;
+	entry->serial = shared->serials[row];
+}
+
+void
+cq_counters_attach(uint16 row)
+{
+	CqProcessCounts *own = own_process();
+	CqRowCounts *mine = NULL;
+
+	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < CQ_COUNTED_ROWS; i++)
+	{
+		CqRowCounts *entry = &own->rows[i];
+
+		if (!is_current(entry))
+			mine = mine == NULL ? entry : mine;
+		else if (entry->row == row)
+		{
+			mine = entry;
+			break;
+		}
+	}
+	if (mine != NULL && (mine->row != row || !is_current(mine)))
+		take_entry(mine, row);
+	LWLockRelease(&shared->lock);
+	cq_own_row_counts[row] = mine == NULL ? NULL : mine->counts;
+}
+
+/* Sums since the server started.  Lock held. */
+static void
+add_up(CqCounts *counts, uint64 evictions, uint64 expirations)
+{
+	memset(counts, 0, sizeof(*counts));
+	for (int row = 0; row < CQ_NAMESPACE_ROWS; row++)
+		for (int i = 0; i < CQ_NAMESPACE_COUNTERS; i++)
+			counts->rows[row][i] = pg_atomic_read_u64(&shared->carried[row][i]);
+
+	for (uint32 p = 0; p < shared->nprocesses; p++)
+	{
+		CqProcessCounts *process = &shared->processes[p];
+
+		for (int i = CQ_NAMESPACE_COUNTERS; i < CQ_NCOUNTERS; i++)
+			counts->totals[i] += pg_atomic_read_u64(&process->counts[i]);
+		for (int j = 0; j < CQ_COUNTED_ROWS; j++)
+		{
+			CqRowCounts *entry = &process->rows[j];
+			uint32		row = is_current(entry) ? entry->row : 0;
+
+			for (int i = 0; i < CQ_NAMESPACE_COUNTERS; i++)
+				counts->rows[row][i] += pg_atomic_read_u64(&entry->counts[i]);
+		}
+	}
+	counts->totals[CQ_COUNT_EVICTIONS] = evictions;
+	counts->totals[CQ_COUNT_EXPIRATIONS] = expirations;
+}
+
+void
+cq_counters_read(CqCounts *counts, uint64 evictions, uint64 expirations)
+{
+	LWLockAcquire(&shared->lock, LW_SHARED);
+	add_up(counts, evictions, expirations);
+	for (int i = 0; i < CQ_NCOUNTERS; i++)
+		counts->totals[i] -= shared->baseline[i];
+	for (int row = 0; row < CQ_NAMESPACE_ROWS; row++)
+		for (int i = 0; i < CQ_NAMESPACE_COUNTERS; i++)
+		{
+			counts->rows[row][i] -= shared->row_baseline[row][i];
+			counts->totals[i] += counts->rows[row][i];
+		}
+	counts->reset_at = shared->reset_at;
+	LWLockRelease(&shared->lock);
+}
+
+/* The work space is too large for the stack; allocated before the lock. */
+void
+cq_counters_reset(uint64 evictions, uint64 expirations)
+{
+	CqCounts   *counts = palloc(sizeof(CqCounts));
+	TimestampTz now = GetCurrentTimestamp();
+
+	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+	add_up(counts, evictions, expirations);
+	memcpy(shared->baseline, counts->totals, sizeof(shared->baseline));
+	memcpy(shared->row_baseline, counts->rows, sizeof(shared->row_baseline));
+	shared->reset_at = now;
+	LWLockRelease(&shared->lock);
+	pfree(counts);
+}

@@ -1,0 +1,113 @@
+/*-------------------------------------------------------------------------
+ *
+ * counters.h
+ *	  What the cache counts, for the server and by namespace.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CQ_COUNTERS_H
+#define CQ_COUNTERS_H
+
+#include "datatype/timestamp.h"
+#include "port/atomics.h"
+
+/* Namespaces that are counted one by one; row 0 is all others together. */
+#define CQ_NAMESPACE_ROWS 1024
+
+/* In the order of cq.stat_cache's columns. */
+typedef enum CqCounter
+{
+	/* by namespace */
+	CQ_COUNT_HITS,
+	CQ_COUNT_MISSES_ABSENT,
+	CQ_COUNT_MISSES_EXPIRED,
+	CQ_COUNT_MISSES_INVALIDATED,
+	CQ_COUNT_MISSES_SNAPSHOT,
+	CQ_COUNT_MISSES_BYPASS,
+	CQ_COUNT_SETS,
+	CQ_COUNT_SETS_REFUSED,		/* for whatever reason */
+	CQ_COUNT_DELETES,
+
+	/* of the server */
+	CQ_COUNT_SETS_NO_MEMORY,
+	CQ_COUNT_REFUSED_CHANGED,
+	CQ_COUNT_REFUSED_EPOCH,
+	CQ_COUNT_REFUSED_OWN_CHANGE,
+	CQ_COUNT_REFUSED_LEASE,
+	CQ_COUNT_REFUSED_BYPASS,
+	CQ_COUNT_MARKS,
+	CQ_COUNT_LOADS,
+	CQ_COUNT_LOAD_WAITS,
+	CQ_COUNT_LOAD_TIMEOUTS,
+	CQ_COUNT_STALE_SERVED,
+	CQ_COUNT_REFRESHES,
+	CQ_COUNT_VERIFIED,
+	CQ_COUNT_VERIFY_MISMATCHES,
+	CQ_COUNT_EVICTIONS,			/* these two are counted by the engine */
+	CQ_COUNT_EXPIRATIONS,
+	CQ_NCOUNTERS
+} CqCounter;
+
+#define CQ_NAMESPACE_COUNTERS (CQ_COUNT_DELETES + 1)
+
+extern Size cq_counters_size(void);
+extern void cq_counters_init(void *mem, int tranche);
+
+/* This process's counts, NULL where it has none; private to the inlines. */
+extern pg_atomic_uint64 *cq_own_counts;
+extern pg_atomic_uint64 *cq_own_row_counts[CQ_NAMESPACE_ROWS];
+extern void cq_count_first(CqCounter counter, uint64 n);
+extern void cq_count_shared(uint16 row, CqCounter counter, uint64 n);
+
+/*
+ * Count, for the server or for a namespace's row.  No lock, no barrier, no
+ * cache line that another process writes; never raises.
+ */
+static inline void
+cq_count(CqCounter counter, uint64 n)
+{
+	pg_atomic_uint64 *counts = cq_own_counts;
+
+	if (likely(counts != NULL))
+		pg_atomic_write_u64(&counts[counter],
+							pg_atomic_read_u64(&counts[counter]) + n);
+	else
+		cq_count_first(counter, n);
+}
+
+static inline void
+cq_count_row(uint16 row, CqCounter counter, uint64 n)
+{
+	pg_atomic_uint64 *counts = cq_own_row_counts[row];
+
+	if (likely(counts != NULL))
+		pg_atomic_write_u64(&counts[counter],
+							pg_atomic_read_u64(&counts[counter]) + n);
+	else
+		cq_count_shared(row, counter, n);
+}
+
+/*
+ * A row begins to count for a namespace, has ended: what it has counted goes
+ * to row 0 then.  Never raise; fit for commit callbacks.
+ */
+extern void cq_counters_row_begin(uint16 row);
+extern void cq_counters_row_end(uint16 row);
+
+/* Give the row counts of this process's own, if there is room. */
+extern void cq_counters_attach(uint16 row);
+
+/* Everything that is counted, since the last reset. */
+typedef struct CqCounts
+{
+	uint64		totals[CQ_NCOUNTERS];
+	uint64		rows[CQ_NAMESPACE_ROWS][CQ_NAMESPACE_COUNTERS];
+	TimestampTz reset_at;		/* 0: never since the server started */
+} CqCounts;
+
+/* evictions, expirations: what the engine has counted since the start. */
+extern void cq_counters_read(CqCounts *counts, uint64 evictions,
+							 uint64 expirations);
+extern void cq_counters_reset(uint64 evictions, uint64 expirations);
+
+#endif							/* CQ_COUNTERS_H */

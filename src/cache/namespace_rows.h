@@ -1,0 +1,47 @@
+/*-------------------------------------------------------------------------
+ *
+ * namespace_rows.h
+ *	  The namespaces in use, of all databases, in shared memory.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CQ_NAMESPACE_ROWS_H
+#define CQ_NAMESPACE_ROWS_H
+
+#include "cache/counters.h"
+
+extern Size cq_namespace_rows_size(void);
+extern void cq_namespace_rows_init(void *mem, int tranche);
+
+/*
+ * The row of a namespace of the current database, taken at its first use; 0
+ * when there is none left.  Costs a look into an array of this process's own,
+ * but for the first time.  Never raises.
+ */
+extern uint16 cq_namespace_row(uint32 name_space);
+
+/*
+ * Bytes that the entries of a row's namespace may take, 0: no limit.  Row 0
+ * has none.
+ */
+extern uint64 cq_namespace_quota(uint16 row);
+extern void cq_namespace_set_quota(uint32 name_space, uint64 bytes);
+
+/*
+ * Give back the row of a namespace of the current database, or those of a
+ * database, which are no more.  What was stored under a row keeps its number;
+ * rows are reused as late as possible.  Never raise; fit for commit callbacks.
+ */
+extern void cq_namespace_release(uint32 name_space);
+extern void cq_namespace_release_database(Oid database);
+
+/* Ask for the rows again: namespaces may have been dropped. */
+extern void cq_namespace_rows_forget(void);
+
+/*
+ * The row of a namespace of the current database, if it has one, else 0:
+ * for statistics.
+ */
+extern uint16 cq_namespace_row_find(uint32 name_space);
+
+#endif							/* CQ_NAMESPACE_ROWS_H */
