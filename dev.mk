@@ -17,6 +17,11 @@
 ##   make demo          the main job on a private cluster, which stays running
 ##   make demo-stop     stop that cluster and remove it
 ##   make bench         the measurements, printed as a table (ARGS=... is passed on)
+##   make sim           hit ratios of the cache engine beside LRU and others, on
+##                      made-up or public traces (ARGS="--trace=FILE"; see
+##                      test/bench/sim/run)
+##   make memory        bytes per entry beside Redis and memcached
+##   make fuzz          the cache engine's fuzz target, with clang (ARGS=SECONDS)
 ##   make model         check the model of the consistency rules with spin
 ##   make soak          20 minutes under load, with kills (ARGS="queue --seconds 60")
 ##
@@ -50,6 +55,15 @@ demo-stop:
 
 bench:
 	@scripts/private bench release test/bench/run $(ARGS)
+
+sim:
+	@test/bench/sim/run $(ARGS)
+
+memory:
+	@test/bench/memory/run $(ARGS)
+
+fuzz:
+	@test/unit/run fuzz $(ARGS)
 
 soak:
 	@scripts/private soak debug test/soak/run $(ARGS)

@@ -11,16 +11,19 @@
 #include "harness.h"
 
 #define BLOCK_BYTES 128
+#define CANARY_BYTES 256
+#define CANARY ((char) 0xa5)
 /* a time by which all that can expire has */
 #define END_OF_TIME (PG_INT64_MAX - 1)
 
 #define TYPE_TEXT 1
 #define TYPE_COUNTER 7
 
-/* A cache in memory of exactly the right size. */
+/* A cache in memory of the right size, and what must not change behind it. */
 typedef struct Cache
 {
 	void	   *mem;
+	Size		size;			/* followed by CANARY_BYTES of CANARY */
 	CqEngine   *engine;
 	uint32		longest;		/* value, when empty */
 } Cache;
@@ -32,14 +35,26 @@ static inline Cache
 new_cache(Size arena_bytes)
 {
 	Cache		cache;
-	Size		size = cq_engine_size(arena_bytes);
 
-	if (posix_memalign(&cache.mem, PG_CACHE_LINE_SIZE, size) != 0)
+	cache.size = cq_engine_size(arena_bytes);
+	if (posix_memalign(&cache.mem, PG_CACHE_LINE_SIZE,
+					   cache.size + CANARY_BYTES) != 0)
 		abort();
-	memset(cache.mem, 0xa5, size);
+	memset(cache.mem, CANARY, cache.size + CANARY_BYTES);
 	cache.engine = cq_engine_init(cache.mem, arena_bytes, 0);
 	cache.longest = longest_value(cache.engine);
 	return cache;
+}
+
+static inline bool
+canary_lives(const Cache *cache)
+{
+	const char *canary = (char *) cache->mem + cache->size;
+
+	for (int i = 0; i < CANARY_BYTES; i++)
+		if (canary[i] != CANARY)
+			return false;
+	return true;
 }
 
 static inline void
@@ -88,6 +103,7 @@ end_cache(Cache *cache)
 	CHECK(stats.entries == 0);
 	CHECK(stats.used_bytes == 0);
 	CHECK(longest_value(cache->engine) == cache->longest);
+	CHECK(canary_lives(cache));
 	free(cache->mem);
 }
 
