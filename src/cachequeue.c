@@ -18,6 +18,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "queue/queue.h"
+#include "sql/cache_detach.h"
 #include "sql/namespace.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
@@ -101,6 +102,7 @@ _PG_init(void)
 	shmem_startup_hook = start_shared_memory;
 	cq_cache_init();
 	cq_namespace_init();
+	cq_cache_detach_init();
 	cq_queue_init();
 	cq_workers_register();
 }

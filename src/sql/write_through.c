@@ -26,6 +26,8 @@
  * is put.
  *
  * The key has to tell rows apart: it names all columns of a unique index.
+ * DROP INDEX CONCURRENTLY, which commits half way, may take that away all the
+ * same; then nothing is put.
  *
  * What cannot be put must not stop the change: a row without a key (NULL, or
  * too long), one too large, one in a namespace that has been dropped, and
@@ -97,6 +99,7 @@ typedef struct CqWriteThrough
 	bool		valid;
 	MemoryContext context;		/* holds what follows */
 	CqTagTemplate *key;
+	bool		unique;			/* it tells rows apart */
 	const char *namespace;
 	uint32		namespace_id;
 	int64		ttl_ms;			/* 0: the namespace's */
@@ -190,16 +193,57 @@ ttl_of(const char *text)
 }
 
 /*
+ * Are these columns enough to tell the index's entries, and rows, apart?
+ * (A row with NULL in one of them has no key.)
+ */
+static bool
+index_is_covered(Relation index, const Bitmapset *columns)
+{
+	Form_pg_index form = index->rd_index;
+
+	if (!form->indisunique || !form->indimmediate || !form->indisvalid ||
+		RelationGetIndexExpressions(index) != NIL ||
+		RelationGetIndexPredicate(index) != NIL)
+		return false;
+	for (int i = 0; i < form->indnkeyatts; i++)
+	{
+		if (!bms_is_member(form->indkey.values[i], columns))
+			return false;
+	}
+	return true;
+}
+
+static bool
+key_is_unique(Relation rel, const CqTagTemplate *key)
+{
+	Bitmapset  *columns = cq_tag_template_columns(key);
+	List	   *indexes = RelationGetIndexList(rel);
+	ListCell   *cell;
+	bool		result = false;
+
+	foreach(cell, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
+
+		result = result || index_is_covered(index, columns);
+		index_close(index, AccessShareLock);
+	}
+	return result;
+}
+
+/*
  * Fill *w, in the current memory context, from the trigger's arguments.
  * Raises 22023 and 42703.
  */
 static void
-compile(CqWriteThrough *w, char **args, int nargs, TupleDesc tupdesc)
+compile(CqWriteThrough *w, char **args, int nargs, Relation rel)
 {
+	TupleDesc	tupdesc = RelationGetDescr(rel);
 	const char *missing;
 	int			ncolumns;
 
 	w->key = cq_tag_template_compile(args[ARG_KEY], tupdesc);
+	w->unique = key_is_unique(rel, w->key);
 	w->namespace = pstrdup(args[ARG_NAMESPACE]);
 	w->namespace_id = (uint32) strtoul(args[ARG_NAMESPACE_ID], NULL, 10);
 	w->ttl_ms = ttl_of(args[ARG_TTL]);
@@ -268,8 +312,7 @@ find_write_through(TriggerData *trigdata)
 										   "cachequeue write-through",
 										   ALLOCSET_SMALL_SIZES);
 	caller = MemoryContextSwitchTo(entry->context);
-	compile(entry, trigger->tgargs, trigger->tgnargs,
-			RelationGetDescr(trigdata->tg_relation));
+	compile(entry, trigger->tgargs, trigger->tgnargs, trigdata->tg_relation);
 	MemoryContextSwitchTo(caller);
 	entry->valid = true;
 	return entry;
@@ -401,7 +444,7 @@ write_through(CqWriteThrough *w, Relation rel, HeapTuple old_tuple,
 		forget(&old_key, within_limit);
 	if (has_new)
 		forget(&new_key, within_limit);
-	if (has_new && within_limit)
+	if (has_new && within_limit && w->unique)
 		put(w, rel, new_slot, new_tuple, &new_key, name_space);
 }
 
@@ -433,45 +476,6 @@ cq_watch_write(PG_FUNCTION_ARGS)
 		write_through(w, trigdata->tg_relation, trigdata->tg_trigtuple,
 					  NULL, NULL);
 	return PointerGetDatum(NULL);
-}
-
-/*
- * Are these columns enough to tell the index's entries, and rows, apart?
- * (A row with NULL in one of them has no key.)
- */
-static bool
-index_is_covered(Relation index, const Bitmapset *columns)
-{
-	Form_pg_index form = index->rd_index;
-
-	if (!form->indisunique || !form->indimmediate || !form->indisvalid ||
-		RelationGetIndexExpressions(index) != NIL ||
-		RelationGetIndexPredicate(index) != NIL)
-		return false;
-	for (int i = 0; i < form->indnkeyatts; i++)
-	{
-		if (!bms_is_member(form->indkey.values[i], columns))
-			return false;
-	}
-	return true;
-}
-
-static bool
-key_is_unique(Relation rel, const CqTagTemplate *key)
-{
-	Bitmapset  *columns = cq_tag_template_columns(key);
-	List	   *indexes = RelationGetIndexList(rel);
-	ListCell   *cell;
-	bool		result = false;
-
-	foreach(cell, indexes)
-	{
-		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
-
-		result = result || index_is_covered(index, columns);
-		index_close(index, AccessShareLock);
-	}
-	return result;
 }
 
 static char **
@@ -513,13 +517,13 @@ cq_write_through_arguments(PG_FUNCTION_ARGS)
 	CqWriteThrough w;
 	const CqNamespace *name_space;
 
-	compile(&w, args, nargs, RelationGetDescr(rel));
+	compile(&w, args, nargs, rel);
 	if (cq_tag_template_is_ambiguous(w.key))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("ambiguous key template \"%s\"", args[ARG_KEY]),
 				 errhint("Put a separator between the columns.")));
-	if (!key_is_unique(rel, w.key))
+	if (!w.unique)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_COLUMN_REFERENCE),
 				 errmsg("key template \"%s\" does not tell the rows of table \"%s\" apart",
