@@ -47,6 +47,7 @@
 #include "utils/snapmgr.h"
 
 #define CQ_CLEAR_COUNTS 1024
+#define ALL_NAMESPACES PG_UINT32_MAX
 
 typedef struct CqCacheShared
 {
@@ -64,6 +65,7 @@ typedef struct CqCacheShared
 	 * How often a namespace has been cleared, by hash of database and
 	 * namespace: part of its keys, so that what was stored before is not
 	 * found any more and goes with time.  Sharing only costs extra misses.
+	 * ALL_NAMESPACES of a database are cleared when it is created.
 	 */
 	pg_atomic_uint64 clears[CQ_CLEAR_COUNTS];
 } CqCacheShared;
@@ -176,7 +178,8 @@ cq_key_init(CqKey *key, CqKeySpace space, uint32 name_space,
 	uint64		clears = 0;
 
 	if (space != CQ_SPACE_NAMESPACE)
-		clears = pg_atomic_read_u64(clear_count(MyDatabaseId, name_space));
+		clears = pg_atomic_read_u64(clear_count(MyDatabaseId, name_space)) +
+			pg_atomic_read_u64(clear_count(MyDatabaseId, ALL_NAMESPACES));
 
 	Assert(sizeof(Oid) + sizeof(uint32) + 1 + len + sizeof(clears) <=
 		   CQ_ENGINE_KEY_MAX);
@@ -670,6 +673,12 @@ void
 cq_namespace_clear_now(uint32 name_space)
 {
 	pg_atomic_fetch_add_u64(clear_count(MyDatabaseId, name_space), 1);
+}
+
+void
+cq_database_clear_now(Oid database)
+{
+	pg_atomic_fetch_add_u64(clear_count(database, ALL_NAMESPACES), 1);
 }
 
 void

@@ -210,6 +210,12 @@ extern uint64 cq_cache_clear(uint32 name_space);
 extern void cq_namespace_clear_now(uint32 name_space);
 
 /*
+ * A database has been created: what another one with the same OID has stored,
+ * and that was dropped, is none of its business.
+ */
+extern void cq_database_clear_now(Oid database);
+
+/*
  * Explicit invalidation of a slot: at commit, for which it takes a
  * transaction id; on a hot standby at once, there for everybody.
  */

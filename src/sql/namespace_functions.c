@@ -93,6 +93,10 @@ cq_namespace_create(PG_FUNCTION_ARGS)
 						text_to_cstring(name))));
 	if (quota != 0 && cq_shared != NULL)
 		cq_pending_namespace((uint32) id, quota);
+
+	/* the extension may have been dropped and created again since */
+	if (cq_shared != NULL)
+		cq_namespace_clear_now((uint32) id);
 	PG_RETURN_VOID();
 }
 

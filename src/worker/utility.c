@@ -21,6 +21,9 @@
  * 3. DROP EXTENSION and DROP DATABASE give back the rows that namespaces of
  *	  the database had in shared memory.
  *
+ * 4. A new database may have the OID of one that was dropped (CREATE DATABASE
+ *	  ... OID), and must not find its entries in the cache.
+ *
  * The transaction callback allocates nothing and cannot fail.
  *
  *-------------------------------------------------------------------------
@@ -29,6 +32,7 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
+#include "cache/cache.h"
 #include "cache/namespace_rows.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_database.h"
@@ -171,7 +175,10 @@ object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId,
 	else if (access == OAT_DROP && classId == DatabaseRelationId)
 		dropped_database = objectId;
 	else if (access == OAT_POST_CREATE && classId == DatabaseRelationId)
+	{
 		created_database = objectId;
+		cq_database_clear_now(objectId);	/* nobody can be in it yet */
+	}
 
 	if (next_object_access)
 		next_object_access(access, classId, objectId, subId, arg);

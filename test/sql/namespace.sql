@@ -16,6 +16,7 @@ SELECT cq.namespace_create('bad', '-1 s');
 SELECT cq.namespace_create(E'odd "name''s\n');
 
 -- keys of namespaces are apart; the default TTL applies
+SELECT cq.cache_set('k', 'of default');
 SELECT cq.cache_set('k', 'of web', namespace => 'web');
 SELECT cq.cache_set('k', 'of odd', namespace => E'odd "name''s\n');
 SELECT cq.cache_get('k'), cq.cache_get('k', 'web'), cq.cache_get('k', E'odd "name''s\n');
