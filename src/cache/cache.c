@@ -321,6 +321,8 @@ judge_stamps(const CqStamp *stamps, int nstamps, const CqView *view,
 	if (cq_local_in_statement() && !CQ_FAULT("no-own-bypass"))
 		return CQ_LOOKUP_BYPASS;
 	for (int i = 0; i < nstamps; i++)
+		cq_slot_prefetch(stamps[i].slot);
+	for (int i = 0; i < nstamps; i++)
 	{
 		CqSlotState slot;
 
@@ -343,9 +345,9 @@ judge_stamps(const CqStamp *stamps, int nstamps, const CqView *view,
 
 /* What this transaction has itself set or deleted. */
 static CqLookup
-lookup_pending(CqPending *op, bool have_view, const CqView *view,
-			   CqValue *value)
+lookup_pending(CqPending *op, Snapshot snapshot, CqValue *value)
 {
+	CqView		view;
 	CqLookup	result = CQ_LOOKUP_HIT;
 
 	if (op->kind == CQ_PENDING_DELETE || cq_pending_cleared(op->key->name_space))
@@ -355,8 +357,8 @@ lookup_pending(CqPending *op, bool have_view, const CqView *view,
 	if (op->expires_ms != 0 && op->expires_ms <= cq_clock_ms())
 		return CQ_LOOKUP_EXPIRED;
 	if (op->dependent)
-		result = !have_view ? CQ_LOOKUP_BYPASS
-			: judge_stamps(op->stamps, op->nstamps, view, op->change);
+		result = !cq_view_of_snapshot(snapshot, &view) ? CQ_LOOKUP_BYPASS
+			: judge_stamps(op->stamps, op->nstamps, &view, op->change);
 	if (result == CQ_LOOKUP_HIT)
 	{
 		value->data = op->value;
@@ -397,10 +399,12 @@ outdated_allowed(const CqStamp *stamps, int nstamps, const CqView *view)
 	return true;
 }
 
+/* Plain entries, which are the same for all, need no view of the snapshot. */
 static CqLookup
-lookup_engine(const CqKey *key, bool have_view, const CqView *view,
-			  bool outdated, CqValue *value)
+lookup_engine(const CqKey *key, Snapshot snapshot, bool outdated,
+			  CqValue *value)
 {
+	CqView		view;
 	CqStamp    *stamps;
 	CqEngineMeta meta;
 	CqLookup	result = CQ_LOOKUP_HIT;
@@ -419,11 +423,11 @@ lookup_engine(const CqKey *key, bool have_view, const CqView *view,
 
 	stamps = (CqStamp *) read_buffer;
 	if (meta.flags & CQ_ENTRY_DEPENDENT)
-		result = !have_view ? CQ_LOOKUP_BYPASS
-			: judge_stamps(stamps, meta.nstamps, view, 0);
+		result = !cq_view_of_snapshot(snapshot, &view) ? CQ_LOOKUP_BYPASS
+			: judge_stamps(stamps, meta.nstamps, &view, 0);
 	if (result == CQ_LOOKUP_HIT ||
 		(result == CQ_LOOKUP_INVALIDATED && outdated &&
-		 outdated_allowed(stamps, meta.nstamps, view)))
+		 outdated_allowed(stamps, meta.nstamps, &view)))
 	{
 		value->data = read_buffer + meta.nstamps * sizeof(CqStamp);
 		value->len = meta.value_len;
@@ -457,13 +461,11 @@ cq_cache_drop_stale(const CqKey *key, Snapshot snapshot, bool only_invalidated)
 static CqLookup
 peek(const CqKey *key, Snapshot snapshot, bool outdated, CqValue *value)
 {
-	CqView		view;
-	bool		have_view = cq_view_of_snapshot(snapshot, &view);
 	CqPending  *op = cq_pending_find(key);
 
 	if (op != NULL)
-		return lookup_pending(op, have_view, &view, value);
-	return lookup_engine(key, have_view, &view, outdated, value);
+		return lookup_pending(op, snapshot, value);
+	return lookup_engine(key, snapshot, outdated, value);
 }
 
 CqLookup

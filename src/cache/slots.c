@@ -122,26 +122,39 @@ cq_slot_of_key(uint64 key_hash)
 }
 
 void
+cq_slot_prefetch(uint32 slot)
+{
+#if defined(__GNUC__)
+	__builtin_prefetch(slot_at(slot));
+#endif
+}
+
+/* Copy a slot, unless somebody is writing it. */
+static inline bool
+try_read(CqSlot *s, CqSlotState *state)
+{
+	uint64		seq = pg_atomic_read_u64(&s->seq);
+
+	if ((seq & 1) != 0)
+		return false;
+	pg_read_barrier();
+	*state = *(volatile CqSlotState *) &s->state;
+	pg_read_barrier();
+	return pg_atomic_read_u64(&s->seq) == seq;
+}
+
+void
 cq_slot_read(uint32 slot, CqSlotState *state)
 {
 	CqSlot	   *s = slot_at(slot);
 	SpinDelayStatus delay;
 
+	if (likely(try_read(s, state)))
+		return;
 	init_local_spin_delay(&delay);
-	for (;;)
-	{
-		uint64		seq = pg_atomic_read_u64(&s->seq);
-
-		if ((seq & 1) == 0)
-		{
-			pg_read_barrier();
-			*state = *(volatile CqSlotState *) &s->state;
-			pg_read_barrier();
-			if (pg_atomic_read_u64(&s->seq) == seq)
-				break;
-		}
+	do
 		perform_spin_delay(&delay);
-	}
+	while (!try_read(s, state));
 	finish_spin_delay(&delay);
 }
 

@@ -55,6 +55,9 @@ extern uint32 cq_slot_of_namespace(Oid database, uint32 name_space);
 extern uint32 cq_slot_of_tag(Oid database, const char *tag, Size len);
 extern uint32 cq_slot_of_key(uint64 key_hash);
 
+/* Have the processor fetch a slot that is going to be read. */
+extern void cq_slot_prefetch(uint32 slot);
+
 /* Copy a slot.  Never waits for more than a few instructions of a writer. */
 extern void cq_slot_read(uint32 slot, CqSlotState *state);
 

@@ -46,20 +46,23 @@ const CqNamespace *
 cq_arg_key(FunctionCallInfo fcinfo, int n, int ns, int access, CqKey *key)
 {
 	const CqNamespace *name_space;
+	text	   *name;
 
 	cq_require_shared();
 	cq_arg_not_null(fcinfo, n, "key");
 	name_space = cq_arg_namespace(fcinfo, ns, access);
-	cq_key_of_text(PG_GETARG_TEXT_PP(n), name_space->id, key);
+	name = PG_GETARG_TEXT_PP(n);
+	cq_check_key(name);
+	cq_key_init(key, CQ_SPACE_USER, name_space->id, VARDATA_ANY(name),
+				VARSIZE_ANY_EXHDR(name));
 	return name_space;
 }
 
 void
-cq_key_of_text(const text *name, uint32 name_space, CqKey *key)
+cq_check_key(const text *name)
 {
 	Size		len;
 
-	cq_require_shared();
 	if (name == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -76,7 +79,15 @@ cq_key_of_text(const text *name, uint32 name_space, CqKey *key)
 						CQ_KEY_BYTES_MAX),
 				 errdetail("It has %zu bytes.", len),
 				 errhint("Use a digest of it, such as sha256(), as the key.")));
-	cq_key_init(key, CQ_SPACE_USER, name_space, VARDATA_ANY(name), len);
+}
+
+void
+cq_key_of_text(const text *name, uint32 name_space, CqKey *key)
+{
+	cq_require_shared();
+	cq_check_key(name);
+	cq_key_init(key, CQ_SPACE_USER, name_space, VARDATA_ANY(name),
+				VARSIZE_ANY_EXHDR(name));
 }
 
 int64

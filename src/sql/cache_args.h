@@ -31,6 +31,9 @@ extern const CqNamespace *cq_arg_namespace(FunctionCallInfo fcinfo, int n,
 extern const CqNamespace *cq_arg_key(FunctionCallInfo fcinfo, int n, int ns,
 									 int access, CqKey *key);
 
+/* Raises 22004 (NULL), 22023 (empty) and 54000 (too long). */
+extern void cq_check_key(const text *name);
+
 /* The same for a key that is not an argument of its own; NULL raises. */
 extern void cq_key_of_text(const text *name, uint32 name_space, CqKey *key);
 

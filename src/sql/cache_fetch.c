@@ -14,6 +14,7 @@
 #include "cachequeue.h"
 #include "catalog/pg_type.h"
 #include "core/args.h"
+#include "core/shmem.h"
 #include "fmgr.h"
 #include "nodes/makefuncs.h"
 #include "sql/cache_args.h"
@@ -86,6 +87,7 @@ run_query(CqReadThrough *call, CqPlan *plan, MemoryContext caller)
 	char	   *nulls = cq_read_through_nulls(&call->query);
 	Jsonb	   *jsonb;
 
+	cq_read_through_connect();
 	if (SPI_execute_plan(plan->plan, call->query.values, nulls, true, 2) !=
 		SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute_plan failed");
@@ -95,7 +97,7 @@ run_query(CqReadThrough *call, CqPlan *plan, MemoryContext caller)
 	return copy_jsonb(VARDATA(jsonb), VARSIZE(jsonb) - VARHDRSZ, caller);
 }
 
-/* The call itself, within SPI.  Returns in the caller's context. */
+/* The call itself.  Returns in the caller's context. */
 static Jsonb *
 fetch_result(CqReadThrough *call, MemoryContext caller)
 {
@@ -135,14 +137,13 @@ Datum
 cq_cache_fetch(PG_FUNCTION_ARGS)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	CqKey		key;
 	CqReadThrough call = {0};
 	Jsonb	   *result;
 
-	(void) cq_arg_key(fcinfo, 0, 5, CQ_NAMESPACE_READ | CQ_NAMESPACE_WRITE,
-					  &key);
+	cq_require_shared();
+	call.query.key = PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0);
+	cq_check_key(call.query.key);
 	cq_read_through_args(fcinfo, 1, &call);
-	call.query.key = PG_GETARG_TEXT_PP(0);
 	if (!PG_ARGISNULL(6))
 		call.terms.stale_for_ms = cq_interval_ms(PG_GETARG_INTERVAL_P(6), 0,
 												 "stale_for");

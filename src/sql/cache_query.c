@@ -76,8 +76,10 @@ static void
 run_query(CqReadThrough *call, CqPlan *plan, Tuplestorestate *rows)
 {
 	SPIExecuteOptions options = {0};
-	ParamListInfo params = makeParamList(call->query.nargs);
+	ParamListInfo params;
 
+	cq_read_through_connect();
+	params = makeParamList(call->query.nargs);
 	for (int i = 0; i < call->query.nargs; i++)
 	{
 		params->params[i].value = call->query.values[i];
@@ -144,7 +146,7 @@ unpack_rows(const CqValue *value, TupleDesc columns, Tuplestorestate *rows)
 	ExecDropSingleTupleTableSlot(slot);
 }
 
-/* The call itself, within SPI: fills rows. */
+/* The call itself: fills rows. */
 static void
 query_rows(CqReadThrough *call, TupleDesc expected, Tuplestorestate *rows)
 {

@@ -79,10 +79,12 @@ clock_us(void)
 static bool
 refresh_early(const CqResultHeader *header, int64 now_ms)
 {
-	double		chance = 1.0 - pg_prng_double(&pg_global_prng_state);
+	double		chance;
 
-	return header->fresh_until_ms != 0 &&
-		now_ms - header->delta_ms * log(chance) >= header->fresh_until_ms;
+	if (header->fresh_until_ms == 0)
+		return false;
+	chance = 1.0 - pg_prng_double(&pg_global_prng_state);
+	return now_ms - header->delta_ms * log(chance) >= header->fresh_until_ms;
 }
 
 /* May it be returned, by the terms of the caller? */

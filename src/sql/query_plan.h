@@ -9,6 +9,7 @@
 #define CQ_QUERY_PLAN_H
 
 #include "executor/spi.h"
+#include "fmgr.h"
 #include "sql/query_check.h"
 
 /* What a query means depends on these; all of it is compared as bytes. */
@@ -23,14 +24,24 @@ typedef struct CqPlanKey
 	uint32		unused;			/* zero */
 } CqPlanKey;
 
+/* How the text of an argument becomes a value. */
+typedef struct CqPlanParam
+{
+	FmgrInfo	input;
+	Oid			io_param;
+	bool		immutable;		/* the same text is always the same value */
+} CqPlanParam;
+
 typedef struct CqPlan
 {
 	CqPlanKey	key;
 	bool		valid;			/* facts and plan may be used */
-	MemoryContext context;		/* holds the facts */
+	bool		permitted;		/* the role may run it, as long as valid */
+	MemoryContext context;		/* holds what follows, but for the plan */
+	char	   *query;
+	char	   *search_path;
 	CqQueryFacts *facts;
-	Oid		   *input_functions;	/* of each parameter's type */
-	Oid		   *io_params;
+	CqPlanParam *params;
 	SPIPlanPtr	plan;
 } CqPlan;
 
@@ -38,11 +49,11 @@ typedef struct CqPlan
  * The current role's plan for a query, checked (query_check.h says what is
  * raised) and valid as of now; good until the next call.  When valid has become
  * false, what the query means may have changed since: its result must not be
- * cached under what the facts say.  Called within SPI.
+ * cached under what the facts say.
  */
 extern CqPlan *cq_plan_find(const char *query);
 
-/* Raise 42501 unless the current role may run the query.  Within SPI. */
+/* Raise 42501 unless the current role may run the query. */
 extern void cq_plan_check_privileges(CqPlan *plan);
 
 #endif							/* CQ_QUERY_PLAN_H */

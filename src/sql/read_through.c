@@ -16,7 +16,8 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 
-static bool running = false;	/* between begin and end */
+static bool active = false;		/* between begin and end */
+static bool connected = false;	/* to SPI, since then */
 
 void
 cq_read_through_args(FunctionCallInfo fcinfo, int n, CqReadThrough *call)
@@ -57,21 +58,30 @@ cq_read_through_nulls(const CqResultQuery *query)
 void
 cq_read_through_begin(void)
 {
-	if (running)
+	if (active)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("a query run by cq.cache_fetch or cq.cache_query must not call them again")));
+	active = true;
+}
+
+void
+cq_read_through_connect(void)
+{
+	Assert(active && !connected);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	running = true;
+	connected = true;
 }
 
 void
 cq_read_through_end(bool failed)
 {
-	running = false;
+	bool		finish = connected && !failed;
 
+	active = false;
+	connected = false;
 	cq_result_end(failed);
-	if (!failed)
+	if (finish)
 		SPI_finish();
 }

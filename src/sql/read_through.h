@@ -29,12 +29,13 @@ extern void cq_read_through_args(FunctionCallInfo fcinfo, int n,
 extern char *cq_read_through_nulls(const CqResultQuery *query);
 
 /*
- * Between _begin and _end the call is within SPI, and no other one can begin
- * (0A000): a query that is cached depends on what it reads, not on what its
- * functions were given from the cache.  _end is owed also when an error was
- * raised in between.
+ * Between _begin and _end no other call can begin (0A000): a query that is
+ * cached depends on what it reads, not on what its functions were given from
+ * the cache.  Before the query is run, and only then, _connect, which begins
+ * SPI until _end.  _end is owed also when an error was raised in between.
  */
 extern void cq_read_through_begin(void);
+extern void cq_read_through_connect(void);
 extern void cq_read_through_end(bool failed);
 
 #endif							/* CQ_READ_THROUGH_H */

@@ -21,7 +21,6 @@
 
 #include "cachequeue.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_proc.h"
 #include "common/cryptohash.h"
 #include "common/hashfn.h"
 #include "common/sha2.h"
@@ -50,45 +49,44 @@ typedef struct CqFixedPart
 	uint32		row_security;
 } CqFixedPart;
 
-static void
-add_string(uint64 *hash, const char *s)
-{
-	if (s == NULL)
-		s = "";
-	*hash = hash_bytes_extended((const unsigned char *) s, strlen(s) + 1, *hash);
-}
-
-/* What changes names or output. */
+/* Hash what changes names or output; buf is overwritten. */
 static uint64
-hash_settings(void)
+hash_settings(StringInfo buf)
 {
 	int			numbers[] = {
 		DateStyle, DateOrder, IntervalStyle, extra_float_digits,
 		bytea_output, xmloption, xmlbinary, quote_all_identifiers
 	};
-	uint64		hash;
+	const char *strings[] = {
+		namespace_search_path, pg_get_timezone_name(session_timezone),
+		locale_monetary, locale_numeric, locale_time, TSCurrentConfig
+	};
 
-	hash = hash_bytes_extended((unsigned char *) numbers, sizeof(numbers), 0);
-	add_string(&hash, namespace_search_path);
-	add_string(&hash, pg_get_timezone_name(session_timezone));
-	add_string(&hash, locale_monetary);
-	add_string(&hash, locale_numeric);
-	add_string(&hash, locale_time);
-	add_string(&hash, TSCurrentConfig);
-	return hash;
+	resetStringInfo(buf);
+	appendBinaryStringInfo(buf, (char *) numbers, sizeof(numbers));
+	for (int i = 0; i < lengthof(strings); i++)
+	{
+		const char *s = strings[i] == NULL ? "" : strings[i];
+
+		appendBinaryStringInfo(buf, s, strlen(s) + 1);
+	}
+	return hash_bytes_extended((unsigned char *) buf->data, buf->len, 0);
 }
 
+/* Put its digest in the place of all from an offset on. */
 static void
-add_digest(StringInfo buf, const char *bytes, Size len)
+digest_from(StringInfo buf, int offset)
 {
 	pg_cryptohash_ctx *ctx = pg_cryptohash_create(PG_SHA256);
 	uint8		digest[PG_SHA256_DIGEST_LENGTH];
 
 	if (pg_cryptohash_init(ctx) < 0 ||
-		pg_cryptohash_update(ctx, (const uint8 *) bytes, len) < 0 ||
+		pg_cryptohash_update(ctx, (uint8 *) buf->data + offset,
+							 buf->len - offset) < 0 ||
 		pg_cryptohash_final(ctx, digest, sizeof(digest)) < 0)
 		elog(ERROR, "could not compute a digest: %s", pg_cryptohash_error(ctx));
 	pg_cryptohash_free(ctx);
+	buf->len = offset;
 	appendBinaryStringInfo(buf, (char *) digest, sizeof(digest));
 }
 
@@ -120,8 +118,8 @@ cq_result_parse_args(CqResultQuery *query, const CqPlan *plan)
 
 		if (!query->arg_nulls[i])
 			input = TextDatumGetCString(query->args[i]);
-		query->values[i] = OidInputFunctionCall(plan->input_functions[i],
-												input, plan->io_params[i], -1);
+		query->values[i] = InputFunctionCall(&plan->params[i].input, input,
+											 plan->params[i].io_param, -1);
 	}
 }
 
@@ -131,7 +129,7 @@ add_argument(StringInfo buf, const CqResultQuery *query, const CqPlan *plan,
 {
 	if (query->arg_nulls[i])
 		add_bytes(buf, NULL, 0);
-	else if (func_volatile(plan->input_functions[i]) == PROVOLATILE_IMMUTABLE)
+	else if (plan->params[i].immutable)
 	{
 		text	   *arg = DatumGetTextPP(query->args[i]);
 
@@ -175,37 +173,33 @@ add_variable_part(StringInfo buf, const CqResultQuery *query,
 void
 cq_result_key(CqKey *key, const CqResultQuery *query, const CqPlan *plan)
 {
-	StringInfoData variable;
 	StringInfoData buf;
 	CqFixedPart fixed = {0};
+	int			kind;			/* offset of the byte before the variable part */
 
-	fixed.settings = hash_settings();
+	initStringInfo(&buf);
+	fixed.settings = hash_settings(&buf);
 	fixed.query_hash = plan->key.query_hash;
 	fixed.query_hash_2 = plan->key.query_hash_2;
 	fixed.tree_hash = plan->facts->tree_hash;
 	fixed.layout_hash = plan->facts->layout_hash;
 	fixed.role = plan->key.role;
 	fixed.row_security = plan->key.row_security;
-	initStringInfo(&variable);
-	add_variable_part(&variable, query, plan);
 
-	initStringInfo(&buf);
+	resetStringInfo(&buf);
 	if (query->key != NULL)
 		appendBinaryStringInfo(&buf, VARDATA_ANY(query->key),
 							   VARSIZE_ANY_EXHDR(query->key));
 	appendStringInfoChar(&buf, '\0');
 	appendBinaryStringInfo(&buf, (char *) &fixed, sizeof(fixed));
-	if (buf.len + 1 + variable.len <= CQ_KEY_BYTES_MAX)
+	kind = buf.len;
+	appendStringInfoChar(&buf, 'a');
+	add_variable_part(&buf, query, plan);
+	if (buf.len > CQ_KEY_BYTES_MAX)
 	{
-		appendStringInfoChar(&buf, 'a');
-		appendBinaryStringInfo(&buf, variable.data, variable.len);
-	}
-	else
-	{
-		appendStringInfoChar(&buf, 'd');
-		add_digest(&buf, variable.data, variable.len);
+		digest_from(&buf, kind + 1);
+		buf.data[kind] = 'd';
 	}
 	cq_key_init(key, CQ_SPACE_RESULT, query->name_space, buf.data, buf.len);
-	pfree(variable.data);
 	pfree(buf.data);
 }

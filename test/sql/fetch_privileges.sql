@@ -118,6 +118,45 @@ SELECT cq.cache_fetch('d', 'SELECT run(string_agg(body, '', '' ORDER BY id)) FRO
 SELECT cq.cache_fetch('i', 'SELECT run(string_agg(body, '', '' ORDER BY id)) FROM doc_invoker');
 RESET ROLE;
 
+-- that it could read a table once is forgotten with the privilege, wherever the
+-- role had it from; the second call of each is a hit that did not look again
+CREATE ROLE fetch_group;
+GRANT SELECT ON member TO fetch_group;
+REVOKE ALL ON member FROM fetch_app;
+GRANT fetch_group TO fetch_app;
+CREATE FUNCTION members() RETURNS jsonb LANGUAGE sql AS $$
+    SELECT cq.cache_fetch('members', 'SELECT run(count(*)::text) FROM fetch_test.member') $$;
+SET ROLE fetch_app;
+SELECT members(), members();
+RESET ROLE;
+REVOKE fetch_group FROM fetch_app;
+SET ROLE fetch_app;
+SELECT members();
+RESET ROLE;
+GRANT SELECT ON member TO pg_database_owner;
+SELECT format('ALTER DATABASE %I OWNER TO fetch_app', current_database()) \gexec
+SET ROLE fetch_app;
+SELECT members(), members();
+RESET ROLE;
+SELECT format('ALTER DATABASE %I OWNER TO CURRENT_USER', current_database()) \gexec
+SET ROLE fetch_app;
+SELECT members();
+RESET ROLE;
+-- a savepoint that took it away for a moment
+GRANT SELECT ON member TO fetch_app;
+SET ROLE fetch_app;
+SELECT members(), members();
+RESET ROLE;
+BEGIN;
+SAVEPOINT s;
+REVOKE SELECT ON member FROM fetch_app;
+SET LOCAL ROLE fetch_app;
+SELECT members();
+ROLLBACK TO s;
+SET LOCAL ROLE fetch_app;
+SELECT members(), members();
+COMMIT;
+
 -- current_setting of a constant in the query itself; other uses are refused
 SET app.color = 'green';
 SELECT cq.cache_fetch('s', 'SELECT run(body || current_setting(''app.color'')) FROM doc WHERE id = 1');
@@ -133,4 +172,4 @@ SELECT cq.cache_fetch('s', 'SELECT session_user');
 SET client_min_messages = warning;
 DROP SCHEMA fetch_test CASCADE;
 REVOKE USAGE ON SCHEMA cq FROM fetch_app, fetch_other;
-DROP ROLE fetch_app, fetch_other;
+DROP ROLE fetch_app, fetch_other, fetch_group;
