@@ -17,6 +17,7 @@
  *
  *	connections N		sessions that work at the same time (1)
  *	one_core			client and sessions share a processor core
+ *	own_cores			each session has a core of its own, as far as there are
  *	slice MS			length of a slice (500)
  *	rounds N			(5)
  *	set SQL				run on every connection first, e.g. a SET
@@ -24,10 +25,12 @@
  *	at_end SQL			a query to be run at the end, the snapshot still held;
  *						its rows are printed
  *	case NAME			begins a kind of operation:
+ *	sessions N			only the first N sessions work
  *	before SQL			run on one connection before each slice, not measured
  *	after SQL			the same after each slice
  *	step SQL			a statement of the operation
  *	arg key FORMAT N	its next argument: FORMAT, one %d, of a number 1..N
+ *	arg same STEP N		argument N of step STEP, both from 0, a key
  *	arg text TEXT		a constant
  *	arg cell N			column N (from 0) of the first row of the step before
  *	arg array N			column N of all its rows, as an array
@@ -57,26 +60,29 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <libpq-fe.h>
 
 #define CONNECTIONS_MAX 128
 #define CASES_MAX 16
-#define STEPS_MAX 4
+#define STEPS_MAX 8
 #define ARGS_MAX 4
 #define STATEMENTS_MAX 8
+#define KEY_BYTES 256
 #define OPERATIONS_WARM 20
 
 typedef enum ArgKind
 {
-	ARG_KEY, ARG_TEXT, ARG_CELL, ARG_ARRAY
+	ARG_KEY, ARG_SAME, ARG_TEXT, ARG_CELL, ARG_ARRAY
 } ArgKind;
 
 typedef struct Arg
 {
 	ArgKind		kind;
 	char	   *text;			/* format of a key, or the constant */
-	int			n;				/* number of keys, or column */
+	int			step;			/* of the same argument */
+	int			n;				/* number of keys, column, or argument */
 } Arg;
 
 typedef struct Step
@@ -93,6 +99,7 @@ typedef struct Case
 	char	   *after;
 	int			nsteps;
 	Step		steps[STEPS_MAX];
+	int			sessions;		/* 0: all */
 	bool		once;
 	bool		count_rows;
 	int			count;
@@ -104,6 +111,7 @@ typedef struct Connection
 	int			step;			/* in progress, -1: none */
 	int			count;			/* what the operation counts */
 	PGresult   *last;			/* of the step before */
+	char		keys[STEPS_MAX][ARGS_MAX][KEY_BYTES];	/* of this operation */
 	char	   *array;			/* buffer for an array argument */
 	size_t		array_size;
 } Connection;
@@ -115,6 +123,7 @@ static char *at_end[STATEMENTS_MAX];
 static int	nat_end = 0;
 static bool hold_snapshot = false;
 static bool one_core = false;
+static bool own_cores = false;
 static char *settings[STATEMENTS_MAX];
 static int	nsettings = 0;
 static Case cases[CASES_MAX];
@@ -194,6 +203,14 @@ read_arg(Case *c, char *rest)
 		arg->text = strdup(word(&rest));
 		arg->n = atoi(word(&rest));
 	}
+	else if (strcmp(kind, "same") == 0)
+	{
+		arg->kind = ARG_SAME;
+		arg->step = atoi(word(&rest));
+		arg->n = atoi(word(&rest));
+		if (arg->step >= c->nsteps || arg->n >= c->steps[arg->step].nargs)
+			die("no such argument before");
+	}
 	else if (strcmp(kind, "text") == 0)
 	{
 		arg->kind = ARG_TEXT;
@@ -234,6 +251,8 @@ read_plan(void)
 			hold_snapshot = true;
 		else if (strcmp(what, "one_core") == 0)
 			one_core = true;
+		else if (strcmp(what, "own_cores") == 0)
+			own_cores = true;
 		else if (strcmp(what, "at_end") == 0 && nat_end < STATEMENTS_MAX)
 			at_end[nat_end++] = strdup(rest);
 		else if (strcmp(what, "set") == 0 && nsettings < STATEMENTS_MAX)
@@ -246,6 +265,8 @@ read_plan(void)
 		}
 		else if (c == NULL)
 			die("unknown or misplaced directive \"%s\"", what);
+		else if (strcmp(what, "sessions") == 0)
+			c->sessions = atoi(rest);
 		else if (strcmp(what, "before") == 0)
 			c->before = strdup(rest);
 		else if (strcmp(what, "after") == 0)
@@ -266,6 +287,9 @@ read_plan(void)
 	free(line);
 	if (nconnections < 1 || nconnections > CONNECTIONS_MAX || ncases == 0)
 		die("nothing to do, or too much");
+	for (int i = 0; i < ncases; i++)
+		if (cases[i].sessions > nconnections)
+			die("more sessions than connections");
 }
 
 /* ---- connections ---- */
@@ -420,7 +444,6 @@ send_step(Connection *connection, int c)
 {
 	Step	   *step = &cases[c].steps[connection->step];
 	const char *values[ARGS_MAX];
-	char		keys[ARGS_MAX][256];
 	char		name[32];
 
 	for (int i = 0; i < step->nargs; i++)
@@ -430,9 +453,12 @@ send_step(Connection *connection, int c)
 		switch (arg->kind)
 		{
 			case ARG_KEY:
-				snprintf(keys[i], sizeof(keys[i]), arg->text,
+				snprintf(connection->keys[connection->step][i], KEY_BYTES, arg->text,
 						 (int) (next_random() % arg->n + 1));
-				values[i] = keys[i];
+				values[i] = connection->keys[connection->step][i];
+				break;
+			case ARG_SAME:
+				values[i] = connection->keys[arg->step][arg->n];
 				break;
 			case ARG_TEXT:
 				values[i] = arg->text;
@@ -502,18 +528,18 @@ work(int c, int64_t until_us, int operations_max)
 {
 	struct pollfd polls[CONNECTIONS_MAX];
 	Done		done = {0, 0};
-	int running = nconnections;
+	int			sessions = cases[c].sessions > 0 ? cases[c].sessions : nconnections;
+	int			active = sessions;
 	int			started = 0;
 	bool		once = cases[c].once;
 
-	for (int i = 0; i < nconnections; i++)
+	for (int i = 0; i < sessions; i++)
 	{
 		polls[i].fd = -1;
 		polls[i].events = POLLIN;
 		if (operations_max > 0 && started >= operations_max)
 		{
-			running   --;
-
+			active--;
 			continue;
 		}
 		started++;
@@ -521,11 +547,11 @@ work(int c, int64_t until_us, int operations_max)
 		connections[i].step = 0;
 		send_step(&connections[i], c);
 	}
-	while (running >0)
+	while (active > 0)
 	{
-		if (poll(polls, nconnections, -1) < 0 && errno != EINTR)
+		if (poll(polls, sessions, -1) < 0 && errno != EINTR)
 			die("poll: %s", strerror(errno));
-		for (int i = 0; i < nconnections; i++)
+		for (int i = 0; i < sessions; i++)
 		{
 			Connection *connection = &connections[i];
 			int			count;
@@ -545,8 +571,7 @@ work(int c, int64_t until_us, int operations_max)
 				(operations_max > 0 && started >= operations_max))
 			{
 				polls[i].fd = -1;
-				running   --;
-
+				active--;
 				continue;
 			}
 			started++;
@@ -606,6 +631,9 @@ main(int argc, char **argv)
 		for (int i = 0; i < nconnections; i++)
 			stay_on(core, PQbackendPID(connections[i].conn));
 	}
+	for (int i = 0; own_cores && i < nconnections; i++)
+		stay_on(i % (int) sysconf(_SC_NPROCESSORS_ONLN),
+				PQbackendPID(connections[i].conn));
 	if (hold_snapshot)
 	{
 		holder = connect_to(argv[1]);
