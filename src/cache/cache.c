@@ -170,6 +170,14 @@ clear_count(Oid database, uint32 name_space)
 	return &shared->clears[hash % CQ_CLEAR_COUNTS];
 }
 
+/* How often what a namespace holds has been cleared. */
+static uint64
+clears_of(Oid database, uint32 name_space)
+{
+	return pg_atomic_read_u64(clear_count(database, name_space)) +
+		pg_atomic_read_u64(clear_count(database, ALL_NAMESPACES));
+}
+
 void
 cq_key_init(CqKey *key, CqKeySpace space, uint32 name_space,
 			const char *bytes, uint32 len)
@@ -178,8 +186,7 @@ cq_key_init(CqKey *key, CqKeySpace space, uint32 name_space,
 	uint64		clears = 0;
 
 	if (space != CQ_SPACE_NAMESPACE)
-		clears = pg_atomic_read_u64(clear_count(MyDatabaseId, name_space)) +
-			pg_atomic_read_u64(clear_count(MyDatabaseId, ALL_NAMESPACES));
+		clears = clears_of(MyDatabaseId, name_space);
 
 	Assert(sizeof(Oid) + sizeof(uint32) + 1 + len + sizeof(clears) <=
 		   CQ_ENGINE_KEY_MAX);
@@ -214,8 +221,7 @@ cq_key_parse(const char *key, uint32 len, CqKeyParts *parts)
 	parts->bytes = key + sizeof(Oid) + sizeof(uint32) + 1;
 	parts->len = key + len - sizeof(clears) - parts->bytes;
 	memcpy(&clears, parts->bytes + parts->len, sizeof(clears));
-	parts->reachable = clears ==
-		pg_atomic_read_u64(clear_count(parts->database, parts->name_space));
+	parts->reachable = clears == clears_of(parts->database, parts->name_space);
 }
 
 CqCounter
@@ -456,6 +462,13 @@ cq_cache_drop_stale(const CqKey *key, Snapshot snapshot, bool only_invalidated)
 		(result != CQ_LOOKUP_HIT && !only_invalidated))
 		cq_engine_remove(engine, &key->engine, meta.version, false,
 						 cq_clock_ms());
+}
+
+void
+cq_cache_remove(const CqKey *key, uint64 version)
+{
+	if (version != 0)
+		cq_engine_remove(engine, &key->engine, version, false, cq_clock_ms());
 }
 
 static CqLookup

@@ -168,6 +168,9 @@ extern CqLookup cq_cache_peek_outdated(const CqKey *key, Snapshot snapshot,
 extern void cq_cache_drop_stale(const CqKey *key, Snapshot snapshot,
 								bool only_invalidated);
 
+/* Remove an entry that is of no use, if it is still of that version, at once. */
+extern void cq_cache_remove(const CqKey *key, uint64 version);
+
 /*
  * Leases: a bigint that stands for a snapshot's xmin on this server start.
  * cq_lease_issue gives one that will always be refused when the snapshot is

@@ -21,6 +21,7 @@ int			cq_max_databases = 16;
 int			cq_value_size_max = 1024 * 1024;
 int			cq_segment_rows = 100000;
 int			cq_load_wait_ms = 5000;
+double		cq_verify_sample = 0;
 int			cq_remember_misses = CQ_REMEMBER_TRANSACTION;
 
 #ifdef CQ_FAULTS
@@ -78,6 +79,11 @@ cq_settings_define(void)
 							"After that it computes the result itself; 0: it never waits.",
 							&cq_load_wait_ms, 5000, 0, 3600000,
 							PGC_USERSET, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomRealVariable("cachequeue.verify_sample",
+							 "Share of the hits on query results that are computed anew and compared.",
+							 "A result that differs is logged, counted and replaced.",
+							 &cq_verify_sample, 0, 0, 1,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("cachequeue.remember_misses",
 							 "How long the snapshot of a cache miss is remembered for a later set.",
 							 "\"session\" is for direct connections that serve one request at a time.",

@@ -25,6 +25,9 @@ extern int	cq_max_databases;
 extern int	cq_value_size_max;	/* bytes */
 extern int	cq_segment_rows;	/* messages in a segment before rotation */
 
+/* superuser */
+extern double cq_verify_sample; /* of hits on query results, 0 to 1 */
+
 /* any user */
 extern int	cq_load_wait_ms;	/* for somebody else's load; 0: not at all */
 extern int	cq_remember_misses; /* CqRememberMisses */

@@ -21,6 +21,7 @@
 #include "sql/cached_result.h"
 #include "sql/read_through.h"
 #include "sql/result_key.h"
+#include "sql/result_verify.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/jsonb.h"
@@ -97,6 +98,13 @@ run_query(CqReadThrough *call, CqPlan *plan, MemoryContext caller)
 	return copy_jsonb(VARDATA(jsonb), VARSIZE(jsonb) - VARHDRSZ, caller);
 }
 
+static uint64
+hash_of(Jsonb *result)
+{
+	return cq_verify_hash(result == NULL ? NULL : VARDATA(result),
+						  result == NULL ? 0 : VARSIZE(result) - VARHDRSZ);
+}
+
 /* The call itself.  Returns in the caller's context. */
 static Jsonb *
 fetch_result(CqReadThrough *call, MemoryContext caller)
@@ -116,6 +124,14 @@ fetch_result(CqReadThrough *call, MemoryContext caller)
 		result = value.type == CQ_VALUE_NOTHING ? NULL :
 			copy_jsonb(value.data, value.len, caller);
 		cq_plan_check_privileges(plan);
+		if (cq_verify_due(plan, &call->terms, &load))
+		{
+			uint64		cached = hash_of(result);
+
+			result = run_query(call, plan, caller);
+			cq_verify_result(&key, plan, snapshot, call->namespace_name,
+							 value.version, cached, hash_of(result));
+		}
 		return result;
 	}
 

@@ -30,6 +30,7 @@
 #include "sql/cache_args.h"
 #include "sql/cached_result.h"
 #include "sql/read_through.h"
+#include "sql/result_verify.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -164,6 +165,16 @@ query_rows(CqReadThrough *call, TupleDesc expected, Tuplestorestate *rows)
 	{
 		unpack_rows(&value, expected, rows);
 		cq_plan_check_privileges(plan);
+		if (cq_verify_due(plan, &call->terms, &load))
+		{
+			uint64		cached = cq_verify_hash_rows(rows, expected);
+
+			tuplestore_clear(rows);
+			run_query(call, plan, rows);
+			cq_verify_result(&key, plan, snapshot, call->namespace_name,
+							 value.version, cached,
+							 cq_verify_hash_rows(rows, expected));
+		}
 		return;
 	}
 

@@ -215,9 +215,10 @@ others_are_of_use(const CqKey *key, const CqPlan *plan, Snapshot snapshot,
 
 /* Serve what was found. */
 static bool
-serve(const CqKey *key, CqFound found)
+serve(const CqKey *key, CqFound found, CqResultLoad *load)
 {
-	if (found == CQ_FOUND_STALE)
+	load->stale = found == CQ_FOUND_STALE;
+	if (load->stale)
 		cq_count(CQ_COUNT_STALE_SERVED, 1);
 	else
 		cq_count_hit(key);
@@ -293,7 +294,7 @@ cq_result_find(const CqKey *key, const CqPlan *plan, Snapshot snapshot,
 
 		found = look(key, snapshot, terms, value, &outcome);
 		if (found == CQ_FOUND_FRESH || (found == CQ_FOUND_EARLY && has_xid))
-			return serve(key, found);
+			return serve(key, found, load);
 		if (outcome == CQ_LOOKUP_BYPASS ||
 			!others_are_of_use(key, plan, snapshot, terms))
 			break;
@@ -302,7 +303,7 @@ cq_result_find(const CqKey *key, const CqPlan *plan, Snapshot snapshot,
 		else
 			others = !cq_load_begin(hash, &ticket);
 		if (found != CQ_FOUND_NOTHING && others)
-			return serve(key, found);
+			return serve(key, found, load);
 		if (others)
 		{
 			if (deadline_ms == 0)
@@ -319,7 +320,7 @@ cq_result_find(const CqKey *key, const CqPlan *plan, Snapshot snapshot,
 		if (found == CQ_FOUND_FRESH)
 		{
 			cq_load_end(CQ_LOAD_DONE);
-			return serve(key, found);
+			return serve(key, found, load);
 		}
 		break;
 	}

@@ -23,9 +23,10 @@ typedef struct CqResultTerms
 	ArrayType  *tags;			/* NULL: the query's relations */
 } CqResultTerms;
 
-/* Begun by cq_result_find, when it is to be computed. */
+/* Filled by cq_result_find: how it was found, or what it is to be computed for. */
 typedef struct CqResultLoad
 {
+	bool		stale;			/* what was found is out of date */
 	int64		computed_ms;	/* as of when the data is, or a bit before */
 	int64		started_us;
 } CqResultLoad;

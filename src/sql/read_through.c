@@ -32,6 +32,7 @@ cq_read_through_args(FunctionCallInfo fcinfo, int n, CqReadThrough *call)
 	name_space = cq_arg_namespace(fcinfo, n + 4,
 								  CQ_NAMESPACE_READ | CQ_NAMESPACE_WRITE);
 	query->name_space = name_space->id;
+	call->namespace_name = PG_GETARG_TEXT_PP(n + 4);
 	call->terms.ttl_ms = name_space->default_ttl_ms;
 	query->query = text_to_cstring(PG_GETARG_TEXT_PP(n));
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(n + 1), TEXTOID, -1, false,

@@ -16,6 +16,7 @@ typedef struct CqReadThrough
 {
 	CqResultQuery query;
 	CqResultTerms terms;
+	const text *namespace_name;
 } CqReadThrough;
 
 /*
