@@ -548,7 +548,8 @@ cq_lease_view(int64 lease, CqView *view)
 {
 	uint64		offset = (uint64) lease & CQ_LEASE_XID_MAX;
 
-	if (((uint64) lease >> CQ_LEASE_XID_BITS) != shared->lease_salt ||
+	if ((((uint64) lease >> CQ_LEASE_XID_BITS) != shared->lease_salt &&
+		 !CQ_FAULT("no-salt")) ||
 		offset == 0 || RecoveryInProgress() || IsolationIsSerializable())
 		return false;
 	view->xmin = view->xmax = first_xid() + offset - 1;
@@ -598,6 +599,8 @@ cq_cache_set(const CqSetRequest *request, const CqView *p, uint64 change)
 	CqCounter	reason = CQ_COUNT_REFUSED_OWN_CHANGE;
 
 	Assert(request->dependent == (p != NULL));
+	if (CQ_FAULT("lock-key"))
+		cq_fault_lock(request->key->identity);
 	if (cq_pending_cleared(request->key->name_space) ||
 		(request->dependent &&
 		 !stamp_request(request, p, change, stamps, &reason)))

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * faults.c
- *	  Where debug builds wait for a test.
+ *	  Where debug builds wait: for a test, or for what they should not.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,6 +12,13 @@
 #include "utils/fmgrprotos.h"
 
 #ifdef CQ_FAULTS
+void
+cq_fault_lock(uint64 what)
+{
+	(void) DirectFunctionCall1(pg_advisory_xact_lock_int8,
+							   Int64GetDatum((int64) what));
+}
+
 void
 cq_pause(const char *name)
 {

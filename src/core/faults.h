@@ -29,9 +29,13 @@
 #else
 #define CQ_FAULT(name) false
 #define CQ_PAUSE(name) ((void) 0)
+#define cq_fault_lock(what) ((void) 0)
 #endif
 
 #ifdef CQ_FAULTS
+/* For rules about not waiting: lock this until the transaction ends. */
+extern void cq_fault_lock(uint64 what);
+
 /*
  * While cachequeue.pause holds that name: wait until nobody holds advisory
  * lock CQ_PAUSE_LOCK.	In a transaction, without any lightweight lock.

@@ -24,6 +24,7 @@
 #include "common/cryptohash.h"
 #include "common/hashfn.h"
 #include "common/sha2.h"
+#include "core/faults.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
@@ -156,6 +157,8 @@ add_variable_part(StringInfo buf, const CqResultQuery *query,
 
 	for (int i = 0; i < query->nargs; i++)
 		add_argument(buf, query, plan, i);
+	if (CQ_FAULT("no-role-key"))
+		return;
 	foreach(cell, plan->facts->settings)
 	{
 		char	   *value = GetConfigOptionByName(lfirst(cell), NULL, true);
@@ -183,8 +186,11 @@ cq_result_key(CqKey *key, const CqResultQuery *query, const CqPlan *plan)
 	fixed.query_hash_2 = plan->key.query_hash_2;
 	fixed.tree_hash = plan->facts->tree_hash;
 	fixed.layout_hash = plan->facts->layout_hash;
-	fixed.role = plan->key.role;
-	fixed.row_security = plan->key.row_security;
+	if (!CQ_FAULT("no-role-key"))
+	{
+		fixed.role = plan->key.role;
+		fixed.row_security = plan->key.row_security;
+	}
 
 	resetStringInfo(&buf);
 	if (query->key != NULL)

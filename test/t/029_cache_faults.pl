@@ -21,6 +21,12 @@
 #	no-serializable       SERIALIZABLE goes past the cache           I1
 #	no-f0                 nothing is known from before the start     I6
 #	no-expiry             an expired value is not served             I7
+#	no-load-lease         one of many who miss computes              I9
+#	no-privilege-check    a hit asks for the query's privileges      I10
+#	no-role-key           a result is for the role it was made for   I10
+#	no-namespace-check    a namespace is for those who may           I10
+#	lock-key              (added:) a set locks its key               I11
+#	no-salt               a lease is good for one server start       I11
 #
 # I8 (memory) has no switch: 023_cache_memory.pl and the engine's unit tests
 # watch the budget, which is the arena itself.
@@ -58,6 +64,22 @@ BEGIN
 	PERFORM cq.cache_get('account:' || $1);
 	RETURN put($1, (SELECT balance::text FROM account WHERE id = $1));
 END $$;
+-- for I9: computing waits at a gate; for I10: roles, and who sees which rows
+CREATE FUNCTION gate(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM pg_advisory_lock_shared(29), pg_advisory_unlock_shared(29);
+	RETURN $1;
+END $$;
+CREATE ROLE app;
+CREATE ROLE other;
+CREATE ROLE reader;
+CREATE TABLE doc (id int PRIMARY KEY, owner name, body text);
+INSERT INTO doc VALUES (1, 'app', 'of app'), (2, 'other', 'of other');
+ALTER TABLE doc ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON doc USING (owner = current_user);
+GRANT SELECT ON doc TO reader;
+GRANT USAGE ON SCHEMA cq TO app, other;
+SELECT cq.cache_watch('doc'), cq.namespace_create('closed');
 SQL
 
 my $id = 0;
@@ -236,6 +258,75 @@ proves('no-expiry', '', 'expired', 1, sub {
 	my $until = $r->query("SELECT clock_timestamp() + '22 ms'");
 	1 until $r->query("SELECT clock_timestamp() > '$until'") eq 't';
 	return $r->query("SELECT cq.cache_get('ttl $id')");
+});
+
+# two who miss the same result: the second one waits, not at the gate, or
+# computes it as well
+proves('no-load-lease', '1 computes', '2 compute', 3, sub {
+	my ($gate, @callers) = @_;
+	my $fetch = qq(SELECT cq.cache_fetch('f', 'SELECT gate(balance) FROM account WHERE id = $id'));
+	$gate->query('SELECT pg_advisory_lock(29)');
+	$_->send($fetch) for @callers;
+	$node->poll_query_until('postgres', <<SQL) or die 'no callers';
+SELECT count(*) = 2 FROM pg_stat_activity WHERE query LIKE '%gate(%' AND wait_event_type IN ('Lock', 'Extension')
+SQL
+	my $n = $gate->query(q(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted));
+	$gate->query('SELECT pg_advisory_unlock(29)');
+	$_->wait for @callers;
+	return "$n compute" . ($n == 1 ? 's' : '');
+});
+
+# a role of its own for each of these; what it may do changes behind its back
+sub fetch { return "SELECT cq.cache_fetch('mine', 'SELECT string_agg(body, '','' ORDER BY id) FROM doc')"; }
+
+proves('no-privilege-check', 'denied', '"of app"', 2, sub {
+	my ($admin, $app) = @_;
+	$admin->query('GRANT reader TO app');
+	$app->query('SET ROLE app; ' . fetch());
+	$admin->query('REVOKE reader FROM app');
+	my $result = $app->query(fetch());
+	return $result =~ /permission denied/ ? 'denied' : $result;
+});
+
+proves('no-role-key', '"of other"', '"of app"', 2, sub {
+	my ($app, $other) = @_;
+	$app->query('GRANT reader TO app, other; SET ROLE app; ' . fetch());
+	$other->query('SET ROLE other');
+	my $result = $other->query(fetch());
+	$app->query('RESET ROLE; REVOKE reader FROM app, other');
+	return $result;
+});
+
+proves('no-namespace-check', 'denied', 'secret', 2, sub {
+	my ($admin, $app) = @_;
+	$admin->query("SELECT cq.cache_set('k', 'secret', namespace => 'closed')");
+	$app->query('SET ROLE app');
+	my $result = $app->query("SELECT cq.cache_get('k', 'closed')");
+	return $result =~ /permission denied/ ? 'denied' : $result;
+});
+
+proves('lock-key', 't', 'waited', 2, sub {
+	my ($w, $r) = @_;
+	$w->query("BEGIN; SELECT cq.cache_set('plain $id', 'of w')");
+	$r->query("SET lock_timeout = '50ms'");
+	my $result = $r->query("SELECT cq.cache_set('plain $id', 'of r')");
+	return $result =~ /lock timeout/ ? 'waited' : $result;
+});
+
+# a lease from before a crash; the ids that it knows as ended are given out again
+proves('no-salt', 'miss / 150', '100 / 150', 1, sub {
+	my ($w) = @_;
+	my $ids = $w->query('SELECT txid_current()');
+	my $lease = (split /\|/, $w->query("SELECT * FROM cq.cache_get_or_lease('account:$id')"))[-1];
+	$node->stop('immediate');
+	$node->start;
+	my $r = CqSession->new($node, 'postgres', "SET cachequeue.fault = '$fault'");
+	$r->query("$write $id");
+	$r->query("DO 'BEGIN FOR n IN 1 .. $ids LOOP PERFORM txid_current(); COMMIT; END LOOP; END'");
+	$r->query("SELECT cq.cache_set('account:$id', '100', tags => ARRAY['account:$id'], lease => $lease)");
+	my $look = $r->query("SELECT look($id)");
+	$r->quit;
+	return $look;
 });
 
 $node->stop;
