@@ -8,6 +8,9 @@
  * on a fresh cache, waits for them, and looks at what they left.
  *
  * With --threads the workers are threads, for a build with ThreadSanitizer.
+ * With --kill-readers processes that read are killed at any instruction, again
+ * and again, which must neither stop nor disturb the others: it is for an engine
+ * whose readers hold nothing.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,6 +18,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,6 +33,11 @@
 #define VALUE_MAX (100 * 1024)
 #define END_OF_TIME (PG_INT64_MAX - 1)
 
+/* of the workers, those that are killed; the others write */
+#define READERS 2
+#define KILLS 500
+#define HANG_SECONDS 60
+
 /* Shared by all workers; what is theirs alone is indexed by worker. */
 typedef struct Shared
 {
@@ -37,6 +46,7 @@ typedef struct Shared
 	int			nkeys;
 	pthread_barrier_t barrier;
 	pg_atomic_uint64 arrivals;	/* of the two that meet by spinning */
+	pg_atomic_uint64 stop;		/* not 0: writers are to end */
 	uint64		bad[WORKERS];	/* values that were not as they should be */
 	uint64		hits[WORKERS];
 	int64		sums[WORKERS][COUNTERS];	/* added */
@@ -399,7 +409,7 @@ run_workers(void (*work) (Worker *))
 								 &workers[i]) == 0);
 		else if ((pids[i] = fork()) == 0)
 		{
-			alarm(60);			/* a hang is a failure */
+			alarm(HANG_SECONDS);	/* a hang is a failure */
 			run_worker(&workers[i]);
 			exit(0);
 		}
@@ -439,34 +449,42 @@ count_bad(void)
 	return bad;
 }
 
-/* Run work on a fresh cache, call look at the end, then empty it. */
-static void
-run_phase(Size arena_bytes, int nkeys, int steps, void (*work) (Worker *),
-		  void (*look) (void))
+/* A fresh cache, in shared->engine; what run_phase and others must end with. */
+typedef struct Phase
 {
-	Size		size = cq_engine_size(arena_bytes);
-	void	   *mem = map_shared(size);
-	pthread_barrierattr_t attr;
+	void	   *mem;
+	Size		size;
 	uint32		longest;
-	CqEngineStats stats;
-	KeyName		name;
+} Phase;
 
+static Phase
+begin_phase(Size arena_bytes, int nkeys, int steps)
+{
+	Phase		phase;
+	pthread_barrierattr_t attr;
+
+	phase.size = cq_engine_size(arena_bytes);
+	phase.mem = map_shared(phase.size);
 	memset(shared, 0, sizeof(*shared));
 	pthread_barrierattr_init(&attr);
 	pthread_barrierattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
 	pthread_barrier_init(&shared->barrier, &attr, WORKERS);
-	shared->engine = cq_engine_init(mem, arena_bytes, 0);
+	shared->engine = cq_engine_init(phase.mem, arena_bytes, 0);
 	shared->nkeys = nkeys;
 	shared->steps = steps;
-	longest = longest_value(shared->engine);
+	phase.longest = longest_value(shared->engine);
+	return phase;
+}
 
-	run_workers(work);
+/* No value was bad; nothing is left when all entries are removed. */
+static void
+end_phase(Phase *phase)
+{
+	CqEngineStats stats;
+	KeyName		name;
+
 	CHECK(count_bad() == 0);
-	cq_engine_stats(shared->engine, &stats);
-	CHECK(stats.used_bytes <= stats.arena_bytes);
-	look();
-
-	for (int i = 0; i < nkeys; i++)
+	for (int i = 0; i < shared->nkeys; i++)
 	{
 		name_key(&name, 'k', i);
 		cq_engine_remove(shared->engine, &name.key, 0, false, 0);
@@ -477,9 +495,24 @@ run_phase(Size arena_bytes, int nkeys, int steps, void (*work) (Worker *),
 	}
 	cq_engine_stats(shared->engine, &stats);
 	CHECK(stats.entries == 0 && stats.used_bytes == 0);
-	CHECK(longest_value(shared->engine) == longest);
+	CHECK(longest_value(shared->engine) == phase->longest);
 	pthread_barrier_destroy(&shared->barrier);
-	munmap(mem, size);
+	munmap(phase->mem, phase->size);
+}
+
+/* Run work on a fresh cache, call look at the end, then empty it. */
+static void
+run_phase(Size arena_bytes, int nkeys, int steps, void (*work) (Worker *),
+		  void (*look) (void))
+{
+	Phase		phase = begin_phase(arena_bytes, nkeys, steps);
+	CqEngineStats stats;
+
+	run_workers(work);
+	cq_engine_stats(shared->engine, &stats);
+	CHECK(stats.used_bytes <= stats.arena_bytes);
+	look();
+	end_phase(&phase);
 }
 
 static void
@@ -576,11 +609,115 @@ test_sweeps(void)
 			  work_sweeping, look_at_expiry);
 }
 
+static void
+work_reading(Worker *worker)
+{
+	for (;;)
+	{
+		KeyName		name;
+
+		name_key(&name, 'k', worker_random(worker, shared->nkeys));
+		get_and_check(worker, &name);
+	}
+}
+
+static void
+work_writing(Worker *worker)
+{
+	while (pg_atomic_read_u64(&shared->stop) == 0)
+	{
+		KeyName		name;
+		CqEngineHandle handle;
+
+		alarm(HANG_SECONDS);	/* again, as long as there is progress */
+		name_key(&name, 'k', worker_random(worker, shared->nkeys));
+		if (worker_random(worker, 10) == 0)
+			cq_engine_remove(shared->engine, &name.key, 0, false, 1);
+		else if ((handle = prepare_value(worker, &name, value_len(worker),
+										 0)) != 0)
+			cq_engine_publish(shared->engine, handle);
+		shared->sums[worker->number][0]++;
+	}
+}
+
+static pid_t
+start_process(int number, uint64 seed)
+{
+	Worker		worker = {.shared = shared,.number = number};
+	pid_t		pid = fork();
+
+	CHECK(pid >= 0);
+	if (pid != 0)
+		return pid;
+	worker.random = seed;
+	worker.buffer = malloc(VALUE_MAX * 2);
+	alarm(HANG_SECONDS);
+	(number < READERS ? work_reading : work_writing) (&worker);
+	exit(0);
+}
+
+/*
+ * Kill readers at random moments and start others in their place.  Then the
+ * writers must still be writing, and all memory be there.
+ */
+static void
+test_killed_readers(void)
+{
+	Phase		phase = begin_phase(256 * 1024, 300, 0);
+	pid_t		pids[WORKERS];
+	uint64		random = 1;
+	bool		hung = false;
+	uint64		hits = 0;
+
+	for (int i = 0; i < WORKERS; i++)
+		pids[i] = start_process(i, i + 1);
+	for (int kill_number = 0; kill_number < KILLS; kill_number++)
+	{
+		int			i = kill_number % READERS;
+		volatile uint32 spin = (next_random(&random) >> 32) % (1 << 21);
+		int			status = 0;
+
+		while (spin > 0)
+			spin--;
+		kill(pids[i], SIGKILL);
+		CHECK(waitpid(pids[i], &status, 0) == pids[i]);
+		hung |= !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL;
+		pids[i] = start_process(i, next_random(&random));
+	}
+	pg_atomic_write_u64(&shared->stop, 1);
+	for (int i = 0; i < WORKERS; i++)
+	{
+		int			status = 0;
+
+		if (i < READERS)
+			kill(pids[i], SIGKILL);
+		CHECK(waitpid(pids[i], &status, 0) == pids[i]);
+		hung |= i >= READERS && status != 0;
+		hits += shared->hits[i];
+	}
+	printf("# %d readers killed: %llu hits, %lld puts and removals\n", KILLS,
+		   (unsigned long long) hits, (long long) (shared->sums[READERS][0] +
+												   shared->sums[READERS + 1][0]));
+	CHECK(!hung);
+	CHECK(hits > KILLS);
+	/* where one hangs, so would whoever cleans up */
+	if (!hung)
+		end_phase(&phase);
+}
+
 int
 main(int argc, char **argv)
 {
-	use_threads = argc > 1 && strcmp(argv[1], "--threads") == 0;
+	const char *mode = argc > 1 ? argv[1] : "";
+
+	use_threads = strcmp(mode, "--threads") == 0;
 	shared = map_shared(sizeof(Shared));
+	if (strcmp(mode, "--kill-readers") == 0)
+	{
+		run_test("processes: killed readers leave nothing behind",
+				 test_killed_readers);
+		return failed_tests > 0;
+	}
 	run_test("processes: no torn value, no lost block", test_evictions);
 	run_test("processes: the same on a handful of entries",
 			 test_contended_evictions);
