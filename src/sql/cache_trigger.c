@@ -201,14 +201,20 @@ build_watch(CqWatch *watch, Relation rel, int ntemplates, char **templates)
 	watch->valid = true;
 }
 
-/* What the running trigger has to mark. */
+/*
+ * What the running trigger has to mark.  Entries of the table stay where they
+ * are, so a statement looks it up for its first row only.
+ */
 static CqWatch *
-find_watch(TriggerData *trigdata)
+find_watch(FunctionCallInfo fcinfo)
 {
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
 	Trigger    *trigger = trigdata->tg_trigger;
-	CqWatch    *watch;
+	CqWatch    *watch = fcinfo->flinfo->fn_extra;
 	bool		found;
 
+	if (watch != NULL && watch->valid && watch->trigger == trigger->tgoid)
+		return watch;
 	if (watches == NULL)
 	{
 		MemoryContext caller = CurrentMemoryContext;
@@ -226,6 +232,7 @@ find_watch(TriggerData *trigdata)
 	if (!watch->valid)
 		build_watch(watch, trigdata->tg_relation, trigger->tgnargs,
 					trigger->tgargs);
+	fcinfo->flinfo->fn_extra = watch;
 	return watch;
 }
 
@@ -252,15 +259,27 @@ mark_relations(const CqWatch *watch, bool barrier)
 }
 
 static void
-mark_row(const CqWatch *watch, Relation rel, HeapTuple tuple)
+mark_tag(const CqTagTemplate *template, HeapTuple tuple, TupleDesc columns)
+{
+	resetStringInfo(&tag_buffer);
+	if (cq_tag_template_render(template, tuple, columns, &tag_buffer))
+		cq_local_mark(cq_slot_of_tag(MyDatabaseId, tag_buffer.data,
+									 tag_buffer.len), false);
+}
+
+/* updated: what the row has become, NULL unless it is an UPDATE. */
+static void
+mark_row(const CqWatch *watch, TupleDesc columns, HeapTuple tuple,
+		 HeapTuple updated)
 {
 	for (int i = 0; i < watch->ntemplates; i++)
 	{
-		resetStringInfo(&tag_buffer);
-		if (cq_tag_template_render(watch->templates[i], tuple,
-								   RelationGetDescr(rel), &tag_buffer))
-			cq_local_mark(cq_slot_of_tag(MyDatabaseId, tag_buffer.data,
-										 tag_buffer.len), false);
+		const CqTagTemplate *template = watch->templates[i];
+
+		mark_tag(template, tuple, columns);
+		if (updated != NULL &&
+			!cq_tag_template_same(template, tuple, updated, columns))
+			mark_tag(template, updated, columns);
 	}
 }
 
@@ -272,11 +291,12 @@ cq_watch_row(PG_FUNCTION_ARGS)
 
 	if (cq_shared == NULL)
 		return PointerGetDatum(NULL);
-	watch = find_watch(trigdata);
+	watch = find_watch(fcinfo);
 	mark_relations(watch, false);
-	mark_row(watch, trigdata->tg_relation, trigdata->tg_trigtuple);
-	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
-		mark_row(watch, trigdata->tg_relation, trigdata->tg_newtuple);
+	mark_row(watch, RelationGetDescr(trigdata->tg_relation),
+			 trigdata->tg_trigtuple,
+			 TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ?
+			 trigdata->tg_newtuple : NULL);
 	return PointerGetDatum(NULL);
 }
 
@@ -293,7 +313,7 @@ cq_watch_statement(PG_FUNCTION_ARGS)
 		cq_local_statement_end();
 		return PointerGetDatum(NULL);
 	}
-	watch = find_watch(trigdata);
+	watch = find_watch(fcinfo);
 	mark_relations(watch, false);
 	if (watch->by_row)
 		cq_local_statement_begin();
@@ -303,12 +323,12 @@ cq_watch_statement(PG_FUNCTION_ARGS)
 Datum
 cq_watch_truncate(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = check_trigger(fcinfo, "cq._watch_truncate", false);
 	CqWatch    *watch;
 
+	(void) check_trigger(fcinfo, "cq._watch_truncate", false);
 	if (cq_shared == NULL)
 		return PointerGetDatum(NULL);
-	watch = find_watch(trigdata);
+	watch = find_watch(fcinfo);
 	mark_relations(watch, true);
 	if (watch->by_row)
 		cq_local_mark(cq_slot_of_epoch(MyDatabaseId), true);

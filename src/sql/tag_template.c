@@ -18,6 +18,9 @@
 #include "fmgr.h"
 #include "nodes/pg_list.h"
 #include "sql/tag_template.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 
@@ -231,6 +234,51 @@ cq_unpin_settings(int nest)
 	AtEOXact_GUC(true, nest);
 }
 
+/*
+ * Append a value's text.  The types that most keys are of do without their
+ * output functions, which allocate.
+ */
+static void
+append_value(CqTagPiece *piece, Datum value, StringInfo buf)
+{
+	int			nest = 0;
+	char	   *output;
+
+	switch (piece->output.fn_oid)
+	{
+		case F_INT2OUT:
+		case F_INT4OUT:
+			enlargeStringInfo(buf, MAXINT8LEN + 1);
+			buf->len += pg_ltoa(piece->output.fn_oid == F_INT2OUT ?
+								DatumGetInt16(value) : DatumGetInt32(value),
+								buf->data + buf->len);
+			return;
+		case F_INT8OUT:
+			enlargeStringInfo(buf, MAXINT8LEN + 1);
+			buf->len += pg_lltoa(DatumGetInt64(value), buf->data + buf->len);
+			return;
+		case F_TEXTOUT:
+		case F_VARCHAROUT:
+			{
+				text	   *bytes = DatumGetTextPP(value);
+
+				appendBinaryStringInfo(buf, VARDATA_ANY(bytes),
+									   VARSIZE_ANY_EXHDR(bytes));
+				if (bytes != (text *) DatumGetPointer(value))
+					pfree(bytes);
+				return;
+			}
+	}
+
+	if (piece->pin_settings)
+		nest = cq_pin_settings();
+	output = OutputFunctionCall(&piece->output, value);
+	if (piece->pin_settings)
+		cq_unpin_settings(nest);
+	appendStringInfoString(buf, output);
+	pfree(output);
+}
+
 bool
 cq_tag_template_render(const CqTagTemplate *template, HeapTuple tuple,
 					   TupleDesc tupdesc, StringInfo buf)
@@ -242,8 +290,6 @@ cq_tag_template_render(const CqTagTemplate *template, HeapTuple tuple,
 		CqTagPiece *piece = lfirst(cell);
 		Datum		value;
 		bool		is_null;
-		int			nest = 0;
-		char	   *text;
 
 		if (piece->literal != NULL)
 		{
@@ -253,14 +299,34 @@ cq_tag_template_render(const CqTagTemplate *template, HeapTuple tuple,
 		value = heap_getattr(tuple, piece->attnum, tupdesc, &is_null);
 		if (is_null)
 			return false;
-		if (piece->pin_settings)
-			nest = cq_pin_settings();
-		text = OutputFunctionCall(&piece->output, value);
+		append_value(piece, value, buf);
+	}
+	return true;
+}
 
-		if (piece->pin_settings)
-			cq_unpin_settings(nest);
-		appendStringInfoString(buf, text);
-		pfree(text);
+bool
+cq_tag_template_same(const CqTagTemplate *template, HeapTuple a, HeapTuple b,
+					 TupleDesc tupdesc)
+{
+	ListCell   *cell;
+
+	foreach(cell, template->pieces)
+	{
+		CqTagPiece *piece = lfirst(cell);
+		Form_pg_attribute att;
+		Datum		values[2];
+		bool		nulls[2];
+
+		if (piece->literal != NULL)
+			continue;
+		att = TupleDescAttr(tupdesc, piece->attnum - 1);
+		values[0] = heap_getattr(a, piece->attnum, tupdesc, &nulls[0]);
+		values[1] = heap_getattr(b, piece->attnum, tupdesc, &nulls[1]);
+		if (nulls[0] && nulls[1])
+			return true;		/* neither has a tag */
+		if (nulls[0] != nulls[1] ||
+			!datumIsEqual(values[0], values[1], att->attbyval, att->attlen))
+			return false;
 	}
 	return true;
 }

@@ -42,6 +42,10 @@ extern bool cq_tag_template_render(const CqTagTemplate *template,
 								   HeapTuple tuple, TupleDesc tupdesc,
 								   StringInfo buf);
 
+/* Do two rows have the same tag, or both none?  False when it is not obvious. */
+extern bool cq_tag_template_same(const CqTagTemplate *template,
+								 HeapTuple a, HeapTuple b, TupleDesc tupdesc);
+
 /*
  * The settings that values are written as text under.  Does a type's text
  * depend on any?  Pinning returns what unpinning wants to be told.

@@ -238,6 +238,27 @@ SELECT left_of('up:AB "C', 'up:Z', 'c:ab "c') AS generated_column;
 -- a template of a very long value marks what nothing can carry
 INSERT INTO "odd ""table""" VALUES (repeat('long', 1000));
 
+-- the types of most keys, at their ends; long values, compressed and stored
+-- apart; an UPDATE of one column of a template, and one of none
+CREATE TABLE number (s smallint, i int, b bigint, v varchar, t text, x text) WITH (toast_tuple_target = 128);
+ALTER TABLE number ALTER x SET STORAGE EXTERNAL;
+SELECT cq.cache_watch('number', ARRAY['s:{s}', 'i:{i}', 'b:{b}', 'v:{v}', 't:{t}', 'x:{x}', 'two:{i}.{s}']);
+SELECT put('s:-32768', 'i:-2147483648', 'b:-9223372036854775808', 'v:ö', 't:', 'two:-2147483648.-32768', 's:0');
+INSERT INTO number VALUES (-32768, -2147483648, -9223372036854775808, 'ö', '');
+SELECT left_of('s:-32768', 'i:-2147483648', 'b:-9223372036854775808', 'v:ö', 't:', 'two:-2147483648.-32768', 's:0') AS lowest;
+SELECT put('t:' || repeat('a', 1000), 'x:' || repeat('b', 1000), 't:');
+UPDATE number SET t = repeat('a', 1000), x = repeat('b', 1000);
+SELECT left_of('t:' || repeat('a', 1000), 'x:' || repeat('b', 1000), 't:') AS long_values;
+SELECT put('s:-32768', 's:0', 'two:-2147483648.-32768', 'two:-2147483648.0', 't:' || repeat('a', 1000), 'x:' || repeat('b', 1000), 'i:7');
+UPDATE number SET s = 0;
+SELECT left_of('s:-32768', 's:0', 'two:-2147483648.-32768', 'two:-2147483648.0', 't:' || repeat('a', 1000), 'x:' || repeat('b', 1000), 'i:7') AS changed;
+SELECT put('s:0', 'two:-2147483648.0', 'i:-2147483648', 'two:7.0', 'i:7');
+UPDATE number SET i = NULL;
+SELECT left_of('s:0', 'two:-2147483648.0', 'i:-2147483648', 'two:7.0', 'i:7') AS to_null;
+SELECT put('s:0', 'two:7.0', 'i:7', 's:1');
+UPDATE number SET i = 7;
+SELECT left_of('s:0', 'two:7.0', 'i:7', 's:1') AS from_null;
+
 -- self-reference in one statement: many rows
 INSERT INTO item (id) SELECT n FROM generate_series(1, 1000) AS n;
 SELECT put(VARIADIC ARRAY(SELECT 'item:' || n FROM generate_series(1, 1000) AS n));
