@@ -29,7 +29,9 @@ SHLIB_LINK_ubsan = -lubsan
 
 PG_CPPFLAGS = -I$(srcdir)/src
 PG_CFLAGS = $(CFLAGS_$(BUILD)) -MMD -MP
-SHLIB_LINK = $(SHLIB_LINK_$(BUILD))
+# calls between our files don't go through the linker's table
+SHLIB_LINK_linux = -Wl,-Bsymbolic-functions
+SHLIB_LINK = $(SHLIB_LINK_$(BUILD)) $(SHLIB_LINK_$(PORTNAME))
 override with_llvm = no
 
 EXTRA_CLEAN = $(OBJS:.o=.d) .build-flags tmp/check results output_iso \
