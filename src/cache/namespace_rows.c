@@ -16,11 +16,11 @@
  * is looked into with every key.  It forgets them when namespaces change.
  *
  * A row is given back when the transaction that drops its namespace, its
- * extension or its database commits.  A process that still remembers it, and an
- * entry stored under it, go on naming it; so free rows are taken in turn, and
- * one that was given back is the last to be taken again.  A row that nobody
- * gives back (the namespace's creation was rolled back after a use, or it was
- * dropped by a prepared transaction) is lost until the server starts again.
+ * extension or its database commits, or that has created the namespace rolls
+ * back.  A process that still remembers it, and an entry stored under it, go on
+ * naming it; so free rows are taken in turn, and one that was given back is the
+ * last to be taken again.  The row of a namespace that was dropped by a prepared
+ * transaction is lost until the server starts again.
  *
  * Locking: lock guards everything but the quotas, which are atomic.  Below it
  * comes the lock of the counters.

@@ -200,12 +200,15 @@ cq_pending_cleared(uint32 name_space)
 }
 
 void
-cq_pending_namespace(uint32 name_space, uint64 quota)
+cq_pending_namespace(uint32 name_space, uint64 quota, bool created)
 {
 	CqKey		key;
+	CqPending  *op;
 
 	cq_key_init(&key, CQ_SPACE_NAMESPACE, name_space, "quota", 5);
-	append(&key, CQ_PENDING_NAMESPACE)->quota = quota;
+	op = append(&key, CQ_PENDING_NAMESPACE);
+	op->quota = quota;
+	op->created = created;
 }
 
 CqPending *
@@ -309,6 +312,7 @@ cq_pending_publish_all(void)
 				cq_namespace_release(op->key->name_space);
 			else
 				cq_namespace_set_quota(op->key->name_space, op->quota);
+			op->created = false;
 		}
 		else if (op->kind == CQ_PENDING_DELETE)
 			cq_engine_remove(engine, &op->key->engine, 0, true, cq_clock_ms());
@@ -338,6 +342,8 @@ cq_pending_subxact_abort(int level)
 		CqPending  *op = &operations[noperations - 1];
 		CqPendingIndex *index;
 
+		if (op->created)
+			cq_namespace_release(op->key->name_space);
 		index = cqpending_lookup(latest, op->key->engine.hash);
 		if (index != NULL && index->last == noperations - 1)
 			index->last = op->previous;
@@ -357,6 +363,8 @@ cq_pending_forget(void)
 	{
 		if (operations[i].handle != 0)
 			cq_engine_discard(cq_cache_engine(), operations[i].handle);
+		if (operations[i].created)
+			cq_namespace_release(operations[i].key->name_space);
 	}
 	latest = NULL;
 	operations = NULL;

@@ -36,6 +36,7 @@ typedef struct CqPending
 	CqStamp    *stamps;			/* as of the set, for own reads */
 	CqEngineHandle handle;		/* between PRE_COMMIT and COMMIT */
 	uint64		quota;			/* of CQ_PENDING_NAMESPACE */
+	bool		created;		/* the same: the namespace is new */
 } CqPending;
 
 #define CQ_NAMESPACE_DROPPED PG_UINT64_MAX
@@ -52,8 +53,11 @@ extern void cq_pending_delete(const CqKey *key);
 extern void cq_pending_clear(uint32 name_space);
 extern bool cq_pending_cleared(uint32 name_space);
 
-/* The namespace has got that memory quota, or CQ_NAMESPACE_DROPPED. */
-extern void cq_pending_namespace(uint32 name_space, uint64 quota);
+/*
+ * The namespace has got that memory quota, or CQ_NAMESPACE_DROPPED.  created:
+ * it is new, and a rollback gives back the row it may have been used with.
+ */
+extern void cq_pending_namespace(uint32 name_space, uint64 quota, bool created);
 
 /* The latest operation on the key, NULL if there is none. */
 extern CqPending *cq_pending_find(const CqKey *key);

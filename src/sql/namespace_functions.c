@@ -91,12 +91,13 @@ cq_namespace_create(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("namespace \"%s\" already exists",
 						text_to_cstring(name))));
-	if (quota != 0 && cq_shared != NULL)
-		cq_pending_namespace((uint32) id, quota);
-
-	/* the extension may have been dropped and created again since */
 	if (cq_shared != NULL)
+	{
+		cq_pending_namespace((uint32) id, quota, true);
+
+		/* the extension may have been dropped and created again since */
 		cq_namespace_clear_now((uint32) id);
+	}
 	PG_RETURN_VOID();
 }
 
@@ -118,7 +119,7 @@ cq_namespace_alter(PG_FUNCTION_ARGS)
 							   "WHERE namespace_id = $1",
 							   3, types, values, nulls);
 	if (cq_shared != NULL)
-		cq_pending_namespace(id, quota);
+		cq_pending_namespace(id, quota, false);
 	PG_RETURN_VOID();
 }
 
@@ -136,7 +137,7 @@ cq_namespace_drop(PG_FUNCTION_ARGS)
 	(void) cq_execute_as_owner("DELETE FROM cq.namespace WHERE namespace_id = $1",
 							   1, types, &id, NULL);
 	if (cq_shared != NULL)
-		cq_pending_namespace(number, CQ_NAMESPACE_DROPPED);
+		cq_pending_namespace(number, CQ_NAMESPACE_DROPPED, false);
 	PG_RETURN_VOID();
 }
 
