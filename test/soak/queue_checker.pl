@@ -34,9 +34,12 @@
 use strict;
 use warnings;
 
+use FindBin;
+use lib "$FindBin::Bin/../t";
+
+use CqChecker;
 use File::Temp qw(tempdir);
 use Getopt::Long;
-use IPC::Open3 qw(open3);
 use Time::HiRes qw(sleep time);
 
 my ($sessions, $seconds, $data, $server_kills, $seed, $fault) =
@@ -57,86 +60,12 @@ use constant {
 	BURST_MAX => 4000,
 	LEASE => 5,			# s, of the queue
 	MAX_ATTEMPTS => 8,
-	QUIET_SECONDS => 120,	# for anything that must happen at the end
 };
 
 my @counted = qw(sends bursts receives deliveries acks nacks rejects abandoned takes
-  rollbacks savepoints prepared kills errors reconnects violations);
-my %count = map { $_ => 0 } @counted;
+  rollbacks savepoints prepared);
 
 print "queue_checker: seed $seed, $sessions sessions, $seconds s, $server_kills kills of the server\n";
-
-# ---- a session -----------------------------------------------------
-
-my ($to, $from, $pid);
-my $marker = 0;
-my $me = 0;
-
-sub connect_session
-{
-	close $to if $to;
-	waitpid $pid, 0 if $pid;
-	$pid = open3($to, $from, undef, 'psql', '-XAtq', '-d', $connection,
-		'-v', 'VERBOSITY=sqlstate');
-	select((select($to), $| = 1)[0]);
-	query("SET client_min_messages = error; SET lock_timeout = '2s'; SET search_path = queue_checker");
-	query("SET cachequeue.fault = '$fault'") if $fault;
-	query("SET application_name = 'queue_checker'") if $me;
-}
-
-# Until there is a server again.
-sub reconnect
-{
-	my $end = time + QUIET_SECONDS;
-
-	$count{reconnects}++;
-	while (time < $end)
-	{
-		return if eval { connect_session(); 1 };
-		sleep 0.05;
-	}
-	die "no server\n";
-}
-
-# Rows of a query, or of several; dies when one fails and when the session has
-# ended.
-sub query
-{
-	my ($sql) = @_;
-	my @rows;
-	my $failed = 0;
-
-	$marker++;
-	print $to "$sql;\n\\echo marker $marker\n";
-	while (defined(my $line = readline $from))
-	{
-		chomp $line;
-		if ($line eq "marker $marker")
-		{
-			die "failed\n" if $failed;
-			return wantarray ? @rows : $rows[0];
-		}
-		if ($line =~ /^(?:psql:.*)?ERROR:\s*(\S*)/)
-		{
-			$count{errors}++;
-			$failed = 1;
-			# deadlock, lock timeout, serialization, cancelled; no such prepared
-			# transaction: somebody was faster
-			violation("error $1 in: $sql") if $1 !~ /^(?:40P01|55P03|40001|57014|42704|55000|25P02)$/;
-		}
-		elsif ($line !~ /^(?:psql:.*)?(?:WARNING|FATAL|connection to server|server closed|\t)/)
-		{
-			push @rows, $line;
-		}
-	}
-	die "session ended\n";
-}
-
-sub violation
-{
-	$count{violations}++;
-	print "VIOLATION in session $me: $_[0]\n" if $count{violations} <= 20;
-}
 
 # ---- deliveries ----------------------------------------------------
 
@@ -221,10 +150,6 @@ sub receive
 }
 
 # ---- what sessions do ----------------------------------------------
-
-sub chance { return rand() < $_[0]; }
-
-sub pause { sleep(rand(0.005)) if chance(0.3); }
 
 my @leases = (0.05, 0.1, 0.3, 1, LEASE, LEASE);
 
@@ -475,13 +400,9 @@ sub wait_for_message
 	query("CALL cq.queue_wait('checker', '50 ms')");
 }
 
-sub kill_one
+sub kill_somebody
 {
-	my $whom = chance(0.02) ? "backend_type = 'cachequeue maintenance'" : "application_name = 'queue_checker'";
-	my $killed = query('SELECT count(pg_terminate_backend(pid)) FROM (SELECT pid FROM pg_stat_activity'
-		  . " WHERE $whom AND datname = current_database()"
-		  . ' AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1) AS p');
-	$count{kills} += $killed;
+	kill_one(chance(0.02) ? "backend_type = 'cachequeue maintenance'" : undef);
 }
 
 my @jobs = (
@@ -493,7 +414,7 @@ my @jobs = (
 	[ 0.05, \&wait_for_message ],
 	[ 0.005, \&burst ],
 	[ 0.003, \&purge ],
-	[ 0.02, \&kill_one ]);
+	[ 0.02, \&kill_somebody ]);
 
 sub some_job
 {
@@ -510,16 +431,10 @@ sub work
 {
 	my ($until) = @_;
 
-	reconnect();
 	while (time < $until)
 	{
 		my $job = some_job();
-		next if eval { $known_alive = time; $job->(); all_over(); 1 };
-		my $error = $@;
-		aborted();
-		die $error unless $error =~ /^(?:failed|session ended)$/;
-		next if $error eq "failed\n" && eval { query('ROLLBACK'); 1 };
-		reconnect();
+		attempt(sub { $known_alive = time; $job->(); all_over(); }, \&aborted);
 	}
 }
 
@@ -691,60 +606,31 @@ sub check_tables
 
 # ---- all together --------------------------------------------------
 
-$SIG{PIPE} = 'IGNORE';
-connect_session();
-query('DROP SCHEMA IF EXISTS queue_checker CASCADE; CREATE SCHEMA queue_checker');
+CqChecker::start(
+	name => 'queue_checker', connection => $connection, fault => $fault,
+	counted => \@counted);
 query('CREATE TABLE sent (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY)');
 query('CREATE TABLE done (id bigint); CREATE INDEX ON done (id); CREATE TABLE dead (id bigint)');
 query("SELECT cq.queue_create('checker', lease => '@{[LEASE]} s', max_attempts => @{[MAX_ATTEMPTS]})");
 
 my $dir = tempdir(CLEANUP => 1);
 my $until = time + $seconds;
-my @children;
-for my $n (1 .. $sessions)
-{
-	pipe(my $reader, my $writer) or die $!;
-	my $child = fork // die $!;
-	if ($child == 0)
+run_sessions($sessions, $seed, sub {
+	open($log, '>', "$dir/$me") or die $!;
+	work($until);
+	close $log;
+}, sub {
+	for my $k (1 .. $server_kills)
 	{
-		close $reader;
-		undef $to;
-		undef $pid;
-		$me = $n;
-		srand($seed + $n);
-		$| = 1;
-		open($log, '>', "$dir/$n") or die $!;
-		work($until);
-		close $log;
-		print $writer join(' ', map { $count{$_} } @counted), "\n";
-		close $writer;
-		exit 0;
+		my $wait = $until - $seconds + $seconds * ($k - 0.3 + rand(0.3)) / ($server_kills + 0.5) - time;
+		sleep $wait if $wait > 0;
+		kill_server($k % 2);
 	}
-	close $writer;
-	push @children, { pid => $child, from => $reader };
-}
-
-for my $k (1 .. $server_kills)
-{
-	my $wait = $until - $seconds + $seconds * ($k - 0.3 + rand(0.3)) / ($server_kills + 0.5) - time;
-	sleep $wait if $wait > 0;
-	kill_server($k % 2);
-}
-
-my $broken = 0;
-for my $child (@children)
-{
-	my $line = readline $child->{from};
-	waitpid $child->{pid}, 0;
-	$broken++, next if $? || !defined $line;
-	my @n = split ' ', $line;
-	$count{ $counted[$_] } += $n[$_] for 0 .. $#counted;
-}
-violation("$broken sessions ended badly") if $broken;
+});
 
 my $finished = eval {
 	reconnect();
-	query("ROLLBACK PREPARED '$_'") for query("SELECT gid FROM pg_prepared_xacts WHERE gid LIKE 'checker %'");
+	end_prepared('checker %');
 	my $n = check_overlaps($dir);
 	print "$n deliveries compared\n";
 	check_left();
@@ -757,8 +643,6 @@ my $finished = eval {
 };
 violation("the end failed: $@") unless $finished;
 
-print join(', ', map { "$count{$_} $_" } @counted), "\n";
 my @idle = grep { !$count{$_} } qw(sends bursts acks nacks abandoned takes rollbacks savepoints prepared kills);
 violation("no @idle") if @idle && $seconds >= 20;
-print $count{violations} ? "FAILED\n" : "all messages are accounted for\n";
-exit($count{violations} ? 1 : 0);
+exit(CqChecker::finish('all messages are accounted for'));
