@@ -164,7 +164,7 @@ sub run_sessions
 		if ($child == 0)
 		{
 			close $reader;
-			close STDIN;
+			open(STDIN, '<', '/dev/null') or die $!;
 			undef $to;
 			undef $pid;
 			$me = $session;
