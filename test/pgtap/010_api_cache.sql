@@ -45,10 +45,18 @@ FROM pg_proc p WHERE p.oid::regproc::text = 'cq.cache_fetch';
 
 -- views
 SELECT columns_are('cq', 'cache_watches', ARRAY['target', 'table_tag', 'tags', 'write_through', 'enabled']);
+SELECT columns_are('cq', 'stat_cache_namespaces', ARRAY['namespace', 'hits', 'misses_absent', 'misses_expired',
+    'misses_invalidated', 'misses_snapshot', 'misses_bypass', 'hit_ratio', 'sets', 'sets_refused', 'deletes', 'entries',
+    'bytes', 'memory_quota']);
+SELECT columns_are('cq', 'cache_entries', ARRAY['namespace', 'key', 'kind', 'type', 'bytes', 'dependent', 'tags',
+    'expires_in', 'version']);
+SELECT columns_are('cq', 'cache_hot_keys', ARRAY['namespace', 'key', 'kind', 'hits', 'error']);
 SELECT has_view('cq', 'stat_cache', 'stat_cache is a view');
 SELECT is_empty($$
     SELECT c.column_name FROM (VALUES ('hits'), ('misses_absent'), ('misses_expired'), ('misses_invalidated'),
         ('misses_snapshot'), ('misses_bypass'), ('sets'), ('sets_refused'), ('sets_no_memory'), ('deletes'), ('marks'),
+        ('refused_changed'), ('refused_epoch'), ('refused_own_change'), ('refused_lease'), ('refused_bypass'),
+        ('verified'), ('verify_mismatches'), ('loads'), ('load_waits'), ('stale_served'),
         ('entries'), ('evictions'), ('expirations'), ('used_bytes'), ('arena_bytes')) AS c (column_name)
     WHERE NOT EXISTS (SELECT FROM information_schema.columns i
                       WHERE i.table_schema = 'cq' AND i.table_name = 'stat_cache'
@@ -93,6 +101,13 @@ SELECT is_empty($$
 SELECT table_privs_are('cq', 'cache_watches', 'public', ARRAY['SELECT'], 'cache_watches may be read');
 SELECT table_privs_are('cq', 'stat_cache', 'public', ARRAY[]::text[], 'stat_cache may not');
 SELECT table_privs_are('cq', 'stat_cache', 'pg_monitor', ARRAY['SELECT'], 'but by pg_monitor');
+SELECT table_privs_are('cq', v.name, r.name, r.privileges::text[], v.name || ' may be read by pg_monitor only')
+FROM (VALUES ('stat_cache_namespaces'), ('cache_entries'), ('cache_hot_keys')) AS v (name),
+     (VALUES ('public', '{}'), ('pg_monitor', '{SELECT}')) AS r (name, privileges);
+SELECT is_empty($$
+    SELECT r.name FROM (VALUES ('public'), ('pg_monitor')) AS r (name)
+    WHERE has_function_privilege(r.name, 'cq.stat_reset()', 'execute') $$,
+    'nobody may reset the statistics');
 SELECT is_empty($$
     SELECT c.oid::regclass FROM pg_class c
     WHERE c.relnamespace = 'cq'::regnamespace AND c.relkind IN ('r', 'v', 'p', 'S')
@@ -102,10 +117,11 @@ SELECT is_empty($$
 -- settings
 SELECT results_eq($$
     SELECT (name || ' ' || context) COLLATE "default" FROM pg_settings
-    WHERE name IN ('cachequeue.cache_memory', 'cachequeue.dependency_slots', 'cachequeue.value_size_max', 'cachequeue.remember_misses')
+    WHERE name IN ('cachequeue.cache_memory', 'cachequeue.dependency_slots', 'cachequeue.value_size_max', 'cachequeue.remember_misses',
+                   'cachequeue.verify_sample')
     ORDER BY name $$,
     ARRAY['cachequeue.cache_memory postmaster', 'cachequeue.dependency_slots postmaster', 'cachequeue.remember_misses user',
-          'cachequeue.value_size_max sighup'],
+          'cachequeue.value_size_max sighup', 'cachequeue.verify_sample superuser'],
     'settings of the cache');
 
 -- event triggers fire always

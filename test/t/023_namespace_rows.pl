@@ -74,6 +74,19 @@ is(counted('a'), '0|', 'reset in all databases');
 is(counted('b'), '23|23', 'the last rows are taken');
 is(query('b', 'SELECT misses_absent FROM cq.stat_cache'), '100', 'the others count together');
 
+# no count is lost among sessions that come and go, nor in more namespaces than
+# a session has counters of its own for
+my $script = PostgreSQL::Test::Utils::tempdir() . '/look.sql';
+open(my $fh, '>', $script) or die "$script: $!\n";
+print $fh "\\set i random(1, 20)\nSELECT cq.cache_get('k', 'n' || :i);\n";
+close $fh;
+query('a', 'SELECT cq.stat_reset()');
+$node->command_ok([ 'pgbench', '-n', '-C', '-c', 4, '-t', 50, '-f', $script, 'a' ], 'sessions that come and go');
+$node->command_ok([ 'pgbench', '-n', '-c', 4, '-t', 500, '-f', $script, 'a' ], 'sessions side by side');
+is(counted('a'), '20|2200', 'each look-up was counted once');
+query('b', 'SELECT cq.stat_reset()');
+look('b', 1, 100);
+
 # given back: dropped namespaces, at commit only
 query('a', q{BEGIN; SELECT cq.namespace_drop('n' || i) FROM generate_series(1, 10) AS i; ROLLBACK});
 look('b', 1, 100);
