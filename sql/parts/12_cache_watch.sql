@@ -335,9 +335,10 @@ DECLARE
     relation oid;
     does text[];
 BEGIN
-    -- results of queries may have come from the function as it was
+    -- results of queries, and texts of values, may have come from what these were before
     IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() AS command
-               WHERE command.classid = 'pg_proc'::regclass
+               WHERE (command.classid = 'pg_proc'::regclass
+                      OR command.command_tag ~ '^(ALTER (TYPE|DOMAIN|TEXT SEARCH .*)|CREATE CAST)$')
                  AND command.schema_name IS DISTINCT FROM 'pg_temp') THEN
         PERFORM cq._epoch_changed();
     END IF;
@@ -367,6 +368,12 @@ BEGIN
         IF 'leave' = ANY (does) AND cq._watch_templates(relation) IS NOT NULL THEN
             PERFORM cq._epoch_changed();    -- the parent that it had is not known any more
         END IF;
+        -- its rows are values elsewhere
+        IF EXISTS (SELECT FROM pg_type AS t
+                   JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass AND d.refobjid IN (t.oid, t.typarray)
+                   WHERE t.typrelid = relation AND d.deptype = 'n') THEN
+            PERFORM cq._epoch_changed();
+        END IF;
         PERFORM cq._relation_changed(relation);
     END LOOP;
 END
@@ -392,10 +399,9 @@ BEGIN
     LOOP
         IF dropped.classid = 'pg_class'::regclass THEN
             PERFORM cq._relation_changed(dropped.objid);
-        ELSIF dropped.object_type = 'trigger'
-              AND dropped.address_names && '{!cachequeue_row,!cachequeue_write}' THEN
+        ELSIF dropped.object_type = 'trigger' AND dropped.address_names[3] ^@ '!cachequeue_' THEN
             PERFORM cq._epoch_changed();
-        ELSIF dropped.object_type = 'policy' THEN
+        ELSIF dropped.object_type IN ('policy', 'cast') THEN
             PERFORM cq._epoch_changed();
         END IF;
     END LOOP;

@@ -373,16 +373,28 @@ row_trigger(Relation rel)
 	return NULL;
 }
 
+/* All triggers are needed: somebody may have dropped one by hand. */
 bool
 cq_relation_is_watched(Oid relid)
 {
+	static const char *const names[] = {
+		ROW_TRIGGER_NAME, "!cachequeue_statement", "!cachequeue_truncate"
+	};
 	Relation	rel = relation_open(relid, NoLock);
-	Trigger    *trigger = row_trigger(rel);
-	bool		watched;
+	TriggerDesc *desc = rel->trigdesc;
+	int			found = 0;
 
-	watched = trigger != NULL && trigger->tgenabled == TRIGGER_FIRES_ALWAYS;
+	for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
+	{
+		for (int j = 0; j < lengthof(names); j++)
+		{
+			if (strcmp(desc->triggers[i].tgname, names[j]) == 0 &&
+				desc->triggers[i].tgenabled == TRIGGER_FIRES_ALWAYS)
+				found++;
+		}
+	}
 	relation_close(rel, NoLock);
-	return watched;
+	return found == lengthof(names);
 }
 
 List *
