@@ -15,11 +15,13 @@
 #include "core/dbworker.h"
 #include "core/settings.h"
 #include "core/shmem.h"
+#include "core/tasks.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "queue/queue.h"
 #include "sql/cache_detach.h"
 #include "sql/namespace.h"
+#include "sql/write_behind.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
@@ -89,6 +91,20 @@ start_shared_memory(void)
 	LWLockRelease(AddinShmemInitLock);
 }
 
+/* What the maintenance worker of each database does, in this order. */
+static void
+register_tasks(void)
+{
+	static const CqTask tasks[] = {
+		{"cache", cq_cache_maintain, NULL},
+		{"queue", cq_queue_maintain, NULL},
+		{"write-behind", cq_write_behind_maintain, cq_write_behind_at_shutdown},
+	};
+
+	for (int i = 0; i < lengthof(tasks); i++)
+		cq_task_register(&tasks[i]);
+}
+
 void
 _PG_init(void)
 {
@@ -103,6 +119,8 @@ _PG_init(void)
 	cq_cache_init();
 	cq_namespace_init();
 	cq_cache_detach_init();
+	cq_write_behind_init();
 	cq_queue_init();
+	register_tasks();
 	cq_workers_register();
 }

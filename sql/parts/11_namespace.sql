@@ -47,7 +47,7 @@ COMMENT ON FUNCTION cq.namespace_alter(text, interval, bigint) IS
 CREATE FUNCTION cq.namespace_drop(namespace text) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'cq_namespace_drop';
 COMMENT ON FUNCTION cq.namespace_drop(text) IS
-'Drop a namespace; its entries can no longer be reached and go with time. Errors: 22004, 42704, 42501 (not the owner).';
+'Drop a namespace; its entries can no longer be reached and go with time. Errors: 22004, 42704, 42501 (not the owner), 55000 (write-behind has something pending).';
 
 CREATE FUNCTION cq.namespace_grant(namespace text, role text, privilege text) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'cq_namespace_grant';

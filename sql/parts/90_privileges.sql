@@ -8,6 +8,8 @@
 
 REVOKE ALL ON SCHEMA cq FROM PUBLIC;
 REVOKE ALL ON cq.namespace, cq.namespace_grant FROM PUBLIC;
+REVOKE ALL ON cq.write_behind, cq.write_behind_log, cq.write_behind_memory,
+    cq.write_behind_dead, cq.write_behind_stat FROM PUBLIC;
 
 -- internal functions are called by others of ours, as the extension's owner or
 -- from the functions below
@@ -46,3 +48,6 @@ GRANT SELECT ON cq.stat_cache, cq.stat_cache_namespaces, cq.cache_entries, cq.ca
 GRANT EXECUTE ON FUNCTION cq._stat_cache(), cq._stat_namespaces(int[]), cq._cache_entries(),
     cq._cache_hot_keys()
 TO pg_monitor;
+-- these show a reader his own namespaces only
+GRANT SELECT ON cq.cache_pending, cq.stat_write_behind TO PUBLIC;
+GRANT SELECT, DELETE ON cq.cache_dead_letters TO PUBLIC;

@@ -52,6 +52,8 @@ typedef struct CqKey
 								 * not changed by clearing the namespace */
 	uint32		name_space;
 	uint16		row;			/* of the namespace; see namespace_rows.h */
+	char		behind;			/* 0, or how the table follows: its sets and
+								 * deletes are logged (xact.h) */
 	char		bytes[CQ_ENGINE_KEY_MAX];
 } CqKey;
 

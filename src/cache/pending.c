@@ -141,6 +141,7 @@ cq_pending_set(const CqSetRequest *request, const CqView *p, uint64 change,
 	else
 		op = append(request->key, CQ_PENDING_SET);
 	op->dead = true;			/* until it is whole */
+	op->key->behind = request->key->behind;
 
 	if (request->value_len > 0)
 	{
@@ -223,6 +224,20 @@ cq_pending_find(const CqKey *key)
 		!same_key(operations[index->last].key, key))
 		return NULL;
 	return &operations[index->last];
+}
+
+const CqPending *
+cq_pending_next_behind(int *position)
+{
+	while (*position < noperations)
+	{
+		const CqPending *op = &operations[(*position)++];
+
+		if (op->key->behind != 0 && !op->dead &&
+			cq_pending_find(op->key) == op)
+			return op;
+	}
+	return NULL;
 }
 
 /* Has an own change come after the set was judged? */
@@ -322,6 +337,13 @@ cq_pending_publish_all(void)
 			op->handle = 0;
 			cq_count_row(op->key->row, CQ_COUNT_SETS, 1);
 			cq_cache_expiry_added(op->expires_ms);
+		}
+		else if (op->key->behind != 0 && !op->dead &&
+				 cq_pending_find(op->key) == op)
+		{
+			/* not stored: the value before must not outlive it */
+			cq_engine_remove(engine, &op->key->engine, 0, false,
+							 cq_clock_ms());
 		}
 	}
 }

@@ -62,6 +62,12 @@ extern void cq_pending_namespace(uint32 name_space, uint64 quota, bool created);
 /* The latest operation on the key, NULL if there is none. */
 extern CqPending *cq_pending_find(const CqKey *key);
 
+/*
+ * Of the keys that a table follows (CqKey.behind), the last operation of each,
+ * one after the other; *position starts at 0.  NULL: no more.
+ */
+extern const CqPending *cq_pending_next_behind(int *position);
+
 /* Callbacks, from cache/xact.c. */
 extern void cq_pending_prepare_all(void);
 extern void cq_pending_publish_all(void);

@@ -3,7 +3,8 @@
  * xact.c
  *	  The cache's transaction callbacks.
  *
- *	PRE_COMMIT	 push the marks, then judge and prepare the pending sets
+ *	PRE_COMMIT	 log what a table is to follow (sql/write_behind_log.c), push
+ *				 the marks, then judge and prepare the pending sets
  *	COMMIT		 publish them
  *	PRE_PREPARE  push the marks: they are tagged with the transaction's id, so
  *				 nothing has to happen at COMMIT or ROLLBACK PREPARED, which
@@ -26,6 +27,16 @@
 #include "core/faults.h"
 #include "core/shmem.h"
 
+void		(*cq_log_behind_hook) (void) = NULL;
+
+static bool
+table_follows(void)
+{
+	int			position = 0;
+
+	return cq_pending_next_behind(&position) != NULL;
+}
+
 static void
 forget_all(void)
 {
@@ -42,11 +53,17 @@ at_transaction(XactEvent event, void *arg)
 	switch (event)
 	{
 		case XACT_EVENT_PRE_COMMIT:
+			if (table_follows())
+				cq_log_behind_hook();
 			if (!CQ_FAULT("mark-at-commit"))
 				cq_local_push_all();
 			cq_pending_prepare_all();
 			break;
 		case XACT_EVENT_PRE_PREPARE:
+			if (table_follows())
+				ereport(ERROR,
+						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						 errmsg("cannot prepare a transaction that has changed a write-behind namespace")));
 			cq_local_push_all();
 			break;
 		case XACT_EVENT_COMMIT:

@@ -184,6 +184,45 @@ cq_dbworker_wake(Oid database)
 }
 
 void
+cq_dbworker_wake_by(Oid database, int64 due_ms)
+{
+	CqDbWorkers *workers = cq_dbworkers();
+	CqDbWorker *row;
+	Latch	   *latch = NULL;
+
+	SpinLockAcquire(&workers->lock);
+	row = find_row(workers, database);
+	if (row != NULL && (row->due_ms == 0 || row->due_ms > due_ms))
+	{
+		row->due_ms = due_ms;
+		row->woken = true;
+		latch = row->latch;
+	}
+	SpinLockRelease(&workers->lock);
+
+	set_latch(latch);
+}
+
+int64
+cq_dbworker_due(bool reset)
+{
+	CqDbWorkers *workers = cq_dbworkers();
+	CqDbWorker *row;
+	int64		due_ms = 0;
+
+	SpinLockAcquire(&workers->lock);
+	row = find_row(workers, MyDatabaseId);
+	if (row != NULL)
+	{
+		due_ms = row->due_ms;
+		if (reset)
+			row->due_ms = 0;
+	}
+	SpinLockRelease(&workers->lock);
+	return due_ms;
+}
+
+void
 cq_dbworker_recheck(Oid database)
 {
 	CqDbWorkers *workers;

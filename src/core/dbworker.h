@@ -27,6 +27,7 @@ typedef struct CqDbWorker
 								 * took its orders */
 	bool		failed;			/* set when a worker is started, cleared by
 								 * one that leaves on purpose */
+	int64		due_ms;			/* earliest cq_dbworker_wake_by(), 0: none */
 	int			pauses;			/* statements that need the database for
 								 * themselves; no worker while > 0 */
 	pid_t		pid;			/* 0: not running */
@@ -75,6 +76,12 @@ extern bool cq_dbworker_request_for(Oid database);
 /* Wake the worker of the given database, if any: its tasks may have work. */
 extern void cq_dbworker_wake(Oid database);
 
+/*
+ * There will be work at that time, in ms of cq_clock_ms(): wake the worker
+ * unless it has been told of an earlier one.
+ */
+extern void cq_dbworker_wake_by(Oid database, int64 due_ms);
+
 /* Have the worker, if any, look whether the extension is still there. */
 extern void cq_dbworker_recheck(Oid database);
 
@@ -112,6 +119,9 @@ extern bool cq_dbworker_attach(Oid database);
  * that it is going to look for the extension whatever the orders are.
  */
 extern CqDbWorkerOrders cq_dbworker_take_orders(bool look);
+
+/* The earliest time told by cq_dbworker_wake_by(); reset: forget it. */
+extern int64 cq_dbworker_due(bool reset);
 
 /* The extension is there. */
 extern void cq_dbworker_ready(void);

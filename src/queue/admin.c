@@ -15,6 +15,7 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
+#include "core/owner.h"
 #include "core/shmem.h"
 #include "miscadmin.h"
 #include "queue/admin.h"

@@ -22,6 +22,7 @@
 #include "catalog/namespace.h"
 #include "core/clock.h"
 #include "core/faults.h"
+#include "core/owner.h"
 #include "miscadmin.h"
 #include "queue/entries.h"
 #include "queue/rotate.h"

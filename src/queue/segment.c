@@ -15,14 +15,13 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
+#include "core/owner.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "queue/segment.h"
 #include "storage/bufmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -185,45 +184,6 @@ cq_segment_fetch(Relation rel, ItemPointer tid, int64 msg_id,
 		!table_tuple_fetch_row_version(rel, tid, SnapshotSelf, slot))
 		return false;
 	return DatumGetInt64(slot_getattr(slot, CQ_MESSAGE_ID, &isnull)) == msg_id;
-}
-
-int32
-cq_execute_as_owner(const char *command, int nargs, Oid *types, Datum *values,
-					const char *nulls)
-{
-	int32		result = -1;
-	Oid			user;
-	int			context;
-	int			nest = NewGUCNestLevel();
-	Relation	rel = table_open(cq_relation("queue"), AccessShareLock);
-	Oid			owner = rel->rd_rel->relowner;
-
-	table_close(rel, AccessShareLock);
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE |
-						   SECURITY_RESTRICTED_OPERATION);
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("default_table_access_method", "heap", PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("default_tablespace", "", PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-
-	SPI_connect();
-	if (SPI_execute_with_args(command, nargs, types, values, nulls, false, 0) < 0)
-		elog(ERROR, "SPI_execute_with_args failed: %s", command);
-	if (SPI_tuptable != NULL && SPI_processed > 0)
-	{
-		bool		isnull;
-
-		result = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0],
-											 SPI_tuptable->tupdesc, 1, &isnull));
-	}
-	SPI_finish();
-
-	AtEOXact_GUC(false, nest);
-	SetUserIdAndSecContext(user, context);
-	return result;
 }
 
 static void

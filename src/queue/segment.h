@@ -88,12 +88,4 @@ extern void cq_sequence_create(int32 queue_id);
 /* Drop all tables of the queue. */
 extern void cq_segments_drop(int32 queue_id);
 
-/*
- * Run a command as the extension's owner, free of the user's search_path and
- * other settings.	Returns the first column, an int, of the first row, or -1
- * when there is none.
- */
-extern int32 cq_execute_as_owner(const char *command, int nargs, Oid *types,
-								 Datum *values, const char *nulls);
-
 #endif							/* CQ_SEGMENT_H */

@@ -55,6 +55,7 @@ cq_arg_key(FunctionCallInfo fcinfo, int n, int ns, int access, CqKey *key)
 	cq_check_key(name);
 	cq_key_init(key, CQ_SPACE_USER, name_space->id, VARDATA_ANY(name),
 				VARSIZE_ANY_EXHDR(name));
+	key->behind = name_space->behind;
 	return name_space;
 }
 
@@ -230,6 +231,15 @@ cq_value_datum(const CqValue *value, CqValueType wanted)
 	return PointerGetDatum(result);
 }
 
+CqBehindFound
+cq_find(const CqKey *key, Snapshot snapshot, CqValue *value)
+{
+	if (cq_cache_lookup(key, snapshot, value) == CQ_LOOKUP_HIT)
+		return CQ_BEHIND_VALUE;
+	return key->behind == 0 ? CQ_BEHIND_NOTHING
+		: cq_behind_find(key, snapshot, value);
+}
+
 /*
  * Under which view was the value read?  A lease says so itself; otherwise the
  * remembered miss does.  Returns false if the set must be refused, and counts
@@ -278,6 +288,12 @@ cq_set_with_rules(CqSetRequest *request, ArrayType *tags,
 	const CqView *p;
 	uint64		change;
 
+	if (request->key->behind != 0)
+	{
+		cq_behind_check_set(request, cq_array_length(tags) == 0 &&
+							!lease->given && condition == CQ_PUT_ALWAYS);
+		return cq_cache_set(request, NULL, 0) == CQ_SET_STORED;
+	}
 	if (!view_for_set(request->key, lease, cq_array_length(tags), &view, &p,
 					  &change))
 		return false;

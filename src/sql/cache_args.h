@@ -11,6 +11,7 @@
 #include "cache/cache.h"
 #include "fmgr.h"
 #include "sql/namespace.h"
+#include "sql/write_behind.h"
 #include "utils/array.h"
 #include "utils/snapshot.h"
 
@@ -59,6 +60,13 @@ extern int	cq_array_length(ArrayType *array);
 
 /* The snapshot of the running statement. */
 extern Snapshot cq_statement_snapshot(void);
+
+/*
+ * Look the key up in the cache, and in a write-behind namespace in the log of
+ * what the table has yet to follow.
+ */
+extern CqBehindFound cq_find(const CqKey *key, Snapshot snapshot,
+							 CqValue *value);
 
 /*
  * Let the request store this value (NULL raises 22004).  Raises 54000 when it

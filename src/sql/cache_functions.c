@@ -21,6 +21,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "sql/cache_args.h"
+#include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
@@ -46,7 +47,7 @@ get(FunctionCallInfo fcinfo, CqValueType wanted)
 	CqValue		value;
 
 	cq_arg_key(fcinfo, 0, 1, CQ_NAMESPACE_READ, &key);
-	if (cq_cache_lookup(&key, cq_statement_snapshot(), &value) != CQ_LOOKUP_HIT)
+	if (cq_find(&key, cq_statement_snapshot(), &value) != CQ_BEHIND_VALUE)
 		PG_RETURN_NULL();
 	return cq_value_datum(&value, wanted);
 }
@@ -74,6 +75,7 @@ cq_cache_get_or_lease(PG_FUNCTION_ARGS)
 {
 	CqKey		key;
 	CqValue		value;
+	CqBehindFound found;
 	Snapshot	snapshot = cq_statement_snapshot();
 	TupleDesc	tupdesc;
 	Datum		values[3];
@@ -82,18 +84,16 @@ cq_cache_get_or_lease(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	cq_arg_key(fcinfo, 0, 1, CQ_NAMESPACE_READ, &key);
-	if (cq_cache_lookup(&key, snapshot, &value) == CQ_LOOKUP_HIT)
-	{
+	found = cq_find(&key, snapshot, &value);
+	values[1] = BoolGetDatum(found != CQ_BEHIND_NOTHING);
+	if (found == CQ_BEHIND_VALUE)
 		values[0] = cq_value_datum(&value, CQ_VALUE_TEXT);
-		values[1] = BoolGetDatum(true);
-		nulls[2] = true;
-	}
 	else
-	{
 		nulls[0] = true;
-		values[1] = BoolGetDatum(false);
+	if (found == CQ_BEHIND_NOTHING)
 		values[2] = Int64GetDatum(cq_lease_issue(snapshot));
-	}
+	else
+		nulls[2] = true;
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc),
 													  values, nulls)));
 }
@@ -174,9 +174,18 @@ Datum
 cq_cache_delete_key(PG_FUNCTION_ARGS)
 {
 	CqKey		key;
+	CqValue		value;
+	bool		pending = false;
 
 	cq_arg_key(fcinfo, 0, 1, CQ_NAMESPACE_WRITE, &key);
-	PG_RETURN_BOOL(cq_cache_delete(&key));
+	if (key.behind != 0)
+	{
+		PreventCommandIfReadOnly("cq.cache_delete()");
+		PreventCommandDuringRecovery("cq.cache_delete()");
+		pending = cq_behind_find(&key, cq_statement_snapshot(),
+								 &value) == CQ_BEHIND_VALUE;
+	}
+	PG_RETURN_BOOL(cq_cache_delete(&key) || pending);
 }
 
 /* Arguments: key, ttl, namespace. */
@@ -277,6 +286,7 @@ cq_cache_incr(PG_FUNCTION_ARGS)
 	int64		expires_ms;
 
 	name_space = cq_arg_key(fcinfo, 0, 3, CQ_NAMESPACE_WRITE, &key);
+	cq_behind_refuse(&key, "cq.cache_incr()");
 	cq_arg_not_null(fcinfo, 1, "by");
 	by = PG_GETARG_INT64(1);
 	expires_ms = cq_arg_expiry(fcinfo, 2, name_space);

@@ -47,10 +47,14 @@ cq_cache_get_many(PG_FUNCTION_ARGS)
 	bool	   *key_nulls;
 	int			nkeys;
 	const CqNamespace *name_space;
+	uint32		namespace_id;
+	char		behind;
 	bool		leased = false;
 	int64		lease = 0;
 
 	name_space = cq_arg_namespace(fcinfo, 1, CQ_NAMESPACE_READ);
+	namespace_id = name_space->id;
+	behind = name_space->behind;
 	text_elements(fcinfo, 0, "keys", &keys, &key_nulls, &nkeys);
 	InitMaterializedSRF(fcinfo, 0);
 
@@ -58,26 +62,27 @@ cq_cache_get_many(PG_FUNCTION_ARGS)
 	{
 		CqKey		key;
 		CqValue		value;
+		CqBehindFound found;
 		Datum		values[3];
 		bool		nulls[3] = {false, false, false};
 
 		CHECK_FOR_INTERRUPTS();
 		cq_key_of_text(key_nulls[i] ? NULL : DatumGetTextPP(keys[i]),
-					   name_space->id, &key);
+					   namespace_id, &key);
+		key.behind = behind;
 		values[0] = keys[i];
-		if (cq_cache_lookup(&key, snapshot, &value) == CQ_LOOKUP_HIT)
-		{
+		found = cq_find(&key, snapshot, &value);
+		if (found == CQ_BEHIND_VALUE)
 			values[1] = cq_value_datum(&value, CQ_VALUE_TEXT);
-			nulls[2] = true;
-		}
 		else
-		{
-			if (!leased)
-				lease = cq_lease_issue(snapshot);
-			leased = true;
 			nulls[1] = true;
-			values[2] = Int64GetDatum(lease);
+		if (found == CQ_BEHIND_NOTHING && !leased)
+		{
+			lease = cq_lease_issue(snapshot);
+			leased = true;
 		}
+		nulls[2] = found != CQ_BEHIND_NOTHING;
+		values[2] = Int64GetDatum(lease);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	return (Datum) 0;
@@ -94,12 +99,16 @@ cq_cache_set_many(PG_FUNCTION_ARGS)
 	int			nkeys;
 	int			nvalues;
 	const CqNamespace *name_space;
+	uint32		namespace_id;
+	char		behind;
 	int64		expires_ms;
 	CqSetLease	lease;
 	ArrayType  *tags;
 	int64		stored = 0;
 
 	name_space = cq_arg_namespace(fcinfo, 4, CQ_NAMESPACE_WRITE);
+	namespace_id = name_space->id;
+	behind = name_space->behind;
 	text_elements(fcinfo, 0, "keys", &keys, &key_nulls, &nkeys);
 	text_elements(fcinfo, 1, "values", &values, &value_nulls, &nvalues);
 	if (nkeys != nvalues)
@@ -118,7 +127,8 @@ cq_cache_set_many(PG_FUNCTION_ARGS)
 
 		CHECK_FOR_INTERRUPTS();
 		cq_key_of_text(key_nulls[i] ? NULL : DatumGetTextPP(keys[i]),
-					   name_space->id, &key);
+					   namespace_id, &key);
+		key.behind = behind;
 		request.key = &key;
 		request.type = CQ_VALUE_TEXT;
 		request.expires_ms = expires_ms;

@@ -50,7 +50,7 @@ PG_FUNCTION_INFO_V1(cq_namespace_changed);
 
 #define DEFAULT_NAMESPACE "default"
 
-/* columns of cq.namespace and cq.namespace_grant */
+/* columns of cq.namespace, cq.namespace_grant and cq.write_behind */
 enum
 {
 	COLUMN_ID = 1,
@@ -66,6 +66,13 @@ enum
 	GRANT_ROLE,
 	GRANT_ACCESS
 };
+enum
+{
+	BEHIND_ID = 1,
+	BEHIND_MODE,
+	BEHIND_VALUE_KIND,
+	BEHIND_DELAY_MS
+};
 
 typedef struct CqKnownNamespace
 {
@@ -76,7 +83,7 @@ typedef struct CqKnownNamespace
 	CqNamespace namespace;
 } CqKnownNamespace;
 
-static const CqNamespace default_namespace = {0, 0};
+static const CqNamespace default_namespace = {0};
 static HTAB *known = NULL;
 static Oid	namespace_relation = InvalidOid;
 
@@ -167,6 +174,38 @@ push_quota(uint32 name_space, HeapTuple tuple, Datum quota, bool null)
 							   null ? 0 : (uint64) DatumGetInt64(quota));
 }
 
+/* Does a table follow the namespace, and how? */
+static void
+read_write_behind(CqNamespace *namespace)
+{
+	Relation	rel = table_open(relation_in_cq("write_behind"),
+								 AccessShareLock);
+	TupleDesc	desc = RelationGetDescr(rel);
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	namespace->behind = 0;
+	ScanKeyInit(&key, BEHIND_ID, BTEqualStrategyNumber, F_INT4EQ,
+				Int32GetDatum((int32) namespace->id));
+	scan = systable_beginscan(rel, InvalidOid, false, snapshot, 1, &key);
+	if (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		bool		is_null;
+
+		namespace->behind = DatumGetChar(heap_getattr(tuple, BEHIND_MODE, desc,
+													  &is_null));
+		namespace->behind_value = DatumGetChar(heap_getattr(tuple, BEHIND_VALUE_KIND,
+															desc, &is_null));
+		namespace->behind_delay_ms = DatumGetInt64(heap_getattr(tuple, BEHIND_DELAY_MS,
+																desc, &is_null));
+	}
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, AccessShareLock);
+}
+
 /* Read one from the tables; false if there is none by that name. */
 static bool
 read_namespace(CqKnownNamespace *entry)
@@ -210,6 +249,8 @@ read_namespace(CqKnownNamespace *entry)
 	systable_endscan(scan);
 	UnregisterSnapshot(snapshot);
 	table_close(rel, AccessShareLock);
+	if (found)
+		read_write_behind(&entry->namespace);
 	return found;
 }
 
@@ -254,6 +295,28 @@ cq_namespace_lookup(const char *name)
 		return &default_namespace;
 	entry = strlen(name) <= CQ_NAMESPACE_BYTES_MAX ? find_known(name) : NULL;
 	return entry == NULL ? NULL : &entry->namespace;
+}
+
+const CqNamespace *
+cq_namespace_by_id(uint32 id)
+{
+	HASH_SEQ_STATUS status;
+	CqKnownNamespace *entry;
+
+	if (known == NULL)
+		return NULL;
+	hash_seq_init(&status, known);
+	while ((entry = hash_seq_search(&status)) != NULL)
+	{
+		if (entry->namespace.id == id)
+		{
+			hash_seq_term(&status);
+			entry = find_known(entry->name);
+			return entry != NULL && entry->namespace.id == id
+				? &entry->namespace : NULL;
+		}
+	}
+	return NULL;
 }
 
 const CqNamespace *

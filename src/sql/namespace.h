@@ -20,6 +20,9 @@ typedef struct CqNamespace
 {
 	uint32		id;				/* 0: default */
 	int64		default_ttl_ms; /* 0: none */
+	char		behind;			/* mode of write-behind, 0: none */
+	char		behind_value;	/* kind of value it takes (write_behind.h) */
+	int64		behind_delay_ms;
 } CqNamespace;
 
 /*
@@ -32,6 +35,12 @@ extern const CqNamespace *cq_namespace_find(const char *name, Size len,
 
 /* The same whoever asks; NULL if there is none by that name. */
 extern const CqNamespace *cq_namespace_lookup(const char *name);
+
+/*
+ * The one with that number, which this backend has found by name before; NULL
+ * when it is no more.  No privilege is asked for.
+ */
+extern const CqNamespace *cq_namespace_by_id(uint32 id);
 
 /* Once, from _PG_init. */
 extern void cq_namespace_init(void);

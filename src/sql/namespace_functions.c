@@ -14,11 +14,12 @@
 #include "cachequeue.h"
 #include "catalog/pg_type.h"
 #include "core/args.h"
+#include "core/owner.h"
 #include "core/shmem.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "queue/segment.h"
 #include "sql/cache_args.h"
+#include "sql/write_behind.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 
@@ -127,10 +128,14 @@ cq_namespace_alter(PG_FUNCTION_ARGS)
 Datum
 cq_namespace_drop(PG_FUNCTION_ARGS)
 {
-	uint32		number = cq_arg_namespace(fcinfo, 0, CQ_NAMESPACE_MANAGE)->id;
+	const CqNamespace *name_space = cq_arg_namespace(fcinfo, 0,
+													 CQ_NAMESPACE_MANAGE);
+	uint32		number = name_space->id;
 	Oid			types[] = {INT4OID};
 	Datum		id = Int32GetDatum((int32) number);
 
+	if (name_space->behind != 0)
+		cq_behind_drop_rule(number, false);
 	(void) cq_execute_as_owner("DELETE FROM cq.namespace_grant "
 							   "WHERE namespace_id = $1",
 							   1, types, &id, NULL);

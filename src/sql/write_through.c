@@ -431,8 +431,9 @@ write_through(CqWriteThrough *w, Relation rel, HeapTuple old_tuple,
 	bool		has_new;
 	bool		within_limit;
 
-	/* dropped, or another one by that name */
-	if (name_space == NULL || name_space->id != w->namespace_id)
+	/* dropped, another one by that name, or ahead of its own table by now */
+	if (name_space == NULL || name_space->id != w->namespace_id ||
+		name_space->behind != 0)
 		return;
 
 	has_old = row_key(w, rel, old_tuple, &old_key);
@@ -532,6 +533,11 @@ cq_write_through_arguments(PG_FUNCTION_ARGS)
 	name_space = cq_namespace_find(args[ARG_NAMESPACE],
 								   strlen(args[ARG_NAMESPACE]),
 								   CQ_NAMESPACE_WRITE);
+	if (name_space->behind != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot write through to write-behind namespace \"%s\"",
+						args[ARG_NAMESPACE])));
 	args[ARG_NAMESPACE_ID] = psprintf("%u", name_space->id);
 	table_close(rel, AccessShareLock);
 	PG_RETURN_DATUM(array_of_strings(args, nargs));

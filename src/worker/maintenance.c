@@ -11,11 +11,14 @@
  *	- when woken, all tasks: the one who woke us doesn't say which;
  *	- when a time has come, those whose time it is.
  *
- * A task is a function that does whatever is due now and returns when it wants
- * to be called next.  It is called outside a transaction and must come back
- * outside one.  When it raises, the error is logged as a warning, the task is
- * put off for RETRY_MS_MIN, twice as long each time in a row up to
- * RETRY_MS_MAX, and being woken doesn't shorten that.  The other tasks go on.
+ * A task (core/tasks.h) is a function that does whatever is due now and returns
+ * when it wants to be called next.  When it raises, the error is logged as a
+ * warning, the task is put off for RETRY_MS_MIN, twice as long each time in a
+ * row up to RETRY_MS_MAX, and being woken doesn't shorten that.  The other
+ * tasks go on.
+ *
+ * When the server stops, an idle worker lets each task do a last thing, for
+ * LAST_TASKS_MS at most: nothing rests on it.
  *
  * When the extension is dropped the dropping session wakes us
  * (worker/utility.c), and any change of a schema makes us look again, which
@@ -31,15 +34,14 @@
 #include "access/genam.h"
 #include "access/table.h"
 #include "access/xact.h"
-#include "cache/cache.h"
 #include "catalog/pg_extension.h"
 #include "core/clock.h"
 #include "core/dbworker.h"
+#include "core/tasks.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
-#include "queue/queue.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
@@ -48,22 +50,15 @@
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
+#include "utils/timeout.h"
 #include "utils/wait_event.h"
 #include "worker/worker.h"
 
 #define RETRY_MS_MIN 1000
 #define RETRY_MS_MAX 60000
 
-typedef struct MaintenanceTask
-{
-	const char *name;
-
-	/*
-	 * Does what is due.  Returns when to call it next, in ms of
-	 * cq_clock_ms(), in the past: at once; 0: not until woken.
-	 */
-	int64		(*run) (void);
-} MaintenanceTask;
+/* how long the last tasks may take when the server stops */
+#define LAST_TASKS_MS 5000
 
 typedef struct TaskState
 {
@@ -71,12 +66,9 @@ typedef struct TaskState
 	int			failures;		/* in a row; not called before due_ms if > 0 */
 } TaskState;
 
-static const MaintenanceTask tasks[] = {
-	{"cache", cq_cache_maintain},
-	{"queue", cq_queue_maintain},
-};
-
-static TaskState states[lengthof(tasks)];
+static const CqTask *tasks;
+static int	ntasks;
+static TaskState states[CQ_TASKS_MAX];
 static MemoryContext task_context;	/* reset after each task */
 static bool schemas_changed = false;
 
@@ -234,7 +226,7 @@ run_tasks(bool woken)
 {
 	bool		any = false;
 
-	for (int i = 0; i < lengthof(tasks); i++)
+	for (int i = 0; i < ntasks; i++)
 	{
 		TaskState  *state = &states[i];
 		bool		due = state->due_ms != 0 && state->due_ms <= cq_clock_ms();
@@ -258,7 +250,7 @@ sleep_until_due(void)
 	int			events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH;
 	long		timeout_ms = -1;
 
-	for (int i = 0; i < lengthof(tasks); i++)
+	for (int i = 0; i < ntasks; i++)
 	{
 		if (states[i].due_ms != 0 &&
 			(due_ms == 0 || states[i].due_ms < due_ms))
@@ -270,6 +262,34 @@ sleep_until_due(void)
 		timeout_ms = (long) Min(Max(due_ms - cq_clock_ms(), 0), INT_MAX);
 	}
 	(void) WaitLatch(MyLatch, events, timeout_ms, PG_WAIT_EXTENSION);
+}
+
+/* The server stops.  Another SIGTERM interrupts this. */
+static void
+run_last_tasks(void)
+{
+	ProcDiePending = false;
+	for (int i = 0; i < ntasks; i++)
+	{
+		if (tasks[i].at_shutdown == NULL)
+			continue;
+		MemoryContextSwitchTo(task_context);
+		PG_TRY();
+		{
+			enable_timeout_after(STATEMENT_TIMEOUT, LAST_TASKS_MS);
+			tasks[i].at_shutdown();
+		}
+		PG_CATCH();
+		{
+			HOLD_INTERRUPTS();
+			FlushErrorState();
+			AbortCurrentTransaction();
+			RESUME_INTERRUPTS();
+		}
+		PG_END_TRY();
+		disable_timeout(STATEMENT_TIMEOUT, false);
+		QueryCancelPending = false;
+	}
 }
 
 void
@@ -284,6 +304,7 @@ cq_maintenance_main(Datum main_arg)
 		proc_exit(0);
 	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
 	configure_session();
+	tasks = cq_tasks(&ntasks);
 	CacheRegisterSyscacheCallback(NAMESPACEOID, on_schema_change, (Datum) 0);
 	task_context = AllocSetContextCreate(TopMemoryContext, "cachequeue maintenance",
 										 ALLOCSET_DEFAULT_SIZES);
@@ -294,6 +315,8 @@ cq_maintenance_main(Datum main_arg)
 		CqDbWorkerOrders orders;
 
 		ResetLatch(MyLatch);
+		if (ShutdownRequestPending)
+			run_last_tasks();
 		cq_worker_handle_interrupts(0);
 		orders = cq_dbworker_take_orders(schemas_changed);
 		if (orders.leave)

@@ -9,7 +9,7 @@ PREPARE have AS
         || CASE p.proparallel WHEN 's' THEN ' safe' WHEN 'r' THEN ' restricted' ELSE ' unsafe' END
     FROM pg_proc p
     WHERE p.pronamespace = 'cq'::regnamespace AND p.proname ~ '^cache_'
-      AND p.proname NOT IN ('cache_fetch', 'cache_query', 'cache_write_behind')) AS f (signature)
+      AND p.proname NOT IN ('cache_fetch', 'cache_query')) AS f (signature)
     ORDER BY signature COLLATE "C";
 SELECT results_eq('have', $$
     SELECT signature COLLATE "C" FROM (VALUES
@@ -31,7 +31,10 @@ SELECT results_eq('have', $$
     ('cache_ttl(key text, namespace text DEFAULT ''default''::text) interval volatile restricted'),
     ('cache_unwatch(target regclass) void volatile unsafe'),
     ('cache_version(key text, namespace text DEFAULT ''default''::text) bigint volatile restricted'),
-    ('cache_watch(target regclass, tags text[] DEFAULT NULL::text[], write_through jsonb DEFAULT NULL::jsonb) void volatile unsafe')
+    ('cache_watch(target regclass, tags text[] DEFAULT NULL::text[], write_through jsonb DEFAULT NULL::jsonb) void volatile unsafe'),
+    ('cache_write_behind(namespace text, target regclass, mode text, key_column name DEFAULT NULL::name, value_column name DEFAULT NULL::name, columns name[] DEFAULT NULL::name[], conflict text DEFAULT ''overwrite''::text, batch_size integer DEFAULT 1000, delay interval DEFAULT ''00:00:01''::interval) void volatile unsafe'),
+    ('cache_write_behind_drop(namespace text, discard boolean DEFAULT false) void volatile unsafe'),
+    ('cache_flush(namespace text DEFAULT NULL::text) bigint volatile unsafe')
     ) AS v (signature) ORDER BY signature COLLATE "C" $$,
     'functions of the cache');
 SELECT has_function('cq', 'cache_fetch', 'cache_fetch exists');
@@ -111,6 +114,7 @@ SELECT is_empty($$
 SELECT is_empty($$
     SELECT c.oid::regclass FROM pg_class c
     WHERE c.relnamespace = 'cq'::regnamespace AND c.relkind IN ('r', 'v', 'p', 'S')
+      AND c.relname <> 'cache_dead_letters' -- whose rows are those of the reader's own namespaces
       AND has_table_privilege('public', c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER') $$,
     'PUBLIC changes no table');
 
