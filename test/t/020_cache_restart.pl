@@ -134,6 +134,7 @@ is(query("SELECT cq.cache_set('account:8', '100', lease => $standby_lease)"), 'f
 # Promotion, with a transaction that was prepared on the primary.
 query("BEGIN; UPDATE account SET balance = 200 WHERE id = 7; PREPARE TRANSACTION 'before promotion'");
 $node->wait_for_catchup($standby);
+my $old = CqSession->new($standby, 'postgres', 'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
 $node->stop;
 $standby->promote;
 is(squery('SELECT fill(7)'), 'f', 'promoted: nothing is stored while a transaction from before is prepared');
@@ -144,6 +145,9 @@ is(squery('SELECT look(7)'), '200 / 200', 'promoted: served');
 is(squery("SELECT cq.cache_set('account:7', 'x', lease => $standby_lease)"), 'f', 'promoted: a lease from before is refused');
 squery('UPDATE account SET balance = 210 WHERE id = 7');
 is(squery('SELECT look(7)'), 'miss / 210', 'promoted: invalidated');
+is($old->query('SELECT look(7)'), 'miss / 100', 'promoted: a snapshot from before goes past the cache');
+is($old->query('COMMIT; SELECT look(7)'), 'miss / 210', 'promoted: no longer than its transaction');
+$old->quit;
 $standby->stop;
 
 done_testing();
