@@ -25,9 +25,12 @@
 
 #define FUZZ_KEYS 24
 #define FUZZ_HANDLES 3
+#define FUZZ_STAMPS 8
 #define FUZZ_SEEDS 400
 #define INPUT_BYTES 6000
 #define ARENA_MAX (1024 * 1024)
+/* later than any time here */
+#define LONG_FROM_NOW (INT64CONST(1) << 41)
 #define GUARD 0x5c
 
 typedef struct FuzzEntry
@@ -120,6 +123,25 @@ check_meta(const FuzzEntry *entry, const CqEngineMeta *meta)
 	CHECK(meta->flags == entry->meta.flags);
 }
 
+static void
+fill_stamps(CqStamp *stamps, const FuzzEntry *entry)
+{
+	fill_bytes((char *) stamps, entry->meta.nstamps * sizeof(CqStamp),
+			   entry->seed);
+	for (int i = 0; i < entry->meta.nstamps; i++)
+		stamps[i].unused = 0;
+}
+
+static bool
+stamps_are(const CqStamp *stamps, const FuzzEntry *entry)
+{
+	CqStamp		expected[FUZZ_STAMPS];
+
+	fill_stamps(expected, entry);
+	return memcmp(stamps, expected,
+				  entry->meta.nstamps * sizeof(CqStamp)) == 0;
+}
+
 /* Read into a buffer of buf_len bytes and compare. */
 static void
 fuzz_get(Fuzz *fuzz, Size buf_len)
@@ -151,7 +173,7 @@ fuzz_get(Fuzz *fuzz, Size buf_len)
 
 		total_hits++;
 		CHECK(result == CQ_ENGINE_OK);
-		CHECK(bytes_are(buffer, stamps, entry->seed));
+		CHECK(stamps_are((CqStamp *) buffer, entry));
 		if (entry->meta.type == TYPE_COUNTER)
 			CHECK(memcmp(buffer + stamps, &entry->count, sizeof(int64)) == 0);
 		else
@@ -176,7 +198,7 @@ fuzz_expiry(Fuzz *fuzz)
 	if (choice % 6 == 5)
 		return 0;
 	if (choice == 0xf0)
-		return END_OF_TIME;
+		return LONG_FROM_NOW;
 	return fuzz->now_ms + 1 + take(fuzz, 1) * spans[choice % 6] / 100;
 }
 
@@ -204,7 +226,7 @@ fuzz_prepare(Fuzz *fuzz, FuzzPending *pending)
 {
 	FuzzEntry  *new = &pending->entry;
 	uint64		kind = take(fuzz, 1);
-	static CqStamp stamps[8];
+	CqStamp		stamps[FUZZ_STAMPS];
 	char	   *value;
 
 	if (pending->handle != 0)
@@ -234,7 +256,7 @@ fuzz_prepare(Fuzz *fuzz, FuzzPending *pending)
 	fill_bytes(value, new->meta.value_len, new->seed);
 	if (new->meta.type == TYPE_COUNTER)
 		memcpy(value, &new->count, sizeof(int64));
-	fill_bytes((char *) stamps, sizeof(stamps), new->seed);
+	fill_stamps(stamps, new);
 	pending->handle = cq_engine_prepare(fuzz->engine, &fuzz->key, &new->meta,
 										stamps, value, fuzz->now_ms);
 	free(value);
@@ -392,12 +414,17 @@ check_visited(const char *key, uint32 key_len, const CqEngineMeta *meta,
 	check_meta(fuzz->entry, meta);
 }
 
+/*
+ * Sweep, and compare everything.  A millisecond later, since what is published
+ * when its time is over may outlast sweeps at the time of that.
+ */
 static void
 fuzz_expire(Fuzz *fuzz)
 {
-	int64		bound = cq_engine_expire(fuzz->engine, fuzz->now_ms);
 	CqEngineStats stats;
+	int64		bound;
 
+	bound = cq_engine_expire(fuzz->engine, ++fuzz->now_ms);
 	CHECK(bound == 0 || bound > fuzz->now_ms);
 	cq_engine_stats(fuzz->engine, &stats);
 	CHECK(stats.entries ==
@@ -446,7 +473,7 @@ fuzz_step(Fuzz *fuzz)
 static void
 start(Fuzz *fuzz, const uint8 *input, size_t size)
 {
-	static const Size arenas[] = {64 * 1024, 160 * 1024, ARENA_MAX};
+	static const Size arenas[] = {128 * 1024, 256 * 1024, ARENA_MAX};
 	static char mem[ARENA_MAX + CANARY_BYTES]
 				__attribute__((aligned(PG_CACHE_LINE_SIZE)));
 
