@@ -79,11 +79,8 @@ clock_us(void)
 static bool
 refresh_early(const CqResultHeader *header, int64 now_ms)
 {
-	double		chance;
+	double		chance = 1.0 - pg_prng_double(&pg_global_prng_state);
 
-	if (header->fresh_until_ms == 0)
-		return false;
-	chance = 1.0 - pg_prng_double(&pg_global_prng_state);
 	return now_ms - header->delta_ms * log(chance) >= header->fresh_until_ms;
 }
 
@@ -92,12 +89,15 @@ static CqFound
 judge_age(const CqResultHeader *header, const CqResultTerms *terms,
 		  CqLookup outcome, bool own)
 {
-	int64		now_ms = cq_clock_ms();
+	int64		now_ms;
 
+	if (outcome == CQ_LOOKUP_HIT && header->fresh_until_ms == 0)
+		return CQ_FOUND_FRESH;
+	now_ms = cq_clock_ms();
 	if (outcome == CQ_LOOKUP_INVALIDATED)
 		return now_ms < header->computed_ms + terms->stale_for_ms ?
 			CQ_FOUND_STALE : CQ_FOUND_NOTHING;
-	if (header->fresh_until_ms != 0 && now_ms >= header->fresh_until_ms)
+	if (now_ms >= header->fresh_until_ms)
 		return now_ms < header->fresh_until_ms + terms->stale_for_ms ?
 			CQ_FOUND_STALE : CQ_FOUND_NOTHING;
 	return !own && refresh_early(header, now_ms) ?
