@@ -97,7 +97,7 @@ cq_local_mark(uint32 slot, bool barrier)
 			local_context = AllocSetContextCreate(TopMemoryContext,
 												  "cachequeue marks",
 												  ALLOCSET_DEFAULT_SIZES);
-		marks = cqmarks_create(local_context, 32, NULL);
+		marks = cqmarks_create(local_context, 8, NULL);
 	}
 
 	mark = cqmarks_insert(marks, slot, &found);
