@@ -450,13 +450,19 @@ sub some_job
 	return $jobs[0][1];
 }
 
+# Why gets missed and sets were refused; the latter tell busy slots from changed rows.
+my @server_counters = qw(loads misses_absent misses_expired misses_invalidated misses_snapshot misses_bypass
+  refused_changed refused_epoch refused_own_change refused_lease refused_bypass);
+
+sub counters { return split /\|/, query('SELECT ' . join(', ', @server_counters) . ' FROM cq.stat_cache'); }
+
 CqChecker::start(
 	name => 'cache_checker', connection => $connection, fault => $fault,
 	lock_timeout => '300ms', counted => \@counted);
 query('CREATE TABLE account (id int PRIMARY KEY, balance int, team int)');
 query("INSERT INTO account SELECT n, @{[START]}, n % @{[TEAMS]} FROM generate_series(1, $accounts) AS n");
 query("SELECT cq.cache_watch('account', ARRAY['account:{id}', 'team:{team}'], '{\"key\": \"row:{id}\"}')");
-my $loads = query('SELECT loads FROM cq.stat_cache');
+my @before = counters();
 
 my $until = time + $seconds;
 run_sessions($sessions, $seed, sub {
@@ -471,14 +477,16 @@ run_sessions($sessions, $seed, sub {
 end_prepared('checker %');
 my $sum = query('SELECT sum(balance) FROM account');
 violation("the sum has changed to $sum") if $sum ne $accounts * START;
-$loads = query('SELECT loads FROM cq.stat_cache') - $loads;
+my @after = counters();
+my %server = map { $server_counters[$_] => $after[$_] - $before[$_] } 0 .. $#server_counters;
 query('DROP SCHEMA cache_checker CASCADE');
 
 my $ratio = $count{gets} ? 100 * $count{hits} / $count{gets} : 0;
 printf "%d comparisons, %.1f %% hits\n", $count{hits} + $count{row_hits} + $count{sum_hits} + $count{results}, $ratio;
-printf "%d of %d results were computed\n", $loads, $count{results};
+printf "%d of %d results were computed\n", $server{loads}, $count{results};
+print 'of the server: ', join(', ', map { "$server{$_} $_" } @server_counters), "\n";
 violation('fewer than half of the gets were hits') if $ratio < 50;
-violation('all results were computed') if $loads >= $count{results};
+violation('all results were computed') if $server{loads} >= $count{results};
 my @idle = grep { !$count{$_} } @counted;
 violation("no @idle") if @idle;
 exit(CqChecker::finish('no hit contradicts the table'));
