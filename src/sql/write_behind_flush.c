@@ -40,6 +40,7 @@
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -70,14 +71,23 @@ static List *failures = NIL;	/* of Failure, in TopMemoryContext */
 static int64 planned_ms = 0;	/* when the worker's tables were due, 0: never */
 static bool planned = false;	/* it has looked since it started */
 
-/* Run a command as the extension's owner; the rows stay until SPI_finish(). */
+/*
+ * Run a command as the extension's owner; the rows stay until SPI_finish().
+ * The statistics of the logs are of a moment that is gone: the plan must go by
+ * the indexes whatever they say.
+ */
 static void
 run(const char *command, int nargs, Oid *types, Datum *values,
 	const char *nulls)
 {
+	static const char *const off[] = {"enable_seqscan", "enable_bitmapscan",
+	"enable_hashjoin", "enable_mergejoin", "jit"};
 	CqRoleScope scope;
 
 	cq_role_begin(&scope, cq_extension_owner());
+	for (int i = 0; i < lengthof(off); i++)
+		(void) set_config_option(off[i], "off", PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
 	if (SPI_execute_with_args(command, nargs, types, values, nulls, false, 0) < 0)
 		elog(ERROR, "SPI_execute_with_args failed: %s", command);
 	cq_role_end(&scope);
@@ -194,31 +204,37 @@ newest_id(const CqBehindRule *rule)
 	return is_null ? 0 : result;
 }
 
-/* The next batch, up to that id; returns the number of rows. */
+/*
+ * The next batch, of operations after the id *from, which is moved on, up to
+ * newest; returns the number of rows.  max(id + 0) keeps the planner from
+ * looking for the latest row of a key by walking down all ids.
+ */
 static int
-read_batch(const CqBehindRule *rule, int64 newest, CqBehindRow **rows)
+read_batch(const CqBehindRule *rule, int64 *from, int64 newest,
+		   CqBehindRow **rows)
 {
 	MemoryContext context = CurrentMemoryContext;
 	MemoryContext old_context;
-	Oid			types[] = {INT4OID, INT4OID, INT8OID, INT8OID};
+	Oid			types[] = {INT4OID, INT4OID, INT8OID, INT8OID, INT8OID};
 	Datum		values[] = {Int32GetDatum((int32) rule->namespace_id),
 		Int32GetDatum(rule->batch_size), Int64GetDatum(newest),
-	Int64GetDatum(BATCH_BYTES)};
+	Int64GetDatum(BATCH_BYTES), Int64GetDatum(*from)};
 	int			n;
 
 	SPI_connect();
-	run(psprintf("SELECT x.id, x.operation, x.type, x.key, x.value FROM ("
-				 " SELECT l.*, sum(coalesce(octet_length(l.value), 0))"
+	run(psprintf("SELECT x.id, x.operation, x.type, x.key, x.value, x.first FROM ("
+				 " SELECT l.*, k.first, sum(coalesce(octet_length(l.value), 0))"
 				 "  OVER (ORDER BY k.first ROWS UNBOUNDED PRECEDING)"
 				 "  - coalesce(octet_length(l.value), 0) AS before"
 				 " FROM (SELECT o.key, min(o.id) AS first FROM ("
-				 "   SELECT key, id FROM %s WHERE namespace_id = $1 AND id <= $3"
+				 "   SELECT key, id FROM %s WHERE namespace_id = $1 AND id > $5 AND id <= $3"
 				 "   ORDER BY id LIMIT $2) AS o GROUP BY o.key) AS k"
+				 " CROSS JOIN LATERAL (SELECT max(id + 0) AS id FROM %s"
+				 "   WHERE namespace_id = $1 AND key = k.key) AS m"
 				 " CROSS JOIN LATERAL (SELECT * FROM %s"
-				 "   WHERE namespace_id = $1 AND key = k.key"
-				 "   ORDER BY id DESC LIMIT 1) AS l) AS x"
+				 "   WHERE namespace_id = $1 AND key = k.key AND id = m.id OFFSET 0) AS l) AS x"
 				 " WHERE x.before < $4 ORDER BY x.key",
-				 log_name(rule), log_name(rule)),
+				 log_name(rule), log_name(rule), log_name(rule)),
 		lengthof(types), types, values, NULL);
 	n = (int) SPI_processed;
 	old_context = MemoryContextSwitchTo(context);
@@ -235,6 +251,7 @@ read_batch(const CqBehindRule *rule, int64 newest, CqBehindRow **rows)
 		row->key = TextDatumGetCString(column(i, 4, &is_null));
 		value = column(i, 5, &is_null);
 		row->value = is_null ? NULL : DatumGetByteaPCopy(value);
+		*from = Max(*from, DatumGetInt64(column(i, 6, &is_null)));
 	}
 	MemoryContextSwitchTo(old_context);
 	SPI_finish();
@@ -324,17 +341,18 @@ account(const CqBehindRule *rule, const CqBehindRow *rows, int n)
 
 /*
  * One batch, with the flush lock held and a snapshot active.  Returns how many
- * rows were written; *done when nothing up to newest is left.
+ * rows were written; *done when nothing after *from, which is moved on, and up
+ * to newest is left.
  */
 static int
-flush_batch(const CqBehindRule *rule, int64 newest, bool *done)
+flush_batch(const CqBehindRule *rule, int64 *from, int64 newest, bool *done)
 {
 	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext,
 												"write-behind flush",
 												ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old_context = MemoryContextSwitchTo(batch);
 	CqBehindRow *rows;
-	int			n = read_batch(rule, newest, &rows);
+	int			n = read_batch(rule, from, newest, &rows);
 	int			written = 0;
 
 	*done = n == 0;
@@ -372,6 +390,7 @@ cq_cache_flush(PG_FUNCTION_ARGS)
 	foreach(cell, read_rules(name_space == NULL ? 0 : name_space->id))
 	{
 		const CqBehindRule *rule = lfirst(cell);
+		int64		from = 0;
 		int64		newest;
 		bool		done = false;
 
@@ -380,7 +399,7 @@ cq_cache_flush(PG_FUNCTION_ARGS)
 		(void) lock_flush(rule, true);
 		newest = newest_id(rule);
 		while (newest > 0 && !done)
-			written += flush_batch(rule, newest, &done);
+			written += flush_batch(rule, &from, newest, &done);
 	}
 	PG_RETURN_INT64(written);
 }
@@ -485,6 +504,7 @@ flush_by_worker(const CqBehindRule *rule)
 
 	PG_TRY();
 	{
+		int64		from = 0;
 		int64		newest = 0;
 		bool		done = false;
 		Failure    *failure;
@@ -501,7 +521,7 @@ flush_by_worker(const CqBehindRule *rule)
 			}
 			if (newest == 0)
 				newest = newest_id(rule);
-			(void) flush_batch(rule, newest, &done);
+			(void) flush_batch(rule, &from, newest, &done);
 			commit();
 			MemoryContextSwitchTo(context);
 			CHECK_FOR_INTERRUPTS();
