@@ -131,13 +131,20 @@ sub set
 
 # ---- reading through -----------------------------------------------
 
-# Cache-aside within a transaction that is open; returns whether it missed.
+# Cache-aside within a transaction that is open; returns whether it missed.  A second
+# miss is later than the value.
 sub fill_here
 {
 	my ($what, $context) = @_;
 
 	return 0 if get($what, $context);
-	set($what, value_of($what));
+	my $value = value_of($what);
+	if (chance(0.3))
+	{
+		sleep(rand(0.03)) if chance(0.5);
+		get($what, "$context, again");
+	}
+	set($what, $value);
 	return 1;
 }
 
