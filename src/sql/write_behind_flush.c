@@ -37,6 +37,7 @@
 #include "sql/cache_args.h"
 #include "sql/write_behind.h"
 #include "storage/lock.h"
+#include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -378,6 +379,7 @@ cq_cache_flush(PG_FUNCTION_ARGS)
 	ListCell   *cell;
 
 	cq_require_shared();
+	PreventCommandIfReadOnly("cq.cache_flush()");
 	if (!PG_ARGISNULL(0))
 	{
 		name_space = cq_arg_namespace(fcinfo, 0, CQ_NAMESPACE_WRITE);
