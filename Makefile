@@ -37,7 +37,7 @@ override with_llvm = no
 EXTRA_CLEAN = $(OBJS:.o=.d) .build-flags tmp/check results output_iso \
 	regression.diffs regression.out
 
-DEV_GOALS = help check demo demo-stop bench sim memory fuzz soak debug ubsan \
+DEV_GOALS = help check demo demo-stop bench sim memory fuzz soak valgrind debug ubsan \
 	format format-check typedefs layers docs-check model packages
 
 # Developers' goals work before PostgreSQL is installed, hence without PGXS.

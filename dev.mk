@@ -23,6 +23,7 @@
 ##   make memory        bytes per entry beside Redis and memcached
 ##   make fuzz          the cache engine's fuzz target, with clang (ARGS=SECONDS)
 ##   make model         check the model of the consistency rules with spin
+##   make valgrind      SQL tests with the server under valgrind (TESTS="name...")
 ##   make soak          20 minutes under load, with kills (ARGS="queue --seconds 60")
 ##
 ## In the checkout:
@@ -67,6 +68,9 @@ fuzz:
 
 soak:
 	@scripts/private soak debug test/soak/run $(ARGS)
+
+valgrind:
+	@scripts/private valgrind debug test/valgrind/run
 
 model:
 	@test/model/run $(ARGS)

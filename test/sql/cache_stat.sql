@@ -16,7 +16,7 @@ SELECT name, memory_quota FROM cq.namespace ORDER BY name;
 
 -- by namespace: hits, misses by reason, sets, deletes
 SELECT cq.cache_get('a', 'shop'), cq.cache_get('a');
-SELECT cq.cache_set('a', '12345', namespace => 'shop'), cq.cache_set('a', '12345', '1 ms');
+SELECT cq.cache_set('a', '12345', namespace => 'shop'), cq.cache_set('a', '12345', '200 ms');
 SELECT cq.cache_get('a', 'shop') FROM generate_series(1, 3);
 DO $$ BEGIN
     WHILE EXISTS (SELECT FROM cq.cache_entries WHERE namespace = 'default' AND key = 'a') LOOP
