@@ -78,8 +78,12 @@ cq_behind_key_operator(Relation rel, AttrNumber column)
 static Relation
 open_target(Oid target)
 {
-	Relation	rel = table_open(target, AccessShareLock);
+	Relation	rel = try_table_open(target, AccessShareLock);
 
+	if (rel == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("table with OID %u does not exist", target)));
 	if ((rel->rd_rel->relkind != RELKIND_RELATION &&
 		 rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE) ||
 		rel->rd_rel->relpersistence == RELPERSISTENCE_TEMP ||
