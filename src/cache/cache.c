@@ -633,6 +633,7 @@ cq_cache_set_now(const CqSetRequest *request, const CqView *p,
 	meta.value_len = request->value_len;
 	meta.nstamps = request->nslots;
 	meta.type = request->type;
+	meta.class_id = request->key->row;
 	meta.flags = request->dependent ? CQ_ENTRY_DEPENDENT : 0;
 	handle = cq_engine_prepare(engine, &request->key->engine, &meta, stamps,
 							   request->value, cq_clock_ms());

@@ -5,54 +5,51 @@
  *
  * Layout.  One piece of memory, laid out once and never grown:
  *
- *	+----------+--------------+------------------+------------------------+
- *	| CqEngine | group bounds | hash buckets     | blocks (arena.c)       |
- *	| locks,   | int64 each   | uint32 each      | 128 bytes each         |
- *	| counters |              |                  |                        |
- *	+----------+--------------+------------------+------------------------+
+ *	+----------+---------+---------+----------+-----------+-----------------+
+ *	| CqEngine | rows of | heap of | ghosts   | buckets   | arena: pages of |
+ *	| locks,   | pages   | expiry  | 16 bytes | 64 bytes  | 4096 bytes      |
+ *	| counters | 32 B    | 4 B     | each     | each      |                 |
+ *	+----------+---------+---------+----------+-----------+-----------------+
  *
- * All references are block numbers, so the memory may be mapped anywhere.
+ * All references are numbers, so the memory may be mapped anywhere.  Bytes
+ * are drawn in docs/internals/engine.md.
  *
- * An entry is a chain of blocks; key, stamps and value flow through it:
+ * An entry is a record in the arena: header, key, stamps, value.  Records are
+ * only ever appended (append.c), each to the end of a queue of its pool, and
+ * never change while they can be found, but for a counter's value, the version
+ * that goes with it, and any record's expiry.  A slot of the index (index.c)
+ * holds the record's location, 14 bits of the key's hash, and how often it was
+ * read.
  *
- *	first block:
- *	  0    4     8    16      24      32    36   40    44   46   48 49 50
- *	  +----+-----+----+-------+-------+-----+----+-----+----+----+--+--+-----
- *	  |next|state|hash|version|expires|chain|tail|value|key |nst.|ty|fl| key,
- *	  |    |     |    |       |  _ms  |     |    |_len |_len|    |pe|ag| ...
- *	  +----+-----+----+-------+-------+-----+----+-----+----+----+--+--+-----
- *	further blocks:
- *	  0    4     8
- *	  +----+-----+-----------------------------------------------------------
- *	  |next|  0  | ... rest of key, stamps, value
- *	  +----+-----+-----------------------------------------------------------
- *
- * Entries of the same bucket are linked by chain, block number by block
- * number.  CQ_GROUP_BUCKETS neighbouring buckets are a group; a group belongs
- * to a partition, and a partition has a lock.
- *
- * An entry is prepared (in no bucket, reachable by its handle only), then
- * published (in its bucket; its state says so), then unlinked, then freed.
- * An entry's contents never change while it is published, but for a counter's
- * value, its version, and the expiry of any.
+ * The life of a record: prepared (its bytes are claimed; its maker fills them),
+ * linked (a slot points to it), dead (its bytes are garbage).  A linked record
+ * may be copied elsewhere (evict.c, compact.c): the copy is linked in the
+ * instant in which the original dies.  A page without live bytes is free.
  *
  * Locks, in this order:
- *	1. a partition's lock, one at a time.  Shared: to look at the bucket chains
- *	   of the partition and to read their entries; nobody frees or changes
- *	   these meanwhile.  Exclusive: to link, unlink or change them.  A process
- *	   that unlinked an entry owns its blocks and frees them after releasing
- *	   the lock.
- *	2. a spinlock: a free list's, or the expiry bound's; never both.
+ *	1. the allocator's lock: lists of pages, the heap, ghosts, open pages.
+ *	   Held while room is made, for one page at a time.
+ *	2. a partition's lock: the buckets of the partition and what their records
+ *	   hold.  Exclusive to change any of it; nobody holds two.
+ *	3. the spinlock of the overflow buckets.
+ * The live bytes of a page, a pool and a class are atomic counters.  Whoever
+ * takes the last live byte from a page comes back for it with the allocator's
+ * lock.
  *
- * Readers copy out under the shared lock.  Apart from the lock they write one
- * bit, if it is not set already.
+ * Readers take no lock.  Each bucket has a sequence number, shared with those
+ * that have the same number modulo CQ_SEQUENCES, which is odd while one of them
+ * is being changed.  A reader reads it, looks the key up, copies the record
+ * out, and reads it again: if it has not moved, the slot pointed to the record
+ * all the time, hence the record was linked, hence none of its pages was free,
+ * and nothing of it was written.  Else the copy may be of anything, and it
+ * tries again, a bounded number of times; then it is a miss.  What it sees meanwhile may be nonsense, so numbers of pages and buckets are checked
+ * before they are followed, and lengths before bytes are copied.  A reader who
+ * dies at any instruction leaves nothing behind.  All that it ever writes is the
+ * count of reads in the slot, up to CQ_USES_MAX: reading a hot key writes
+ * nothing.
  *
- * Eviction is in evict.c, expiry in expire.c.
- *
- * Growth.  Never beyond the memory laid out.  Taking blocks fails for an entry
- * that is larger than all blocks together, or when not enough may be evicted
- * because prepared entries hold the rest.  Then whatever was gathered is freed
- * and nothing is stored.
+ * Growth.  Never beyond the memory laid out.  Preparing fails for a record that
+ * is larger than what can be freed.
  *
  * Failure.  Nothing here raises an error, and nothing is left half done by
  * one.  A process that dies in the middle takes the server through a restart,
@@ -64,117 +61,62 @@
 
 #include "common/int.h"
 
-#include "cache/entry.h"
+#include "cache/engine_memory.h"
 
-#define BLOCKS_PER_BUCKET 2
+#define CLAIM_PAGES 64			/* freed in one go */
 
 #ifdef USE_ASSERT_CHECKING
-int			cq_locks_held = 0;
+int			cq_levels_held = 0;
 #endif
 
 /* How a piece of memory is divided; offsets from its start. */
 typedef struct CqLayout
 {
-	uint32		nblocks;
-	uint32		ngroups;
-	Size		bounds;
+	uint32		npages;
+	Size		pages;
+	Size		heap;
+	Size		ghosts;
 	Size		buckets;
-	Size		blocks;
+	Size		arena;
 	Size		size;
 } CqLayout;
 
 static CqLayout
-layout_for_blocks(uint32 nblocks)
+layout_for_pages(uint32 npages)
 {
+	Size		nbuckets = (Size) npages * CQ_BUCKETS_PER_PAGE;
 	CqLayout	layout;
 
-	layout.nblocks = nblocks;
-	layout.ngroups = nblocks / (CQ_GROUP_BUCKETS * BLOCKS_PER_BUCKET) + 1;
-	layout.bounds = CACHELINEALIGN(sizeof(CqEngine));
-	layout.buckets = layout.bounds +
-		CACHELINEALIGN(layout.ngroups * sizeof(pg_atomic_uint64));
-	layout.blocks = layout.buckets +
-		CACHELINEALIGN((Size) layout.ngroups * CQ_GROUP_BUCKETS * sizeof(uint32));
-	layout.size = layout.blocks + (Size) nblocks * CQ_BLOCK_BYTES;
+	layout.npages = npages;
+	layout.pages = CACHELINEALIGN(sizeof(CqEngine));
+	/* rows count from 1, as pages do */
+	layout.heap = layout.pages +
+		CACHELINEALIGN(((Size) npages + 1) * sizeof(CqPage));
+	layout.ghosts = layout.heap + CACHELINEALIGN((Size) npages * sizeof(uint32));
+	layout.buckets = layout.ghosts +
+		CACHELINEALIGN(nbuckets * CQ_GHOSTS * sizeof(uint16));
+	layout.arena = layout.buckets + CACHELINEALIGN(nbuckets * sizeof(CqBucket));
+	layout.size = layout.arena + (Size) npages * CQ_PAGE_BYTES;
 	return layout;
 }
 
-/* The largest layout that fits into bytes; no blocks if none does. */
+/* The largest layout that fits into bytes; no pages if none does. */
 static CqLayout
 layout_for_bytes(Size bytes)
 {
 	uint64		low = 0;
-	uint64		high = Min(bytes / CQ_BLOCK_BYTES, PG_UINT32_MAX - 1);
+	uint64		high = Min(bytes / CQ_PAGE_BYTES, PG_UINT32_MAX / 128);
 
 	while (low < high)
 	{
 		uint64		middle = (low + high + 1) / 2;
 
-		if (layout_for_blocks(middle).size <= bytes)
+		if (layout_for_pages(middle).size <= bytes)
 			low = middle;
 		else
 			high = middle - 1;
 	}
-	return layout_for_blocks(low);
-}
-
-static void
-fill_meta(const CqEntry *entry, CqEngineMeta *meta)
-{
-	meta->expires_ms = entry->expires_ms;
-	meta->version = entry->version;
-	meta->value_len = entry->value_len;
-	meta->nstamps = entry->nstamps;
-	meta->type = entry->type;
-	meta->flags = entry->flags;
-}
-
-/*
- * The reference to the entry with this key, expired or not: the bucket's or
- * the previous entry's; NULL if there is none.  *cursor is left after the
- * key.  The caller holds the partition's lock.
- */
-static uint32 *
-find_entry(CqEngine *engine, const CqPlace *place, const CqEngineKey *key,
-		   CqCursor *cursor)
-{
-	uint32	   *link = place->bucket;
-
-	while (*link != 0)
-	{
-		CqEntry    *entry = entry_at(engine, *link);
-
-		if (entry->hash == key->hash && entry->key_len == key->len)
-		{
-			*cursor = cursor_at_key(engine, *link);
-			if (cq_cursor_equals(cursor, key->bytes, key->len))
-				return link;
-		}
-		link = &entry->chain;
-	}
-	return NULL;
-}
-
-/* find_entry for what is not expired. */
-static uint32 *
-find_live_entry(CqEngine *engine, const CqPlace *place,
-				const CqEngineKey *key, int64 now_ms, CqCursor *cursor)
-{
-	uint32	   *link = find_entry(engine, place, key, cursor);
-
-	if (link == NULL || is_expired(entry_at(engine, *link), now_ms))
-		return NULL;
-	return link;
-}
-
-/* Note a reader's interest in a published entry; any lock mode. */
-static inline void
-mark_used(CqEngine *engine, uint32 number)
-{
-	pg_atomic_uint32 *state = state_at(engine, number);
-
-	if ((pg_atomic_read_u32(state) & CQ_STATE_USED) == 0)
-		pg_atomic_fetch_or_u32(state, CQ_STATE_USED);
+	return layout_for_pages(low);
 }
 
 Size
@@ -182,7 +124,28 @@ cq_engine_size(Size arena_bytes)
 {
 	CqLayout	layout = layout_for_bytes(arena_bytes);
 
-	return layout.nblocks > 0 ? layout.size : 0;
+	return layout.npages >= CQ_PAGES_MIN ? layout.size : 0;
+}
+
+static void
+init_counters(CqEngine *engine)
+{
+	pg_atomic_init_u64(&engine->last_version, 0);
+	pg_atomic_init_u64(&engine->entries, 0);
+	pg_atomic_init_u64(&engine->live, 0);
+	pg_atomic_init_u64(&engine->evictions, 0);
+	pg_atomic_init_u64(&engine->evicted_bytes, 0);
+	pg_atomic_init_u64(&engine->expirations, 0);
+	pg_atomic_init_u64(&engine->next_expiry, CQ_NEVER);
+	for (int i = 0; i < CQ_POOLS; i++)
+		pg_atomic_init_u64(&engine->pools[i].live, 0);
+	for (int i = 0; i < CQ_CLASSES; i++)
+	{
+		pg_atomic_init_u64(&engine->classes[i].entries, 0);
+		pg_atomic_init_u64(&engine->classes[i].bytes, 0);
+	}
+	for (int i = 0; i < CQ_SEQUENCES; i++)
+		pg_atomic_init_u32(&engine->sequences[i], 0);
 }
 
 CqEngine *
@@ -191,61 +154,120 @@ cq_engine_init(void *mem, Size arena_bytes, int tranche)
 	CqLayout	layout = layout_for_bytes(arena_bytes);
 	CqEngine   *engine = mem;
 
-	if (layout.nblocks == 0)
+	if (layout.npages < CQ_PAGES_MIN)
 		return NULL;
 
-	memset(mem, 0, layout.blocks);
+	memset(mem, 0, layout.arena);
 	engine->arena_bytes = layout.size;
-	engine->ngroups = layout.ngroups;
-	engine->bounds = layout.bounds;
+	engine->npages = layout.npages;
+	engine->nbuckets = layout.npages * CQ_BUCKETS_PER_PAGE;
+	engine->pages = layout.pages;
+	engine->heap = layout.heap;
+	engine->ghosts = layout.ghosts;
 	engine->buckets = layout.buckets;
-	pg_atomic_init_u64(&engine->hand, 0);
-	pg_atomic_init_u64(&engine->last_version, 0);
-	pg_atomic_init_u64(&engine->entries, 0);
-	pg_atomic_init_u64(&engine->evictions, 0);
-	pg_atomic_init_u64(&engine->evicted_blocks, 0);
-	pg_atomic_init_u64(&engine->expirations, 0);
-	SpinLockInit(&engine->expiry_mutex);
-	engine->lowered_bound = CQ_NEVER;
-	pg_atomic_init_u64(&engine->bound, CQ_NEVER);
+	engine->arena = layout.arena;
+
+	/* a location has 32 bits */
+	engine->align_shift = 2;
+	while (((uint64) layout.npages + 1) * CQ_PAGE_BYTES >>
+		   engine->align_shift > PG_UINT32_MAX)
+		engine->align_shift++;
+	engine->align = 1 << engine->align_shift;
+
+	SpinLockInit(&engine->index_mutex);
+	cq_lock_init(&engine->allocator, tranche);
 	for (int i = 0; i < CQ_PARTITIONS; i++)
 		cq_lock_init(&engine->locks[i], tranche);
-	for (uint32 i = 0; i < layout.ngroups; i++)
-		pg_atomic_init_u64(group_bound(engine, i), CQ_NEVER);
-	cq_arena_init(&engine->arena, layout.nblocks,
-				  layout.blocks - offsetof(CqEngine, arena));
+	engine->random = 1;
+	init_counters(engine);
+	cq_pages_init(engine);
 	return engine;
 }
 
-CqEngineResult
-cq_engine_get(CqEngine *engine, const CqEngineKey *key, int64 now_ms,
-			  char *buf, Size buf_len, CqEngineMeta *meta)
+/*
+ * Which queue a new record goes to: that of the one it replaces; the main one
+ * if it was evicted not long ago.  A hint; the caller has the allocator's lock.
+ */
+static CqPageKind
+queue_for(CqEngine *engine, uint32 pool, const CqEngineKey *key)
 {
-	CqPlace		place = place_of(engine, key->hash);
-	CqEngineResult result = CQ_ENGINE_OK;
-	CqCursor	cursor;
-	uint32	   *link;
+	uint32		bucket = bucket_of(engine, key->hash);
+	CqLock	   *lock = partition_lock(engine, bucket);
+	CqPageKind	kind = CQ_PAGE_SMALL;
+	CqSlot		slot;
 
-	cq_lock_acquire(place.lock, LW_SHARED);
-	link = find_entry(engine, &place, key, &cursor);
-	if (link == NULL)
-		result = CQ_ENGINE_ABSENT;
-	else if (is_expired(entry_at(engine, *link), now_ms))
-		result = CQ_ENGINE_EXPIRED;
-	else
+	cq_lock_acquire(lock, CQ_LEVEL_PARTITION, LW_SHARED);
+	slot = cq_index_find(engine, bucket, key);
+	if (slot.bucket != NULL)
 	{
-		Size		len;
+		CqCursor	at = cursor_at(engine, slot.bucket->location[slot.i]);
 
-		fill_meta(entry_at(engine, *link), meta);
-		len = payload_bytes(meta->value_len, meta->nstamps);
-		if (len > buf_len)
-			result = CQ_ENGINE_TOO_SMALL;
-		else
-			cq_cursor_read(&cursor, buf, len);
-		mark_used(engine, *link);
+		if (page_row(engine, at.page)->pool == pool)
+			kind = page_row(engine, at.page)->kind;
 	}
-	cq_lock_release(place.lock);
-	return result;
+	cq_lock_release(lock, CQ_LEVEL_PARTITION);
+
+	if (slot.bucket == NULL && cq_ghost_remove(engine, key->hash))
+		kind = CQ_PAGE_MAIN;
+	return kind;
+}
+
+/*
+ * Claim the bytes of a record and a bucket in reserve; 0 if there is no room.
+ * The lock is held for a bounded number of pages at a time.
+ */
+static uint32
+claim(CqEngine *engine, const CqEngineKey *key, const CqRecord *header,
+	  int64 now_ms)
+{
+	/* its pages, one that it may begin in the middle of, one for the index */
+	uint32		count = record_bytes(engine, header) / CQ_PAGE_BYTES + 2;
+	uint32		location = 0;
+	uint32		pool;
+	CqPageKind	kind;
+	bool		room;
+
+	cq_lock_acquire(&engine->allocator, CQ_LEVEL_ALLOCATOR, LW_EXCLUSIVE);
+	pool = engine->class_pool[header->class_id];
+	room = cq_room_possible(engine, pool, count);
+	for (uint32 part = CLAIM_PAGES; room && part < count; part += CLAIM_PAGES)
+	{
+		room = cq_make_room(engine, pool, part, now_ms);
+		cq_lock_release(&engine->allocator, CQ_LEVEL_ALLOCATOR);
+		cq_lock_acquire(&engine->allocator, CQ_LEVEL_ALLOCATOR, LW_EXCLUSIVE);
+	}
+	kind = queue_for(engine, pool, key);
+	if (room && cq_make_room(engine, pool, count, now_ms))
+	{
+		if (!cq_index_reserve(engine))
+		{
+			cq_index_give_page(engine, cq_page_take(engine, 0, CQ_PAGE_INDEX, 0));
+			cq_index_reserve(engine);
+		}
+		location = cq_append(engine, pool, kind, header);
+	}
+	cq_lock_release(&engine->allocator, CQ_LEVEL_ALLOCATOR);
+	return location;
+}
+
+/* Fill a prepared record behind its header. */
+static void
+fill_record(CqEngine *engine, uint32 location, const CqEngineKey *key,
+			const CqEngineMeta *meta, const CqStamp *stamps, const char *value)
+{
+	CqCursor	cursor = cursor_at(engine, location);
+
+	cursor.off += sizeof(CqRecord);
+	cq_copy_in(engine, &cursor, key->bytes, key->len);
+	for (int i = 0; i < meta->nstamps; i++)
+	{
+		char		packed[CQ_STAMP_BYTES];
+
+		memcpy(packed, &stamps[i].version, sizeof(uint64));
+		memcpy(packed + sizeof(uint64), &stamps[i].slot, sizeof(uint32));
+		cq_copy_in(engine, &cursor, packed, sizeof(packed));
+	}
+	cq_copy_in(engine, &cursor, value, meta->value_len);
 }
 
 CqEngineHandle
@@ -253,44 +275,35 @@ cq_engine_prepare(CqEngine *engine, const CqEngineKey *key,
 				  const CqEngineMeta *meta, const CqStamp *stamps,
 				  const char *value, int64 now_ms)
 {
-	uint64		want = blocks_for(key->len + payload_bytes(meta->value_len,
-														   meta->nstamps));
-	CqChain		blocks;
-	CqEntry    *entry;
-	CqCursor	cursor;
+	CqRecord	header = {0};
+	uint32		location;
 
 	Assert(key->len >= 1 && key->len <= CQ_ENGINE_KEY_MAX);
+	Assert(meta->nstamps <= CQ_ENGINE_STAMPS_MAX && meta->class_id < CQ_CLASSES);
 
-	if (want > engine->arena.nblocks)
+	if (meta->value_len >= engine->arena_bytes)
 		return 0;
-	blocks = cq_evict_for(engine, stripe_hint(key->hash), want, now_ms);
-	if (blocks.count == 0)
-		return 0;
+	header.state = CQ_RECORD_PREPARED;
+	set_record_expiry(&header, meta->expires_ms);
+	header.type = meta->type;
+	header.flags = meta->flags;
+	header.class_id = meta->class_id;
+	header.nstamps = meta->nstamps;
+	header.key_len = key->len;
+	header.value_len = meta->value_len;
+	header.hash_high = (uint32) (key->hash >> 32);
+	header.hash_low = (uint32) key->hash >> 27;
 
-	entry = entry_at(engine, blocks.head);
-	entry->hash = key->hash;
-	entry->version = 0;
-	entry->expires_ms = meta->expires_ms;
-	entry->chain = 0;
-	entry->tail = blocks.tail;
-	entry->value_len = meta->value_len;
-	entry->key_len = key->len;
-	entry->nstamps = meta->nstamps;
-	entry->type = meta->type;
-	entry->flags = meta->flags;
-
-	cursor = cursor_at_key(engine, blocks.head);
-	cq_cursor_write(&cursor, key->bytes, key->len);
-	cq_cursor_write(&cursor, (const char *) stamps,
-					meta->nstamps * sizeof(CqStamp));
-	cq_cursor_write(&cursor, value, meta->value_len);
-	return blocks.head;
+	location = claim(engine, key, &header, now_ms);
+	if (location != 0)
+		fill_record(engine, location, key, meta, stamps, value);
+	return location;
 }
 
-/* live: the entry that the key holds and that is not expired, or NULL. */
+/* live: the record that the key holds and that is not expired, or NULL. */
 static bool
 condition_holds(CqEngineCondition condition, uint64 version,
-				const CqEntry *live)
+				const CqRecord *live)
 {
 	switch (condition)
 	{
@@ -301,9 +314,43 @@ condition_holds(CqEngineCondition condition, uint64 version,
 		case CQ_PUT_IF_PRESENT:
 			return live != NULL;
 		case CQ_PUT_IF_VERSION:
-			return live != NULL && live->version == version;
+			return live != NULL && record_version(live) == version;
 	}
 	return false;
+}
+
+/*
+ * Link a prepared record in place of the one in the slot, or in a new slot; the
+ * caller has the partition's exclusive lock.
+ */
+static void
+link_record(CqEngine *engine, uint32 bucket, CqSlot slot, uint32 location,
+			CqReleased *released)
+{
+	CqRecord   *record = record_at(engine, location);
+	uint64		version = pg_atomic_add_fetch_u64(&engine->last_version, 1);
+	uint32		old = slot.bucket != NULL ? slot.bucket->location[slot.i] : 0;
+
+	set_record_version(record, version);
+	cq_write_begin(engine, bucket);
+	record->state = CQ_RECORD_LINKED;
+	if (old != 0)
+	{
+		record_at(engine, old)->state = CQ_RECORD_DEAD;
+		slot.bucket->location[slot.i] = location;
+	}
+	else
+		cq_index_add(engine, bucket, tag_of(record_hash(record)), location);
+	cq_write_end(engine, bucket);
+
+	cq_class_add(engine, record);
+	if (old != 0)
+	{
+		cq_class_remove(engine, record_at(engine, old));
+		cq_release_bytes(engine, old, released);
+	}
+	else
+		pg_atomic_fetch_add_u64(&engine->entries, 1);
 }
 
 CqEngineResult
@@ -311,48 +358,44 @@ cq_engine_publish_if(CqEngine *engine, CqEngineHandle handle,
 					 CqEngineCondition condition, uint64 version,
 					 int64 now_ms, uint64 *new_version)
 {
-	CqEntry    *entry = entry_at(engine, handle);
-	CqPlace		place = place_of(engine, entry->hash);
+	CqRecord   *record = record_at(engine, handle);
+	uint32		bucket = bucket_of(engine, record_hash(record));
+	CqLock	   *lock = partition_lock(engine, bucket);
+	CqCursor	cursor = cursor_at(engine, handle);
 	char		key_bytes[CQ_ENGINE_KEY_MAX];
 	CqEngineKey key;
-	CqCursor	cursor;
-	CqEntry    *live = NULL;
-	uint32		old = 0;
-	uint32	   *link;
+	CqRecord   *live = NULL;
+	CqReleased	released = {0};
+	CqSlot		slot;
 
 	/* contiguous, for comparison with the others of the bucket */
-	key.hash = entry->hash;
+	key.hash = record_hash(record);
 	key.bytes = key_bytes;
-	key.len = entry->key_len;
-	cursor = cursor_at_key(engine, handle);
-	cq_cursor_read(&cursor, key_bytes, key.len);
+	key.len = record->key_len;
+	cursor.off += sizeof(CqRecord);
+	cq_copy_out(engine, &cursor, key_bytes, key.len);
 
-	cq_lock_acquire(place.lock, LW_EXCLUSIVE);
-	link = find_entry(engine, &place, &key, &cursor);
-	if (link != NULL && !is_expired(entry_at(engine, *link), now_ms))
-		live = entry_at(engine, *link);
+	cq_lock_acquire(lock, CQ_LEVEL_PARTITION, LW_EXCLUSIVE);
+	slot = cq_index_find(engine, bucket, &key);
+	if (slot.bucket != NULL)
+	{
+		live = record_at(engine, slot.bucket->location[slot.i]);
+		if (record_expired(live, now_ms))
+			live = NULL;
+	}
 	if (!condition_holds(condition, version, live))
 	{
-		cq_lock_release(place.lock);
-		free_entry(engine, handle);
+		cq_lock_release(lock, CQ_LEVEL_PARTITION);
+		cq_engine_discard(engine, handle);
 		return CQ_ENGINE_CONFLICT;
 	}
-
-	if (link != NULL)
-		old = unlink_entry(engine, link);
-	entry->version = pg_atomic_add_fetch_u64(&engine->last_version, 1);
+	link_record(engine, bucket, slot, handle, &released);
 	if (new_version != NULL)
-		*new_version = entry->version;
-	entry->chain = *place.bucket;
-	*place.bucket = handle;
-	pg_atomic_write_u32(state_at(engine, handle),
-						CQ_STATE_HEAD | place.partition);
-	pg_atomic_fetch_add_u64(&engine->entries, 1);
-	cq_expire_note(engine, place.group, entry->expires_ms);
-	cq_lock_release(place.lock);
+		*new_version = record_version(record);
+	cq_lock_release(lock, CQ_LEVEL_PARTITION);
 
-	if (old != 0)
-		free_entry(engine, old);
+	cq_index_release(engine);
+	cq_free_released(engine, &released, false);
 	return CQ_ENGINE_OK;
 }
 
@@ -365,83 +408,149 @@ cq_engine_publish(CqEngine *engine, CqEngineHandle handle)
 void
 cq_engine_discard(CqEngine *engine, CqEngineHandle handle)
 {
-	Assert(pg_atomic_read_u32(state_at(engine, handle)) == 0);
-	free_entry(engine, handle);
+	CqRecord   *record = record_at(engine, handle);
+	uint32		bucket = bucket_of(engine, record_hash(record));
+	CqLock	   *lock = partition_lock(engine, bucket);
+	CqReleased	released;
+
+	Assert(record->state == CQ_RECORD_PREPARED);
+	cq_index_release(engine);
+	cq_lock_acquire(lock, CQ_LEVEL_PARTITION, LW_EXCLUSIVE);
+	record->state = CQ_RECORD_DEAD;
+	cq_release_bytes(engine, handle, &released);
+	cq_lock_release(lock, CQ_LEVEL_PARTITION);
+	cq_free_released(engine, &released, false);
+}
+
+/* The slot of a record that is not expired; .bucket NULL if there is none. */
+static CqSlot
+find_live(CqEngine *engine, uint32 bucket, const CqEngineKey *key,
+		  int64 now_ms)
+{
+	CqSlot		slot = cq_index_find(engine, bucket, key);
+
+	if (slot.bucket != NULL &&
+		record_expired(record_at(engine, slot.bucket->location[slot.i]), now_ms))
+		slot.bucket = NULL;
+	return slot;
 }
 
 bool
 cq_engine_remove(CqEngine *engine, const CqEngineKey *key, uint64 if_version,
 				 bool only_plain, int64 now_ms)
 {
-	CqPlace		place = place_of(engine, key->hash);
-	CqCursor	cursor;
-	uint32		removed = 0;
-	uint32	   *link;
+	uint32		bucket = bucket_of(engine, key->hash);
+	CqLock	   *lock = partition_lock(engine, bucket);
+	CqReleased	released = {0};
+	bool		removed = false;
+	CqSlot		slot;
 
-	cq_lock_acquire(place.lock, LW_EXCLUSIVE);
-	link = find_live_entry(engine, &place, key, now_ms, &cursor);
-	if (link != NULL)
+	cq_lock_acquire(lock, CQ_LEVEL_PARTITION, LW_EXCLUSIVE);
+	slot = find_live(engine, bucket, key, now_ms);
+	if (slot.bucket != NULL)
 	{
-		CqEntry    *entry = entry_at(engine, *link);
+		CqRecord   *record = record_at(engine, slot.bucket->location[slot.i]);
 
-		if ((if_version == 0 || entry->version == if_version) &&
-			!(only_plain && (entry->flags & CQ_ENTRY_DEPENDENT) != 0))
-			removed = unlink_entry(engine, link);
+		removed = (if_version == 0 || record_version(record) == if_version) &&
+			!(only_plain && (record->flags & CQ_ENTRY_DEPENDENT) != 0);
+		if (removed)
+			cq_unlink(engine, bucket, slot, &released);
 	}
-	cq_lock_release(place.lock);
+	cq_lock_release(lock, CQ_LEVEL_PARTITION);
 
-	if (removed != 0)
-		free_entry(engine, removed);
-	return removed != 0;
+	cq_free_released(engine, &released, false);
+	return removed;
 }
 
 /*
- * The part of cq_engine_incr that is done to a live entry, under its
- * partition's exclusive lock.  cursor is after the key.
+ * The part of cq_engine_incr that is done to a live record, under its
+ * partition's exclusive lock.
  */
 static CqEngineResult
-add_to_counter(CqEngine *engine, uint32 number, CqCursor cursor,
+add_to_counter(CqEngine *engine, uint32 bucket, uint32 location,
 			   uint8 counter_type, int64 by, int64 *result)
 {
-	CqEntry    *entry = entry_at(engine, number);
-	CqCursor	at_value = cursor;
+	CqRecord   *record = record_at(engine, location);
+	CqCursor	cursor = cursor_at(engine, location);
+	CqCursor	at_value;
 	int64		value;
 
-	if (entry->type != counter_type || entry->value_len != sizeof(int64) ||
-		entry->nstamps != 0 || (entry->flags & CQ_ENTRY_DEPENDENT) != 0)
+	if (record->type != counter_type || record->value_len != sizeof(int64) ||
+		record->nstamps != 0 || (record->flags & CQ_ENTRY_DEPENDENT) != 0)
 		return CQ_ENGINE_WRONG_TYPE;
-	cq_cursor_read(&cursor, (char *) &value, sizeof(value));
+	cursor.off += sizeof(CqRecord);
+	cq_cursor_skip(engine, &cursor, record->key_len);
+	at_value = cursor;
+	cq_copy_out(engine, &cursor, (char *) &value, sizeof(value));
 	if (pg_add_s64_overflow(value, by, &value))
 		return CQ_ENGINE_OVERFLOW;
-	cq_cursor_write(&at_value, (const char *) &value, sizeof(value));
-	entry->version = pg_atomic_add_fetch_u64(&engine->last_version, 1);
+
+	cq_write_begin(engine, bucket);
+	cq_copy_in(engine, &at_value, (const char *) &value, sizeof(value));
+	set_record_version(record,
+					   pg_atomic_add_fetch_u64(&engine->last_version, 1));
+	cq_write_end(engine, bucket);
 	*result = value;
 	return CQ_ENGINE_OK;
+}
+
+/* Give a linked record another expiry; lock as above. */
+static void
+change_expiry(CqEngine *engine, uint32 bucket, uint32 location,
+			  int64 expires_ms)
+{
+	cq_write_begin(engine, bucket);
+	set_record_expiry(record_at(engine, location), expires_ms);
+	cq_write_end(engine, bucket);
+}
+
+/*
+ * After a change of expiry: see that its page is looked at in time.  If the
+ * record has moved since, it took its new expiry along, and this is a look in
+ * vain.
+ */
+static void
+note_expiry(CqEngine *engine, uint32 location, int64 expires_ms)
+{
+	uint32		page = cursor_at(engine, location).page;
+	CqPage	   *row = page_row(engine, page);
+
+	if (expires_ms == 0)
+		return;
+	cq_lock_acquire(&engine->allocator, CQ_LEVEL_ALLOCATOR, LW_EXCLUSIVE);
+	if (row->kind == CQ_PAGE_SMALL || row->kind == CQ_PAGE_MAIN)
+		cq_expiry_note(engine, page, Min(expires_ms, CQ_ENGINE_EXPIRES_MAX));
+	cq_lock_release(&engine->allocator, CQ_LEVEL_ALLOCATOR);
 }
 
 CqEngineResult
 cq_engine_incr(CqEngine *engine, const CqEngineKey *key, uint8 counter_type,
 			   int64 by, int64 expires_ms, int64 now_ms, int64 *result)
 {
-	CqPlace		place = place_of(engine, key->hash);
+	uint32		bucket = bucket_of(engine, key->hash);
+	CqLock	   *lock = partition_lock(engine, bucket);
 	CqEngineResult done = CQ_ENGINE_ABSENT;
-	CqCursor	cursor;
-	uint32	   *link;
+	uint32		location = 0;
+	CqSlot		slot;
 
-	cq_lock_acquire(place.lock, LW_EXCLUSIVE);
-	link = find_live_entry(engine, &place, key, now_ms, &cursor);
-	if (link != NULL)
-		done = add_to_counter(engine, *link, cursor, counter_type, by, result);
+	cq_lock_acquire(lock, CQ_LEVEL_PARTITION, LW_EXCLUSIVE);
+	slot = find_live(engine, bucket, key, now_ms);
+	if (slot.bucket != NULL)
+	{
+		location = slot.bucket->location[slot.i];
+		done = add_to_counter(engine, bucket, location, counter_type, by,
+							  result);
+	}
 	if (done == CQ_ENGINE_OK)
 	{
-		mark_used(engine, *link);
+		cq_note_use(&slot.bucket->tag[slot.i], slot.bucket->tag[slot.i]);
 		if (expires_ms != -1)
-		{
-			entry_at(engine, *link)->expires_ms = expires_ms;
-			cq_expire_note(engine, place.group, expires_ms);
-		}
+			change_expiry(engine, bucket, location, expires_ms);
 	}
-	cq_lock_release(place.lock);
+	cq_lock_release(lock, CQ_LEVEL_PARTITION);
+
+	if (done == CQ_ENGINE_OK && expires_ms != -1)
+		note_expiry(engine, location, expires_ms);
 	return done;
 }
 
@@ -449,58 +558,113 @@ CqEngineResult
 cq_engine_touch(CqEngine *engine, const CqEngineKey *key, int64 expires_ms,
 				int64 now_ms)
 {
-	CqPlace		place = place_of(engine, key->hash);
-	CqCursor	cursor;
-	uint32	   *link;
+	uint32		bucket = bucket_of(engine, key->hash);
+	CqLock	   *lock = partition_lock(engine, bucket);
+	uint32		location = 0;
+	CqSlot		slot;
 
-	cq_lock_acquire(place.lock, LW_EXCLUSIVE);
-	link = find_live_entry(engine, &place, key, now_ms, &cursor);
-	if (link != NULL)
+	cq_lock_acquire(lock, CQ_LEVEL_PARTITION, LW_EXCLUSIVE);
+	slot = find_live(engine, bucket, key, now_ms);
+	if (slot.bucket != NULL)
 	{
-		mark_used(engine, *link);
-		entry_at(engine, *link)->expires_ms = expires_ms;
-		cq_expire_note(engine, place.group, expires_ms);
+		location = slot.bucket->location[slot.i];
+		cq_note_use(&slot.bucket->tag[slot.i], slot.bucket->tag[slot.i]);
+		change_expiry(engine, bucket, location, expires_ms);
 	}
-	cq_lock_release(place.lock);
-	return link != NULL ? CQ_ENGINE_OK : CQ_ENGINE_ABSENT;
+	cq_lock_release(lock, CQ_LEVEL_PARTITION);
+
+	if (location == 0)
+		return CQ_ENGINE_ABSENT;
+	note_expiry(engine, location, expires_ms);
+	return CQ_ENGINE_OK;
 }
 
 void
 cq_engine_stats(CqEngine *engine, CqEngineStats *stats)
 {
 	stats->arena_bytes = engine->arena_bytes;
-	stats->used_bytes = (uint64) cq_arena_used(&engine->arena) * CQ_BLOCK_BYTES;
+	stats->page_bytes = (uint64) (engine->npages -
+								  *(volatile uint32 *) &engine->free_pages) *
+		CQ_PAGE_BYTES;
+	stats->index_bytes = (uint64) *(volatile uint32 *) &engine->index_pages *
+		CQ_PAGE_BYTES;
+	stats->used_bytes = pg_atomic_read_u64(&engine->live);
 	stats->entries = pg_atomic_read_u64(&engine->entries);
 	stats->evictions = pg_atomic_read_u64(&engine->evictions);
 	stats->expirations = pg_atomic_read_u64(&engine->expirations);
-	stats->evicted_bytes =
-		pg_atomic_read_u64(&engine->evicted_blocks) * CQ_BLOCK_BYTES;
+	stats->evicted_bytes = pg_atomic_read_u64(&engine->evicted_bytes);
 }
 
-/* Visit the live entries of one group; the caller holds its lock. */
-static void
-walk_group(CqEngine *engine, uint32 group, int64 now_ms,
-		   CqEngineVisitor visit, void *arg)
+void
+cq_engine_class_usage(CqEngine *engine, uint16 class_id, uint64 *entries,
+					  uint64 *bytes)
 {
-	uint32	   *buckets = group_buckets(engine, group);
-	char		key[CQ_ENGINE_KEY_MAX];
+	*entries = pg_atomic_read_u64(&engine->classes[class_id].entries);
+	*bytes = pg_atomic_read_u64(&engine->classes[class_id].bytes);
+}
 
-	for (int i = 0; i < CQ_GROUP_BUCKETS; i++)
+/* The pool of a class, made if it has none; 0 if there is none left. */
+static uint32
+pool_of_class(CqEngine *engine, uint16 class_id)
+{
+	uint32		number = engine->class_pool[class_id];
+
+	for (uint32 i = 1; i < CQ_POOLS && number == 0; i++)
 	{
-		for (uint32 number = buckets[i]; number != 0;
-			 number = entry_at(engine, number)->chain)
-		{
-			CqEntry    *entry = entry_at(engine, number);
-			CqCursor	cursor = cursor_at_key(engine, number);
-			CqEngineMeta meta;
+		CqPool	   *pool = &engine->pools[i];
 
-			if (is_expired(entry, now_ms))
-				continue;
-			cq_cursor_read(&cursor, key, entry->key_len);
-			fill_meta(entry, &meta);
-			visit(key, entry->key_len, &meta, arg);
+		if (pool->pages_max == 0 && pool->pages == 0)
+		{
+			engine->class_pool[pool->class_id] = 0;
+			pool->class_id = class_id;
+			engine->class_pool[class_id] = number = i;
 		}
 	}
+	return number;
+}
+
+bool
+cq_engine_set_quota(CqEngine *engine, uint16 class_id, uint64 bytes)
+{
+	uint32		number;
+
+	Assert(class_id > 0 && class_id < CQ_CLASSES);
+	cq_lock_acquire(&engine->allocator, CQ_LEVEL_ALLOCATOR, LW_EXCLUSIVE);
+	number = bytes == 0 ? engine->class_pool[class_id]
+		: pool_of_class(engine, class_id);
+	if (number != 0)
+		engine->pools[number].pages_max = bytes == 0 ? 0
+			: Min(Max(bytes, CQ_ENGINE_QUOTA_MIN) / CQ_PAGE_BYTES, engine->npages);
+	cq_lock_release(&engine->allocator, CQ_LEVEL_ALLOCATOR);
+	return number != 0 || bytes == 0;
+}
+
+/* Visit the live entries of one bucket; the caller has its lock. */
+static void
+walk_bucket(CqEngine *engine, uint32 number, int64 now_ms,
+			CqEngineVisitor visit, void *arg)
+{
+	char		key[CQ_ENGINE_KEY_MAX];
+
+	do
+	{
+		CqBucket   *bucket = bucket_at(engine, number);
+
+		for (int i = 0; i < CQ_BUCKET_SLOTS && bucket->location[i] != 0; i++)
+		{
+			CqRecord   *record = record_at(engine, bucket->location[i]);
+			CqCursor	cursor = cursor_at(engine, bucket->location[i]);
+			CqEngineMeta meta;
+
+			if (record_expired(record, now_ms))
+				continue;
+			cursor.off += sizeof(CqRecord);
+			cq_copy_out(engine, &cursor, key, record->key_len);
+			cq_record_meta(record, &meta);
+			visit(key, record->key_len, &meta, arg);
+		}
+		number = bucket->next;
+	} while (number != 0);
 }
 
 void
@@ -511,10 +675,10 @@ cq_engine_walk(CqEngine *engine, int64 now_ms, CqEngineVisitor visit,
 	{
 		CqLock	   *lock = &engine->locks[partition];
 
-		cq_lock_acquire(lock, LW_SHARED);
-		for (uint32 group = partition; group < engine->ngroups;
-			 group += CQ_PARTITIONS)
-			walk_group(engine, group, now_ms, visit, arg);
-		cq_lock_release(lock);
+		cq_lock_acquire(lock, CQ_LEVEL_PARTITION, LW_SHARED);
+		for (uint32 bucket = partition; bucket < engine->nbuckets;
+			 bucket += CQ_PARTITIONS)
+			walk_bucket(engine, bucket, now_ms, visit, arg);
+		cq_lock_release(lock, CQ_LEVEL_PARTITION);
 	}
 }

@@ -11,8 +11,8 @@
  * so that tests and simulations can move time as they like.
  *
  * No function here raises an error, allocates memory outside the arena or
- * waits for anything but a short partition lock; all of them may be called
- * from commit and abort callbacks.
+ * waits for anything but a short lock; all of them may be called from commit
+ * and abort callbacks.  _get takes no lock at all.
  *
  * The header and engine.c also build without the server (-DCQ_STANDALONE), for
  * unit tests, the simulator and fuzzing.
@@ -43,16 +43,27 @@ typedef struct CqEngineKey
 /* database, namespace and kind are put before the user's key */
 #define CQ_ENGINE_KEY_MAX (1024 + 128)
 
+#define CQ_ENGINE_STAMPS_MAX 127
+#define CQ_ENGINE_EXPIRES_MAX ((INT64CONST(1) << 42) - 1)
+
+/*
+ * Entries are counted by class; a class other than 0 may have a quota.  What a
+ * class stands for is the caller's business.
+ */
+#define CQ_CLASSES 1024
+
 /* What is stored with a value; filled in by the caller of _prepare. */
 typedef struct CqEngineMeta
 {
-	int64		expires_ms;		/* 0: never */
+	int64		expires_ms;		/* 0: never; at most CQ_ENGINE_EXPIRES_MAX,
+								 * what is later is taken as that */
 	uint64		version;		/* given by the engine, ascending, for
 								 * compare-and-set; ignored on input */
 	uint32		value_len;		/* bytes, without the stamps */
 	uint16		nstamps;
-	uint8		type;			/* opaque */
-	uint8		flags;			/* CQ_ENTRY_* */
+	uint16		class_id;		/* whose entry it is, below CQ_CLASSES */
+	uint8		type;			/* opaque, below 16 */
+	uint8		flags;			/* CQ_ENTRY_*, below 16 */
 } CqEngineMeta;
 
 typedef enum CqEngineResult
@@ -77,7 +88,9 @@ typedef enum CqEngineCondition
 typedef struct CqEngineStats
 {
 	uint64		arena_bytes;	/* fixed */
-	uint64		used_bytes;		/* held by entries, overhead included */
+	uint64		page_bytes;		/* of it in pages that are not free, */
+	uint64		index_bytes;	/* and of these in overflow buckets */
+	uint64		used_bytes;		/* of records: headers, keys, stamps, values */
 	uint64		entries;
 	uint64		evictions;
 	uint64		expirations;	/* entries removed because of their expiry */
@@ -103,7 +116,8 @@ extern CqEngine *cq_engine_init(void *mem, Size arena_bytes, int tranche);
  * Copy an entry out: first meta->nstamps stamps, then meta->value_len bytes.
  * On OK and on TOO_SMALL *meta is filled; the space needed is
  * nstamps * sizeof(CqStamp) + value_len.  buf must be 8-byte aligned.
- * An expired entry (expires_ms != 0 and <= now_ms) is never returned.
+ * An expired entry (expires_ms != 0 and <= now_ms) is never returned.  ABSENT
+ * also if writers of the same bucket have been in the way for some 20 ms.
  */
 extern CqEngineResult cq_engine_get(CqEngine *engine, const CqEngineKey *key,
 									int64 now_ms, char *buf, Size buf_len,
@@ -173,6 +187,22 @@ extern int64 cq_engine_next_expiry(CqEngine *engine);
 
 extern void cq_engine_stats(CqEngine *engine, CqEngineStats *stats);
 
+/* Entries of a class, and the bytes of their records. */
+extern void cq_engine_class_usage(CqEngine *engine, uint16 class_id,
+								  uint64 *entries, uint64 *bytes);
+
+/*
+ * Limit the memory of a class other than 0 to bytes, rounded down to pages, at
+ * least CQ_ENGINE_QUOTA_MIN; 0: no limit.  What it holds above a new limit
+ * goes when it stores more.  False if too many classes have quotas.
+ */
+#define CQ_ENGINE_QUOTA_MIN (64 * 1024)
+extern bool cq_engine_set_quota(CqEngine *engine, uint16 class_id,
+								uint64 bytes);
+
+/* Have the memory fetched that a _get of this key will look at first. */
+extern void cq_engine_prefetch(CqEngine *engine, const CqEngineKey *key);
+
 /*
  * Call visit for every live entry, a partition at a time under its shared
  * lock; visit must be short and must not raise.  For diagnostics and tests.
@@ -181,5 +211,10 @@ typedef void (*CqEngineVisitor) (const char *key, uint32 key_len,
 								 const CqEngineMeta *meta, void *arg);
 extern void cq_engine_walk(CqEngine *engine, int64 now_ms,
 						   CqEngineVisitor visit, void *arg);
+
+#ifdef USE_ASSERT_CHECKING
+/* What is wrong with the memory, NULL if nothing; nobody else may use it. */
+extern const char *cq_engine_check(CqEngine *engine);
+#endif
 
 #endif							/* CQ_ENGINE_H */

@@ -3,17 +3,13 @@
  * expire.c
  *	  Removing expired entries, and knowing when there will be any.
  *
- * Each group of buckets has a lower bound of its entries' expiries: lowered
- * when an entry comes in or is given a new expiry, made exact by a sweep of
- * the group, and otherwise, when an entry goes, left too low, which costs
- * nothing but a look in vain.  A sweep goes over the bounds without a lock and
- * locks only the groups with something to remove, one at a time.
+ * Each page has a lower bound of the expiries of the records that begin in it,
+ * and the pages with one stand in a heap (Williams, Algorithm 232, CACM 1964),
+ * the earliest on top.  What is due is found there without a look at any page
+ * in which nothing is; a page in which something is costs a look at its
+ * records, at most CQ_PAGE_BYTES / sizeof(CqRecord) of them.
  *
- * The bound for the whole cache is lowered together with a group's.  The end
- * of a sweep raises it to the earliest expiry that the sweep found, or to the
- * lowest that came in since the sweep began, if that is earlier: the entry may
- * be in a group that the sweep had passed.  Sweeps may overlap; only the one
- * that began last may raise the bound.
+ * A record that goes leaves the bound too low, which costs a look in vain.
  *
  * Readers never see an expired entry, swept or not.
  *
@@ -21,117 +17,156 @@
  */
 #include "postgres.h"
 
-#include "cache/entry.h"
+#include "cache/engine_memory.h"
 
-/*
- * The group's bound has to be lowered before the cache's is, see
- * cq_engine_expire.  If the group's is low enough already, then so is the
- * cache's, since whoever lowered the former held the lock for both.
- */
-void
-cq_expire_note(CqEngine *engine, uint32 group, int64 expires_ms)
+static uint32 *
+heap_of(CqEngine *engine)
 {
-	pg_atomic_uint64 *bound = group_bound(engine, group);
-
-	if (expires_ms == 0 || expires_ms >= (int64) pg_atomic_read_u64(bound))
-		return;
-	pg_atomic_write_u64(bound, expires_ms);
-
-	SpinLockAcquire(&engine->expiry_mutex);
-	if (expires_ms < engine->lowered_bound)
-		engine->lowered_bound = expires_ms;
-	if (expires_ms < (int64) pg_atomic_read_u64(&engine->bound))
-		pg_atomic_write_u64(&engine->bound, expires_ms);
-	SpinLockRelease(&engine->expiry_mutex);
+	/* places count from 1 */
+	return (uint32 *) ((char *) engine + engine->heap) - 1;
 }
 
-/*
- * Remove what is expired from one group, under one hold of the lock, and make
- * its bound exact.
- */
-static void
-expire_group(CqEngine *engine, uint32 group, int64 now_ms)
+static inline int64
+expiry_at(CqEngine *engine, uint32 place)
 {
-	CqLock	   *lock = &engine->locks[group % CQ_PARTITIONS];
-	uint32	   *buckets = group_buckets(engine, group);
-	int64		bound = CQ_NEVER;
-	uint32		removed = 0;	/* linked by chain */
+	return page_row(engine, heap_of(engine)[place])->u.expires_ms;
+}
 
-	cq_lock_acquire(lock, LW_EXCLUSIVE);
-	for (int i = 0; i < CQ_GROUP_BUCKETS; i++)
+static inline void
+put_at(CqEngine *engine, uint32 place, uint32 page)
+{
+	heap_of(engine)[place] = page;
+	page_row(engine, page)->heap_place = place;
+}
+
+static void
+sift_up(CqEngine *engine, uint32 place)
+{
+	uint32		page = heap_of(engine)[place];
+	int64		expires_ms = page_row(engine, page)->u.expires_ms;
+
+	for (; place > 1 && expiry_at(engine, place / 2) > expires_ms; place /= 2)
+		put_at(engine, place, heap_of(engine)[place / 2]);
+	put_at(engine, place, page);
+}
+
+static void
+sift_down(CqEngine *engine, uint32 place)
+{
+	uint32		page = heap_of(engine)[place];
+	int64		expires_ms = page_row(engine, page)->u.expires_ms;
+	uint32		child;
+
+	for (; (child = place * 2) <= engine->heap_size; place = child)
 	{
-		uint32	   *link = &buckets[i];
+		if (child < engine->heap_size &&
+			expiry_at(engine, child + 1) < expiry_at(engine, child))
+			child++;
+		if (expiry_at(engine, child) >= expires_ms)
+			break;
+		put_at(engine, place, heap_of(engine)[child]);
+	}
+	put_at(engine, place, page);
+}
 
-		while (*link != 0)
+static void
+publish_top(CqEngine *engine)
+{
+	pg_atomic_write_u64(&engine->next_expiry,
+						engine->heap_size == 0 ? CQ_NEVER : expiry_at(engine, 1));
+}
+
+void
+cq_expiry_note(CqEngine *engine, uint32 page, int64 expires_ms)
+{
+	CqPage	   *row = page_row(engine, page);
+
+	if (expires_ms >= row->u.expires_ms)
+		return;
+	row->u.expires_ms = expires_ms;
+	if (row->heap_place == 0)
+		put_at(engine, ++engine->heap_size, page);
+	sift_up(engine, row->heap_place);
+	publish_top(engine);
+}
+
+void
+cq_expiry_forget(CqEngine *engine, uint32 page)
+{
+	CqPage	   *row = page_row(engine, page);
+	uint32		place = row->heap_place;
+	uint32		last;
+
+	row->u.expires_ms = CQ_NEVER;
+	if (place == 0)
+		return;
+	row->heap_place = 0;
+	last = heap_of(engine)[engine->heap_size--];
+	if (last != page)
+	{
+		put_at(engine, place, last);
+		sift_up(engine, place);
+		sift_down(engine, page_row(engine, last)->heap_place);
+	}
+	publish_top(engine);
+}
+
+static CqFate
+keep_fate(uint16 *tag)
+{
+	(void) tag;
+	return CQ_KEEP;
+}
+
+/* Drop what is expired in a page, and make its bound exact. */
+static void
+expire_page(CqEngine *engine, uint32 page, int64 now_ms)
+{
+	int64		bound = CQ_NEVER;
+	uint32		location;
+	uint32		off = 0;
+
+	cq_expiry_forget(engine, page);
+	cq_page_pin(engine, page);
+	while (cq_next_record(engine, page, &off, &location))
+	{
+		CqSettled	settled = cq_settle_record(engine, location, keep_fate,
+											   CQ_PAGE_MAIN, NULL, now_ms);
+
+		if (settled == CQ_KEPT || settled == CQ_IS_PREPARED)
 		{
-			CqEntry    *entry = entry_at(engine, *link);
+			int64		expires_ms = record_expiry(record_at(engine, location));
 
-			if (is_expired(entry, now_ms))
-			{
-				uint32		number = unlink_entry(engine, link);
-
-				entry->chain = removed;
-				removed = number;
-				continue;
-			}
-			if (entry->expires_ms != 0 && entry->expires_ms < bound)
-				bound = entry->expires_ms;
-			link = &entry->chain;
+			/* what is prepared stays, expired or not: look again later */
+			if (expires_ms != 0)
+				bound = Min(bound, Max(expires_ms, now_ms + 1));
 		}
 	}
-	pg_atomic_write_u64(group_bound(engine, group), bound);
-	cq_lock_release(lock);
-
-	while (removed != 0)
-	{
-		uint32		number = removed;
-
-		removed = entry_at(engine, number)->chain;
-		free_entry(engine, number);
-		pg_atomic_fetch_add_u64(&engine->expirations, 1);
-	}
+	if (bound != CQ_NEVER)
+		cq_expiry_note(engine, page, bound);
+	cq_page_unpin(engine, page);
 }
 
 int64
 cq_engine_expire(CqEngine *engine, int64 now_ms)
 {
-	int64		bound = CQ_NEVER;
-	uint64		sweep;
+	bool		due = true;
 
-	/*
-	 * What was lowered before this was lowered in its group before, and is
-	 * seen there below.
-	 */
-	SpinLockAcquire(&engine->expiry_mutex);
-	sweep = ++engine->sweeps;
-	engine->lowered_bound = CQ_NEVER;
-	SpinLockRelease(&engine->expiry_mutex);
-
-	for (uint32 group = 0; group < engine->ngroups; group++)
+	while (due && (int64) pg_atomic_read_u64(&engine->next_expiry) <= now_ms)
 	{
-		int64		left = pg_atomic_read_u64(group_bound(engine, group));
-
-		if (left <= now_ms)
-		{
-			expire_group(engine, group, now_ms);
-			left = pg_atomic_read_u64(group_bound(engine, group));
-		}
-		bound = Min(bound, left);
+		cq_lock_acquire(&engine->allocator, CQ_LEVEL_ALLOCATOR, LW_EXCLUSIVE);
+		due = engine->heap_size > 0 && expiry_at(engine, 1) <= now_ms;
+		if (due)
+			expire_page(engine, heap_of(engine)[1], now_ms);
+		cq_lock_release(&engine->allocator, CQ_LEVEL_ALLOCATOR);
 	}
-
-	SpinLockAcquire(&engine->expiry_mutex);
-	if (engine->sweeps == sweep)
-		pg_atomic_write_u64(&engine->bound,
-							Min(bound, engine->lowered_bound));
-	SpinLockRelease(&engine->expiry_mutex);
-
 	return cq_engine_next_expiry(engine);
 }
 
 int64
 cq_engine_next_expiry(CqEngine *engine)
 {
-	int64		bound = pg_atomic_read_u64(&engine->bound);
+	int64		next = pg_atomic_read_u64(&engine->next_expiry);
 
-	return bound == CQ_NEVER ? 0 : bound;
+	return next == CQ_NEVER ? 0 : next;
 }

@@ -4,9 +4,9 @@
  *	  The namespaces in use, of all databases, in shared memory.
  *
  * A namespace gets a row when a process first uses it; the row's number goes
- * with its keys.  The row holds the memory quota; its counters are in
- * counters.c.  Row 0 stands for all namespaces that found no row: they have no
- * quota, and are counted together.
+ * with its keys, and is the class of its entries in the engine, which keeps the
+ * memory quota; its counters are in counters.c.  Row 0 stands for all namespaces
+ * that found no row: they have no quota, and are counted together.
  *
  * Rows are found by hash of database and namespace:
  *
@@ -22,13 +22,14 @@
  * last to be taken again.  The row of a namespace that was dropped by a prepared
  * transaction is lost until the server starts again.
  *
- * Locking: lock guards everything but the quotas, which are atomic.  Below it
- * comes the lock of the counters.
+ * Locking: lock guards everything.  Below it come the lock of the counters and
+ * those of the engine.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "cache/cache.h"
 #include "cache/namespace_rows.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
@@ -36,12 +37,14 @@
 
 #define NBUCKETS 1024
 
+StaticAssertDecl(CQ_NAMESPACE_ROWS == CQ_CLASSES,
+				 "a row's number is a class of the engine");
+
 typedef struct CqNamespaceRow
 {
 	Oid			database;		/* InvalidOid: free */
 	uint32		name_space;
 	uint16		next;			/* in its bucket; 0: the last */
-	pg_atomic_uint64 quota;		/* bytes, 0: none */
 } CqNamespaceRow;
 
 typedef struct CqNamespaceRows
@@ -78,8 +81,6 @@ cq_namespace_rows_init(void *mem, int tranche)
 	shared = mem;
 	memset(mem, 0, sizeof(*shared));
 	LWLockInitialize(&shared->lock, tranche);
-	for (int i = 0; i < CQ_NAMESPACE_ROWS; i++)
-		pg_atomic_init_u64(&shared->rows[i].quota, 0);
 }
 
 static uint16 *
@@ -121,7 +122,6 @@ take_row(Oid database, uint32 name_space)
 		row->name_space = name_space;
 		row->next = *bucket;
 		*bucket = shared->turn;
-		pg_atomic_write_u64(&row->quota, 0);
 		cq_counters_row_begin(shared->turn);
 		return shared->turn;
 	}
@@ -139,7 +139,7 @@ free_row(uint16 number)
 		link = &shared->rows[*link].next;
 	*link = row->next;
 	row->database = InvalidOid;
-	pg_atomic_write_u64(&row->quota, 0);
+	cq_engine_set_quota(cq_cache_engine(), number, 0);
 	cq_counters_row_end(number);
 }
 
@@ -189,19 +189,13 @@ cq_namespace_row_find(uint32 name_space)
 	return row;
 }
 
-uint64
-cq_namespace_quota(uint16 row)
-{
-	return pg_atomic_read_u64(&shared->rows[row].quota);
-}
-
 void
 cq_namespace_set_quota(uint32 name_space, uint64 bytes)
 {
 	uint16		row = cq_namespace_row(name_space);
 
 	if (row != 0)
-		pg_atomic_write_u64(&shared->rows[row].quota, bytes);
+		cq_engine_set_quota(cq_cache_engine(), row, bytes);
 }
 
 void

@@ -21,10 +21,10 @@ extern void cq_namespace_rows_init(void *mem, int tranche);
 extern uint16 cq_namespace_row(uint32 name_space);
 
 /*
- * Bytes that the entries of a row's namespace may take, 0: no limit.  Row 0
- * has none.
+ * Limit what the entries of a namespace may take, in bytes; 0: no limit.  A
+ * namespace without a row has none, nor has one for which the engine has no
+ * room (see cq_engine_set_quota).
  */
-extern uint64 cq_namespace_quota(uint16 row);
 extern void cq_namespace_set_quota(uint32 name_space, uint64 bytes);
 
 /*

@@ -286,6 +286,7 @@ prepare(CqPending *op)
 	meta.value_len = op->value_len;
 	meta.nstamps = op->nstamps;
 	meta.type = op->type;
+	meta.class_id = op->key->row;
 	meta.flags = op->dependent ? CQ_ENTRY_DEPENDENT : 0;
 	op->handle = cq_engine_prepare(cq_cache_engine(), &op->key->engine, &meta,
 								   op->stamps, op->value, now_ms);

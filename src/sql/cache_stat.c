@@ -63,44 +63,6 @@ cq_stat_cache(PG_FUNCTION_ARGS)
 													  values, nulls)));
 }
 
-/* What the entries of some namespaces take. */
-typedef struct CqUsage
-{
-	int			nids;
-	const Datum *ids;			/* int4, ascending */
-	int64	   *entries;
-	int64	   *bytes;
-} CqUsage;
-
-/* A CqEngineVisitor. */
-static void
-add_usage(const char *key, uint32 key_len, const CqEngineMeta *meta, void *arg)
-{
-	CqUsage    *usage = arg;
-	CqKeyParts	parts;
-	int			low = 0;
-	int			high = usage->nids;
-
-	cq_key_parse(key, key_len, &parts);
-	if (parts.database != MyDatabaseId || !parts.reachable)
-		return;
-	while (low < high)
-	{
-		int			middle = (low + high) / 2;
-
-		if (DatumGetInt32(usage->ids[middle]) < (int32) parts.name_space)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == usage->nids ||
-		DatumGetInt32(usage->ids[low]) != (int32) parts.name_space)
-		return;
-	usage->entries[low]++;
-	usage->bytes[low] += key_len + meta->value_len +
-		meta->nstamps * sizeof(CqStamp);
-}
-
 /*
  * cq._stat_namespaces(ids): for each of these namespaces of the current
  * database, given in ascending order, its number, counts, entries and bytes.
@@ -111,31 +73,31 @@ cq_stat_namespaces(PG_FUNCTION_ARGS)
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	CqCounts   *counts = palloc(sizeof(CqCounts));
 	CqEngineStats stats;
-	CqUsage		usage = {0};
 	Datum	   *ids;
+	int			nids;
 
 	cq_require_shared();
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), INT4OID, sizeof(int32), true,
-					  TYPALIGN_INT, &ids, NULL, &usage.nids);
+					  TYPALIGN_INT, &ids, NULL, &nids);
 	InitMaterializedSRF(fcinfo, 0);
-	usage.ids = ids;
-	usage.entries = palloc0((usage.nids + 1) * sizeof(int64));
-	usage.bytes = palloc0((usage.nids + 1) * sizeof(int64));
-	cq_engine_walk(cq_cache_engine(), cq_clock_ms(), add_usage, &usage);
 	cq_cache_counts(counts, &stats);
 
-	for (int i = 0; i < usage.nids; i++)
+	for (int i = 0; i < nids; i++)
 	{
 		Datum		values[CQ_NAMESPACE_COUNTERS + 3];
 		bool		nulls[CQ_NAMESPACE_COUNTERS + 3] = {0};
 		uint16		row = cq_namespace_row_find((uint32) DatumGetInt32(ids[i]));
+		uint64		entries = 0;
+		uint64		bytes = 0;
 		int			n = 0;
 
+		if (row != 0)
+			cq_engine_class_usage(cq_cache_engine(), row, &entries, &bytes);
 		values[n++] = ids[i];
 		for (int c = 0; c < CQ_NAMESPACE_COUNTERS; c++)
 			values[n++] = Int64GetDatum(row == 0 ? 0 : (int64) counts->rows[row][c]);
-		values[n++] = Int64GetDatum(usage.entries[i]);
-		values[n++] = Int64GetDatum(usage.bytes[i]);
+		values[n++] = Int64GetDatum((int64) entries);
+		values[n++] = Int64GetDatum((int64) bytes);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	return (Datum) 0;

@@ -179,6 +179,9 @@ recover_from_task_error(int i)
 				   RETRY_MS_MAX);
 	states[i].due_ms = cq_clock_ms() + delay_ms;
 
+	/* it was interrupted because the server stops: see on_sigterm */
+	if (ShutdownRequestPending)
+		return;
 	leave_unless_extension_exists();
 	error->elevel = WARNING;
 	ThrowErrorData(error);
@@ -226,7 +229,7 @@ run_tasks(bool woken)
 {
 	bool		any = false;
 
-	for (int i = 0; i < ntasks; i++)
+	for (int i = 0; i < ntasks && !ShutdownRequestPending; i++)
 	{
 		TaskState  *state = &states[i];
 		bool		due = state->due_ms != 0 && state->due_ms <= cq_clock_ms();
@@ -264,11 +267,32 @@ sleep_until_due(void)
 	(void) WaitLatch(MyLatch, events, timeout_ms, PG_WAIT_EXTENSION);
 }
 
+/*
+ * The first SIGTERM cancels the task that is running, so that the last tasks can
+ * run; another one is for good.
+ */
+static void
+on_sigterm(SIGNAL_ARGS)
+{
+	int			save_errno = errno;
+
+	if (ShutdownRequestPending)
+		cq_worker_sigterm(postgres_signal_arg);
+	else
+	{
+		ShutdownRequestPending = true;
+		QueryCancelPending = true;
+		InterruptPending = true;
+		SetLatch(MyLatch);
+	}
+	errno = save_errno;
+}
+
 /* The server stops.  Another SIGTERM interrupts this. */
 static void
 run_last_tasks(void)
 {
-	ProcDiePending = false;
+	QueryCancelPending = false;
 	for (int i = 0; i < ntasks; i++)
 	{
 		if (tasks[i].at_shutdown == NULL)
@@ -298,7 +322,7 @@ cq_maintenance_main(Datum main_arg)
 	Oid			database = DatumGetObjectId(main_arg);
 
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, cq_worker_sigterm);
+	pqsignal(SIGTERM, on_sigterm);
 	BackgroundWorkerUnblockSignals();
 	if (!cq_dbworker_attach(database))
 		proc_exit(0);

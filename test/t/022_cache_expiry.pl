@@ -67,7 +67,7 @@ SQL
 is($result, '0 late, 0 early, served', 'served until the expiry, and not after it');
 
 # The worker removes what has expired, without anybody asking.
-query("SELECT cq.cache_set('short ' || n, repeat('x', 1000), '100 ms') FROM generate_series(1, 1000) AS n");
+query("SELECT cq.cache_set('short ' || n, repeat('x', 1000), '1 s') FROM generate_series(1, 1000) AS n");
 query("SELECT cq.cache_set('long', 'v', '1 h')");
 ok($node->poll_query_until('postgres', 'SELECT entries = 1 FROM cq.stat_cache'), 'expired entries are removed');
 is(query('SELECT expirations >= 1000 FROM cq.stat_cache'), 't', 'and counted');

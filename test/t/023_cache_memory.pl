@@ -54,5 +54,21 @@ is(query("SELECT coalesce(cq.cache_get('huge') = repeat('x', 1048576), true)"), 
 is(query('SELECT used_bytes <= arena_bytes FROM cq.stat_cache'), 't', 'and within the budget');
 is(query("SELECT cq.cache_set('small', 'w'); SELECT cq.cache_get('small')"), "t\nw", 'and it goes on');
 
+# A namespace with a quota keeps within it, and makes room in itself only.
+query("SELECT cq.namespace_create('limited', memory_quota => 100000)");
+query("SELECT cq.cache_clear()");
+query("SELECT count(*) FROM generate_series(1, 100) AS n WHERE cq.cache_set('other ' || n, 'v')");
+query("DO \$\$ BEGIN FOR n IN 1 .. 1000 LOOP PERFORM cq.cache_set('key ' || n, repeat('x', 1000), namespace => 'limited'); COMMIT; END LOOP; END \$\$");
+is(query("SELECT bytes BETWEEN 50000 AND 100000 FROM cq.stat_cache_namespaces WHERE namespace = 'limited'"),
+	't', 'a namespace keeps within its quota');
+is(query("SELECT count(*) FROM generate_series(1, 100) AS n WHERE cq.cache_get('other ' || n) = 'v'"),
+	'100', 'and others lose nothing to it');
+query("SELECT cq.cache_set('big', repeat('x', 110000), namespace => 'limited')");
+is(query("SELECT cq.cache_get('big', 'limited') IS NULL AND bytes > 0 FROM cq.stat_cache_namespaces WHERE namespace = 'limited'"),
+	't', 'what is larger than the quota is not stored, and costs nothing else');
+query("SELECT cq.namespace_alter('limited', NULL)");
+query("DO \$\$ BEGIN FOR n IN 1 .. 300 LOOP PERFORM cq.cache_set('key ' || n, repeat('x', 1000), namespace => 'limited'); COMMIT; END LOOP; END \$\$");
+is(query("SELECT bytes > 200000 FROM cq.stat_cache_namespaces WHERE namespace = 'limited'"), 't', 'without a quota it may have more');
+
 $node->stop;
 done_testing();

@@ -10,9 +10,10 @@
 
 #include "harness.h"
 
-#define BLOCK_BYTES 128
 #define CANARY_BYTES 256
 #define CANARY ((char) 0xa5)
+#define HEADER_BYTES 24
+#define PAGE_BYTES 4096
 /* a time by which all that can expire has */
 #define END_OF_TIME (PG_INT64_MAX - 1)
 
@@ -26,6 +27,7 @@ typedef struct Cache
 	Size		size;			/* followed by CANARY_BYTES of CANARY */
 	CqEngine   *engine;
 	uint32		longest;		/* value, when empty */
+	uint64		room;			/* whole_room, then */
 } Cache;
 
 /* a value as it is read back */
@@ -43,6 +45,7 @@ new_cache(Size arena_bytes)
 	memset(cache.mem, CANARY, cache.size + CANARY_BYTES);
 	cache.engine = cq_engine_init(cache.mem, arena_bytes, 0);
 	cache.longest = longest_value(cache.engine);
+	cache.room = whole_room(cache.engine);
 	return cache;
 }
 
@@ -92,17 +95,19 @@ remove_everything(CqEngine *engine)
 	return count;
 }
 
-/* Nothing may be left behind: neither entries nor blocks. */
+/* Nothing may be left behind: neither entries nor pages. */
 static inline void
 end_cache(Cache *cache)
 {
 	CqEngineStats stats;
 
+	check_engine(cache->engine);
 	remove_everything(cache->engine);
+	check_engine(cache->engine);
 	cq_engine_stats(cache->engine, &stats);
 	CHECK(stats.entries == 0);
 	CHECK(stats.used_bytes == 0);
-	CHECK(longest_value(cache->engine) == cache->longest);
+	CHECK(whole_room(cache->engine) == cache->room);
 	CHECK(canary_lives(cache));
 	free(cache->mem);
 }

@@ -25,12 +25,12 @@
 
 #define FUZZ_KEYS 24
 #define FUZZ_HANDLES 3
-#define FUZZ_STAMPS 8
+#define FUZZ_CLASSES 4
+#define LIMITED_CLASS 3
 #define FUZZ_SEEDS 400
 #define INPUT_BYTES 6000
 #define ARENA_MAX (1024 * 1024)
 /* later than any time here */
-#define LONG_FROM_NOW (INT64CONST(1) << 41)
 #define GUARD 0x5c
 
 typedef struct FuzzEntry
@@ -121,25 +121,7 @@ check_meta(const FuzzEntry *entry, const CqEngineMeta *meta)
 	CHECK(meta->nstamps == entry->meta.nstamps);
 	CHECK(meta->type == entry->meta.type);
 	CHECK(meta->flags == entry->meta.flags);
-}
-
-static void
-fill_stamps(CqStamp *stamps, const FuzzEntry *entry)
-{
-	fill_bytes((char *) stamps, entry->meta.nstamps * sizeof(CqStamp),
-			   entry->seed);
-	for (int i = 0; i < entry->meta.nstamps; i++)
-		stamps[i].unused = 0;
-}
-
-static bool
-stamps_are(const CqStamp *stamps, const FuzzEntry *entry)
-{
-	CqStamp		expected[FUZZ_STAMPS];
-
-	fill_stamps(expected, entry);
-	return memcmp(stamps, expected,
-				  entry->meta.nstamps * sizeof(CqStamp)) == 0;
+	CHECK(meta->class_id == entry->meta.class_id);
 }
 
 /* Read into a buffer of buf_len bytes and compare. */
@@ -173,7 +155,7 @@ fuzz_get(Fuzz *fuzz, Size buf_len)
 
 		total_hits++;
 		CHECK(result == CQ_ENGINE_OK);
-		CHECK(stamps_are((CqStamp *) buffer, entry));
+		CHECK(stamps_are(buffer, entry->meta.nstamps, entry->seed));
 		if (entry->meta.type == TYPE_COUNTER)
 			CHECK(memcmp(buffer + stamps, &entry->count, sizeof(int64)) == 0);
 		else
@@ -198,7 +180,7 @@ fuzz_expiry(Fuzz *fuzz)
 	if (choice % 6 == 5)
 		return 0;
 	if (choice == 0xf0)
-		return LONG_FROM_NOW;
+		return CQ_ENGINE_EXPIRES_MAX;
 	return fuzz->now_ms + 1 + take(fuzz, 1) * spans[choice % 6] / 100;
 }
 
@@ -226,7 +208,7 @@ fuzz_prepare(Fuzz *fuzz, FuzzPending *pending)
 {
 	FuzzEntry  *new = &pending->entry;
 	uint64		kind = take(fuzz, 1);
-	CqStamp		stamps[FUZZ_STAMPS];
+	static CqStamp stamps[8];
 	char	   *value;
 
 	if (pending->handle != 0)
@@ -236,6 +218,7 @@ fuzz_prepare(Fuzz *fuzz, FuzzPending *pending)
 	new->present = true;
 	new->seed = take(fuzz, 2) + 1;
 	new->meta.expires_ms = fuzz_expiry(fuzz);
+	new->meta.class_id = kind / 4 % FUZZ_CLASSES;
 	if (kind % 4 == 0)
 	{
 		new->count = (int64) take(fuzz, 8);
@@ -256,7 +239,7 @@ fuzz_prepare(Fuzz *fuzz, FuzzPending *pending)
 	fill_bytes(value, new->meta.value_len, new->seed);
 	if (new->meta.type == TYPE_COUNTER)
 		memcpy(value, &new->count, sizeof(int64));
-	fill_stamps(stamps, new);
+	fill_stamps(stamps, lengthof(stamps), new->seed);
 	pending->handle = cq_engine_prepare(fuzz->engine, &fuzz->key, &new->meta,
 										stamps, value, fuzz->now_ms);
 	free(value);
@@ -445,6 +428,8 @@ fuzz_step(Fuzz *fuzz)
 	uint64		action = take(fuzz, 1);
 	FuzzPending *pending = &fuzz->pending[action % FUZZ_HANDLES];
 	CqEngineStats stats;
+	uint64		entries;
+	uint64		bytes;
 
 	choose(fuzz, take(fuzz, 1) % FUZZ_KEYS);
 	if (action < 60)
@@ -468,12 +453,16 @@ fuzz_step(Fuzz *fuzz)
 	cq_engine_stats(fuzz->engine, &stats);
 	CHECK(stats.used_bytes <= stats.arena_bytes);
 	CHECK(stats.arena_bytes <= fuzz->arena_bytes);
+	cq_engine_class_usage(fuzz->engine, LIMITED_CLASS, &entries, &bytes);
+	CHECK(bytes <= CQ_ENGINE_QUOTA_MIN);
+	if (action % 8 == 0)
+		check_engine(fuzz->engine);
 }
 
 static void
 start(Fuzz *fuzz, const uint8 *input, size_t size)
 {
-	static const Size arenas[] = {128 * 1024, 256 * 1024, ARENA_MAX};
+	static const Size arenas[] = {160 * 1024, 400 * 1024, ARENA_MAX};
 	static char mem[ARENA_MAX + CANARY_BYTES]
 				__attribute__((aligned(PG_CACHE_LINE_SIZE)));
 
@@ -486,6 +475,7 @@ start(Fuzz *fuzz, const uint8 *input, size_t size)
 	fuzz->cache.size = cq_engine_size(fuzz->arena_bytes);
 	memset(mem, CANARY, fuzz->cache.size + CANARY_BYTES);
 	fuzz->engine = cq_engine_init(mem, fuzz->arena_bytes, 0);
+	CHECK(cq_engine_set_quota(fuzz->engine, LIMITED_CLASS, CQ_ENGINE_QUOTA_MIN));
 }
 
 /* Nothing may be left when all is discarded, expired or removed. */

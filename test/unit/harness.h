@@ -41,6 +41,38 @@ run_test(const char *name, void (*test) (void))
 	failed_tests += failed_checks != 0;
 }
 
+/* The engine's memory must be in order; nobody else may be using it. */
+static inline void
+check_engine(CqEngine *engine)
+{
+#ifdef USE_ASSERT_CHECKING
+	const char *fault = cq_engine_check(engine);
+
+	if (fault != NULL)
+		check_failed(__FILE__, __LINE__, fault);
+#else
+	(void) engine;
+#endif
+}
+
+/* fill_bytes for n stamps; their unused part is zero */
+static inline void
+fill_stamps(CqStamp *stamps, int n, uint64 seed)
+{
+	fill_bytes((char *) stamps, n * sizeof(CqStamp), seed);
+	for (int i = 0; i < n; i++)
+		stamps[i].unused = 0;
+}
+
+static inline bool
+stamps_are(const char *bytes, int n, uint64 seed)
+{
+	CqStamp		stamps[CQ_ENGINE_STAMPS_MAX];
+
+	fill_stamps(stamps, n, seed);
+	return memcmp(bytes, stamps, n * sizeof(CqStamp)) == 0;
+}
+
 static inline uint64
 used_bytes(CqEngine *engine)
 {
@@ -52,7 +84,7 @@ used_bytes(CqEngine *engine)
 
 /*
  * The longest value that an empty cache can hold: as long as it was at the
- * start if and only if every block is on a free list.
+ * start if and only if every page is free that the index does not hold.
  */
 static inline uint32
 longest_value(CqEngine *engine)
@@ -84,6 +116,17 @@ longest_value(CqEngine *engine)
 	}
 	free(value);
 	return low;
+}
+
+/* The same, with what the index has taken for itself meanwhile. */
+static inline uint64
+whole_room(CqEngine *engine)
+{
+	uint64		longest = longest_value(engine);
+	CqEngineStats stats;
+
+	cq_engine_stats(engine, &stats);
+	return longest + stats.index_bytes;
 }
 
 #endif							/* CQ_HARNESS_H */

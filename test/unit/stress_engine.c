@@ -102,7 +102,7 @@ prepare_value(Worker *worker, const KeyName *name, uint32 len, int64 expires_ms)
 	meta.type = TYPE_VALUE;
 	meta.nstamps = seed % 4;
 	meta.flags = meta.nstamps > 0 ? CQ_ENTRY_DEPENDENT : 0;
-	fill_bytes((char *) stamps, sizeof(stamps), seed);
+	fill_stamps(stamps, lengthof(stamps), seed);
 	memcpy(worker->buffer, &seed, sizeof(seed));
 	fill_bytes(worker->buffer + sizeof(seed), len, seed ^ name->key.hash);
 	return cq_engine_prepare(shared->engine, &name->key, &meta, stamps,
@@ -118,7 +118,7 @@ check_value(Worker *worker, const KeyName *name, const CqEngineMeta *meta)
 
 	memcpy(&seed, value, sizeof(seed));
 	good = meta->type == TYPE_VALUE && meta->nstamps == seed % 4 &&
-		bytes_are(worker->buffer, meta->nstamps * sizeof(CqStamp), seed) &&
+		stamps_are(worker->buffer, meta->nstamps, seed) &&
 		bytes_are(value + sizeof(seed), meta->value_len - sizeof(seed),
 				  seed ^ name->key.hash);
 	shared->bad[worker->number] += !good;
@@ -454,7 +454,7 @@ typedef struct Phase
 {
 	void	   *mem;
 	Size		size;
-	uint32		longest;
+	uint64		room;
 } Phase;
 
 static Phase
@@ -472,7 +472,7 @@ begin_phase(Size arena_bytes, int nkeys, int steps)
 	shared->engine = cq_engine_init(phase.mem, arena_bytes, 0);
 	shared->nkeys = nkeys;
 	shared->steps = steps;
-	phase.longest = longest_value(shared->engine);
+	phase.room = whole_room(shared->engine);
 	return phase;
 }
 
@@ -484,6 +484,7 @@ end_phase(Phase *phase)
 	KeyName		name;
 
 	CHECK(count_bad() == 0);
+	check_engine(shared->engine);
 	for (int i = 0; i < shared->nkeys; i++)
 	{
 		name_key(&name, 'k', i);
@@ -495,7 +496,7 @@ end_phase(Phase *phase)
 	}
 	cq_engine_stats(shared->engine, &stats);
 	CHECK(stats.entries == 0 && stats.used_bytes == 0);
-	CHECK(longest_value(shared->engine) == phase->longest);
+	CHECK(whole_room(shared->engine) == phase->room);
 	pthread_barrier_destroy(&shared->barrier);
 	munmap(phase->mem, phase->size);
 }
@@ -538,12 +539,33 @@ test_evictions(void)
 			  work_with_evictions, look_at_evictions);
 }
 
-/* So small that the hand meets the same entries again and again. */
+/* So small that hardly any entry stays. */
 static void
 test_contended_evictions(void)
 {
-	run_phase(64 * 1024, 60, use_threads ? 10000 : 20000, work_with_evictions,
+	run_phase(192 * 1024, 60, use_threads ? 10000 : 20000, work_with_evictions,
 			  look_at_evictions);
+}
+
+static int64 torn = 0;
+
+static void
+look_for_torn_values(void)
+{
+	torn += count_bad();
+	memset(shared->bad, 0, sizeof(shared->bad));
+}
+
+/* The tests above would notice if readers believed all that they copy. */
+static void
+test_believing_readers(void)
+{
+	cq_fault = "no-sequence-check";
+	for (int i = 0; i < 50 && torn == 0; i++)
+		run_phase(192 * 1024, 60, use_threads ? 10000 : 20000,
+				  work_with_evictions, look_for_torn_values);
+	CHECK(torn > 0);
+	cq_fault = NULL;
 }
 
 static void
@@ -721,6 +743,8 @@ main(int argc, char **argv)
 	run_test("processes: no torn value, no lost block", test_evictions);
 	run_test("processes: the same on a handful of entries",
 			 test_contended_evictions);
+	run_test("processes: torn values without the second look at the sequence",
+			 test_believing_readers);
 	run_test("processes: no lost increment, no lost swap", test_counters);
 	run_test("processes: the expiry bound holds", test_expiry);
 	run_test("processes: the expiry bound survives sweeps", test_sweeps);

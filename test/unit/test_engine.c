@@ -13,7 +13,7 @@
 
 #include "cache_fixture.h"
 
-#define SMALL_ARENA (256 * 1024)
+#define SMALL_ARENA (512 * 1024)
 
 static CqEngineResult
 put_if(CqEngine *engine, const char *name, const char *value,
@@ -45,9 +45,9 @@ test_size(void)
 		Size		size = cq_engine_size(asked);
 
 		CHECK(size <= asked);
-		CHECK(size > 0 || asked < 24 * 1024);
-		/* what is left over is less than a group of buckets and two blocks */
-		CHECK(size == 0 || asked - size < 1024);
+		CHECK(size > 0 || asked < 128 * 1024);
+		/* what is left over is less than a page and its share of the rest */
+		CHECK(size == 0 || asked - size < 5 * 1024);
 		if (size == 0)
 			CHECK(cq_engine_init(NULL, asked, 0) == NULL);
 	}
@@ -64,7 +64,7 @@ test_size(void)
 		CHECK(put(cache.engine, "k", "v", 0));
 		CHECK(has(cache.engine, "k", "v"));
 		CHECK(put(cache.engine, "l", "w", 0));
-		CHECK(has(cache.engine, "l", "w") && absent(cache.engine, "k"));
+		CHECK(has(cache.engine, "l", "w"));
 		end_cache(&cache);
 		break;
 	}
@@ -107,7 +107,7 @@ check_value(CqEngine *engine, uint32 value_len, uint16 nstamps)
 	char	   *value = malloc(value_len + 1);
 	CqEngineHandle handle;
 
-	fill_bytes((char *) stamps, stamps_len, 77);
+	fill_stamps(stamps, nstamps, 77);
 	fill_bytes(value, value_len, value_len);
 	meta.nstamps = nstamps;
 	meta.flags = nstamps > 0 ? CQ_ENTRY_DEPENDENT : 0;
@@ -140,7 +140,7 @@ check_value(CqEngine *engine, uint32 value_len, uint16 nstamps)
 static void
 test_values(void)
 {
-	static const uint16 nstamps[] = {0, 1, 2, 3, 7, 8, 64, 1000};
+	static const uint16 nstamps[] = {0, 1, 2, 3, 7, 8, 64, CQ_ENGINE_STAMPS_MAX};
 	Cache		cache = new_cache(SMALL_ARENA);
 
 	for (uint32 len = 0; len < 500; len++)
@@ -266,7 +266,8 @@ test_replace(void)
 		version = meta.version;
 		cq_engine_stats(cache.engine, &stats);
 		CHECK(stats.entries == 1);
-		CHECK(stats.used_bytes <= value_len * 120 / 100 + 2 * BLOCK_BYTES);
+		CHECK(stats.used_bytes >= value_len + 1 + HEADER_BYTES);
+		CHECK(stats.used_bytes < value_len + 1 + HEADER_BYTES + 4);
 	}
 	CHECK(stats.evictions == 0);
 	CHECK(drop(cache.engine, "k"));

@@ -306,7 +306,7 @@ static void
 test_model_with_evictions(void)
 {
 	for (uint64 seed = 1; seed <= 3; seed++)
-		run_model(100 * 1024, true, seed);
+		run_model(200 * 1024, true, seed);
 }
 
 int

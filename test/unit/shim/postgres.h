@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef int8_t int8;
 typedef int16_t int16;
@@ -30,6 +31,8 @@ typedef uint32_t uint32;
 typedef uint32 Oid;
 typedef uint64_t uint64;
 typedef size_t Size;
+
+#define pg_usleep(microseconds) usleep(microseconds)
 
 #define INT64CONST(x) INT64_C(x)
 #define UINT64CONST(x) UINT64_C(x)

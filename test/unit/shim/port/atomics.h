@@ -5,6 +5,10 @@
 #ifndef CQ_SHIM_ATOMICS_H
 #define CQ_SHIM_ATOMICS_H
 
+#define pg_compiler_barrier() __asm__ __volatile__("" ::: "memory")
+#define pg_read_barrier() __atomic_thread_fence(__ATOMIC_ACQUIRE)
+#define pg_write_barrier() __atomic_thread_fence(__ATOMIC_RELEASE)
+
 typedef struct pg_atomic_uint32
 {
 	uint32		value;
@@ -29,15 +33,15 @@ pg_atomic_write_u32(pg_atomic_uint32 *p, uint32 value)
 }
 
 static inline uint32
-pg_atomic_fetch_or_u32(pg_atomic_uint32 *p, uint32 value)
+pg_atomic_fetch_add_u32(pg_atomic_uint32 *p, uint32 value)
 {
-	return __atomic_fetch_or(&p->value, value, __ATOMIC_SEQ_CST);
+	return __atomic_fetch_add(&p->value, value, __ATOMIC_SEQ_CST);
 }
 
 static inline uint32
-pg_atomic_fetch_and_u32(pg_atomic_uint32 *p, uint32 value)
+pg_atomic_sub_fetch_u32(pg_atomic_uint32 *p, uint32 value)
 {
-	return __atomic_fetch_and(&p->value, value, __ATOMIC_SEQ_CST);
+	return __atomic_sub_fetch(&p->value, value, __ATOMIC_SEQ_CST);
 }
 
 typedef struct pg_atomic_uint64
