@@ -17,6 +17,8 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 
+#define BATCH_KEYS 16
+
 PG_FUNCTION_INFO_V1(cq_cache_get_many);
 PG_FUNCTION_INFO_V1(cq_cache_set_many);
 
@@ -37,53 +39,78 @@ text_elements(FunctionCallInfo fcinfo, int n, const char *name,
 					  elements, nulls, count);
 }
 
-/* Arguments: keys, namespace; rows of key, value, lease, in the keys' order. */
+/* Of get_many, from row to row. */
+typedef struct CqGetMany
+{
+	ReturnSetInfo *rsinfo;
+	Snapshot	snapshot;
+	bool		leased;
+	int64		lease;			/* one for all */
+} CqGetMany;
+
+/* Look a key up and put its row. */
+static void
+get_one(CqGetMany *many, Datum key_text, const CqKey *key)
+{
+	CqValue		value;
+	CqBehindFound found = cq_find(key, many->snapshot, &value);
+	Datum		values[3];
+	bool		nulls[3] = {false, false, false};
+
+	values[0] = key_text;
+	if (found == CQ_BEHIND_VALUE)
+		values[1] = cq_value_datum(&value, CQ_VALUE_TEXT);
+	else
+		nulls[1] = true;
+	if (found == CQ_BEHIND_NOTHING && !many->leased)
+	{
+		many->lease = cq_lease_issue(many->snapshot);
+		many->leased = true;
+	}
+	nulls[2] = found != CQ_BEHIND_NOTHING;
+	values[2] = Int64GetDatum(many->lease);
+	tuplestore_putvalues(many->rsinfo->setResult, many->rsinfo->setDesc,
+						 values, nulls);
+}
+
+/*
+ * Arguments: keys, namespace; rows of key, value, lease, in the keys' order.
+ * The memory that the look-ups of a batch begin with is fetched side by side.
+ */
 Datum
 cq_cache_get_many(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	Snapshot	snapshot = cq_statement_snapshot();
+	CqGetMany	many = {(ReturnSetInfo *) fcinfo->resultinfo};
+	CqKey	   *batch = palloc(BATCH_KEYS * sizeof(CqKey));
 	Datum	   *keys;
 	bool	   *key_nulls;
 	int			nkeys;
 	const CqNamespace *name_space;
 	uint32		namespace_id;
 	char		behind;
-	bool		leased = false;
-	int64		lease = 0;
 
+	many.snapshot = cq_statement_snapshot();
 	name_space = cq_arg_namespace(fcinfo, 1, CQ_NAMESPACE_READ);
 	namespace_id = name_space->id;
 	behind = name_space->behind;
 	text_elements(fcinfo, 0, "keys", &keys, &key_nulls, &nkeys);
 	InitMaterializedSRF(fcinfo, 0);
 
-	for (int i = 0; i < nkeys; i++)
+	for (int from = 0; from < nkeys; from += BATCH_KEYS)
 	{
-		CqKey		key;
-		CqValue		value;
-		CqBehindFound found;
-		Datum		values[3];
-		bool		nulls[3] = {false, false, false};
+		int			count = Min(nkeys - from, BATCH_KEYS);
 
 		CHECK_FOR_INTERRUPTS();
-		cq_key_of_text(key_nulls[i] ? NULL : DatumGetTextPP(keys[i]),
-					   namespace_id, &key);
-		key.behind = behind;
-		values[0] = keys[i];
-		found = cq_find(&key, snapshot, &value);
-		if (found == CQ_BEHIND_VALUE)
-			values[1] = cq_value_datum(&value, CQ_VALUE_TEXT);
-		else
-			nulls[1] = true;
-		if (found == CQ_BEHIND_NOTHING && !leased)
+		for (int i = 0; i < count; i++)
 		{
-			lease = cq_lease_issue(snapshot);
-			leased = true;
+			cq_key_of_text(key_nulls[from + i] ? NULL
+						   : DatumGetTextPP(keys[from + i]),
+						   namespace_id, &batch[i]);
+			batch[i].behind = behind;
+			cq_engine_prefetch(cq_cache_engine(), &batch[i].engine);
 		}
-		nulls[2] = found != CQ_BEHIND_NOTHING;
-		values[2] = Int64GetDatum(lease);
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+		for (int i = 0; i < count; i++)
+			get_one(&many, keys[from + i], &batch[i]);
 	}
 	return (Datum) 0;
 }
