@@ -36,7 +36,7 @@ CREATE FUNCTION cq.namespace_create(namespace text, default_ttl interval DEFAULT
     memory_quota bigint DEFAULT NULL) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'cq_namespace_create';
 COMMENT ON FUNCTION cq.namespace_create(text, interval, bigint) IS
-'Create a namespace of the cache, owned by the caller; default_ttl applies where no ttl is given, memory_quota is the number of bytes that its entries may take. Errors: 22004, 22023 (name, ttl, quota), 42710.';
+'Create a namespace of the cache, owned by the caller; default_ttl applies where no ttl is given, memory_quota is the number of bytes that its entries may take. Errors: 22004, 22023 (name, ttl, quota), 42710, 42501.';
 
 CREATE FUNCTION cq.namespace_alter(namespace text, default_ttl interval,
     memory_quota bigint DEFAULT NULL) RETURNS void
@@ -63,4 +63,4 @@ CREATE FUNCTION cq.cache_clear(namespace text DEFAULT 'default') RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cq_cache_clear_namespace';
 COMMENT ON FUNCTION cq.cache_clear(text) IS
-'Make everything in a namespace a miss when the transaction commits, at a cost that does not depend on how much that is; what the transaction sets in it is not kept. Returns how often it has been cleared since the server started. Errors: 22004, 42704, 42501, 55000.';
+'Make everything in a namespace a miss when the transaction commits, at a cost that does not depend on how much that is; what the transaction sets in it is not kept. Returns how often it has been cleared since the server started. Errors: 22004, 42704, 42501.';

@@ -78,4 +78,4 @@ COMMENT ON VIEW cq.cache_hot_keys IS 'The keys of this database that are read mo
 CREATE FUNCTION cq.stat_reset() RETURNS void
 LANGUAGE c VOLATILE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'cq_stat_reset';
-COMMENT ON FUNCTION cq.stat_reset() IS 'Set the counters of the cache to zero, those of all databases and namespaces, and forget the hot keys.';
+COMMENT ON FUNCTION cq.stat_reset() IS 'Set the counters of the cache to zero, those of all databases and namespaces, and forget the hot keys. Error: 42501 (has to be granted).';

@@ -96,7 +96,7 @@ COMMENT ON FUNCTION cq.cache_write_behind_drop(text, boolean) IS
 CREATE FUNCTION cq.cache_flush(namespace text DEFAULT NULL) RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'cq_cache_flush';
 COMMENT ON FUNCTION cq.cache_flush(text) IS
-'Write to the table now, in this transaction, all that is committed and pending; NULL: of all namespaces that the caller owns. Returns how many operations the table accepted. Errors: 25006 (read-only), 42501, 42704, 55000 (no rule), and what the table raises for reasons other than a row.';
+'Write to the table now, in this transaction, all that is committed and pending; NULL: of all namespaces that the caller owns. Returns how many operations the table accepted. Errors: 25006 (read-only), 42501, 42704, 55000 (no rule), 40001 (old snapshot), and what the table raises for reasons other than a row.';
 
 CREATE VIEW cq.cache_pending WITH (security_barrier) AS
 SELECT n.name AS namespace, l.key,
