@@ -185,15 +185,15 @@ cq_engine_init(void *mem, Size arena_bytes, int tranche)
 }
 
 /*
- * Which queue a new record goes to: that of the one it replaces; the main one
- * if it was evicted not long ago.  A hint; the caller has the allocator's lock.
+ * The queue that holds this key's record, if it is in this pool; else 0.  A
+ * hint: it may be elsewhere when it is replaced.
  */
 static CqPageKind
-queue_for(CqEngine *engine, uint32 pool, const CqEngineKey *key)
+queue_of_present(CqEngine *engine, uint32 pool, const CqEngineKey *key)
 {
 	uint32		bucket = bucket_of(engine, key->hash);
 	CqLock	   *lock = partition_lock(engine, bucket);
-	CqPageKind	kind = CQ_PAGE_SMALL;
+	CqPageKind	kind = 0;
 	CqSlot		slot;
 
 	cq_lock_acquire(lock, CQ_LEVEL_PARTITION, LW_SHARED);
@@ -206,9 +206,6 @@ queue_for(CqEngine *engine, uint32 pool, const CqEngineKey *key)
 			kind = page_row(engine, at.page)->kind;
 	}
 	cq_lock_release(lock, CQ_LEVEL_PARTITION);
-
-	if (slot.bucket == NULL && cq_ghost_remove(engine, key->hash))
-		kind = CQ_PAGE_MAIN;
 	return kind;
 }
 
@@ -223,12 +220,11 @@ claim(CqEngine *engine, const CqEngineKey *key, const CqRecord *header,
 	/* its pages, one that it may begin in the middle of, one for the index */
 	uint32		count = record_bytes(engine, header) / CQ_PAGE_BYTES + 2;
 	uint32		location = 0;
-	uint32		pool;
-	CqPageKind	kind;
+	uint32		pool = *(volatile uint8 *) &engine->class_pool[header->class_id];
+	CqPageKind	kind = queue_of_present(engine, pool, key);
 	bool		room;
 
 	cq_lock_acquire(&engine->allocator, CQ_LEVEL_ALLOCATOR, LW_EXCLUSIVE);
-	pool = engine->class_pool[header->class_id];
 	room = cq_room_possible(engine, pool, count);
 	for (uint32 part = CLAIM_PAGES; room && part < count; part += CLAIM_PAGES)
 	{
@@ -236,7 +232,8 @@ claim(CqEngine *engine, const CqEngineKey *key, const CqRecord *header,
 		cq_lock_release(&engine->allocator, CQ_LEVEL_ALLOCATOR);
 		cq_lock_acquire(&engine->allocator, CQ_LEVEL_ALLOCATOR, LW_EXCLUSIVE);
 	}
-	kind = queue_for(engine, pool, key);
+	if (kind == 0)
+		kind = cq_ghost_remove(engine, key->hash) ? CQ_PAGE_MAIN : CQ_PAGE_SMALL;
 	if (room && cq_make_room(engine, pool, count, now_ms))
 	{
 		if (!cq_index_reserve(engine))

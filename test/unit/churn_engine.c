@@ -32,7 +32,7 @@
 /* steps between two looks */
 #define LOOK_EVERY 5
 /* less is a failure; how much more there is, is printed */
-#define USE_PERCENT_MIN 80
+#define USE_PERCENT_MIN 87
 
 typedef struct Namespace
 {

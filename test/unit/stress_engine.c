@@ -7,7 +7,6 @@
  * misplaced one is noticed by whoever reads it.  Each phase runs the workers
  * on a fresh cache, waits for them, and looks at what they left.
  *
- * With --threads the workers are threads, for a build with ThreadSanitizer.
  * With --kill-readers processes that read are killed at any instruction, again
  * and again, which must neither stop nor disturb the others: it is for an engine
  * whose readers hold nothing.
@@ -70,7 +69,6 @@ typedef struct KeyName
 } KeyName;
 
 static Shared *shared;
-static bool use_threads = false;
 
 static uint32
 worker_random(Worker *worker, uint32 below)
@@ -396,7 +394,6 @@ static void
 run_workers(void (*work) (Worker *))
 {
 	Worker		workers[WORKERS];
-	pthread_t	threads[WORKERS];
 	pid_t		pids[WORKERS];
 
 	for (int i = 0; i < WORKERS; i++)
@@ -404,10 +401,7 @@ run_workers(void (*work) (Worker *))
 		workers[i].shared = shared;
 		workers[i].work = work;
 		workers[i].number = i;
-		if (use_threads)
-			CHECK(pthread_create(&threads[i], NULL, run_worker,
-								 &workers[i]) == 0);
-		else if ((pids[i] = fork()) == 0)
+		if ((pids[i] = fork()) == 0)
 		{
 			alarm(HANG_SECONDS);	/* a hang is a failure */
 			run_worker(&workers[i]);
@@ -418,13 +412,8 @@ run_workers(void (*work) (Worker *))
 	{
 		int			status = 0;
 
-		if (use_threads)
-			pthread_join(threads[i], NULL);
-		else
-		{
-			CHECK(pids[i] > 0);
-			CHECK(waitpid(pids[i], &status, 0) == pids[i] && status == 0);
-		}
+		CHECK(pids[i] > 0);
+		CHECK(waitpid(pids[i], &status, 0) == pids[i] && status == 0);
 	}
 }
 
@@ -535,7 +524,7 @@ look_at_evictions(void)
 static void
 test_evictions(void)
 {
-	run_phase(1024 * 1024, 2000, use_threads ? 20000 : 40000,
+	run_phase(1024 * 1024, 2000, 40000,
 			  work_with_evictions, look_at_evictions);
 }
 
@@ -543,7 +532,7 @@ test_evictions(void)
 static void
 test_contended_evictions(void)
 {
-	run_phase(192 * 1024, 60, use_threads ? 10000 : 20000, work_with_evictions,
+	run_phase(192 * 1024, 60, 20000, work_with_evictions,
 			  look_at_evictions);
 }
 
@@ -562,7 +551,7 @@ test_believing_readers(void)
 {
 	cq_fault = "no-sequence-check";
 	for (int i = 0; i < 50 && torn == 0; i++)
-		run_phase(192 * 1024, 60, use_threads ? 10000 : 20000,
+		run_phase(192 * 1024, 60, 20000,
 				  work_with_evictions, look_for_torn_values);
 	CHECK(torn > 0);
 	cq_fault = NULL;
@@ -602,7 +591,7 @@ look_at_counters(void)
 static void
 test_counters(void)
 {
-	run_phase(4 * 1024 * 1024, 1000, use_threads ? 10000 : 20000,
+	run_phase(4 * 1024 * 1024, 1000, 20000,
 			  work_counting, look_at_counters);
 }
 
@@ -620,14 +609,14 @@ look_at_expiry(void)
 static void
 test_expiry(void)
 {
-	run_phase(1024 * 1024, 1000, use_threads ? 500 : 1000, work_expiring,
+	run_phase(1024 * 1024, 1000, 1000, work_expiring,
 			  look_at_expiry);
 }
 
 static void
 test_sweeps(void)
 {
-	run_phase(16 * 1024 * 1024, 5000, use_threads ? 3000 : 7000,
+	run_phase(16 * 1024 * 1024, 5000, 7000,
 			  work_sweeping, look_at_expiry);
 }
 
@@ -732,7 +721,6 @@ main(int argc, char **argv)
 {
 	const char *mode = argc > 1 ? argv[1] : "";
 
-	use_threads = strcmp(mode, "--threads") == 0;
 	shared = map_shared(sizeof(Shared));
 	if (strcmp(mode, "--kill-readers") == 0)
 	{
