@@ -8,8 +8,7 @@ PREPARE have AS
         || CASE p.provolatile WHEN 'v' THEN ' volatile' WHEN 's' THEN ' stable' ELSE ' immutable' END
         || CASE p.proparallel WHEN 's' THEN ' safe' WHEN 'r' THEN ' restricted' ELSE ' unsafe' END
     FROM pg_proc p
-    WHERE p.pronamespace = 'cq'::regnamespace AND p.proname ~ '^cache_'
-      AND p.proname NOT IN ('cache_fetch', 'cache_query')) AS f (signature)
+    WHERE p.pronamespace = 'cq'::regnamespace AND p.proname ~ '^(cache|namespace|stat)_') AS f (signature)
     ORDER BY signature COLLATE "C";
 SELECT results_eq('have', $$
     SELECT signature COLLATE "C" FROM (VALUES
@@ -34,17 +33,17 @@ SELECT results_eq('have', $$
     ('cache_watch(target regclass, tags text[] DEFAULT NULL::text[], write_through jsonb DEFAULT NULL::jsonb) void volatile unsafe'),
     ('cache_write_behind(namespace text, target regclass, mode text, key_column name DEFAULT NULL::name, value_column name DEFAULT NULL::name, columns name[] DEFAULT NULL::name[], conflict text DEFAULT ''overwrite''::text, batch_size integer DEFAULT 1000, delay interval DEFAULT ''00:00:01''::interval) void volatile unsafe'),
     ('cache_write_behind_drop(namespace text, discard boolean DEFAULT false) void volatile unsafe'),
-    ('cache_flush(namespace text DEFAULT NULL::text) bigint volatile unsafe')
+    ('cache_flush(namespace text DEFAULT NULL::text) bigint volatile unsafe'),
+    ('cache_fetch(key text, query text, args text[] DEFAULT ''{}''::text[], ttl interval DEFAULT NULL::interval, tags text[] DEFAULT NULL::text[], namespace text DEFAULT ''default''::text, stale_for interval DEFAULT NULL::interval, negative_ttl interval DEFAULT NULL::interval) jsonb volatile unsafe'),
+    ('cache_query(query text, args text[] DEFAULT ''{}''::text[], ttl interval DEFAULT NULL::interval, tags text[] DEFAULT NULL::text[], namespace text DEFAULT ''default''::text) SETOF record volatile unsafe'),
+    ('namespace_alter(namespace text, default_ttl interval, memory_quota bigint DEFAULT NULL::bigint) void volatile unsafe'),
+    ('namespace_create(namespace text, default_ttl interval DEFAULT NULL::interval, memory_quota bigint DEFAULT NULL::bigint) void volatile unsafe'),
+    ('namespace_drop(namespace text) void volatile unsafe'),
+    ('namespace_grant(namespace text, role text, privilege text) void volatile unsafe'),
+    ('namespace_revoke(namespace text, role text, privilege text) void volatile unsafe'),
+    ('stat_reset() void volatile safe')
     ) AS v (signature) ORDER BY signature COLLATE "C" $$,
     'functions of the cache');
-SELECT has_function('cq', 'cache_fetch', 'cache_fetch exists');
-SELECT alike(pg_get_function_arguments(p.oid),
-             'key text, query text, args text[] DEFAULT ''{}''::text[], ttl interval DEFAULT NULL::interval, '
-             'tags text[] DEFAULT NULL::text[], namespace text DEFAULT ''default''::text%',
-             'its parameters')
-FROM pg_proc p WHERE p.oid::regproc::text = 'cq.cache_fetch';
-SELECT is(pg_get_function_result(p.oid) || ' ' || p.provolatile::text, 'jsonb v', 'its result, volatile')
-FROM pg_proc p WHERE p.oid::regproc::text = 'cq.cache_fetch';
 
 -- views
 SELECT columns_are('cq', 'cache_watches', ARRAY['target', 'table_tag', 'tags', 'write_through', 'enabled']);
@@ -54,6 +53,11 @@ SELECT columns_are('cq', 'stat_cache_namespaces', ARRAY['namespace', 'hits', 'mi
 SELECT columns_are('cq', 'cache_entries', ARRAY['namespace', 'key', 'kind', 'type', 'bytes', 'dependent', 'tags',
     'expires_in', 'version']);
 SELECT columns_are('cq', 'cache_hot_keys', ARRAY['namespace', 'key', 'kind', 'hits', 'error']);
+SELECT columns_are('cq', 'cache_pending', ARRAY['namespace', 'key', 'operation', 'type', 'queued_at', 'bytes']);
+SELECT columns_are('cq', 'cache_dead_letters', ARRAY['dead_id', 'namespace', 'key', 'operation', 'type', 'value', 'sqlstate',
+    'error', 'failed_at']);
+SELECT columns_are('cq', 'stat_write_behind', ARRAY['namespace', 'mode', 'target', 'pending', 'oldest', 'written', 'failed',
+    'last_flush', 'last_error', 'last_error_at']);
 SELECT has_view('cq', 'stat_cache', 'stat_cache is a view');
 SELECT is_empty($$
     SELECT c.column_name FROM (VALUES ('hits'), ('misses_absent'), ('misses_expired'), ('misses_invalidated'),
