@@ -258,7 +258,7 @@ fill_record(CqEngine *engine, uint32 location, const CqEngineKey *key,
 	cq_copy_in(engine, &cursor, key->bytes, key->len);
 	for (int i = 0; i < meta->nstamps; i++)
 	{
-		char		packed[CQ_STAMP_BYTES];
+		char		packed[CQ_ENGINE_STAMP_BYTES];
 
 		memcpy(packed, &stamps[i].version, sizeof(uint64));
 		memcpy(packed + sizeof(uint64), &stamps[i].slot, sizeof(uint32));

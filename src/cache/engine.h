@@ -44,6 +44,7 @@ typedef struct CqEngineKey
 #define CQ_ENGINE_KEY_MAX (1024 + 128)
 
 #define CQ_ENGINE_STAMPS_MAX 127
+#define CQ_ENGINE_STAMP_BYTES 12	/* that each takes in the arena */
 #define CQ_ENGINE_EXPIRES_MAX ((INT64CONST(1) << 42) - 1)
 
 /*

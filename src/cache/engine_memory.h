@@ -89,9 +89,11 @@ typedef struct CqRecord
 	uint32		hash_high;
 } CqRecord;
 
-#define CQ_STAMP_BYTES 12
 
 StaticAssertDecl(sizeof(CqRecord) == 24, "a record's header has 24 bytes");
+StaticAssertDecl(CQ_ENGINE_KEY_MAX < 1 << 11, "a key's length has 11 bits");
+StaticAssertDecl(CQ_ENGINE_STAMPS_MAX < 1 << 7, "stamps are counted in 7 bits");
+StaticAssertDecl(CQ_CLASSES <= 1 << 12, "a class has 12 bits");
 
 typedef enum CqPageKind
 {
@@ -318,7 +320,7 @@ static inline Size
 bytes_for(CqEngine *engine, uint32 key_len, uint32 nstamps, uint32 value_len)
 {
 	Size		bytes = sizeof(CqRecord) + key_len +
-	nstamps * CQ_STAMP_BYTES + value_len;
+	nstamps * CQ_ENGINE_STAMP_BYTES + value_len;
 
 	return (bytes + engine->align - 1) & ~(Size) (engine->align - 1);
 }

@@ -44,7 +44,7 @@ copy_payload(CqEngine *engine, CqCursor *cursor, const CqEngineMeta *meta,
 
 	for (int i = 0; i < meta->nstamps; i++)
 	{
-		char		packed[CQ_STAMP_BYTES];
+		char		packed[CQ_ENGINE_STAMP_BYTES];
 
 		if (!cq_copy_out(engine, cursor, packed, sizeof(packed)))
 			return false;

@@ -3,8 +3,8 @@
  * slots.c
  *	  The table of dependency slots: who changed what, and in which order.
  *
- * A dependent entry depends on its key, on its tags and on its database's
- * epoch.  Each of these hashes to one slot of a fixed table.  A transaction
+ * A dependent entry depends on its key, on its tags, on its namespace and on its
+ * database's epoch.  Each of these hashes to one slot of a fixed table.  A transaction
  * that changes what a dependency stands for pushes its id into the slot
  * before it commits; readers and setters judge the ids against snapshots
  * (judge.c).  Slots are never freed, resized or evicted, so an invalidation

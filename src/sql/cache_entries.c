@@ -149,7 +149,7 @@ cq_cache_entries(PG_FUNCTION_ARGS)
 		values[2] = CStringGetTextDatum(kind);
 		values[3] = CStringGetTextDatum(cq_value_type_name(meta->type));
 		values[4] = Int64GetDatum((int64) entry->key_len + meta->value_len +
-								  meta->nstamps * sizeof(CqStamp));
+								  meta->nstamps * CQ_ENGINE_STAMP_BYTES);
 		values[5] = BoolGetDatum(dependent);
 		values[6] = Int32GetDatum(dependent ? meta->nstamps - CQ_BASIC_SLOTS : 0);
 		values[7] = expires_in(meta->expires_ms, now_ms, &nulls[7]);
