@@ -12,6 +12,7 @@
 #include "cache/load.h"
 #include "cache/namespace_rows.h"
 #include "cache/slots.h"
+#include "cache/warm.h"
 #include "core/dbworker.h"
 #include "core/settings.h"
 #include "core/shmem.h"
@@ -89,6 +90,8 @@ start_shared_memory(void)
 		cq_queue_shmem_init(CQ_SHARED_PART(queues));
 	}
 	LWLockRelease(AddinShmemInitLock);
+	if (!found)
+		cq_warm_start();
 }
 
 /* What the maintenance worker of each database does, in this order. */

@@ -13,8 +13,9 @@
  * is judged at every read.
  *
  * F0 is the next transaction id when the server came out of recovery, or a
- * little later.  Transactions below it may have changed data without a mark that
- * we know of (before a crash; prepared before a restart; replayed during
+ * little later; it stays when the cache is kept over a restart (warm.c).
+ * Transactions below it may have changed data without a mark that we know of
+ * (before a crash; prepared before a start with an empty cache; replayed during
  * recovery), so nothing dependent is stored or served under a snapshot whose
  * xmin is below F0.
  *
@@ -94,28 +95,54 @@ cq_cache_shmem_size(void)
 	return sizeof(CqCacheShared);
 }
 
+void
+cq_cache_start_empty(void)
+{
+	pg_atomic_init_u64(&shared->f0, 0);
+	pg_atomic_init_u64(&shared->planned_expiry_ms, 0);
+	for (int i = 0; i < CQ_CLEAR_COUNTS; i++)
+		pg_atomic_init_u64(&shared->clears[i], 0);
+	cq_slots_init(CQ_SHARED_PART(slots));
+	cq_namespace_rows_init(CQ_SHARED_PART(namespaces), shared->tranche);
+	engine = cq_engine_init(CQ_SHARED_PART(engine),
+							(Size) cq_cache_memory_kb * 1024, shared->tranche);
+}
+
 /* In the postmaster, once; lays out the other parts of the cache, too. */
 void
 cq_cache_shmem_init(void *mem)
 {
 	shared = mem;
 	memset(shared, 0, sizeof(*shared));
-	pg_atomic_init_u64(&shared->f0, 0);
-	pg_atomic_init_u64(&shared->planned_expiry_ms, 0);
-	for (int i = 0; i < CQ_CLEAR_COUNTS; i++)
-		pg_atomic_init_u64(&shared->clears[i], 0);
 	if (!pg_strong_random(&shared->lease_salt, sizeof(shared->lease_salt)))
 		elog(FATAL, "could not get random numbers for cachequeue");
 	shared->lease_salt = (shared->lease_salt & CQ_LEASE_SALT_MASK) | 1;
 	shared->tranche = LWLockNewTrancheId();
 	LWLockRegisterTranche(shared->tranche, "cachequeue_cache");
 
-	cq_slots_init(CQ_SHARED_PART(slots));
 	cq_counters_init(CQ_SHARED_PART(counters), shared->tranche);
-	cq_namespace_rows_init(CQ_SHARED_PART(namespaces), shared->tranche);
 	cq_hot_keys_init(CQ_SHARED_PART(hot_keys), shared->tranche);
-	engine = cq_engine_init(CQ_SHARED_PART(engine),
-							(Size) cq_cache_memory_kb * 1024, shared->tranche);
+	cq_cache_start_empty();
+}
+
+/* Not the salt: leases end with the server. */
+bool
+cq_cache_transfer(CqTransfer transfer, void *arg)
+{
+	return transfer(&shared->f0, sizeof(shared->f0), arg) &&
+		transfer(shared->clears, sizeof(shared->clears), arg) &&
+		cq_slots_transfer(transfer, arg) &&
+		cq_namespace_rows_transfer(transfer, arg) &&
+		cq_engine_transfer(engine, transfer, arg);
+}
+
+void
+cq_cache_start_loaded(void)
+{
+	Assert(cq_engine_check(engine) == NULL);
+	cq_namespace_rows_count();
+	pg_atomic_write_u64(&shared->planned_expiry_ms,
+						cq_engine_next_expiry(engine));
 }
 
 void

@@ -96,6 +96,15 @@ extern Size cq_cache_shmem_size(void);
 extern void cq_cache_shmem_init(void *mem);
 extern void cq_cache_init(void);
 
+/*
+ * What warm.c saves and loads: all that the entries and their judging need, in
+ * the postmaster when there is no other process.  After loading, _start_loaded
+ * when all of it came in, else _start_empty.
+ */
+extern bool cq_cache_transfer(CqTransfer transfer, void *arg);
+extern void cq_cache_start_loaded(void);
+extern void cq_cache_start_empty(void);
+
 extern CqEngine *cq_cache_engine(void);
 
 /* All that is counted since the last reset; the engine's counts included. */

@@ -22,6 +22,8 @@
 #ifndef CQ_ENGINE_H
 #define CQ_ENGINE_H
 
+#include "core/transfer.h"
+
 /* One dependency slot and the version of it under which the value was read. */
 typedef struct CqStamp
 {
@@ -212,6 +214,16 @@ typedef void (*CqEngineVisitor) (const char *key, uint32 key_len,
 								 const CqEngineMeta *meta, void *arg);
 extern void cq_engine_walk(CqEngine *engine, int64 now_ms,
 						   CqEngineVisitor visit, void *arg);
+
+/*
+ * Transfer the whole cache, without its locks: out, or into one that has just
+ * been laid out in as many bytes.  False if that failed, or if what comes in is
+ * of another layout: then the cache must be laid out anew.  What comes in has
+ * to be what went out; of that nothing is checked, but no byte outside the
+ * memory is touched.  Nobody else may use the cache.
+ */
+extern bool cq_engine_transfer(CqEngine *engine, CqTransfer transfer,
+							   void *arg);
 
 #ifdef USE_ASSERT_CHECKING
 /* What is wrong with the memory, NULL if nothing; nobody else may use it. */

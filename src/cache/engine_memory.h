@@ -4,8 +4,8 @@
  *	  What the files of the cache engine share: its memory.
  *
  * Private to engine.c, read.c, index.c, pages.c, append.c, evict.c, compact.c,
- * expire.c and check.c.  The structure, the locking and the life of a record are told in
- * engine.c and drawn in docs/internals/engine.md.
+ * expire.c, save.c and check.c.  The structure, the locking and the life of a
+ * record are told in engine.c and drawn in docs/internals/engine.md.
  *
  *-------------------------------------------------------------------------
  */

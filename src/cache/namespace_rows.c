@@ -20,7 +20,7 @@
  * back.  A process that still remembers it, and an entry stored under it, go on
  * naming it; so free rows are taken in turn, and one that was given back is the
  * last to be taken again.  The row of a namespace that was dropped by a prepared
- * transaction is lost until the server starts again.
+ * transaction is lost until the server starts with an empty cache.
  *
  * Locking: lock guards everything.  Below it come the lock of the counters and
  * those of the engine.
@@ -81,6 +81,23 @@ cq_namespace_rows_init(void *mem, int tranche)
 	shared = mem;
 	memset(mem, 0, sizeof(*shared));
 	LWLockInitialize(&shared->lock, tranche);
+}
+
+bool
+cq_namespace_rows_transfer(CqTransfer transfer, void *arg)
+{
+	return transfer((char *) shared + offsetof(CqNamespaceRows, turn),
+					sizeof(*shared) - offsetof(CqNamespaceRows, turn), arg);
+}
+
+void
+cq_namespace_rows_count(void)
+{
+	for (int row = 1; row < CQ_NAMESPACE_ROWS; row++)
+	{
+		if (OidIsValid(shared->rows[row].database))
+			cq_counters_row_begin(row);
+	}
 }
 
 static uint16 *

@@ -8,10 +8,16 @@
 #ifndef CQ_NAMESPACE_ROWS_H
 #define CQ_NAMESPACE_ROWS_H
 
+#include "core/transfer.h"
+
 #include "cache/counters.h"
 
 extern Size cq_namespace_rows_size(void);
 extern void cq_namespace_rows_init(void *mem, int tranche);
+
+/* All of them, when nobody uses them; then, in a new server: have them counted. */
+extern bool cq_namespace_rows_transfer(CqTransfer transfer, void *arg);
+extern void cq_namespace_rows_count(void);
 
 /*
  * The row of a namespace of the current database, taken at its first use; 0

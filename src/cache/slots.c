@@ -81,6 +81,12 @@ cq_slots_init(void *mem)
 		pg_atomic_init_u64(&slots[i].seq, 0);
 }
 
+bool
+cq_slots_transfer(CqTransfer transfer, void *arg)
+{
+	return transfer(CQ_SHARED_PART(slots), cq_slots_size(), arg);
+}
+
 static uint64
 dependency_hash(Oid database, CqDependencyKind kind, const char *bytes, Size len)
 {

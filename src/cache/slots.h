@@ -8,6 +8,8 @@
 #ifndef CQ_SLOTS_H
 #define CQ_SLOTS_H
 
+#include "core/transfer.h"
+
 #define CQ_SLOT_RING 4
 
 /* A consistent copy of one slot. */
@@ -45,6 +47,9 @@ typedef enum CqDependencyKind
 
 extern Size cq_slots_size(void);
 extern void cq_slots_init(void *mem);
+
+/* All of them, when nobody uses them. */
+extern bool cq_slots_transfer(CqTransfer transfer, void *arg);
 
 /*
  * The slot of a dependency.  A key's bytes name its database already, so its

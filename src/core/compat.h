@@ -25,6 +25,9 @@
 #error "cachequeue needs PostgreSQL 15 or later"
 #endif
 
+/* Of the server that this was built for. */
+#define CQ_SERVER_VERSION PG_VERSION_NUM
+
 /*
  * The next full transaction id, read without XidGenLock: an aligned 64-bit
  * load, which every platform we support does in one piece.  The value may be

@@ -20,6 +20,7 @@ int			cq_max_queues = 256;
 int			cq_max_databases = 16;
 int			cq_value_size_max = 1024 * 1024;
 int			cq_segment_rows = 100000;
+bool		cq_warm_restart = true;
 int			cq_load_wait_ms = 5000;
 double		cq_verify_sample = 0;
 int			cq_remember_misses = CQ_REMEMBER_TRANSACTION;
@@ -74,6 +75,11 @@ cq_settings_define(void)
 							NULL,
 							&cq_segment_rows, 100000, 16, 100000000,
 							PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("cachequeue.warm_restart",
+							 "Keep the cache over a clean restart.",
+							 "It is saved to a file at shutdown and loaded at start.",
+							 &cq_warm_restart, true,
+							 PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("cachequeue.load_wait",
 							"How long a miss waits for another session that computes the same result.",
 							"After that it computes the result itself; 0: it never waits.",

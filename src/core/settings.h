@@ -24,6 +24,8 @@ extern int	cq_max_databases;
 /* reloadable */
 extern int	cq_value_size_max;	/* bytes */
 extern int	cq_segment_rows;	/* messages in a segment before rotation */
+extern bool cq_warm_restart;	/* save the cache at shutdown, load it at
+								 * start */
 
 /* superuser */
 extern double cq_verify_sample; /* of hits on query results, 0 to 1 */

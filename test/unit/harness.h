@@ -15,6 +15,7 @@
 #include "core/settings.h"
 
 char	   *cq_fault = NULL;	/* see core/faults.h */
+int64		cq_clock_shift_ms = 0;	/* see core/clock.h */
 
 static int	failed_checks = 0;	/* of the current test */
 static int	failed_tests = 0;
