@@ -34,7 +34,8 @@
 
 #define SMALL_SHARE 10			/* one in so many pages */
 #define GARBAGE_SHARE 20		/* one in so many bytes */
-#define BUSY_PAGES 16			/* pages with prepared records to pass by */
+#define BUSY_PAGES 64			/* pages with prepared records to pass by */
+#define STUCK_MAX 4				/* times that nothing else was found */
 #define FORCE_AFTER 64
 
 static CqFate
@@ -106,6 +107,8 @@ cq_settle_record(CqEngine *engine, uint32 location, CqFateOf fate_of,
 
 	if (record->state == CQ_RECORD_DEAD)
 		return CQ_WAS_DEAD;
+	if (record->state == CQ_RECORD_PREPARED)
+		return CQ_IS_PREPARED;
 	cq_lock_acquire(lock, CQ_LEVEL_PARTITION, LW_EXCLUSIVE);
 	if (record->state != CQ_RECORD_LINKED)
 	{
@@ -270,6 +273,7 @@ cq_make_room(CqEngine *engine, uint32 number, uint32 count, int64 now_ms)
 {
 	CqPool	   *pool = &engine->pools[number];
 	uint32		tries = 0;
+	uint32		stuck = 0;
 
 	while (tries < 4 * FORCE_AFTER + 4 * count)
 	{
@@ -282,8 +286,10 @@ cq_make_room(CqEngine *engine, uint32 number, uint32 count, int64 now_ms)
 				return true;
 			victim = choose_victim(engine, number);
 		}
-		if (!make_room_in(engine, victim, tries >= FORCE_AFTER, now_ms) ||
-			engine->free_pages <= before)
+		if (!make_room_in(engine, victim, tries >= FORCE_AFTER, now_ms) &&
+			++stuck >= STUCK_MAX)
+			return false;
+		if (engine->free_pages <= before)
 			tries++;
 	}
 	return false;

@@ -35,6 +35,7 @@
 #include "cache/pending.h"
 #include "core/clock.h"
 #include "core/faults.h"
+#include "core/settings.h"
 #include "utils/memutils.h"
 
 typedef struct CqPendingIndex
@@ -254,10 +255,15 @@ overtaken(const CqPending *op)
 	return false;
 }
 
-/* Judge one set for good, and write it to the arena. */
+/*
+ * Judge one set for good, and write it to the arena.  *room: bytes of it that
+ * the transaction may still take.
+ */
 static void
-prepare(CqPending *op)
+prepare(CqPending *op, Size *room)
 {
+	Size		bytes = op->key->engine.len + op->value_len;
+
 	uint64		own = U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
 	CqEngineMeta meta = {0};
 	int64		now_ms = cq_clock_ms();
@@ -288,15 +294,24 @@ prepare(CqPending *op)
 	meta.type = op->type;
 	meta.class_id = op->key->row;
 	meta.flags = op->dependent ? CQ_ENTRY_DEPENDENT : 0;
-	op->handle = cq_engine_prepare(cq_cache_engine(), &op->key->engine, &meta,
-								   op->stamps, op->value, now_ms);
+	if (bytes <= *room)
+		op->handle = cq_engine_prepare(cq_cache_engine(), &op->key->engine,
+									   &meta, op->stamps, op->value, now_ms);
 	if (op->handle == 0)
 		cq_count(CQ_COUNT_SETS_NO_MEMORY, 1);
+	else
+		*room -= bytes;
 }
 
+/*
+ * What is prepared cannot be evicted until it is published, so one transaction
+ * gets half of the arena at most.
+ */
 void
 cq_pending_prepare_all(void)
 {
+	Size		room = (Size) cq_cache_memory_kb * 512;
+
 	for (int i = 0; i < noperations; i++)
 	{
 		CqPending  *op = &operations[i];
@@ -304,7 +319,7 @@ cq_pending_prepare_all(void)
 		if (op->kind == CQ_PENDING_SET && !op->dead &&
 			cq_pending_find(op->key) == op &&
 			!cq_pending_cleared(op->key->name_space))
-			prepare(op);
+			prepare(op, &room);
 	}
 }
 
@@ -339,7 +354,7 @@ cq_pending_publish_all(void)
 			cq_count_row(op->key->row, CQ_COUNT_SETS, 1);
 			cq_cache_expiry_added(op->expires_ms);
 		}
-		else if (op->key->behind != 0 && !op->dead &&
+		else if (op->kind == CQ_PENDING_SET && !op->dependent && !op->dead &&
 				 cq_pending_find(op->key) == op)
 		{
 			/* not stored: the value before must not outlive it */

@@ -332,3 +332,11 @@ SELECT cq.cache_get('read only'), look(2);
 
 SET client_min_messages = warning;
 DROP SCHEMA cache_test CASCADE;
+
+-- a set that is not stored in the end: the value before does not outlive it
+SELECT cq.cache_set('short', 'old');
+BEGIN;
+SELECT cq.cache_set('short', 'new', '1 ms');
+SELECT pg_sleep(0.01);
+COMMIT;
+SELECT cq.cache_get('short');
