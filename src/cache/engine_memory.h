@@ -472,9 +472,6 @@ extern uint32 cq_page_take(CqEngine *engine, uint32 pool, CqPageKind kind,
 /* Give a page back that holds no live byte. */
 extern void cq_page_free(CqEngine *engine, uint32 page);
 
-/* The same with a page that is in no queue. */
-extern void cq_page_push_free(CqEngine *engine, uint32 page);
-
 /*
  * Move the pages first to last of a queue behind the page after, 0: to the
  * head, in the same pool's queue of this kind.

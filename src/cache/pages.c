@@ -118,8 +118,8 @@ queue_of_page(CqEngine *engine, const CqPage *row)
 	return queue_of_kind(engine, row->pool, row->kind);
 }
 
-void
-cq_page_push_free(CqEngine *engine, uint32 page)
+static void
+push_free(CqEngine *engine, uint32 page)
 {
 	CqPage	   *row = page_row(engine, page);
 
@@ -140,7 +140,7 @@ cq_pages_init(CqEngine *engine)
 
 		memset(row, 0, sizeof(*row));
 		pg_atomic_init_u32(&row->live, 0);
-		cq_page_push_free(engine, page);
+		push_free(engine, page);
 	}
 }
 
@@ -219,7 +219,7 @@ cq_page_free(CqEngine *engine, uint32 page)
 	cq_expiry_forget(engine, page);
 	unlink_page(engine, queue, page);
 	engine->pools[row->pool].pages--;
-	cq_page_push_free(engine, page);
+	push_free(engine, page);
 }
 
 /*

@@ -359,15 +359,14 @@ cq_check_templates(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* The row trigger of a relation, NULL if it isn't watched. */
-static Trigger *
-row_trigger(Relation rel)
+Trigger *
+cq_relation_trigger(Relation rel, const char *name)
 {
 	TriggerDesc *desc = rel->trigdesc;
 
 	for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
 	{
-		if (strcmp(desc->triggers[i].tgname, ROW_TRIGGER_NAME) == 0)
+		if (strcmp(desc->triggers[i].tgname, name) == 0)
 			return &desc->triggers[i];
 	}
 	return NULL;
@@ -381,27 +380,23 @@ cq_relation_is_watched(Oid relid)
 		ROW_TRIGGER_NAME, "!cachequeue_statement", "!cachequeue_truncate"
 	};
 	Relation	rel = relation_open(relid, NoLock);
-	TriggerDesc *desc = rel->trigdesc;
-	int			found = 0;
+	bool		all = true;
 
-	for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
+	for (int i = 0; i < lengthof(names) && all; i++)
 	{
-		for (int j = 0; j < lengthof(names); j++)
-		{
-			if (strcmp(desc->triggers[i].tgname, names[j]) == 0 &&
-				desc->triggers[i].tgenabled == TRIGGER_FIRES_ALWAYS)
-				found++;
-		}
+		Trigger    *trigger = cq_relation_trigger(rel, names[i]);
+
+		all = trigger != NULL && trigger->tgenabled == TRIGGER_FIRES_ALWAYS;
 	}
 	relation_close(rel, NoLock);
-	return found == lengthof(names);
+	return all;
 }
 
 List *
 cq_relation_templates(Oid relid)
 {
 	Relation	rel = relation_open(relid, NoLock);
-	Trigger    *trigger = row_trigger(rel);
+	Trigger    *trigger = cq_relation_trigger(rel, ROW_TRIGGER_NAME);
 	List	   *templates = NIL;
 
 	for (int i = 0; trigger != NULL && i < trigger->tgnargs; i++)
@@ -415,7 +410,7 @@ Datum
 cq_watch_templates(PG_FUNCTION_ARGS)
 {
 	Relation	rel = try_relation_open(PG_GETARG_OID(0), AccessShareLock);
-	Trigger    *trigger = rel == NULL ? NULL : row_trigger(rel);
+	Trigger    *trigger = rel == NULL ? NULL : cq_relation_trigger(rel, ROW_TRIGGER_NAME);
 	Datum		result = (Datum) 0;
 
 	if (trigger != NULL)
@@ -479,7 +474,7 @@ cq_relation_changed(PG_FUNCTION_ARGS)
 	rel = try_relation_open(relid, AccessShareLock);
 	if (rel == NULL)
 		PG_RETURN_VOID();
-	trigger = row_trigger(rel);
+	trigger = cq_relation_trigger(rel, ROW_TRIGGER_NAME);
 	if (trigger != NULL)
 	{
 		check_columns(rel, trigger);

@@ -9,6 +9,11 @@
 #define CQ_CACHE_WATCH_H
 
 #include "nodes/pg_list.h"
+#include "utils/rel.h"
+#include "utils/reltrigger.h"
+
+/* A trigger of a relation by its name, NULL if it has none of this name. */
+extern Trigger *cq_relation_trigger(Relation rel, const char *name);
 
 /* Slot of a relation's own tag (cq.cache_table_tag). */
 extern uint32 cq_relation_slot(Oid relid);

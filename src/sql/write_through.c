@@ -62,6 +62,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "sql/cache_watch.h"
 #include "sql/cache_args.h"
 #include "sql/tag_template.h"
 #include "sql/write_through.h"
@@ -543,23 +544,10 @@ cq_write_through_arguments(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(array_of_strings(args, nargs));
 }
 
-static Trigger *
-write_trigger(Relation rel)
-{
-	TriggerDesc *desc = rel->trigdesc;
-
-	for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
-	{
-		if (strcmp(desc->triggers[i].tgname, TRIGGER_NAME) == 0)
-			return &desc->triggers[i];
-	}
-	return NULL;
-}
-
 bool
 cq_relation_writes_through(Relation rel)
 {
-	return write_trigger(rel) != NULL;
+	return cq_relation_trigger(rel, TRIGGER_NAME) != NULL;
 }
 
 /* cq._watch_write_through(target regclass): those arguments, or NULL. */
@@ -567,7 +555,7 @@ Datum
 cq_watch_write_through(PG_FUNCTION_ARGS)
 {
 	Relation	rel = try_relation_open(PG_GETARG_OID(0), AccessShareLock);
-	Trigger    *trigger = rel == NULL ? NULL : write_trigger(rel);
+	Trigger    *trigger = rel == NULL ? NULL : cq_relation_trigger(rel, TRIGGER_NAME);
 	Datum		result = (Datum) 0;
 
 	if (trigger != NULL)
@@ -593,7 +581,7 @@ report_dependent(Relation rel, const char *detail)
 void
 cq_write_through_check_columns(Relation rel)
 {
-	Trigger    *trigger = write_trigger(rel);
+	Trigger    *trigger = cq_relation_trigger(rel, TRIGGER_NAME);
 	TupleDesc	tupdesc = RelationGetDescr(rel);
 	const char *missing;
 	AttrNumber *columns;
@@ -616,7 +604,7 @@ Datum
 cq_check_write_through(PG_FUNCTION_ARGS)
 {
 	Relation	rel = table_open(PG_GETARG_OID(0), AccessShareLock);
-	Trigger    *trigger = write_trigger(rel);
+	Trigger    *trigger = cq_relation_trigger(rel, TRIGGER_NAME);
 	const char *key = trigger == NULL ? NULL : trigger->tgargs[ARG_KEY];
 
 	if (key != NULL && !trigger->tgisclone &&

@@ -106,8 +106,12 @@ cq_workers_register(void)
 	RegisterBackgroundWorker(&worker);
 }
 
-void
-cq_worker_sigterm(SIGNAL_ARGS)
+/*
+ * Found asleep, it exits without a word; while it waits for a lock, say, it is
+ * interrupted as any backend would be.
+ */
+static void
+on_sigterm(SIGNAL_ARGS)
 {
 	ShutdownRequestPending = true;
 	die(postgres_signal_arg);
@@ -408,7 +412,7 @@ void
 cq_launcher_main(Datum main_arg)
 {
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, cq_worker_sigterm);
+	pqsignal(SIGTERM, on_sigterm);
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
 	SetConfigOption("application_name", CQ_LAUNCHER_TYPE,

@@ -268,17 +268,16 @@ sleep_until_due(void)
 }
 
 /*
- * The first SIGTERM cancels the task that is running, so that the last tasks can
- * run; another one is for good.
+ * Cancel the task that is running, so that the last tasks can run, and bound
+ * themselves.  The postmaster signals a process and its group, hence twice:
+ * what comes after the first must not cut them short.
  */
 static void
 on_sigterm(SIGNAL_ARGS)
 {
 	int			save_errno = errno;
 
-	if (ShutdownRequestPending)
-		cq_worker_sigterm(postgres_signal_arg);
-	else
+	if (!ShutdownRequestPending)
 	{
 		ShutdownRequestPending = true;
 		QueryCancelPending = true;
@@ -288,7 +287,7 @@ on_sigterm(SIGNAL_ARGS)
 	errno = save_errno;
 }
 
-/* The server stops.  Another SIGTERM interrupts this. */
+/* The server stops. */
 static void
 run_last_tasks(void)
 {

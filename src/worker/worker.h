@@ -27,14 +27,6 @@ extern PGDLLEXPORT void cq_launcher_main(Datum main_arg);
 extern PGDLLEXPORT void cq_maintenance_main(Datum main_arg);
 
 /*
- * SIGTERM handler, of the maintenance worker from the second on.  A process that
- * sleeps between two tasks finds ShutdownRequestPending and exits without a
- * word; one in the middle of a task, or waiting for a lock, is interrupted as
- * any backend would be.
- */
-extern void cq_worker_sigterm(SIGNAL_ARGS);
-
-/*
  * What both do each time they wake up, outside a transaction: exit with the
  * given code if told to, reload the configuration, accept invalidations.
  */

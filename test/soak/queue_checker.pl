@@ -601,6 +601,15 @@ sub check_tables
 		"SELECT count(*) FILTER (WHERE pg_relation_size(c.oid) > 0) <= 4 FROM $tables");
 	expect('updated and deleted rows', '0',
 		"SELECT sum(n_tup_upd + n_tup_del) FROM pg_stat_user_tables WHERE schemaname = 'cq' AND relname ~ '^q\\d+_[se]\\d+\$'");
+
+	# the counts are lost with the server, the pages are not: an xmax that is
+	# not a lock (0x80) nor invalid (0x800) has updated or deleted the row
+	query('CREATE EXTENSION IF NOT EXISTS pageinspect SCHEMA queue_checker');
+	expect('updated and deleted rows in the pages', '0', <<"SQL")
+SELECT count(*) FROM (SELECT c.oid::regclass::text AS name,
+	generate_series(0, pg_relation_size(c.oid) / 8192 - 1) AS page FROM $tables) t,
+	heap_page_items(get_raw_page(name, page)) WHERE t_xmax::text <> '0' AND (t_infomask & 2176) = 0
+SQL
 }
 
 # ---- all together --------------------------------------------------

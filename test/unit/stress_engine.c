@@ -76,7 +76,7 @@ worker_random(Worker *worker, uint32 below)
 	return (next_random(&worker->random) >> 32) % below;
 }
 
-/* Keys of many lengths, some longer than a block. */
+/* Keys of many lengths, some long ones. */
 static void
 name_key(KeyName *name, char kind, int i)
 {
@@ -728,7 +728,7 @@ main(int argc, char **argv)
 				 test_killed_readers);
 		return failed_tests > 0;
 	}
-	run_test("processes: no torn value, no lost block", test_evictions);
+	run_test("processes: no torn value, no lost page", test_evictions);
 	run_test("processes: the same on a handful of entries",
 			 test_contended_evictions);
 	run_test("processes: torn values without the second look at the sequence",

@@ -501,7 +501,7 @@ test_incr_wrong_type(void)
 
 /* A counter's eight bytes may lie in two blocks. */
 static void
-test_incr_across_blocks(void)
+test_incr_across_pages(void)
 {
 	Cache		cache = new_cache(SMALL_ARENA);
 	char		name[301];
@@ -692,7 +692,7 @@ main(void)
 	run_test("remove: by version, plain only", test_remove);
 	run_test("incr: result, range, expiry", test_incr);
 	run_test("incr: wrong type", test_incr_wrong_type);
-	run_test("incr: value across blocks", test_incr_across_blocks);
+	run_test("incr: value across pages", test_incr_across_pages);
 	run_test("touch", test_touch);
 	run_test("expiry to the millisecond", test_expiry_to_the_millisecond);
 	run_test("next_expiry is a lower bound", test_next_expiry_is_a_lower_bound);
