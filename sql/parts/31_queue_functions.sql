@@ -1,11 +1,50 @@
 -- Work queues: functions.
 
-CREATE FUNCTION cq.queue_create(queue text, lease interval = '30 s',
-	max_attempts int = 25, dead_letter text = NULL) RETURNS void
+CREATE FUNCTION cq.queue_create(
+	queue text, lease interval = '30 s', max_attempts int = 25,
+	backoff text = 'exponential', dead_letter text = NULL,
+	max_length bigint = NULL, overflow text = 'reject',
+	dedup_window interval = '5 min', message_ttl interval = NULL,
+	rate_limit double precision = NULL, group_concurrency int = 1,
+	retain interval = NULL, backoff_delay interval = '1 s',
+	backoff_max interval = '5 min', max_bytes bigint = NULL,
+	overflow_timeout interval = '10 s', rate_burst int = NULL,
+	group_rate_limit double precision = NULL, group_rate_burst int = NULL,
+	concurrency int = NULL, release_on_disconnect boolean = false,
+	durable_leases boolean = false, notify text = NULL) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cq_queue_create';
-COMMENT ON FUNCTION cq.queue_create(text, interval, int, text) IS
-'Create a queue. lease: time a delivery may take, > 0; max_attempts: deliveries before a message goes to the dead letters, NULL: any number; dead_letter: an existing queue for those, NULL: <queue>.dead, created unless it exists. Raises 22023, 22004, 42710 (exists), 42704 (no such dead_letter), 42501, 53400 (cachequeue.max_queues).';
+COMMENT ON FUNCTION cq.queue_create(text, interval, int, text, text, bigint, text, interval, interval, double precision, int, interval, interval, interval, bigint, interval, int, double precision, int, int, boolean, boolean, text) IS
+'Create a queue; the options are those of the table cq.queue. dead_letter: an existing queue, NULL: <queue>.dead, created unless it exists. Raises 22023, 22004, 42710 (exists), 42704 (no such dead_letter), 42501, 53400 (cachequeue.max_queues).';
+
+CREATE FUNCTION cq.queue_alter(
+	queue text, lease interval = NULL, max_attempts int = NULL,
+	backoff text = NULL, dead_letter text = NULL, max_length bigint = NULL,
+	overflow text = NULL, dedup_window interval = NULL,
+	message_ttl interval = NULL, rate_limit double precision = NULL,
+	group_concurrency int = NULL, retain interval = NULL,
+	backoff_delay interval = NULL, backoff_max interval = NULL,
+	max_bytes bigint = NULL, overflow_timeout interval = NULL,
+	rate_burst int = NULL, group_rate_limit double precision = NULL,
+	group_rate_burst int = NULL, concurrency int = NULL,
+	release_on_disconnect boolean = NULL, durable_leases boolean = NULL,
+	notify text = NULL, reset text[] = '{}') RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'cq_queue_alter';
+COMMENT ON FUNCTION cq.queue_alter(text, interval, int, text, text, bigint, text, interval, interval, double precision, int, interval, interval, interval, bigint, interval, int, double precision, int, int, boolean, boolean, text, text[]) IS
+'Change options of a queue, from the end of the transaction on. NULL: as it is; reset: names of options that get back their defaults (dead_letter: none). Raises 22023, 22004, 42704, 42501, 0A000 (durable_leases).';
+
+CREATE FUNCTION cq.queue_pause(queue text) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'cq_queue_pause';
+COMMENT ON FUNCTION cq.queue_pause(text) IS
+'Deliver nothing from the end of the transaction on, until cq.queue_resume; sending and settling go on. Raises 42704, 42501.';
+
+CREATE FUNCTION cq.queue_resume(queue text) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'cq_queue_resume';
+COMMENT ON FUNCTION cq.queue_resume(text) IS
+'Deliver again, from the end of the transaction on. Raises 42704, 42501.';
 
 CREATE FUNCTION cq.queue_drop(queue text) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -14,18 +53,20 @@ COMMENT ON FUNCTION cq.queue_drop(text) IS
 'Drop a queue with all its messages, waiting for transactions that use it. Its dead-letter queue stays. Raises 42704, 42501, 2BP01 (it is the dead-letter queue of another).';
 
 CREATE FUNCTION cq.queue_send(queue text, body jsonb, headers jsonb = NULL,
-	delay interval = NULL) RETURNS bigint
+	delay interval = NULL, priority int = 0, group_key text = NULL,
+	dedup_key text = NULL, ttl interval = NULL) RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cq_queue_send';
-COMMENT ON FUNCTION cq.queue_send(text, jsonb, jsonb, interval) IS
-'Send a message, which exists when the transaction commits; returns its number. headers: a JSON object; delay: not delivered earlier than that from now. Raises 22023, 22004, 42704, 42501.';
+COMMENT ON FUNCTION cq.queue_send(text, jsonb, jsonb, interval, int, text, text, interval) IS
+'Send a message, which exists when the transaction commits; returns its number. headers: a JSON object; delay: not delivered earlier than that from now; priority: -16 to 15, higher ones first; group_key: delivered in order and one at a time with others of that key; dedup_key: if a message with that key was sent within the queue''s dedup_window, nothing is sent and the number of that one returned; ttl: deleted unless delivered by then, NULL: the queue''s message_ttl. Raises 22023, 22004, 42704, 42501, 53400 (the queue is full).';
 
 CREATE FUNCTION cq.queue_send_many(queue text, bodies jsonb[], headers jsonb[] = NULL,
-	delay interval = NULL) RETURNS SETOF bigint
+	delay interval = NULL, priority int = 0, group_keys text[] = NULL,
+	dedup_keys text[] = NULL, ttl interval = NULL) RETURNS SETOF bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 100
 AS 'MODULE_PATHNAME', 'cq_queue_send_many';
-COMMENT ON FUNCTION cq.queue_send_many(text, jsonb[], jsonb[], interval) IS
-'Send messages in this order; returns their numbers in the same order. headers: NULL or one for each body. Raises as cq.queue_send.';
+COMMENT ON FUNCTION cq.queue_send_many(text, jsonb[], jsonb[], interval, int, text[], text[], interval) IS
+'Send messages in this order; returns their numbers in the same order. headers, group_keys, dedup_keys: NULL, or one for each body. Raises as cq.queue_send.';
 
 CREATE FUNCTION cq.queue_receive(queue text, max int = 1, lease interval = NULL)
 RETURNS SETOF cq.message
@@ -51,7 +92,7 @@ CREATE FUNCTION cq.queue_nack(queue text, receipt text, delay interval = NULL,
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cq_queue_nack';
 COMMENT ON FUNCTION cq.queue_nack(text, text, interval, text) IS
-'The attempt failed: deliver again after delay (NULL: 1 s, doubled with each attempt up to 5 min, give or take a quarter), or move to the dead letters when it was the last attempt. False when the delivery was not live any more. Raises as cq.queue_ack.';
+'The attempt failed: deliver again after delay (NULL: what the queue''s backoff says), or move to the dead letters when it was the last attempt. False when the delivery was not live any more. Raises as cq.queue_ack.';
 
 CREATE FUNCTION cq.queue_reject(queue text, receipt text, error text = NULL) RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -70,6 +111,26 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cq_queue_purge';
 COMMENT ON FUNCTION cq.queue_purge(text) IS
 'Acknowledge all messages that are committed and not in flight, in this transaction; returns how many. Raises 42704, 42501.';
+
+CREATE FUNCTION cq.queue_peek(queue text, max int = 10, state text = NULL)
+RETURNS SETOF cq.message
+LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10
+AS 'MODULE_PATHNAME', 'cq_queue_peek';
+COMMENT ON FUNCTION cq.queue_peek(text, int, text) IS
+'Up to max (1 to 10000) messages by number, without effect: those that are not acknowledged, or only those in state ready, delayed or in_flight; or archived: acknowledged and retained. Needs consume or manage. Raises 22023, 22004, 42704, 42501.';
+
+CREATE FUNCTION cq.queue_redrive(queue text, max int = NULL, filter jsonb = NULL,
+	rate double precision = NULL, target text = NULL) RETURNS bigint
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'cq_queue_redrive';
+COMMENT ON FUNCTION cq.queue_redrive(text, int, jsonb, double precision, text) IS
+'Send the messages of a dead-letter queue home, in this transaction: to the queue that their headers name, or to target. max: at most so many; filter: those that contain it (@>) as an object with headers and body; rate: so many a second become ready. Returns how many. Raises 22023, 22004, 42704, 42501 (needs manage here, send there), 53400.';
+
+CREATE FUNCTION cq.queue_once(consumer text, queue text, msg_id bigint) RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'cq_queue_once';
+COMMENT ON FUNCTION cq.queue_once(text, text, bigint) IS
+'True the first time for this consumer and message, in a transaction that commits, false after that: as long as the message may be delivered again. Waits for another transaction that asked the same and is open. Raises 22023, 22004, 42704, 42501.';
 
 CREATE PROCEDURE cq.queue_wait(queue text, timeout interval = NULL, INOUT ready boolean = NULL)
 LANGUAGE c
@@ -96,9 +157,12 @@ COMMENT ON FUNCTION cq.queue_revoke(text, text, text) IS
 'Take a privilege away. Raises 22023, 42704, 42501.';
 
 CREATE FUNCTION cq._queue_stats(OUT queue text, OUT ready bigint, OUT delayed bigint,
-	OUT in_flight bigint, OUT dead bigint, OUT uncommitted bigint, OUT oldest interval,
+	OUT in_flight bigint, OUT blocked bigint, OUT dead bigint, OUT uncommitted bigint,
+	OUT bytes bigint, OUT oldest interval, OUT paused boolean,
 	OUT sent bigint, OUT delivered bigint, OUT acknowledged bigint, OUT failed bigint,
-	OUT expired bigint, OUT dead_lettered bigint, OUT segments int, OUT entries bigint,
+	OUT expired bigint, OUT dead_lettered bigint, OUT timed_out bigint, OUT dropped bigint,
+	OUT duplicates bigint, OUT sent_rate double precision, OUT delivered_rate double precision,
+	OUT acknowledged_rate double precision, OUT segments int, OUT entries bigint,
 	OUT dead_letter text) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 20
 AS 'MODULE_PATHNAME', 'cq_queue_stats';
@@ -106,4 +170,29 @@ COMMENT ON FUNCTION cq._queue_stats() IS 'What cq.stat_queues shows.';
 
 CREATE VIEW cq.stat_queues AS SELECT * FROM cq._queue_stats();
 COMMENT ON VIEW cq.stat_queues IS
-'One row per queue that the caller may use (pg_monitor: all): messages by state, age of the oldest ready one, counters since the server started.';
+'One row per queue that the caller may use (pg_monitor: all): messages by state, bytes, age of the one that is next, counters since the server started, rates of the last ten seconds.';
+
+CREATE FUNCTION cq._queue_consumers(OUT queue text, OUT pid int, OUT in_flight bigint,
+	OUT next_expiry timestamptz) RETURNS SETOF record
+LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 20
+AS 'MODULE_PATHNAME', 'cq_queue_consumers';
+COMMENT ON FUNCTION cq._queue_consumers() IS 'What cq.stat_queue_consumers shows.';
+
+CREATE VIEW cq.stat_queue_consumers AS SELECT * FROM cq._queue_consumers();
+COMMENT ON VIEW cq.stat_queue_consumers IS
+'One row per queue and session that received what is in flight: how many, and when the first of these leases ends. pid is NULL for those that a transaction prepared before, or the server before its restart.';
+
+CREATE FUNCTION cq._queue_segments(OUT queue text, OUT segment int, OUT current boolean,
+	OUT messages bigint, OUT in_memory bigint, OUT unloaded boolean, OUT message_table oid,
+	OUT event_table oid) RETURNS SETOF record
+LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 20
+AS 'MODULE_PATHNAME', 'cq_queue_segments';
+COMMENT ON FUNCTION cq._queue_segments() IS 'What cq.queue_segments shows.';
+
+CREATE VIEW cq.queue_segments AS
+SELECT queue, segment, current, messages, in_memory, unloaded,
+	pg_catalog.pg_table_size(message_table) AS message_bytes,
+	pg_catalog.pg_table_size(event_table) AS event_bytes
+FROM cq._queue_segments();
+COMMENT ON VIEW cq.queue_segments IS
+'The tables of each queue that the caller may use (pg_monitor: all): messages since the segment was last truncated, those of them in memory, whether others may have to be read in, sizes.';

@@ -24,6 +24,7 @@
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 
 #define DEAD_SUFFIX ".dead"
 
@@ -38,32 +39,38 @@ lock_definitions(void)
 
 /* Insert into cq.queue and create the tables. */
 static void
-create_one(const char *name, const Interval *lease, int max_attempts,
-		   const char *dead_letter)
+create_one(const char *name, const Datum *options, const bool *option_nulls)
 {
-	Oid			types[] = {TEXTOID, INTERVALOID, INT4OID, TEXTOID, OIDOID};
-	Datum		values[5];
-	char		nulls[] = "     ";
+	StringInfoData command;
+	Oid			types[CQ_OPTIONS + 2] = {TEXTOID, OIDOID};
+	Datum		values[CQ_OPTIONS + 2];
+	char		nulls[CQ_OPTIONS + 2];
 	int32		queue_id;
 	CqQueueDef *def;
 
 	values[0] = CStringGetTextDatum(name);
-	values[1] = IntervalPGetDatum(lease);
-	values[2] = Int32GetDatum(max_attempts);
-	nulls[2] = (max_attempts == 0) ? 'n' : ' ';
-	values[3] = (dead_letter == NULL) ? (Datum) 0 : CStringGetTextDatum(dead_letter);
-	nulls[3] = (dead_letter == NULL) ? 'n' : ' ';
-	values[4] = ObjectIdGetDatum(GetUserId());
+	values[1] = ObjectIdGetDatum(GetUserId());
+	memset(nulls, ' ', sizeof(nulls));
+	initStringInfo(&command);
+	appendStringInfoString(&command, "INSERT INTO cq.queue (name, owner");
+	for (int i = 0; i < CQ_OPTIONS; i++)
+		appendStringInfo(&command, ", %s", cq_option_name(i));
+	appendStringInfoString(&command, ") VALUES ($1, $2::regrole");
+	for (int i = 0; i < CQ_OPTIONS; i++)
+	{
+		appendStringInfo(&command, ", $%d", i + 3);
+		types[i + 2] = cq_option_type(i);
+		values[i + 2] = options[i];
+		nulls[i + 2] = option_nulls[i] ? 'n' : ' ';
+	}
+	appendStringInfoString(&command, ") ON CONFLICT DO NOTHING RETURNING queue_id");
 
-	queue_id = cq_execute_as_owner("INSERT INTO cq.queue (name, lease, max_attempts, dead_letter, owner) "
-								   "VALUES ($1, $2, $3, $4, $5::regrole) "
-								   "ON CONFLICT DO NOTHING RETURNING queue_id",
-								   5, types, values, nulls);
+	queue_id = cq_execute_as_owner(command.data, CQ_OPTIONS + 2, types, values, nulls);
 	if (queue_id < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("queue \"%s\" already exists", name)));
-	cq_sequence_create(queue_id);
+	cq_common_tables_create(queue_id);
 	for (int k = 0; k < INITIAL_SEGMENTS; k++)
 		cq_segment_create(queue_id, k);
 
@@ -82,49 +89,152 @@ check_dead_letter_allowed(CqQueueDef *def)
 				 errmsg("permission denied for dead-letter queue \"%s\"", def->name)));
 }
 
-void
-cq_queue_create_named(const char *name, const Interval *lease, int max_attempts,
-					  const char *dead_letter)
+/* Raises unless messages of the queue may be sent to that one. */
+static void
+check_dead_letter(const char *name, const char *dead_letter)
 {
+	if (strcmp(dead_letter, name) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a queue cannot be its own dead-letter queue")));
+	check_dead_letter_allowed(cq_queue_open(dead_letter, CQ_QUEUE_NONE));
+}
+
+/* A queue for dead letters keeps them: no limit, no dead letters of its own. */
+static void
+create_dead_letter(const char *name, Datum lease)
+{
+	Datum		values[CQ_OPTIONS];
+	bool		nulls[CQ_OPTIONS];
+
+	for (int i = 0; i < CQ_OPTIONS; i++)
+		values[i] = cq_option_default(i, &nulls[i]);
+	values[CQ_OPTION_LEASE] = lease;
+	nulls[CQ_OPTION_MAX_ATTEMPTS] = true;
+	create_one(name, values, nulls);
+}
+
+/* The default name of the queue for dead letters; creates it unless it exists. */
+static const char *
+default_dead_letter(const char *name, Datum lease)
+{
+	const char *dead_letter = psprintf("%s%s", name, DEAD_SUFFIX);
 	CqQueueDef *dead;
 
+	if (strlen(dead_letter) > CQ_QUEUE_NAME_BYTES_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the name of the dead-letter queue would be longer than %d bytes",
+						CQ_QUEUE_NAME_BYTES_MAX),
+				 errhint("Choose a shorter name, or an existing dead-letter queue.")));
+	dead = cq_definition_find(dead_letter);
+	if (dead != NULL)
+		check_dead_letter_allowed(dead);
+	else
+		create_dead_letter(dead_letter, lease);
+	return dead_letter;
+}
+
+void
+cq_queue_create_named(const char *name, Datum *values, bool *nulls)
+{
 	cq_require_shared();
 	PreventCommandIfReadOnly("queue_create()");
 	if (creating_extension)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("queues cannot be created by an extension's script")));
+	for (int i = 0; i < CQ_OPTIONS; i++)
+		cq_option_check(i, values[i], nulls[i]);
 	lock_definitions();
 
 	if (cq_definition_find(name) != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("queue \"%s\" already exists", name)));
-	if (dead_letter != NULL)
-	{
-		if (strcmp(dead_letter, name) == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("a queue cannot be its own dead-letter queue")));
-		dead = cq_queue_open(dead_letter, CQ_QUEUE_NONE);
-		check_dead_letter_allowed(dead);
-	}
+	if (!nulls[CQ_OPTION_DEAD_LETTER])
+		check_dead_letter(name, TextDatumGetCString(values[CQ_OPTION_DEAD_LETTER]));
 	else
 	{
-		dead_letter = psprintf("%s%s", name, DEAD_SUFFIX);
-		if (strlen(dead_letter) > CQ_QUEUE_NAME_BYTES_MAX)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("the name of the dead-letter queue would be longer than %d bytes",
-							CQ_QUEUE_NAME_BYTES_MAX),
-					 errhint("Choose a shorter name, or an existing dead-letter queue.")));
-		dead = cq_definition_find(dead_letter);
-		if (dead != NULL)
-			check_dead_letter_allowed(dead);
-		else
-			create_one(dead_letter, lease, 0, NULL);
+		values[CQ_OPTION_DEAD_LETTER] =
+			CStringGetTextDatum(default_dead_letter(name, values[CQ_OPTION_LEASE]));
+		nulls[CQ_OPTION_DEAD_LETTER] = false;
 	}
-	create_one(name, lease, max_attempts, dead_letter);
+	create_one(name, values, nulls);
+}
+
+/*
+ * Run an UPDATE of the queue's row, whose first parameter is its number, and
+ * let all know of the new options at commit.
+ */
+static void
+change_options(CqQueueDef *def, const char *command, int nargs, Oid *types,
+			   Datum *values, const char *nulls)
+{
+	CqItem	   *item;
+	int			number;
+
+	/* from here on the row is not given what we read of the definition */
+	cq_items_reserve(1);
+	number = cq_item_number(cq_item_add(CQ_ITEM_OPTIONS, def));
+	values[0] = Int32GetDatum(def->queue_id);
+	(void) cq_execute_as_owner(command, nargs, types, values, nulls);
+	CommandCounterIncrement();
+
+	def->epoch = 0;
+	if (cq_definition_find(def->name) == NULL)
+		elog(ERROR, "queue \"%s\" is gone", def->name);
+	item = cq_item_at(number);
+	item->options = MemoryContextAlloc(TopTransactionContext, sizeof(CqQueueOptions));
+	*item->options = def->options;
+}
+
+void
+cq_queue_alter_named(const char *name, const Datum *options, const bool *changed,
+					 const bool *option_nulls)
+{
+	StringInfoData command;
+	Oid			types[CQ_OPTIONS + 1] = {INT4OID};
+	Datum		values[CQ_OPTIONS + 1];
+	char		nulls[CQ_OPTIONS + 1];
+	CqQueueDef *def;
+	int			n = 1;
+
+	PreventCommandIfReadOnly("queue_alter()");
+	lock_definitions();
+	def = cq_queue_open(name, CQ_QUEUE_MANAGE);
+	nulls[0] = ' ';
+	initStringInfo(&command);
+	appendStringInfoString(&command, "UPDATE cq.queue SET version = version + 1");
+	for (int i = 0; i < CQ_OPTIONS; i++)
+	{
+		if (!changed[i])
+			continue;
+		cq_option_check(i, options[i], option_nulls[i]);
+		if (i == CQ_OPTION_DEAD_LETTER && !option_nulls[i])
+			check_dead_letter(name, TextDatumGetCString(options[i]));
+		types[n] = cq_option_type(i);
+		values[n] = options[i];
+		nulls[n] = option_nulls[i] ? 'n' : ' ';
+		appendStringInfo(&command, ", %s = $%d", cq_option_name(i), ++n);
+	}
+	appendStringInfoString(&command, " WHERE queue_id = $1");
+	change_options(def, command.data, n, types, values, nulls);
+}
+
+void
+cq_queue_set_paused(const char *name, bool paused)
+{
+	Oid			types[] = {INT4OID, BOOLOID};
+	Datum		values[2];
+	CqQueueDef *def;
+
+	PreventCommandIfReadOnly(paused ? "queue_pause()" : "queue_resume()");
+	lock_definitions();
+	def = cq_queue_open(name, CQ_QUEUE_MANAGE);
+	values[1] = BoolGetDatum(paused);
+	change_options(def, "UPDATE cq.queue SET version = version + 1, paused = $2 "
+				   "WHERE queue_id = $1", 2, types, values, NULL);
 }
 
 void
@@ -153,7 +263,7 @@ cq_queue_drop_named(const char *name)
 	{
 		CqQueueDef *other = lfirst(cell);
 
-		if (strcmp(other->dead_letter, name) == 0)
+		if (strcmp(other->options.dead_letter, name) == 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 					 errmsg("queue \"%s\" is the dead-letter queue of \"%s\"",

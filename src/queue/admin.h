@@ -9,15 +9,21 @@
 #define CQ_ADMIN_H
 
 #include "queue/definition.h"
-#include "utils/timestamp.h"
 
 /*
- * Create a queue, with its dead-letter queue: dead_letter, which must exist,
- * or, when NULL, '<name>.dead', created unless it exists.	max_attempts 0: no
- * limit.  Raises 42710 when the queue exists.
+ * Create a queue with these values of its options, by CqOption, and its
+ * dead-letter queue: one that must exist, or, when NULL, '<name>.dead', created
+ * unless it exists.  Raises 42710 when the queue exists, 22004 and 22023 for bad
+ * values.
  */
-extern void cq_queue_create_named(const char *name, const Interval *lease,
-								  int max_attempts, const char *dead_letter);
+extern void cq_queue_create_named(const char *name, Datum *values, bool *nulls);
+
+/* Change the options that 'changed' says, at the end of the transaction. */
+extern void cq_queue_alter_named(const char *name, const Datum *values,
+								 const bool *changed, const bool *nulls);
+
+/* Stop or start its deliveries, at the end of the transaction. */
+extern void cq_queue_set_paused(const char *name, bool paused);
 
 /* Drop it with all its messages. */
 extern void cq_queue_drop_named(const char *name);

@@ -14,13 +14,18 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "common/pg_prng.h"
 #include "core/clock.h"
 #include "miscadmin.h"
+#include "port/pg_bitutils.h"
 #include "queue/claim.h"
 #include "queue/entries.h"
+#include "queue/ready.h"
 #include "queue/scan.h"
 #include "queue/wait.h"
 #include "queue/xact.h"
+#include "storage/ipc.h"
+#include "utils/builtins.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -28,56 +33,181 @@
 /* a taken row that a foreign transaction has locked is left alone for that long */
 #define LOCKED_RETRY_MS 1000
 
-/* Row locked: claim what is ready. */
+/* ---- leases that end with their session ------------------------------- */
+
+#define RELEASE_BATCH 64
+
+/* Give back what this process holds of the row. */
+static void
+release_row(CqQueueRow *row)
+{
+	uint32		found[RELEASE_BATCH];
+	int			n;
+
+	do
+	{
+		CqEffects	effects = {0};
+
+		n = 0;
+		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
+		if (row->database == MyDatabaseId && row->options.release_on_disconnect)
+		{
+			for (uint32 i = cq_entries_first(row, CQ_MSG_LEASED);
+				 i != CQ_NONE && n < RELEASE_BATCH; i = cq_entries_next(row, i))
+			{
+				if (CQ_MSG(i)->holder == MyProcPid)
+					found[n++] = i;
+			}
+			for (int j = 0; j < n; j++)
+				cq_entry_give_back(row, found[j], &effects);
+		}
+		cq_row_unlock(row, &effects);
+	} while (n == RELEASE_BATCH);
+}
+
+/* on_shmem_exit callback: the transaction has ended by then */
+static void
+release_leases(int code, Datum arg)
+{
+	for (int i = 0; i < cq_queues->nrows; i++)
+	{
+		if (cq_rows[i].database == MyDatabaseId)
+			release_row(&cq_rows[i]);
+	}
+}
+
+static void
+release_at_exit(void)
+{
+	static bool registered = false;
+
+	if (!registered)
+		on_shmem_exit(release_leases, (Datum) 0);
+	registered = true;
+}
+
+/* ---- claiming --------------------------------------------------------- */
+
+/* How a call claims. */
+typedef struct Terms
+{
+	int64		lease_ms;		/* 0: take */
+	int64		until;
+	TimestampTz lease_until;
+	uint32		nonce;			/* of durable leases */
+	bool		durable;
+} Terms;
+
+/* Row locked: claim a ready entry. */
+static void
+claim_entry(CqQueueDef *def, CqQueueRow *row, uint32 i, const Terms *terms,
+			CqClaim *claim)
+{
+	CqMsg	   *msg = CQ_MSG(i);
+
+	cq_entry_unlink(row, i);
+	msg->attempts++;
+	msg->nonce = terms->durable ? terms->nonce : ++row->nonce;
+	msg->until = terms->until;
+	msg->due = 0;
+	msg->holder = MyProcPid;
+	if (terms->lease_ms > 0)
+	{
+		if (terms->durable)
+			msg->flags |= CQ_MSG_DURABLE;
+		cq_entry_link(row, i, CQ_MSG_LEASED);
+	}
+	else
+	{
+		msg->settle = 'a';
+		msg->flags |= CQ_MSG_TAKEN;
+		cq_entry_link(row, i, CQ_MSG_SETTLING);
+	}
+	cq_item_add_entry(terms->lease_ms > 0 ? CQ_ITEM_CLAIM : CQ_ITEM_SETTLE, def, i);
+	if (msg->group != CQ_NONE)
+		cq_group_delivered(row, msg->group);
+
+	claim->msg_id = msg->msg_id;
+	claim->entry = i;
+	claim->nonce = msg->nonce;
+	claim->segment = msg->segment;
+	claim->attempts = msg->attempts;
+	claim->durable = terms->durable;
+	claim->lease_until = terms->lease_until;
+	ItemPointerSet(&claim->tid, msg->block, msg->offset);
+}
+
+/* Row locked: claim what is ready, as far as the queue's limits allow. */
 static int
-claim_ready(CqQueueDef *def, CqQueueRow *row, int max, int64 lease_ms,
+claim_ready(CqQueueDef *def, CqQueueRow *row, int max, const Terms *terms,
 			CqClaim *claims, CqEffects *effects)
 {
-	int64		until = (lease_ms > 0) ? cq_clock_ms_after(lease_ms) : 0;
-	TimestampTz lease_until = (lease_ms > 0) ? GetCurrentTimestamp() + lease_ms * 1000 : 0;
 	int			n = 0;
 	uint32		i;
 
-	cq_entries_release_due(row, effects);
-	while (n < max && (i = cq_entry_first_ready(row)) != CQ_NONE)
+	while (n < max && (i = cq_ready_first(row)) != CQ_NONE)
 	{
-		CqMsg	   *msg = CQ_MSG(i);
-		CqClaim    *claim = &claims[n++];
+		uint32		group = CQ_MSG(i)->group;
 
-		msg->attempts++;
-		msg->nonce = ++row->nonce;
-		msg->until = until;
-		msg->due = 0;
-		if (lease_ms > 0)
-			cq_entry_move(row, i, CQ_MSG_LEASED);
-		else
+		if (group != CQ_NONE && !cq_group_may_deliver(row, group))
 		{
-			msg->settle = 'a';
-			msg->flags |= CQ_MSG_TAKEN;
-			cq_entry_move(row, i, CQ_MSG_SETTLING);
+			/* offered before the group's limits were lowered */
+			cq_entry_move(row, i, CQ_MSG_HELD);
+			cq_group_advance(row, group, effects);
+			continue;
 		}
-		cq_item_add_entry(lease_ms > 0 ? CQ_ITEM_CLAIM : CQ_ITEM_SETTLE, def, i);
-
-		claim->msg_id = msg->msg_id;
-		claim->entry = i;
-		claim->nonce = msg->nonce;
-		claim->segment = msg->segment;
-		claim->attempts = msg->attempts;
-		claim->lease_until = lease_until;
-		ItemPointerSet(&claim->tid, msg->block, msg->offset);
+		claim_entry(def, row, i, terms, &claims[n++]);
 	}
-	row->delivered += n;
-	if (n > 0 && lease_ms > 0)
-		cq_row_plan(row, until, effects);
+	if (n > 0)
+	{
+		row->delivered += n;
+		cq_rate_count(row, CQ_RATE_DELIVERED, n);
+		cq_bucket_take(&row->bucket, &row->options.rate, n);
+		if (terms->lease_ms > 0)
+			cq_row_plan(row, terms->until, effects);
+	}
 
 	/* who was woken for one of them looks in vain; some may be left for him */
 	effects->ready = Min(effects->ready, row->count[CQ_MSG_READY]);
 	return n;
 }
 
+/*
+ * Row locked: whether a scan is due before anything is claimed, making room for
+ * it.
+ */
+static bool
+wants_scan(CqQueueRow *row, CqEffects *effects)
+{
+	if (cq_scan_wants_room(row))
+		cq_row_make_room(row, pg_leftmost_one_pos32(row->priorities) + CQ_PRIORITY_MIN,
+						 effects);
+	return cq_scan_due(row);
+}
+
+static void
+set_terms(Terms *terms, const CqQueueDef *def, int64 lease_ms)
+{
+	memset(terms, 0, sizeof(*terms));
+	terms->lease_ms = lease_ms;
+	if (lease_ms > 0)
+	{
+		terms->until = cq_clock_ms_after(lease_ms);
+		terms->lease_until = GetCurrentTimestamp() + lease_ms * 1000;
+		terms->durable = def->options.durable_leases;
+		if (terms->durable)
+			terms->nonce = pg_prng_uint32(&pg_global_prng_state);
+		if (def->options.release_on_disconnect)
+			release_at_exit();
+	}
+}
+
 int
 cq_queue_claim(CqQueueDef *def, int max, int64 lease_ms, CqClaim *claims)
 {
+	Terms		terms;
+	int			n;
+
 	PreventCommandDuringRecovery("queue_receive()");
 	PreventCommandIfParallelMode("queue_receive()");
 
@@ -85,26 +215,71 @@ cq_queue_claim(CqQueueDef *def, int max, int64 lease_ms, CqClaim *claims)
 	{
 		CqQueueRow *row;
 		CqEffects	effects = {0};
+		int64		ignored = PG_INT64_MAX;
 		bool		refill;
-		int			n;
+		int			allowance;
 
 		/*
-		 * a scan that is due while messages are ready puts delayed ones in
-		 * order
+		 * a scan that is due while messages are ready puts delayed ones, and
+		 * priorities, in order
 		 */
+		set_terms(&terms, def, lease_ms);
 		cq_items_reserve(max);
 		row = cq_queue_lock(def, LW_EXCLUSIVE);
-		refill = cq_scan_due(row) && attempt < 2;
-		n = refill ? 0 : claim_ready(def, row, max, lease_ms, claims, &effects);
+		cq_entries_release_due(row, &effects);
+		allowance = Min(max, cq_row_allowance(row, &ignored));
+		refill = allowance > 0 && attempt < 2 && wants_scan(row, &effects);
+		n = refill ? 0 : claim_ready(def, row, allowance, &terms, claims, &effects);
 		cq_row_unlock(row, &effects);
 		if (n == 0 && refill)
 			cq_scan_refill(def);
-		else if (n > 0 || attempt >= 2 || !cq_scan_check_growth(def))
+		else if (n > 0 || allowance == 0 || attempt >= 2 || !cq_scan_check_growth(def))
 		{
 			cq_wait_claimed(row);
-			return n;
+			break;
 		}
 	}
+	if (n > 0 && terms.durable)
+		cq_claims_event(def, claims, n, 'l', terms.lease_until,
+						psprintf("%u", terms.nonce));
+	return n;
+}
+
+static int
+by_segment_and_attempts(const void *a, const void *b)
+{
+	const CqClaim *x = a;
+	const CqClaim *y = b;
+
+	if (x->segment != y->segment)
+		return (int) x->segment - (int) y->segment;
+	return (x->attempts > y->attempts) - (x->attempts < y->attempts);
+}
+
+void
+cq_claims_event(CqQueueDef *def, const CqClaim *claims, int n, char kind,
+				TimestampTz due, const char *text)
+{
+	CqClaim    *sorted = palloc(Max(n, 1) * sizeof(CqClaim));
+	int64	   *ids = palloc(Max(n, 1) * sizeof(int64));
+	int			next;
+
+	memcpy(sorted, claims, n * sizeof(CqClaim));
+	qsort(sorted, n, sizeof(CqClaim), by_segment_and_attempts);
+	for (int j = 0; j < n; j = next)
+	{
+		int			m = 0;
+
+		for (next = j; next < n &&
+			 by_segment_and_attempts(&sorted[j], &sorted[next]) == 0; next++)
+			ids[m++] = sorted[next].msg_id;
+		if (sorted[j].segment >= def->nsegments)
+			cq_queue_refresh(def);
+		cq_segment_event(def, sorted[j].segment, kind, ids, m,
+						 sorted[j].attempts, due, text);
+	}
+	pfree(ids);
+	pfree(sorted);
 }
 
 /* The message isn't where its entry says: forget the entry, look again. */
@@ -121,8 +296,10 @@ give_up(CqQueueDef *def, const CqClaim *claim)
 		msg->nonce == claim->nonce &&
 		(msg->state == CQ_MSG_LEASED || msg->state == CQ_MSG_SETTLING))
 	{
-		cq_entry_free(row, claim->entry);
+		cq_entry_free(row, claim->entry, &effects);
 		row->overflow = true;
+		row->idle = false;
+		row->priorities = row->priorities_new = PG_UINT32_MAX;
 		row->segment[claim->segment].scan_from = 0;
 	}
 	cq_row_unlock(row, &effects);
@@ -183,25 +360,46 @@ lock_row(Relation rel, CqClaim *claim, TupleTableSlot *slot)
 	return result == TM_Ok;
 }
 
+/* Row locked: a taken message is not taken after all, until due at least. */
+static void
+give_back(CqQueueRow *row, const CqClaim *claim, TimestampTz due, CqEffects *effects)
+{
+	CqMsg	   *msg = CQ_MSG(claim->entry);
+
+	if (msg->row == CQ_ROW_INDEX(row) && msg->nonce == claim->nonce &&
+		msg->state == CQ_MSG_SETTLING)
+	{
+		msg->attempts--;
+		msg->due = due;
+		row->delivered--;
+		cq_entry_offer(row, claim->entry, effects);
+	}
+}
+
 /* A taken message that somebody else holds: leave it alone for a moment. */
 static void
 put_off(CqQueueDef *def, const CqClaim *claim)
 {
 	CqQueueRow *row = cq_queue_lock_if_same(def, LW_EXCLUSIVE);
 	CqEffects	effects = {0};
-	CqMsg	   *msg = CQ_MSG(claim->entry);
 
 	if (row == NULL)
 		return;
-	if (msg->row == CQ_ROW_INDEX(row) && msg->nonce == claim->nonce &&
-		msg->state == CQ_MSG_SETTLING)
-	{
-		msg->flags &= ~CQ_MSG_TAKEN;
-		msg->attempts--;
-		msg->due = GetCurrentTimestamp() + LOCKED_RETRY_MS * INT64CONST(1000);
-		row->delivered--;
-		cq_entry_offer(row, claim->entry, &effects);
-	}
+	give_back(row, claim, GetCurrentTimestamp() + LOCKED_RETRY_MS * INT64CONST(1000),
+			  &effects);
+	cq_row_unlock(row, &effects);
+}
+
+void
+cq_claims_return(CqQueueDef *def, const CqClaim *claims, int n)
+{
+	CqQueueRow *row = cq_queue_lock_if_same(def, LW_EXCLUSIVE);
+	CqEffects	effects = {0};
+
+	if (row == NULL)
+		return;
+	for (int j = 0; j < n; j++)
+		give_back(row, &claims[j], 0, &effects);
 	cq_row_unlock(row, &effects);
 }
 

@@ -17,6 +17,7 @@ typedef struct CqClaim
 	uint32		nonce;
 	ItemPointerData tid;
 	uint8		segment;
+	bool		durable;		/* the lease is in the tables too */
 	int32		attempts;		/* this delivery included */
 	TimestampTz lease_until;	/* of a leased one: not later than its end */
 } CqClaim;
@@ -36,6 +37,16 @@ typedef void (*CqClaimReader) (const CqClaim *claim, TupleTableSlot *slot, void 
  */
 extern void cq_claims_read(CqQueueDef *def, CqClaim *claims, int n,
 						   CqClaimReader reader, void *arg);
+
+/* Append events of that kind, one for all of a segment with as many attempts. */
+extern void cq_claims_event(CqQueueDef *def, const CqClaim *claims, int n, char kind,
+							TimestampTz due, const char *text);
+
+/*
+ * Give up taken messages: they are as they were before, but for the number of
+ * deliveries.
+ */
+extern void cq_claims_return(CqQueueDef *def, const CqClaim *claims, int n);
 
 /*
  * Make taken messages settled: appends the event and locks the rows.  Those

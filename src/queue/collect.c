@@ -35,12 +35,19 @@
 #include "queue/segment.h"
 #include "storage/bufmgr.h"
 #include "utils/array.h"
+#include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #define SLACK_ROWS 8192
+
+/*
+ * So many messages of a group are as good as others; the rest is only loaded
+ * when there is room left, lest a group that is blocked keeps others out.
+ */
+#define GROUP_RANK_MAX 16
 
 /* What became of a message, according to the events. */
 typedef struct Fate
@@ -50,6 +57,10 @@ typedef struct Fate
 	int32		attempts;
 	char		status;			/* of the hash */
 	bool		settled;
+	bool		moved;
+	int32		lease_attempts; /* of the latest durable lease */
+	TimestampTz lease_until;
+	uint32		nonce;
 	char		pending_kind;	/* event in progress: 'a', 'n'; 0: none */
 	int32		pending_attempts;
 	TimestampTz pending_due;
@@ -61,6 +72,25 @@ typedef struct Fate
 #define SH_KEY_TYPE int64
 #define SH_KEY msg_id
 #define SH_HASH_KEY(tb, key) murmurhash32((uint32) (key) ^ (uint32) ((key) >> 32))
+#define SH_EQUAL(tb, a, b) ((a) == (b))
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+/* Candidates of a group. */
+typedef struct GroupCount
+{
+	uint64		hash;
+	uint32		n;
+	char		status;
+} GroupCount;
+
+#define SH_PREFIX group
+#define SH_ELEMENT_TYPE GroupCount
+#define SH_KEY_TYPE uint64
+#define SH_KEY hash
+#define SH_HASH_KEY(tb, key) ((uint32) ((key) ^ ((key) >> 32)))
 #define SH_EQUAL(tb, a, b) ((a) == (b))
 #define SH_SCOPE static inline
 #define SH_DECLARE
@@ -87,8 +117,24 @@ by_due(const void *a, const void *b)
 	return by_number(a, b);
 }
 
-void
-cq_candidates_sort(CqCandidates *candidates)
+/* Those far back in their group come last. */
+static int
+by_priority(const void *a, const void *b)
+{
+	const CqCandidate *x = a;
+	const CqCandidate *y = b;
+	bool		x_back = x->rank >= GROUP_RANK_MAX;
+	bool		y_back = y->rank >= GROUP_RANK_MAX;
+
+	if (x_back != y_back)
+		return x_back ? 1 : -1;
+	if (x->priority != y->priority)
+		return (x->priority < y->priority) - (x->priority > y->priority);
+	return by_number(a, b);
+}
+
+static void
+sort(CqCandidates *candidates)
 {
 	if (candidates->n > 1)
 		qsort(candidates->items, candidates->n, sizeof(CqCandidate), by_number);
@@ -132,20 +178,27 @@ is_known(const CqScan *scan, int64 msg_id)
 	return low < scan->nknown && scan->known[low] == msg_id;
 }
 
-/* Leave this candidate in its table. */
-static void
-leave_out(CqScan *scan, const CqCandidate *c)
+void
+cq_candidate_leave(CqScan *scan, const CqCandidate *c)
 {
 	BlockNumber block = ItemPointerGetBlockNumber(&c->tid);
 	BlockNumber *left = &scan->left[c->segment];
 
 	if (*left == InvalidBlockNumber || block < *left)
 		*left = block;
-	scan->nleft++;
+	scan->nleft.n++;
+	scan->nleft.bytes += c->bytes;
 	if (c->due == 0)
+	{
 		scan->left_ready = true;
-	else if (scan->left_due == 0 || c->due < scan->left_due)
-		scan->left_due = c->due;
+		scan->left_priorities |= CQ_PRIORITY_BIT(c->priority);
+	}
+	else
+	{
+		scan->nleft_delayed++;
+		if (scan->left_due == 0 || c->due < scan->left_due)
+			scan->left_due = c->due;
+	}
 }
 
 /* Keep the best 'limit' candidates. */
@@ -155,9 +208,9 @@ cut(CqScan *scan, CqCandidates *list)
 	if (list->limit == 0 || list->n <= list->limit)
 		return;
 	qsort(list->items, list->n, sizeof(CqCandidate),
-		  list == &scan->delayed ? by_due : by_number);
+		  list == &scan->delayed ? by_due : by_priority);
 	while (list->n > list->limit)
-		leave_out(scan, &list->items[--list->n]);
+		cq_candidate_leave(scan, &list->items[--list->n]);
 }
 
 static void
@@ -211,6 +264,7 @@ note_event(fate_hash * fates, TupleTableSlot *slot, TransactionId xid)
 	char		kind;
 	int32		attempts;
 	TimestampTz due;
+	uint32		nonce = 0;
 	ArrayType  *array;
 	int64	   *ids;
 	int			n;
@@ -222,6 +276,8 @@ note_event(fate_hash * fates, TupleTableSlot *slot, TransactionId xid)
 		DatumGetInt32(slot->tts_values[CQ_EVENT_ATTEMPT - 1]);
 	no_due = slot->tts_isnull[CQ_EVENT_DUE - 1];
 	due = no_due ? 0 : DatumGetTimestampTz(slot->tts_values[CQ_EVENT_DUE - 1]);
+	if (kind == 'l')
+		nonce = strtoul(TextDatumGetCString(slot->tts_values[CQ_EVENT_ERROR - 1]), NULL, 10);
 	ids = (int64 *) ARR_DATA_PTR(array);
 	n = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
 
@@ -242,6 +298,8 @@ note_event(fate_hash * fates, TupleTableSlot *slot, TransactionId xid)
 			fate->msg_id = id;
 			fate->status = status;
 		}
+		if (TransactionIdIsValid(xid) && kind == 'l')
+			continue;			/* the delivery is not certain: not lost */
 		if (TransactionIdIsValid(xid))
 		{
 			fate->pending_kind = kind;
@@ -251,6 +309,18 @@ note_event(fate_hash * fates, TupleTableSlot *slot, TransactionId xid)
 		}
 		else if (kind == 'a')
 			fate->settled = true;
+		else if (kind == 'm')
+			fate->settled = fate->moved = true;
+		else if (kind == 'l')
+		{
+			if (attempts > fate->lease_attempts ||
+				(attempts == fate->lease_attempts && due > fate->lease_until))
+			{
+				fate->lease_attempts = attempts;
+				fate->lease_until = due;
+				fate->nonce = nonce;
+			}
+		}
 		else if (attempts >= fate->attempts)
 		{
 			fate->attempts = attempts;
@@ -280,6 +350,24 @@ read_events(CqScan *scan, Relation rel, TupleTableSlot *slot)
 	return fates;
 }
 
+/* How many candidates of its group there are already. */
+static void
+rank(CqScan *scan, CqCandidate *c)
+{
+	if (c->group != 0)
+	{
+		GroupCount *count;
+		bool		found;
+
+		if (scan->groups == NULL)
+			scan->groups = group_create(scan->context, 256, NULL);
+		count = group_insert(scan->groups, c->group, &found);
+		c->rank = found ? count->n : 0;
+		count->n = c->rank + 1;
+	}
+	scan->useful += (c->rank < GROUP_RANK_MAX);
+}
+
 /* Judge one message. */
 static void
 note_message(CqScan *scan, int k, fate_hash * fates, TupleTableSlot *slot,
@@ -287,6 +375,7 @@ note_message(CqScan *scan, int k, fate_hash * fates, TupleTableSlot *slot,
 {
 	CqCandidate c = {0};
 	Fate	   *fate;
+	Datum		key;
 	bool		isnull;
 
 	c.msg_id = DatumGetInt64(slot_getattr(slot, CQ_MESSAGE_ID, &isnull));
@@ -296,15 +385,39 @@ note_message(CqScan *scan, int k, fate_hash * fates, TupleTableSlot *slot,
 		scan->lowest[k] = c.msg_id;
 
 	fate = fate_lookup(fates, c.msg_id);
-	if ((fate != NULL && fate->settled) || is_known(scan, c.msg_id))
+	if (scan->archived ? fate == NULL || !fate->settled || fate->moved :
+		(fate != NULL && fate->settled) || is_known(scan, c.msg_id))
 		return;
 
 	c.segment = k;
 	c.tid = slot->tts_tid;
-	c.attempts = DatumGetInt32(slot_getattr(slot, CQ_MESSAGE_ATTEMPTS, &isnull));
-	if (fate != NULL && fate->attempts > 0)
+	if (scan->archived)
 	{
-		c.attempts += fate->attempts;
+		c.attempts = fate->attempts;
+		add(scan, &scan->ready, &c);
+		return;
+	}
+	c.attempts = DatumGetInt32(slot_getattr(slot, CQ_MESSAGE_ATTEMPTS, &isnull));
+	c.priority = DatumGetInt16(slot_getattr(slot, CQ_MESSAGE_PRIORITY, &isnull));
+	c.bytes = cq_message_bytes(slot);
+	c.expires = DatumGetTimestampTz(slot_getattr(slot, CQ_MESSAGE_EXPIRES_AT, &isnull));
+	if (isnull)
+		c.expires = 0;
+	key = slot_getattr(slot, CQ_MESSAGE_KEY, &isnull);
+	if (!isnull)
+		c.group = cq_group_hash(DatumGetTextPP(key));
+	if (fate != NULL && fate->lease_attempts > fate->attempts)
+	{
+		c.attempts = Max(c.attempts, fate->lease_attempts);
+		if (fate->lease_until > now && !scan->loaded)
+		{
+			c.lease_until = fate->lease_until;
+			c.nonce = fate->nonce;
+		}
+	}
+	else if (fate != NULL && fate->attempts > 0)
+	{
+		c.attempts = Max(c.attempts, fate->attempts);
 		c.due = fate->due;
 	}
 	else
@@ -332,8 +445,17 @@ note_message(CqScan *scan, int k, fate_hash * fates, TupleTableSlot *slot,
 		c.due = fate->pending_due;
 		add(scan, &scan->pending, &c);
 	}
+	else if (c.lease_until != 0 ||
+			 (c.due != 0 && c.group != 0 && c.attempts > 0 &&
+			  scan->def->options.group_concurrency == 1))
+		add(scan, &scan->busy, &c);
+	else if (c.due != 0)
+		add(scan, &scan->delayed, &c);
 	else
-		add(scan, c.due == 0 ? &scan->ready : &scan->delayed, &c);
+	{
+		rank(scan, &c);
+		add(scan, &scan->ready, &c);
+	}
 }
 
 /*
@@ -362,12 +484,14 @@ read_messages(CqScan *scan, int k, Relation rel, fate_hash * fates,
 	while (table_scan_getnextslot_tidrange(tablescan, ForwardScanDirection, slot))
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (!scan->everything && scan->ready.n >= scan->ready.limit && --slack < 0)
+		if (!scan->everything && !scan->mixed &&
+			scan->useful >= scan->ready.limit && --slack < 0)
 		{
 			BlockNumber block = ItemPointerGetBlockNumber(&slot->tts_tid);
 
 			scan->left[k] = Min(scan->left[k], block);
 			scan->left_ready = true;
+			scan->left_priorities |= scan->priorities;
 			more = false;
 			break;
 		}
@@ -428,7 +552,7 @@ cq_collect(CqScan *scan)
 		if (!more)
 		{
 			scan->left[k] = scan->from[k];
-			continue;
+			continue;			/* left_ready is set */
 		}
 		slot = table_slot_create(events[i], NULL);
 		fates = read_events(scan, events[i], slot);
@@ -447,4 +571,8 @@ cq_collect(CqScan *scan)
 	}
 	cut(scan, &scan->ready);
 	cut(scan, &scan->delayed);
+	sort(&scan->ready);
+	sort(&scan->delayed);
+	sort(&scan->pending);
+	sort(&scan->busy);
 }

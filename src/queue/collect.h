@@ -15,11 +15,18 @@ typedef struct CqCandidate
 {
 	int64		msg_id;
 	TimestampTz due;			/* 0: ready */
+	TimestampTz expires;
+	TimestampTz lease_until;	/* of a durable lease that goes on; 0: none */
+	uint64		group;			/* hash; 0: none */
+	uint32		bytes;
+	uint32		nonce;			/* of the lease */
 	ItemPointerData tid;
 	uint8		segment;
 	char		settle;			/* settled in progress by xid: 'a', 'n' */
 	bool		in_memory;		/* found there when the scan ended */
+	int8		priority;
 	int32		attempts;
+	uint32		rank;			/* among the candidates of its group */
 	TransactionId xid;			/* sent or settled by it, in progress */
 } CqCandidate;
 
@@ -37,7 +44,12 @@ typedef struct CqScan
 	MemoryContext context;		/* everything below */
 
 	/* what to read */
-	bool		everything;		/* never stop early */
+	bool		everything;		/* take all into account */
+	bool		mixed;			/* several priorities: never stop early */
+	bool		archived;		/* of settled messages, into the list of ready
+								 * ones, instead of the others */
+	bool		loaded;			/* not the first one: leases are in memory */
+	uint32		priorities;		/* that unloaded ready messages may have */
 	bool		dirty;			/* take note of transactions in progress */
 	BlockNumber from[CQ_SEGMENTS_MAX];	/* Invalid: nothing of this segment */
 	int64		first_id[CQ_SEGMENTS_MAX];	/* order of the segments */
@@ -45,14 +57,20 @@ typedef struct CqScan
 	uint32		nknown;
 
 	/* what was found */
-	CqCandidates ready;			/* lowest numbers */
+	CqCandidates ready;			/* highest priorities, lowest numbers */
 	CqCandidates delayed;		/* earliest due */
 	CqCandidates pending;		/* sent or settled in progress */
+	CqCandidates busy;			/* leased, or a group waits for its retry */
+	struct group_hash *groups;	/* how many candidates of each */
+	int64		useful;			/* ready ones that don't all wait for others */
 	BlockNumber left[CQ_SEGMENTS_MAX];	/* lowest block with more of the first
 										 * two; Invalid: none */
 	bool		left_ready;		/* ready ones were left out, or may have been */
-	int64		unloaded;		/* of the row, when the scan began */
-	int64		nleft;			/* left out, as far as read */
+	CqAmount	unloaded;		/* of the row, when the scan began */
+	int64		unloaded_delayed;
+	CqAmount	nleft;			/* left out, as far as read */
+	int64		nleft_delayed;	/* of those */
+	uint32		left_priorities;	/* of ready ones left out, or perhaps */
 	TimestampTz left_due;		/* earliest of the delayed left out; 0: none */
 	BlockNumber nblocks[CQ_SEGMENTS_MAX];
 	uint32		seen[CQ_SEGMENTS_MAX];	/* messages read */
@@ -60,13 +78,13 @@ typedef struct CqScan
 	int64		highest[CQ_SEGMENTS_MAX];
 } CqScan;
 
-/* Read what scan asks for.  May raise. */
+/* Read what scan asks for; all lists are sorted by number then.  May raise. */
 extern void cq_collect(CqScan *scan);
 
-/* Sort candidates by number. */
-extern void cq_candidates_sort(CqCandidates *candidates);
+/* Leave this candidate in its table. */
+extern void cq_candidate_leave(CqScan *scan, const CqCandidate *c);
 
-/* The candidate with that number among sorted ones, or NULL. */
+/* The candidate with that number among those, or NULL. */
 extern CqCandidate *cq_candidates_find(const CqCandidates *candidates, int64 msg_id);
 
 #endif							/* CQ_COLLECT_H */

@@ -25,7 +25,9 @@
 #include "core/shmem.h"
 #include "miscadmin.h"
 #include "queue/definition.h"
+#include "queue/entries.h"
 #include "queue/segment.h"
+#include "queue/xact.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
@@ -156,13 +158,13 @@ read_grants(CqQueueDef *def)
 static CqQueueDef *
 store(HeapTuple tuple, TupleDesc desc, uint64 read_epoch)
 {
-	Datum		values[CQ_QUEUE_COLUMN_OWNER];
-	bool		nulls[CQ_QUEUE_COLUMN_OWNER];
+	Datum		values[CQ_QUEUE_COLUMNS];
+	bool		nulls[CQ_QUEUE_COLUMNS];
 	CqQueueDef *def;
 	char	   *name;
 	int32		queue_id;
 
-	for (int i = 0; i < CQ_QUEUE_COLUMN_OWNER; i++)
+	for (int i = 0; i < CQ_QUEUE_COLUMNS; i++)
 		values[i] = heap_getattr(tuple, i + 1, desc, &nulls[i]);
 
 	name = text_to_cstring(DatumGetTextPP(values[CQ_QUEUE_COLUMN_NAME - 1]));
@@ -171,14 +173,10 @@ store(HeapTuple tuple, TupleDesc desc, uint64 read_epoch)
 	if (def->queue_id != queue_id)
 		def->row = NULL;
 	def->queue_id = queue_id;
-	def->lease_ms = cq_interval_ms(DatumGetIntervalP(values[CQ_QUEUE_COLUMN_LEASE - 1]),
-								   1, "lease");
-	def->max_attempts = nulls[CQ_QUEUE_COLUMN_MAX_ATTEMPTS - 1] ? 0 :
-		DatumGetInt32(values[CQ_QUEUE_COLUMN_MAX_ATTEMPTS - 1]);
-	def->dead_letter[0] = '\0';
-	if (!nulls[CQ_QUEUE_COLUMN_DEAD_LETTER - 1])
-		text_to_cstring_buffer(DatumGetTextPP(values[CQ_QUEUE_COLUMN_DEAD_LETTER - 1]),
-							   def->dead_letter, sizeof(def->dead_letter));
+	cq_options_read(&def->options, values + CQ_QUEUE_COLUMN_OPTIONS - 1,
+					nulls + CQ_QUEUE_COLUMN_OPTIONS - 1);
+	def->options.version = DatumGetInt32(values[CQ_QUEUE_COLUMN_VERSION - 1]);
+	def->options.paused = DatumGetBool(values[CQ_QUEUE_COLUMN_PAUSED - 1]);
 	def->owner = DatumGetObjectId(values[CQ_QUEUE_COLUMN_OWNER - 1]);
 	def->resolved = false;
 	read_grants(def);
@@ -326,6 +324,7 @@ resolve(CqQueueDef *def)
 {
 	Oid			schema = get_namespace_oid("cq", false);
 	BlockNumber nblocks[CQ_SEGMENTS_MAX] = {0};
+	CqEffects	effects = {0};
 	char		name[NAMEDATALEN];
 
 	snprintf(name, sizeof(name), "q%d_id", def->queue_id);
@@ -348,7 +347,15 @@ resolve(CqQueueDef *def)
 		if (!OidIsValid(def->messages[k]) || !OidIsValid(def->events[k]))
 			break;
 	}
-	if (!OidIsValid(def->sequence) || def->nsegments == 0)
+	for (int k = 0; k < CQ_KEY_TABLES; k++)
+	{
+		snprintf(name, sizeof(name), "q%d_k%d", def->queue_id, k);
+		def->keys[k] = get_relname_relid(name, schema);
+		snprintf(name, sizeof(name), "q%d_k%d_key", def->queue_id, k);
+		def->key_indexes[k] = get_relname_relid(name, schema);
+	}
+	if (!OidIsValid(def->sequence) || def->nsegments == 0 ||
+		!OidIsValid(def->key_indexes[0]) || !OidIsValid(def->key_indexes[1]))
 	{
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
@@ -374,10 +381,11 @@ resolve(CqQueueDef *def)
 	def->generation = def->row->generation;
 	if (def->row->database == MyDatabaseId && def->row->queue_id == def->queue_id)
 	{
-		def->row->max_attempts = def->dead_letter[0] != '\0' ? def->max_attempts : 0;
+		if (!cq_items_change_options(def))
+			cq_row_set_options(def->row, &def->options, &effects);
 		def->resolved = true;
 	}
-	LWLockRelease(&def->row->lock);
+	cq_row_unlock(def->row, &effects);
 	if (!def->resolved)
 		missing(def->name);
 }

@@ -21,6 +21,9 @@ typedef enum CqQueuePrivilege
 	CQ_QUEUE_ANY = 0x07
 } CqQueuePrivilege;
 
+/* tables of keys, used in turns; see keys.h */
+#define CQ_KEY_TABLES 2
+
 typedef struct CqQueueGrant
 {
 	Oid			role;			/* InvalidOid: PUBLIC */
@@ -36,9 +39,7 @@ typedef struct CqQueueDef
 	char		name[CQ_QUEUE_NAME_BYTES_MAX + 1];	/* hash key */
 	uint64		epoch;			/* of the definitions; old: read again */
 	int32		queue_id;
-	int64		lease_ms;
-	int32		max_attempts;	/* 0: no limit */
-	char		dead_letter[CQ_QUEUE_NAME_BYTES_MAX + 1];	/* empty: none */
+	CqQueueOptions options;
 	Oid			owner;
 	int			ngrants;
 	CqQueueGrant *grants;		/* in TopMemoryContext */
@@ -49,6 +50,8 @@ typedef struct CqQueueDef
 	int			nsegments;
 	Oid			messages[CQ_SEGMENTS_MAX];
 	Oid			events[CQ_SEGMENTS_MAX];
+	Oid			keys[CQ_KEY_TABLES];
+	Oid			key_indexes[CQ_KEY_TABLES];
 	CqQueueRow *row;
 	uint32		generation;		/* of row, when resolved */
 } CqQueueDef;
@@ -56,10 +59,11 @@ typedef struct CqQueueDef
 /* Of the table cq.queue; its columns in order. */
 #define CQ_QUEUE_COLUMN_ID 1
 #define CQ_QUEUE_COLUMN_NAME 2
-#define CQ_QUEUE_COLUMN_LEASE 3
-#define CQ_QUEUE_COLUMN_MAX_ATTEMPTS 4
-#define CQ_QUEUE_COLUMN_DEAD_LETTER 5
-#define CQ_QUEUE_COLUMN_OWNER 6
+#define CQ_QUEUE_COLUMN_OWNER 3
+#define CQ_QUEUE_COLUMN_VERSION 5
+#define CQ_QUEUE_COLUMN_PAUSED 6
+#define CQ_QUEUE_COLUMN_OPTIONS 7	/* the first of them */
+#define CQ_QUEUE_COLUMNS (CQ_QUEUE_COLUMN_OPTIONS + CQ_OPTIONS - 1)
 
 extern void cq_definition_init(void);
 

@@ -16,19 +16,23 @@
  */
 #include "postgres.h"
 
+#include "core/clock.h"
 #include "core/dbworker.h"
 #include "core/settings.h"
 #include "core/shmem.h"
 #include "miscadmin.h"
+#include "port/pg_bitutils.h"
 #include "queue/dispatch.h"
 #include "queue/entries.h"
 #include "queue/queue.h"
+#include "queue/receipt.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 CqQueues   *cq_queues = NULL;
 CqQueueRow *cq_rows = NULL;
 CqMsg	   *cq_msgs = NULL;
+uint32	   *cq_buckets = NULL;
 
 static Size
 rows_offset(void)
@@ -37,7 +41,7 @@ rows_offset(void)
 }
 
 static Size
-entries_offset(void)
+buckets_offset(void)
 {
 	return CACHELINEALIGN(add_size(rows_offset(),
 								   mul_size(cq_max_queues, sizeof(CqQueueRow))));
@@ -47,6 +51,20 @@ static uint32
 pool_size(void)
 {
 	return Min((Size) cq_queue_memory_kb * 1024 / sizeof(CqMsg), CQ_NONE - 1);
+}
+
+/* Chains are short even when every other entry is a group. */
+static uint32
+bucket_count(void)
+{
+	return pg_nextpower2_32(Max(pool_size() / 2, 64));
+}
+
+static Size
+entries_offset(void)
+{
+	return CACHELINEALIGN(add_size(buckets_offset(),
+								   mul_size(bucket_count(), sizeof(uint32))));
 }
 
 Size
@@ -63,8 +81,9 @@ row_reset(CqQueueRow *row)
 	memset((char *) row + from, 0, sizeof(*row) - from);
 	for (int i = 0; i < CQ_MSG_STATES; i++)
 		row->list[i] = CQ_NONE;
-	row->ready_tail = CQ_NONE;
-	row->late = CQ_NONE;
+	for (int i = 0; i < CQ_PRIORITIES; i++)
+		row->ready_head[i] = row->ready_tail[i] = CQ_NONE;
+	row->late = row->expiry = row->groups = row->group_times = CQ_NONE;
 	row->plan_ms = PG_INT64_MAX;
 }
 
@@ -75,6 +94,7 @@ cq_queue_shmem_init(void *mem)
 
 	cq_queues = q;
 	cq_rows = (CqQueueRow *) ((char *) mem + rows_offset());
+	cq_buckets = (uint32 *) ((char *) mem + buckets_offset());
 	cq_msgs = (CqMsg *) ((char *) mem + entries_offset());
 
 	memset(q, 0, sizeof(*q));
@@ -82,13 +102,19 @@ cq_queue_shmem_init(void *mem)
 	LWLockRegisterTranche(q->tranche, "CachequeueQueue");
 	LWLockInitialize(&q->registry_lock, q->tranche);
 	q->nrows = cq_max_queues;
-	while (q->salt == 0)
+	while (q->salt <= CQ_SALT_DURABLE)
 	{
 		if (!pg_strong_random(&q->salt, sizeof(q->salt)))
 			q->salt = (uint32) (GetCurrentTimestamp() ^ ((int64) MyProcPid << 20));
 	}
 	pg_atomic_init_u32(&q->by_xid, 0);
 	pg_atomic_init_u64(&q->poked_ms, 0);
+
+	q->bucket_mask = bucket_count() - 1;
+	for (uint32 i = 0; i <= q->bucket_mask; i++)
+		cq_buckets[i] = CQ_NONE;
+	for (int i = 0; i < CQ_STRIPES; i++)
+		SpinLockInit(&q->stripe[i]);
 
 	SpinLockInit(&q->pool_lock);
 	q->pool_free = CQ_NONE;
@@ -104,6 +130,7 @@ cq_queue_shmem_init(void *mem)
 		LWLockInitialize(&row->lock, q->tranche);
 		ConditionVariableInit(&row->ready_cv);
 		ConditionVariableInit(&row->scan_cv);
+		ConditionVariableInit(&row->space_cv);
 		row_reset(row);
 	}
 }
@@ -171,7 +198,10 @@ take_row(int32 queue_id, Oid sequence, int nsegments, const BlockNumber *nblocks
 	row->sequence = sequence;
 	/* until the first scan nothing is known but the tables' lengths */
 	row->overflow = true;
+	row->priorities = PG_UINT32_MAX;
 	row->dirty = true;
+	row->want_keys = true;
+	row->keys_ms = cq_clock_ms() + CQ_KEYS_MS;
 	row->nsegments = nsegments;
 	for (int k = 0; k < nsegments; k++)
 	{
@@ -238,5 +268,6 @@ cq_registry_forget(Oid database, int32 queue_id)
 	{
 		ConditionVariableBroadcast(&row->ready_cv);
 		ConditionVariableBroadcast(&row->scan_cv);
+		ConditionVariableBroadcast(&row->space_cv);
 	}
 }

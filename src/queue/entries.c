@@ -6,23 +6,22 @@
  *							send
  *							 |
  *			rollback	   OPEN -----------> PARKED
- *		 free <-----------  /	\  (overflow,	 |
- *						   /	 \	scanning)	 |  scan ends
- *				   due    v		  v				 v
- *		   DELAYED ---> READY <------------------+----> free (unloaded)
+ *		 free <-----------	/  \  (overflow,	|
+ *						   /	\	scanning)	|  scan ends
+ *				   due	  v		 v				v
+ *		   DELAYED ---> READY <-----------------+----> free (unloaded)
  *			  ^			 ^ | claim
- *			  |	 expiry, | v		   ack, nack, take, expiry
- *			  |	rollback LEASED  ----------------+
- *			  |			   ^					 v
- *			  |			   +------ rollback --- SETTLING
- *			  |									 |	commit
+ *			  |	 expiry, | v		  ack, nack, take, expiry
+ *			  |	rollback LEASED ----------------+
+ *			  |			   ^					v
+ *			  |			   +----- rollback --- SETTLING
+ *			  |									|  commit
  *			  +------------- nack --------------+---> free, or SETTLED
- *													  while a scan runs
+ *													 while a scan runs
  *
- * Ready entries are handed out in the order of their numbers.  They nearly
- * always come in that order and go to the end of a list; one that comes late,
- * after a rollback say, goes to a heap beside it, and the lower of the two
- * heads is next.  Both ways cost the same however many are waiting.
+ * READY stands for READY or HELD (ready.c).  What is to be deleted, or is out of
+ * attempts, becomes DOOMED, which the worker makes SETTLING.  All that is
+ * committed and unclaimed goes through cq_entry_offer().
  *
  *-------------------------------------------------------------------------
  */
@@ -33,10 +32,15 @@
 #include "core/faults.h"
 #include "queue/entries.h"
 #include "queue/heap.h"
+#include "queue/ready.h"
 #include "utils/timestamp.h"
 
 /* the worker looks at delayed messages at least this often: clocks are set */
 #define DUE_PLAN_MS_MAX 60000
+
+/* what is due later than that stays in the tables, and is loaded so long before */
+#define DUE_AHEAD_US (INT64CONST(600) * 1000000)
+#define DUE_LOAD_US (INT64CONST(60) * 1000000)
 
 /* more consumers than this are woken all at once */
 #define SIGNALS_MAX 32
@@ -44,7 +48,7 @@
 uint32
 cq_row_room(const CqQueueRow *row, bool sending)
 {
-	uint32		entries = cq_row_entries(row);
+	uint32		entries = cq_row_entries(row) + row->ngroups;
 	uint32		share = sending ? cq_queues->window / 2 : cq_queues->window;
 	uint32		nfree = *(volatile uint32 *) &cq_queues->pool_nfree;
 	uint32		room = 0;
@@ -56,8 +60,8 @@ cq_row_room(const CqQueueRow *row, bool sending)
 	return room;
 }
 
-static uint32
-pool_take(void)
+uint32
+cq_pool_take(void)
 {
 	uint32		i = CQ_NONE;
 
@@ -65,7 +69,7 @@ pool_take(void)
 	if (cq_queues->pool_free != CQ_NONE)
 	{
 		i = cq_queues->pool_free;
-		cq_queues->pool_free = CQ_MSG(i)->next;
+		cq_queues->pool_free = CQ_MSG(i)->link.next;
 	}
 	else if (cq_queues->pool_fresh < cq_queues->pool_size)
 		i = cq_queues->pool_fresh++;
@@ -75,29 +79,39 @@ pool_take(void)
 	return i;
 }
 
-static void
-pool_give(uint32 i)
+void
+cq_pool_give(uint32 i)
 {
 	SpinLockAcquire(&cq_queues->pool_lock);
-	CQ_MSG(i)->next = cq_queues->pool_free;
+	CQ_MSG(i)->link.next = cq_queues->pool_free;
 	cq_queues->pool_free = i;
 	cq_queues->pool_nfree++;
 	SpinLockRelease(&cq_queues->pool_lock);
 }
 
 uint32
-cq_entry_take(CqQueueRow *row, bool sending)
+cq_entry_take(CqQueueRow *row, bool sending, uint64 group_hash)
 {
+	uint32		group = CQ_NONE;
 	uint32		i;
 
 	if (cq_row_room(row, sending) == 0)
 		return CQ_NONE;
-	i = pool_take();
-	if (i != CQ_NONE)
+	i = cq_pool_take();
+	if (i == CQ_NONE)
+		return CQ_NONE;
+	if (group_hash != 0)
 	{
-		memset(CQ_MSG(i), 0, sizeof(CqMsg));
-		CQ_MSG(i)->row = CQ_ROW_INDEX(row);
+		group = cq_group_enter(row, group_hash);
+		if (group == CQ_NONE)
+		{
+			cq_pool_give(i);
+			return CQ_NONE;
+		}
 	}
+	memset(CQ_MSG(i), 0, sizeof(CqMsg));
+	CQ_MSG(i)->row = CQ_ROW_INDEX(row);
+	CQ_MSG(i)->group = group;
 	return i;
 }
 
@@ -106,10 +120,10 @@ list_push(uint32 *head, uint32 i)
 {
 	CqMsg	   *msg = CQ_MSG(i);
 
-	msg->prev = CQ_NONE;
-	msg->next = *head;
+	msg->link.prev = CQ_NONE;
+	msg->link.next = *head;
 	if (*head != CQ_NONE)
-		CQ_MSG(*head)->prev = i;
+		CQ_MSG(*head)->link.prev = i;
 	*head = i;
 }
 
@@ -118,49 +132,27 @@ list_remove(uint32 *head, uint32 i)
 {
 	CqMsg	   *msg = CQ_MSG(i);
 
-	if (msg->prev != CQ_NONE)
-		CQ_MSG(msg->prev)->next = msg->next;
+	if (msg->link.prev != CQ_NONE)
+		CQ_MSG(msg->link.prev)->link.next = msg->link.next;
 	else
-		*head = msg->next;
-	if (msg->next != CQ_NONE)
-		CQ_MSG(msg->next)->prev = msg->prev;
+		*head = msg->link.next;
+	if (msg->link.next != CQ_NONE)
+		CQ_MSG(msg->link.next)->link.prev = msg->link.prev;
 }
 
-static void
-ready_push(CqQueueRow *row, uint32 i)
+/* Whether messages of its group have to wait for it. */
+static inline bool
+is_in_flight(const CqMsg *msg)
 {
-	CqMsg	   *msg = CQ_MSG(i);
-	uint32		tail = row->ready_tail;
-
-	if (tail != CQ_NONE && msg->msg_id < CQ_MSG(tail)->msg_id)
-	{
-		msg->flags |= CQ_MSG_LATE;
-		cq_heap_add(&row->late, i, CQ_BY_NUMBER);
-		return;
-	}
-	msg->prev = tail;
-	msg->next = CQ_NONE;
-	if (tail != CQ_NONE)
-		CQ_MSG(tail)->next = i;
-	else
-		row->list[CQ_MSG_READY] = i;
-	row->ready_tail = i;
+	return msg->state == CQ_MSG_LEASED || msg->state == CQ_MSG_SETTLING ||
+		(msg->flags & CQ_MSG_BLOCKS) != 0;
 }
 
-static void
-ready_remove(CqQueueRow *row, uint32 i)
+/* Whether it waits, and so may run out of patience. */
+static inline bool
+is_waiting(CqMsgState state)
 {
-	CqMsg	   *msg = CQ_MSG(i);
-
-	if (msg->flags & CQ_MSG_LATE)
-	{
-		msg->flags &= ~CQ_MSG_LATE;
-		cq_heap_remove(&row->late, i, CQ_BY_NUMBER);
-		return;
-	}
-	if (row->ready_tail == i)
-		row->ready_tail = msg->prev;
-	list_remove(&row->list[CQ_MSG_READY], i);
+	return state == CQ_MSG_READY || state == CQ_MSG_HELD || state == CQ_MSG_DELAYED;
 }
 
 void
@@ -174,20 +166,35 @@ cq_entry_link(CqQueueRow *row, uint32 i, CqMsgState state)
 	row->count[state]++;
 	if (state != CQ_MSG_SETTLED)
 		row->segment[msg->segment].loaded++;
+	if (state < CQ_MSG_DOOMED)
+		row->bytes += msg->bytes;
 
 	switch (state)
 	{
 		case CQ_MSG_READY:
-			ready_push(row, i);
+			cq_ready_add(row, i);
+			break;
+		case CQ_MSG_HELD:
+			cq_heap_add(&CQ_GROUP(msg->group)->held, i, CQ_BY_NUMBER);
 			break;
 		case CQ_MSG_DELAYED:
 			cq_heap_add(&row->list[state], i, CQ_BY_DUE);
 			break;
 		case CQ_MSG_LEASED:
-			cq_heap_add(&row->list[state], i, CQ_BY_LEASE);
+			cq_heap_add(&row->list[state], i, CQ_BY_UNTIL);
 			break;
 		default:
 			list_push(&row->list[state], i);
+	}
+	if (msg->group != CQ_NONE)
+	{
+		CQ_GROUP(msg->group)->offered += (state == CQ_MSG_READY);
+		CQ_GROUP(msg->group)->in_flight += is_in_flight(msg);
+	}
+	if (unlikely(msg->expires != 0) && is_waiting(state))
+	{
+		msg->flags |= CQ_MSG_TIMED;
+		cq_heap_add(&row->expiry, i, CQ_BY_EXPIRY);
 	}
 }
 
@@ -202,19 +209,32 @@ cq_entry_unlink(CqQueueRow *row, uint32 i)
 	switch (state)
 	{
 		case CQ_MSG_READY:
-			ready_remove(row, i);
+			cq_ready_remove(row, i);
+			break;
+		case CQ_MSG_HELD:
+			cq_heap_remove(&CQ_GROUP(msg->group)->held, i, CQ_BY_NUMBER);
 			break;
 		case CQ_MSG_DELAYED:
 			cq_heap_remove(&row->list[state], i, CQ_BY_DUE);
 			break;
 		case CQ_MSG_LEASED:
-			cq_heap_remove(&row->list[state], i, CQ_BY_LEASE);
+			cq_heap_remove(&row->list[state], i, CQ_BY_UNTIL);
 			break;
 		default:
 			list_remove(&row->list[state], i);
 	}
+	if (msg->group != CQ_NONE)
+	{
+		CQ_GROUP(msg->group)->offered -= (state == CQ_MSG_READY);
+		CQ_GROUP(msg->group)->in_flight -= is_in_flight(msg);
+	}
+	if (unlikely(msg->flags & CQ_MSG_TIMED))
+		cq_heap_remove(&row->expiry, i, CQ_BY_EXPIRY);
+	msg->flags &= ~(CQ_MSG_TIMED | CQ_MSG_BLOCKS);
 	if (state != CQ_MSG_SETTLED)
 		row->segment[msg->segment].loaded--;
+	if (state < CQ_MSG_DOOMED)
+		row->bytes -= msg->bytes;
 	row->count[state]--;
 	msg->state = CQ_MSG_FREE;
 }
@@ -226,13 +246,35 @@ cq_entry_move(CqQueueRow *row, uint32 i, CqMsgState state)
 	cq_entry_link(row, i, state);
 }
 
+/* The entry has left its state for good: others may have gained by it. */
+static void
+make_way(CqQueueRow *row, uint32 i, CqEffects *effects)
+{
+	if (CQ_MSG(i)->group != CQ_NONE)
+		cq_group_advance(row, CQ_MSG(i)->group, effects);
+	row->idle = false;
+	if (row->options.concurrency > 0 && row->count[CQ_MSG_READY] > 0)
+		effects->ready++;
+	effects->space |= (row->space_waiters > 0);
+}
+
+static void
+leave_group(CqQueueRow *row, uint32 i, CqEffects *effects)
+{
+	if (CQ_MSG(i)->group != CQ_NONE)
+		cq_group_leave(row, CQ_MSG(i)->group, effects);
+	CQ_MSG(i)->group = CQ_NONE;
+}
+
 void
-cq_entry_free(CqQueueRow *row, uint32 i)
+cq_entry_free(CqQueueRow *row, uint32 i, CqEffects *effects)
 {
 	cq_entry_clear_by_xid(row, i);
 	if (CQ_MSG(i)->state != CQ_MSG_FREE)
 		cq_entry_unlink(row, i);
-	pool_give(i);
+	make_way(row, i, effects);
+	leave_group(row, i, effects);
+	cq_pool_give(i);
 }
 
 /* An entry of segment k is gone: see whether it was the last one. */
@@ -258,9 +300,11 @@ cq_entry_settled(CqQueueRow *row, uint32 i, CqEffects *effects)
 	{
 		cq_entry_clear_by_xid(row, i);
 		cq_entry_move(row, i, CQ_MSG_SETTLED);
+		make_way(row, i, effects);
+		leave_group(row, i, effects);
 	}
 	else
-		cq_entry_free(row, i);
+		cq_entry_free(row, i, effects);
 	note_gone(row, k, effects);
 }
 
@@ -269,33 +313,30 @@ cq_entry_unsent(CqQueueRow *row, uint32 i, CqEffects *effects)
 {
 	int			k = CQ_MSG(i)->segment;
 
-	cq_entry_free(row, i);
+	cq_entry_free(row, i, effects);
 	note_gone(row, k, effects);
 }
 
 void
 cq_entries_free_all(CqQueueRow *row)
 {
+	CqEffects	effects = {0};
+
 	for (int state = CQ_MSG_OPEN; state < CQ_MSG_STATES; state++)
 	{
 		uint32		i;
 
 		while ((i = cq_entries_first(row, state)) != CQ_NONE)
-			cq_entry_free(row, i);
+		{
+			/* no other of its group shall change places meanwhile */
+			cq_entry_clear_by_xid(row, i);
+			cq_entry_unlink(row, i);
+			leave_group(row, i, &effects);
+			cq_pool_give(i);
+		}
 		Assert(row->count[state] == 0);
 	}
-}
-
-uint32
-cq_entry_first_ready(const CqQueueRow *row)
-{
-	uint32		head = row->list[CQ_MSG_READY];
-
-	if (row->late == CQ_NONE)
-		return head;
-	if (head == CQ_NONE || CQ_MSG(row->late)->msg_id < CQ_MSG(head)->msg_id)
-		return row->late;
-	return head;
+	cq_groups_free_all(row);
 }
 
 int64
@@ -316,56 +357,133 @@ cq_row_plan(CqQueueRow *row, int64 at_ms, CqEffects *effects)
 	}
 }
 
-void
-cq_message_unload(CqQueueRow *row, int segment, BlockNumber block,
-				  TimestampTz due, CqEffects *effects)
+/* Delayed messages that a row may have in memory. */
+static uint32
+delayed_share(void)
 {
-	CqSegment  *s = &row->segment[segment];
+	return Max(cq_queues->window / 2, CQ_ENTRIES_MIN / 2);
+}
 
-	row->unloaded++;
-	if (s->scan_from == InvalidBlockNumber || block < s->scan_from)
-		s->scan_from = block;
-	if (due == 0 || due <= GetCurrentTimestamp())
+TimestampTz
+cq_row_load_at(const CqQueueRow *row)
+{
+	/* ahead of time, if there is room by then */
+	if (row->unloaded_due == 0 || row->count[CQ_MSG_DELAYED] > delayed_share() / 2)
+		return row->unloaded_due;
+	return row->unloaded_due - DUE_LOAD_US;
+}
+
+void
+cq_messages_unload(CqQueueRow *row, const CqUnloaded *u, CqEffects *effects)
+{
+	CqSegment  *s = &row->segment[u->segment];
+
+	row->unloaded.n += u->amount.n;
+	row->unloaded.bytes += u->amount.bytes;
+	if (s->scan_from == InvalidBlockNumber || u->block < s->scan_from)
+		s->scan_from = u->block;
+	if (u->due == 0 || u->due <= GetCurrentTimestamp())
 	{
 		row->overflow = true;
-		effects->ready++;
+		row->idle = false;
+		row->priorities |= u->priorities;
+		row->priorities_new |= u->priorities;
+		effects->ready += Min(u->amount.n, SIGNALS_MAX + 1);
 	}
-	else if (row->unloaded_due == 0 || due < row->unloaded_due)
+	else
 	{
-		row->unloaded_due = due;
-		cq_row_plan(row, cq_due_ms(due), effects);
+		row->unloaded_delayed += u->amount.n;
+		if (row->unloaded_due == 0 || u->due < row->unloaded_due)
+		{
+			row->unloaded_due = u->due;
+			cq_row_plan(row, cq_due_ms(cq_row_load_at(row)), effects);
+		}
 	}
+}
+
+void
+cq_entry_unload(CqQueueRow *row, uint32 i, CqEffects *effects)
+{
+	const CqMsg *msg = CQ_MSG(i);
+	CqUnloaded	u;
+
+	u.segment = msg->segment;
+	u.block = msg->block;
+	u.due = msg->due;
+	u.priorities = CQ_PRIORITY_BIT(msg->priority);
+	u.amount.n = 1;
+	u.amount.bytes = msg->bytes;
+	cq_messages_unload(row, &u, effects);
+	cq_entry_free(row, i, effects);
+}
+
+void
+cq_entry_doom(CqQueueRow *row, uint32 i, char settle, CqEffects *effects)
+{
+	CqMsg	   *msg = CQ_MSG(i);
+
+	if (msg->state != CQ_MSG_FREE)
+		cq_entry_unlink(row, i);
+	msg->settle = settle;
+	msg->until = 0;
+	cq_entry_link(row, i, CQ_MSG_DOOMED);
+	make_way(row, i, effects);
+	cq_row_plan(row, 0, effects);
+}
+
+/* A delayed one; gives the entry up when it need not be in memory. */
+static void
+offer_delayed(CqQueueRow *row, uint32 i, TimestampTz now, CqEffects *effects)
+{
+	CqMsg	   *msg = CQ_MSG(i);
+
+	if (msg->group != CQ_NONE && msg->attempts > 0 &&
+		row->options.group_concurrency == 1)
+		msg->flags |= CQ_MSG_BLOCKS;
+	else if (msg->due > now + DUE_AHEAD_US ||
+			 row->count[CQ_MSG_DELAYED] >= delayed_share())
+	{
+		cq_entry_unload(row, i, effects);
+		return;
+	}
+	cq_entry_link(row, i, CQ_MSG_DELAYED);
+	cq_row_plan(row, cq_due_ms(msg->due), effects);
+	make_way(row, i, effects);
 }
 
 void
 cq_entry_offer(CqQueueRow *row, uint32 i, CqEffects *effects)
 {
 	CqMsg	   *msg = CQ_MSG(i);
+	int			max_attempts = cq_row_max_attempts(row);
+	TimestampTz now = 0;
 
 	if (msg->state != CQ_MSG_FREE)
 		cq_entry_unlink(row, i);
 	cq_entry_clear_by_xid(row, i);
-	msg->flags &= ~CQ_MSG_TAKEN;
+	msg->flags &= ~(CQ_MSG_TAKEN | CQ_MSG_DURABLE);
+	if (msg->due != 0 || msg->expires != 0)
+		now = GetCurrentTimestamp();
+	if (msg->expires != 0)
+		cq_row_plan(row, cq_due_ms(msg->expires), effects);
 
-	if (row->max_attempts > 0 && msg->attempts >= row->max_attempts)
+	if (max_attempts > 0 && msg->attempts >= max_attempts)
+		cq_entry_doom(row, i, 'd', effects);
+	else if (msg->expires != 0 && msg->expires <= now)
+		cq_entry_doom(row, i, 't', effects);
+	else if (msg->due > now)
+		offer_delayed(row, i, now, effects);
+	else if (msg->group != CQ_NONE)
 	{
-		/* as an expired lease it is the worker's business */
-		msg->until = 0;
-		msg->nonce = ++row->nonce;
-		cq_entry_link(row, i, CQ_MSG_LEASED);
-		cq_row_plan(row, 0, effects);
-	}
-	else if (msg->due != 0 && msg->due > GetCurrentTimestamp())
-	{
-		if (row->count[CQ_MSG_DELAYED] >=
-			Max(cq_queues->window / 2, CQ_ENTRIES_MIN / 2))
+		if (row->count[CQ_MSG_HELD] >= Max(cq_queues->window / 2, CQ_ENTRIES_MIN / 2) &&
+			msg->attempts == 0)
 		{
-			cq_message_unload(row, msg->segment, msg->block, msg->due, effects);
-			cq_entry_free(row, i);
+			msg->due = 0;
+			cq_entry_unload(row, i, effects);
 			return;
 		}
-		cq_entry_link(row, i, CQ_MSG_DELAYED);
-		cq_row_plan(row, cq_due_ms(msg->due), effects);
+		cq_entry_link(row, i, CQ_MSG_HELD);
+		make_way(row, i, effects);
 	}
 	else
 	{
@@ -383,18 +501,18 @@ cq_entry_sent(CqQueueRow *row, uint32 i, CqEffects *effects)
 	Assert(msg->state == CQ_MSG_OPEN);
 	cq_entry_clear_by_xid(row, i);
 	row->sent++;
+	cq_rate_count(row, CQ_RATE_SENT, 1);
 	if (segment->known_blocks <= msg->block)
 		segment->known_blocks = msg->block + 1;
 
-	if (!row->overflow || CQ_FAULT("queue-overtake"))
+	/* with messages unloaded, only what cannot overtake one of them */
+	if (!row->overflow || CQ_FAULT("queue-overtake") ||
+		(msg->group == CQ_NONE && CQ_PRIORITY_BIT(msg->priority) > row->priorities))
 		cq_entry_offer(row, i, effects);
 	else if (row->scanning)
 		cq_entry_move(row, i, CQ_MSG_PARKED);
 	else
-	{
-		cq_message_unload(row, msg->segment, msg->block, msg->due, effects);
-		cq_entry_free(row, i);
-	}
+		cq_entry_unload(row, i, effects);
 }
 
 void
@@ -405,23 +523,35 @@ cq_entry_settle(CqQueueRow *row, uint32 i, CqEffects *effects)
 	Assert(msg->state == CQ_MSG_SETTLING);
 	switch (msg->settle)
 	{
-		case 'a':				/* acknowledged or taken */
+		case 'a':
 			row->acknowledged++;
+			cq_rate_count(row, CQ_RATE_ACKNOWLEDGED, 1);
 			cq_entry_settled(row, i, effects);
 			break;
-		case 'd':				/* to the dead letters */
+		case 'd':
 			row->dead_lettered++;
 			cq_entry_settled(row, i, effects);
 			break;
-		case 'p':				/* purged */
+		case 't':
+			row->timed_out++;
 			cq_entry_settled(row, i, effects);
 			break;
-		case 'x':				/* lease expired */
+		case 'o':
+			row->dropped++;
+			cq_entry_settled(row, i, effects);
+			break;
+		case 'p':
+			cq_entry_settled(row, i, effects);
+			break;
+		case 'x':
 			row->expired++;
 			cq_entry_offer(row, i, effects);
 			break;
-		default:				/* 'n' */
+		case 'n':
 			row->failed++;
+			cq_entry_offer(row, i, effects);
+			break;
+		default:				/* 'm' */
 			cq_entry_offer(row, i, effects);
 	}
 }
@@ -434,7 +564,7 @@ cq_entry_unsettle(CqQueueRow *row, uint32 i, CqEffects *effects)
 	Assert(msg->state == CQ_MSG_SETTLING);
 	if (msg->flags & CQ_MSG_TAKEN)
 	{
-		/* a purged one keeps its due time, a taken one has none */
+		/* one that was not delivered keeps its due time, a taken one has none */
 		cq_entry_offer(row, i, effects);
 		return;
 	}
@@ -483,28 +613,170 @@ cq_entry_clear_by_xid(CqQueueRow *row, uint32 i)
 void
 cq_entries_release_due(CqQueueRow *row, CqEffects *effects)
 {
-	TimestampTz now;
+	cq_groups_release(row, effects);
+	if (row->list[CQ_MSG_DELAYED] != CQ_NONE || row->expiry != CQ_NONE)
+	{
+		TimestampTz now = GetCurrentTimestamp();
+		uint32		i;
+
+		while ((i = row->expiry) != CQ_NONE && CQ_MSG(i)->expires <= now)
+			cq_entry_doom(row, i, 't', effects);
+		while ((i = row->list[CQ_MSG_DELAYED]) != CQ_NONE && CQ_MSG(i)->due <= now)
+		{
+			CQ_MSG(i)->due = 0;
+			cq_entry_offer(row, i, effects);
+		}
+	}
+}
+
+CqAmount
+cq_row_length(const CqQueueRow *row)
+{
+	CqAmount	length;
+
+	length.n = row->unloaded.n + row->open_unloaded.n;
+	for (int state = CQ_MSG_OPEN; state < CQ_MSG_DOOMED; state++)
+		length.n += row->count[state];
+	length.bytes = row->unloaded.bytes + row->open_unloaded.bytes + row->bytes;
+	return length;
+}
+
+/* Bytes that open transactions have sent, of those with entries. */
+static int64
+open_bytes(const CqQueueRow *row)
+{
+	int64		bytes = 0;
+
+	for (uint32 i = row->list[CQ_MSG_OPEN]; i != CQ_NONE; i = CQ_MSG(i)->link.next)
+		bytes += CQ_MSG(i)->bytes;
+	return bytes;
+}
+
+void
+cq_row_trim(CqQueueRow *row, CqEffects *effects)
+{
+	const CqQueueOptions *options = &row->options;
+
+	if (options->overflow != CQ_OVERFLOW_DROP_OLDEST)
+		return;
+	row->want_trim = false;
+	for (;;)
+	{
+		CqAmount	length = cq_row_length(row);
+		uint32		i;
+
+		length.n -= row->open_unloaded.n + row->count[CQ_MSG_OPEN];
+		length.bytes -= row->open_unloaded.bytes;
+		if (options->max_bytes > 0 && length.bytes > options->max_bytes)
+			length.bytes -= open_bytes(row);
+		if ((options->max_length == 0 || length.n <= options->max_length) &&
+			(options->max_bytes == 0 || length.bytes <= options->max_bytes))
+			return;
+		i = cq_ready_oldest(row);
+		if (i == CQ_NONE)
+		{
+			row->want_trim = row->overflow;
+			if (row->want_trim)
+				cq_row_plan(row, 0, effects);
+			return;
+		}
+		cq_entry_doom(row, i, 'o', effects);
+	}
+}
+
+void
+cq_row_make_room(CqQueueRow *row, int priority, CqEffects *effects)
+{
 	uint32		i;
 
-	if (row->list[CQ_MSG_DELAYED] == CQ_NONE)
-		return;
-	now = GetCurrentTimestamp();
-	while ((i = row->list[CQ_MSG_DELAYED]) != CQ_NONE && CQ_MSG(i)->due <= now)
+	for (uint32 n = 0; n < cq_queues->window / 8 &&
+		 (i = cq_ready_last_below(row, priority)) != CQ_NONE; n++)
+		cq_entry_unload(row, i, effects);
+}
+
+int
+cq_row_allowance(CqQueueRow *row, int64 *until)
+{
+	int			n = INT_MAX;
+
+	if (row->options.paused)
+		return 0;
+	if (row->options.concurrency > 0)
+		n = Max(row->options.concurrency - (int) row->count[CQ_MSG_LEASED] -
+				(int) row->count[CQ_MSG_SETTLING], 0);
+	if (n > 0 && row->options.rate.per_second > 0)
 	{
-		CQ_MSG(i)->due = 0;
-		cq_entry_move(row, i, CQ_MSG_READY);
-		effects->ready++;
+		int64		now = cq_clock_ms();
+
+		n = Min(n, cq_bucket_tokens(&row->bucket, &row->options.rate, now));
+		if (n <= 0)
+			*until = Min(*until, cq_bucket_time(&row->bucket, &row->options.rate, 1, now));
 	}
+	return Max(n, 0);
+}
+
+void
+cq_row_set_options(CqQueueRow *row, const CqQueueOptions *options, CqEffects *effects)
+{
+	if (options->version <= row->options.version)
+		return;
+	row->options = *options;
+	cq_groups_advance_all(row, effects);
+	cq_row_trim(row, effects);
+	row->want_truncate = true;
+	cq_row_plan(row, row->truncate_ms, effects);
+	effects->ready += row->count[CQ_MSG_READY];
+	effects->space = true;
+}
+
+void
+cq_rate_count(CqQueueRow *row, CqRateKind kind, uint32 n)
+{
+	CqRate	   *rate = &row->rate[kind];
+	int64		second = cq_clock_ms() / 1000;
+
+	if (second - rate->second >= CQ_RATE_SECONDS)
+	{
+		memset(rate, 0, sizeof(*rate));
+		rate->second = second;
+	}
+	while (rate->second < second)
+		rate->n[++rate->second % CQ_RATE_SECONDS] = 0;
+	rate->n[second % CQ_RATE_SECONDS] += n;
+}
+
+double
+cq_rate_per_second(const CqQueueRow *row, CqRateKind kind)
+{
+	const CqRate *rate = &row->rate[kind];
+	int64		second = cq_clock_ms() / 1000;
+	uint64		n = 0;
+
+	/* the second that runs does not count */
+	for (int64 s = second - (CQ_RATE_SECONDS - 2); s < second; s++)
+	{
+		if (s <= rate->second && s > rate->second - CQ_RATE_SECONDS && s >= 0)
+			n += rate->n[s % CQ_RATE_SECONDS];
+	}
+	return (double) n / (CQ_RATE_SECONDS - 2);
 }
 
 void
 cq_row_unlock(CqQueueRow *row, const CqEffects *effects)
 {
 	Oid			database = row->database;
+	bool		worker = effects->worker;
 
+	if (effects->ready > 0 && row->options.notify[0] != '\0' && !row->want_notify)
+	{
+		row->want_notify = true;
+		if (row->notify_ms < row->plan_ms)
+		{
+			row->plan_ms = row->notify_ms;
+			worker = true;
+		}
+	}
 	LWLockRelease(&row->lock);
-	if (effects == NULL)
-		return;
 	if (effects->ready > SIGNALS_MAX)
 		ConditionVariableBroadcast(&row->ready_cv);
 	else
@@ -514,15 +786,28 @@ cq_row_unlock(CqQueueRow *row, const CqEffects *effects)
 	}
 	if (effects->scan_ended)
 		ConditionVariableBroadcast(&row->scan_cv);
-	if (effects->worker)
+	if (effects->space)
+		ConditionVariableBroadcast(&row->space_cv);
+	if (worker)
 		cq_dbworker_wake(database);
+}
+
+/* The first group from here on that has messages waiting: the first of them. */
+static uint32
+first_held(uint32 group)
+{
+	while (group != CQ_NONE && CQ_GROUP(group)->held == CQ_NONE)
+		group = CQ_GROUP(group)->all.next;
+	return (group == CQ_NONE) ? CQ_NONE : CQ_GROUP(group)->held;
 }
 
 uint32
 cq_entries_first(const CqQueueRow *row, CqMsgState state)
 {
-	if (state == CQ_MSG_READY && row->list[state] == CQ_NONE)
-		return row->late;
+	if (state == CQ_MSG_READY)
+		return cq_ready_walk(row);
+	if (state == CQ_MSG_HELD)
+		return first_held(row->groups);
 	return row->list[state];
 }
 
@@ -530,33 +815,61 @@ uint32
 cq_entries_next(const CqQueueRow *row, uint32 i)
 {
 	const CqMsg *msg = CQ_MSG(i);
+	uint32		next;
 
 	switch (msg->state)
 	{
 		case CQ_MSG_DELAYED:
 		case CQ_MSG_LEASED:
 			return cq_heap_next(i);
+		case CQ_MSG_HELD:
+			next = cq_heap_next(i);
+			return (next != CQ_NONE) ? next :
+				first_held(CQ_GROUP(msg->group)->all.next);
 		case CQ_MSG_READY:
-			if (msg->flags & CQ_MSG_LATE)
-				return cq_heap_next(i);
-			return (msg->next != CQ_NONE) ? msg->next : row->late;
+			return cq_ready_walk_on(row, i);
 		default:
-			return msg->next;
+			return msg->link.next;
 	}
 }
 
 #ifdef USE_ASSERT_CHECKING
+/* Row locked: what its members say about each group. */
+static void
+check_groups(CqQueueRow *row)
+{
+	uint32		n = 0;
+
+	for (uint32 g = row->groups; g != CQ_NONE; g = CQ_GROUP(g)->all.next)
+	{
+		const CqGroup *group = CQ_GROUP(g);
+
+		n++;
+		Assert(group->state == CQ_MSG_GROUP && group->row == CQ_ROW_INDEX(row));
+		Assert(group->members > 0 || group->until != 0);
+		Assert(group->held == CQ_NONE || group->until != 0 ||
+			   group->in_flight + group->offered >= row->options.group_concurrency);
+		Assert(group->held == CQ_NONE || group->offered == 0 ||
+			   row->options.group_concurrency > 1 ||
+			   CQ_MSG(group->head)->msg_id < CQ_MSG(group->held)->msg_id);
+	}
+	Assert(n == row->ngroups);
+}
+
 void
 cq_row_check(CqQueueRow *row)
 {
 	uint32		loaded[CQ_SEGMENTS_MAX] = {0};
 	uint32		by_xid = 0;
+	int64		bytes = 0;
+	uint32		members = 0;
+	uint32		in_flight = 0;
+	uint32		offered = 0;
 
 	Assert(LWLockHeldByMe(&row->lock));
 	for (int state = CQ_MSG_OPEN; state < CQ_MSG_STATES; state++)
 	{
 		uint32		n = 0;
-		int64		previous = 0;
 
 		for (uint32 i = cq_entries_first(row, state); i != CQ_NONE;
 			 i = cq_entries_next(row, i))
@@ -568,22 +881,39 @@ cq_row_check(CqQueueRow *row)
 			Assert(msg->segment < row->nsegments);
 			if (state != CQ_MSG_SETTLED)
 				loaded[msg->segment]++;
+			if (state < CQ_MSG_DOOMED)
+				bytes += msg->bytes;
 			if (msg->flags & CQ_MSG_BY_XID)
 			{
 				Assert(state == CQ_MSG_OPEN || state == CQ_MSG_SETTLING);
 				by_xid++;
 			}
-			if (state == CQ_MSG_READY && (msg->flags & CQ_MSG_LATE) == 0)
+			if (state == CQ_MSG_READY && (msg->flags & CQ_MSG_LATE) == 0 &&
+				msg->link.next != CQ_NONE)
+				Assert(CQ_MSG(msg->link.next)->msg_id > msg->msg_id);
+			if (msg->group != CQ_NONE)
 			{
-				Assert(msg->msg_id > previous);
-				previous = msg->msg_id;
+				members++;
+				in_flight += is_in_flight(msg);
+				offered += (state == CQ_MSG_READY);
 			}
+			Assert(((msg->flags & CQ_MSG_TIMED) != 0) ==
+				   (msg->expires != 0 && is_waiting(state)));
 		}
 		Assert(n == row->count[state]);
 	}
 	for (int k = 0; k < CQ_SEGMENTS_MAX; k++)
 		Assert(loaded[k] == row->segment[k].loaded);
+	for (uint32 g = row->groups; g != CQ_NONE; g = CQ_GROUP(g)->all.next)
+	{
+		members -= CQ_GROUP(g)->members;
+		in_flight -= CQ_GROUP(g)->in_flight;
+		offered -= CQ_GROUP(g)->offered;
+	}
+	Assert(members == 0 && in_flight == 0 && offered == 0);
 	Assert(by_xid == row->by_xid);
+	Assert(bytes == row->bytes);
 	Assert(row->count[CQ_MSG_SETTLED] == 0 || row->scanning);
+	check_groups(row);
 }
 #endif

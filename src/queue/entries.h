@@ -20,13 +20,29 @@ typedef struct CqEffects
 	uint32		ready;			/* consumers to wake */
 	bool		worker;			/* wake the worker */
 	bool		scan_ended;		/* wake those who wait for the scan */
+	bool		space;			/* wake senders who wait for room */
 } CqEffects;
 
+/* Messages that have no entry. */
+typedef struct CqUnloaded
+{
+	int			segment;
+	BlockNumber block;			/* lowest */
+	TimestampTz due;			/* earliest; 0: ready */
+	uint32		priorities;		/* by bit */
+	CqAmount	amount;
+} CqUnloaded;
+
+/* Memory for an entry or a group, or CQ_NONE; and back. */
+extern uint32 cq_pool_take(void);
+extern void cq_pool_give(uint32 i);
+
 /*
- * A new entry in state FREE with everything but its owner zero, or CQ_NONE
- * when the pool or the row's share is used up.
+ * A new entry in state FREE, in the group of that hash (0: none), with
+ * everything but its owner zero; CQ_NONE when the pool or the row's share is
+ * used up.
  */
-extern uint32 cq_entry_take(CqQueueRow *row, bool sending);
+extern uint32 cq_entry_take(CqQueueRow *row, bool sending, uint64 group_hash);
 
 /* Put it into the structure of that state; it is in none. */
 extern void cq_entry_link(CqQueueRow *row, uint32 i, CqMsgState state);
@@ -38,7 +54,7 @@ extern void cq_entry_unlink(CqQueueRow *row, uint32 i);
 extern void cq_entry_move(CqQueueRow *row, uint32 i, CqMsgState state);
 
 /* Back to the pool, from any state. */
-extern void cq_entry_free(CqQueueRow *row, uint32 i);
+extern void cq_entry_free(CqQueueRow *row, uint32 i, CqEffects *effects);
 
 /* The same for a settled one: stays as a tombstone while a scan runs. */
 extern void cq_entry_settled(CqQueueRow *row, uint32 i, CqEffects *effects);
@@ -46,27 +62,38 @@ extern void cq_entry_settled(CqQueueRow *row, uint32 i, CqEffects *effects);
 /* Rollback of a sent message's transaction. */
 extern void cq_entry_unsent(CqQueueRow *row, uint32 i, CqEffects *effects);
 
-/* Free all entries of the row. */
+/* Free all entries and groups of the row. */
 extern void cq_entries_free_all(CqQueueRow *row);
 
-/* The entry with the lowest number among the ready, or CQ_NONE. */
-extern uint32 cq_entry_first_ready(const CqQueueRow *row);
-
 /*
- * A message that is committed and unclaimed: ready, delayed until entry->due,
- * or out of attempts.  Gives the entry up (the message becomes unloaded) when
- * the delayed ones have used their share.
+ * A message that is committed and unclaimed: ready, or waiting for its group,
+ * delayed until entry->due, or doomed.  Gives the entry up (the message becomes
+ * unloaded) when it is due far ahead, or waiting ones have used their share.
  */
 extern void cq_entry_offer(CqQueueRow *row, uint32 i, CqEffects *effects);
 
-/* Make this message, of the entry or without one, unloaded. */
-extern void cq_message_unload(CqQueueRow *row, int segment, BlockNumber block,
-							  TimestampTz due, CqEffects *effects);
+/* The worker is to settle it, in that way. */
+extern void cq_entry_doom(CqQueueRow *row, uint32 i, char settle, CqEffects *effects);
+
+/* Make committed messages unloaded: the entry's, which is freed; or others. */
+extern void cq_entry_unload(CqQueueRow *row, uint32 i, CqEffects *effects);
+extern void cq_messages_unload(CqQueueRow *row, const CqUnloaded *unloaded,
+							   CqEffects *effects);
 
 /* Commit of a sent message's transaction. */
 extern void cq_entry_sent(CqQueueRow *row, uint32 i, CqEffects *effects);
 
-/* Commit and rollback of what made the entry SETTLING. */
+/*
+ * Commit and rollback of what made the entry SETTLING.  The ways to settle:
+ *	a	acknowledged or taken
+ *	d	moved to the dead letters
+ *	n	attempt failed: offered again
+ *	x	lease expired: offered again
+ *	p	purged, or sent home
+ *	t	not delivered in time
+ *	o	dropped, since the queue is too long
+ *	m	moved to another segment, whose place the entry has by then
+ */
 extern void cq_entry_settle(CqQueueRow *row, uint32 i, CqEffects *effects);
 extern void cq_entry_unsettle(CqQueueRow *row, uint32 i, CqEffects *effects);
 
@@ -77,8 +104,41 @@ extern void cq_entry_give_back(CqQueueRow *row, uint32 i, CqEffects *effects);
 extern void cq_entry_set_by_xid(CqQueueRow *row, uint32 i, TransactionId xid);
 extern void cq_entry_clear_by_xid(CqQueueRow *row, uint32 i);
 
-/* Delayed ones whose time has come become ready. */
+/* What time does: delays, the patience of messages, tokens of groups end. */
 extern void cq_entries_release_due(CqQueueRow *row, CqEffects *effects);
+
+/* When delayed messages that are unloaded should be loaded; 0: there are none. */
+extern TimestampTz cq_row_load_at(const CqQueueRow *row);
+
+/* Drop the oldest until what is committed is not more than the limits allow. */
+extern void cq_row_trim(CqQueueRow *row, CqEffects *effects);
+
+/* Make room for messages of that priority: unload some of lower ones. */
+extern void cq_row_make_room(CqQueueRow *row, int priority, CqEffects *effects);
+
+/* Unsettled messages, those of open transactions included. */
+extern CqAmount cq_row_length(const CqQueueRow *row);
+
+/*
+ * How many may be delivered at the moment, by pause, concurrency and rate.  If
+ * none, and time will change that, *until is lowered to when.
+ */
+extern int	cq_row_allowance(CqQueueRow *row, int64 *until);
+
+/* Take over options, unless newer ones are known. */
+extern void cq_row_set_options(CqQueueRow *row, const CqQueueOptions *options,
+							   CqEffects *effects);
+
+/* Deliveries after which a message is doomed; 0: never. */
+static inline int
+cq_row_max_attempts(const CqQueueRow *row)
+{
+	return (row->options.dead_letter[0] != '\0') ? row->options.max_attempts : 0;
+}
+
+/* Count n of that kind; and how many a second there were lately. */
+extern void cq_rate_count(CqQueueRow *row, CqRateKind kind, uint32 n);
+extern double cq_rate_per_second(const CqQueueRow *row, CqRateKind kind);
 
 /* See to it that the worker looks at the row by then. */
 extern void cq_row_plan(CqQueueRow *row, int64 at_ms, CqEffects *effects);

@@ -19,22 +19,39 @@ before(const CqMsg *a, const CqMsg *b, CqHeapOrder order)
 	{
 		case CQ_BY_NUMBER:
 			break;
+		case CQ_BY_PRIORITY:
+			if (a->priority != b->priority)
+				return a->priority > b->priority;
+			break;
 		case CQ_BY_DUE:
 			if (a->due != b->due)
 				return a->due < b->due;
 			break;
-		case CQ_BY_LEASE:
+		case CQ_BY_UNTIL:
 			if (a->until != b->until)
 				return a->until < b->until;
 			break;
+		case CQ_BY_EXPIRY:
+			if (a->expires != b->expires)
+				return a->expires < b->expires;
+			break;
 	}
 	return a->msg_id < b->msg_id;
+}
+
+static inline CqLinks *
+links(uint32 i, CqHeapOrder order)
+{
+	return (order == CQ_BY_EXPIRY) ? &CQ_MSG(i)->expiry : &CQ_MSG(i)->link;
 }
 
 /* Join two trees whose roots have no siblings. */
 static uint32
 merge(uint32 a, uint32 b, CqHeapOrder order)
 {
+	CqLinks    *above;
+	CqLinks    *below;
+
 	if (a == CQ_NONE)
 		return b;
 	if (b == CQ_NONE)
@@ -46,18 +63,22 @@ merge(uint32 a, uint32 b, CqHeapOrder order)
 		a = b;
 		b = swap;
 	}
-	CQ_MSG(b)->prev = a;
-	CQ_MSG(b)->next = CQ_MSG(a)->child;
-	if (CQ_MSG(a)->child != CQ_NONE)
-		CQ_MSG(CQ_MSG(a)->child)->prev = b;
-	CQ_MSG(a)->child = b;
+	above = links(a, order);
+	below = links(b, order);
+	below->prev = a;
+	below->next = above->child;
+	if (above->child != CQ_NONE)
+		links(above->child, order)->prev = b;
+	above->child = b;
 	return a;
 }
 
 static inline uint32
-detached(uint32 i)
+detached(uint32 i, CqHeapOrder order)
 {
-	CQ_MSG(i)->next = CQ_MSG(i)->prev = CQ_NONE;
+	CqLinks    *link = links(i, order);
+
+	link->next = link->prev = CQ_NONE;
 	return i;
 }
 
@@ -71,21 +92,21 @@ merge_children(uint32 first, CqHeapOrder order)
 	while (first != CQ_NONE)
 	{
 		uint32		a = first;
-		uint32		b = CQ_MSG(a)->next;
+		uint32		b = links(a, order)->next;
 
-		first = (b == CQ_NONE) ? CQ_NONE : CQ_MSG(b)->next;
-		detached(a);
+		first = (b == CQ_NONE) ? CQ_NONE : links(b, order)->next;
+		detached(a, order);
 		if (b != CQ_NONE)
-			a = merge(a, detached(b), order);
-		CQ_MSG(a)->next = pairs;
+			a = merge(a, detached(b, order), order);
+		links(a, order)->next = pairs;
 		pairs = a;
 	}
 	while (pairs != CQ_NONE)
 	{
 		uint32		a = pairs;
 
-		pairs = CQ_MSG(a)->next;
-		root = merge(root, detached(a), order);
+		pairs = links(a, order)->next;
+		root = merge(root, detached(a, order), order);
 	}
 	return root;
 }
@@ -93,17 +114,18 @@ merge_children(uint32 first, CqHeapOrder order)
 void
 cq_heap_add(uint32 *root, uint32 i, CqHeapOrder order)
 {
-	CQ_MSG(i)->child = CQ_NONE;
-	*root = merge(*root, detached(i), order);
+	links(i, order)->child = CQ_NONE;
+	*root = merge(*root, detached(i, order), order);
 }
 
 void
 cq_heap_remove(uint32 *root, uint32 i, CqHeapOrder order)
 {
-	CqMsg	   *msg = CQ_MSG(i);
-	uint32		below = merge_children(msg->child, order);
+	CqLinks    *link = links(i, order);
+	CqLinks    *prev;
+	uint32		below = merge_children(link->child, order);
 
-	msg->child = CQ_NONE;
+	link->child = CQ_NONE;
 	if (*root == i)
 	{
 		*root = below;
@@ -111,30 +133,31 @@ cq_heap_remove(uint32 *root, uint32 i, CqHeapOrder order)
 	}
 
 	/* cut it out of its siblings */
-	if (CQ_MSG(msg->prev)->child == i)
-		CQ_MSG(msg->prev)->child = msg->next;
+	prev = links(link->prev, order);
+	if (prev->child == i)
+		prev->child = link->next;
 	else
-		CQ_MSG(msg->prev)->next = msg->next;
-	if (msg->next != CQ_NONE)
-		CQ_MSG(msg->next)->prev = msg->prev;
+		prev->next = link->next;
+	if (link->next != CQ_NONE)
+		links(link->next, order)->prev = link->prev;
 	*root = merge(*root, below, order);
 }
 
 uint32
 cq_heap_next(uint32 i)
 {
-	if (CQ_MSG(i)->child != CQ_NONE)
-		return CQ_MSG(i)->child;
-	while (CQ_MSG(i)->next == CQ_NONE)
+	if (CQ_MSG(i)->link.child != CQ_NONE)
+		return CQ_MSG(i)->link.child;
+	while (CQ_MSG(i)->link.next == CQ_NONE)
 	{
 		/* last of its siblings: go back to the first, whose prev is above */
 		for (;;)
 		{
-			uint32		prev = CQ_MSG(i)->prev;
+			uint32		prev = CQ_MSG(i)->link.prev;
 
 			if (prev == CQ_NONE)
 				return CQ_NONE; /* the root */
-			if (CQ_MSG(prev)->child == i)
+			if (CQ_MSG(prev)->link.child == i)
 			{
 				i = prev;
 				break;
@@ -142,5 +165,5 @@ cq_heap_next(uint32 i)
 			i = prev;
 		}
 	}
-	return CQ_MSG(i)->next;
+	return CQ_MSG(i)->link.next;
 }

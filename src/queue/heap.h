@@ -16,14 +16,19 @@
 typedef enum CqHeapOrder
 {
 	CQ_BY_NUMBER,
+	CQ_BY_PRIORITY,				/* higher ones first, then by number */
 	CQ_BY_DUE,
-	CQ_BY_LEASE
+	CQ_BY_UNTIL,
+	CQ_BY_EXPIRY				/* uses the links of that name */
 } CqHeapOrder;
 
 extern void cq_heap_add(uint32 *root, uint32 i, CqHeapOrder order);
 extern void cq_heap_remove(uint32 *root, uint32 i, CqHeapOrder order);
 
-/* Pre-order walk; starts at the root, ends with CQ_NONE.  O(n) in all. */
+/*
+ * Pre-order walk, of all orders but the last; starts at the root, ends with
+ * CQ_NONE.  O(n) in all.
+ */
 extern uint32 cq_heap_next(uint32 i);
 
 #endif							/* CQ_HEAP_H */

@@ -20,11 +20,14 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "commands/async.h"
 #include "core/clock.h"
 #include "core/faults.h"
 #include "core/shmem.h"
 #include "miscadmin.h"
 #include "queue/entries.h"
+#include "queue/keys.h"
+#include "queue/move.h"
 #include "queue/queue.h"
 #include "queue/rotate.h"
 #include "queue/scan.h"
@@ -43,79 +46,112 @@
 /* the worker's next try while somebody does maintenance by hand */
 #define OTHERS_MS 50
 
-/* leases ended in one transaction */
-#define EXPIRE_MAX 500
+/* messages settled in one transaction */
+#define SETTLE_MAX 500
+
+/* LISTENers of a queue are told at most so often */
+#define NOTIFY_MS 5
 
 /* entries looked at per lock of a row, for prepared transactions */
 #define XIDS_MAX 64
 
 /* ---- leases -------------------------------------------------------- */
 
-static int
-by_segment_and_attempts(const void *a, const void *b)
-{
-	const CqClaim *x = a;
-	const CqClaim *y = b;
-
-	if (x->segment != y->segment)
-		return (int) x->segment - (int) y->segment;
-	return (x->attempts > y->attempts) - (x->attempts < y->attempts);
-}
-
-/* Append 'n' events: one for all claims of a segment with as many attempts. */
-static void
-append_failed(CqQueueDef *def, CqClaim *claims, int n)
-{
-	int64	   *ids = palloc(Max(n, 1) * sizeof(int64));
-	int			next;
-
-	qsort(claims, n, sizeof(CqClaim), by_segment_and_attempts);
-	for (int j = 0; j < n; j = next)
-	{
-		int			m = 0;
-
-		for (next = j; next < n &&
-			 by_segment_and_attempts(&claims[j], &claims[next]) == 0; next++)
-			ids[m++] = claims[next].msg_id;
-		if (claims[j].segment >= def->nsegments)
-			cq_queue_refresh(def);
-		cq_segment_event(def, claims[j].segment, 'n', ids, m,
-						 claims[j].attempts, 0, "lease expired");
-	}
-	pfree(ids);
-}
-
 /* Give the next delivery, or the dead letters, what is leased beyond its time. */
 static void
 expire_leases(CqQueueDef *def)
 {
-	CqClaim    *failed = palloc(EXPIRE_MAX * sizeof(CqClaim));
-	CqClaim    *dead = palloc(EXPIRE_MAX * sizeof(CqClaim));
+	CqClaim    *failed = palloc(SETTLE_MAX * sizeof(CqClaim));
+	CqClaim    *dead = palloc(SETTLE_MAX * sizeof(CqClaim));
 	int			nfailed = 0;
 	int			ndead = 0;
 	CqQueueRow *row;
 	int64		now;
 	uint32		i;
 
-	cq_items_reserve(EXPIRE_MAX);
+	cq_items_reserve(SETTLE_MAX);
 	row = cq_queue_lock(def, LW_EXCLUSIVE);
 	now = cq_clock_ms();
-	while (nfailed + ndead < EXPIRE_MAX &&
+	while (nfailed + ndead < SETTLE_MAX &&
 		   (i = row->list[CQ_MSG_LEASED]) != CQ_NONE && CQ_MSG(i)->until <= now)
 	{
+		int			max_attempts = cq_row_max_attempts(row);
+
 		CQ_MSG(i)->due = 0;
-		if (row->max_attempts > 0 && CQ_MSG(i)->attempts >= row->max_attempts)
+		if (max_attempts > 0 && CQ_MSG(i)->attempts >= max_attempts)
 			cq_claim_settling(def, row, i, 'd', &dead[ndead++]);
 		else
 			cq_claim_settling(def, row, i, 'x', &failed[nfailed++]);
 	}
 	LWLockRelease(&row->lock);
 
-	append_failed(def, failed, nfailed);
+	cq_claims_event(def, failed, nfailed, 'n', 0, "lease expired");
 	if (ndead > 0)
-		cq_dead_letter(def, dead, ndead, "no attempts left: lease expired or transaction rolled back");
+		cq_dead_letter(def, dead, ndead, "no attempts left: lease expired");
 	pfree(failed);
 	pfree(dead);
+}
+
+/* Settle what is doomed: out of attempts, not delivered in time, dropped. */
+static void
+settle_doomed(CqQueueDef *def)
+{
+	CqClaim    *dead = palloc(SETTLE_MAX * sizeof(CqClaim));
+	CqClaim    *deleted = palloc(SETTLE_MAX * sizeof(CqClaim));
+	int			ndead = 0;
+	int			ndeleted = 0;
+	CqQueueRow *row;
+	uint32		i;
+
+	cq_items_reserve(SETTLE_MAX);
+	row = cq_queue_lock(def, LW_EXCLUSIVE);
+	while (ndead + ndeleted < SETTLE_MAX && (i = row->list[CQ_MSG_DOOMED]) != CQ_NONE)
+	{
+		char		settle = CQ_MSG(i)->settle;
+
+		CQ_MSG(i)->flags |= CQ_MSG_TAKEN;
+		CQ_MSG(i)->nonce = ++row->nonce;
+		if (settle == 'd')
+			cq_claim_settling(def, row, i, settle, &dead[ndead++]);
+		else
+			cq_claim_settling(def, row, i, settle, &deleted[ndeleted++]);
+	}
+	LWLockRelease(&row->lock);
+
+	cq_claims_settled(def, deleted, ndeleted);
+	if (ndead > 0)
+		cq_dead_letter(def, dead, ndead, "no attempts left: lease ended or transaction rolled back");
+	pfree(dead);
+	pfree(deleted);
+}
+
+/* Drop the oldest of a queue that is too long, when they are not in memory. */
+static void
+trim(CqQueueDef *def)
+{
+	CqQueueRow *row;
+	CqEffects	effects = {0};
+
+	cq_scan_refill(def);
+	row = cq_queue_lock(def, LW_EXCLUSIVE);
+	cq_row_trim(row, &effects);
+	cq_row_unlock(row, &effects);
+}
+
+/* ---- LISTENers ------------------------------------------------------- */
+
+/* Tell those who listen that messages are ready. */
+static void
+notify(CqQueueDef *def)
+{
+	CqQueueRow *row = cq_queue_lock(def, LW_EXCLUSIVE);
+	bool		wanted = row->want_notify;
+
+	row->want_notify = false;
+	row->notify_ms = cq_clock_ms() + NOTIFY_MS;
+	LWLockRelease(&row->lock);
+	if (wanted && def->options.notify[0] != '\0')
+		Async_Notify(def->options.notify, def->name);
 }
 
 /* ---- prepared transactions ----------------------------------------- */
@@ -203,29 +239,37 @@ settle_ended_xids(CqQueueRow *row, Oid database, int32 queue_id)
 /* What has to be done for a row. */
 typedef struct Chores
 {
-	bool		xids;
-	bool		due;
+	/* in a transaction of all of them */
 	bool		expire;
+	bool		doomed;
 	bool		scan;
+	bool		trim;
+	bool		notify;
+
+	/* each in its own */
+	bool		keys;
 	bool		segment;
+	bool		move;
 	bool		truncate;
 } Chores;
 
-/* Row locked. */
+/* Row locked; what was due has been released. */
 static Chores
 look(const CqQueueRow *row)
 {
 	Chores		chores;
 	int64		now = cq_clock_ms();
-	uint32		delayed = row->list[CQ_MSG_DELAYED];
 	uint32		leased = row->list[CQ_MSG_LEASED];
 
-	chores.xids = row->by_xid > 0;
-	chores.due = delayed != CQ_NONE && CQ_MSG(delayed)->due <= GetCurrentTimestamp();
 	chores.expire = leased != CQ_NONE && CQ_MSG(leased)->until <= now;
+	chores.doomed = row->list[CQ_MSG_DOOMED] != CQ_NONE;
 	chores.scan = !row->loaded ||
 		(!row->overflow && row->unloaded_due != 0 && cq_scan_due(row));
+	chores.trim = row->want_trim;
+	chores.notify = row->want_notify && row->notify_ms <= now;
+	chores.keys = row->want_keys && row->keys_ms <= now;
 	chores.segment = row->want_segment;
+	chores.move = row->want_move && row->move_ms <= now;
 	chores.truncate = row->want_truncate && row->truncate_ms <= now;
 	return chores;
 }
@@ -235,17 +279,28 @@ static int64
 plan(const CqQueueRow *row)
 {
 	int64		at = PG_INT64_MAX;
-	uint32		delayed = row->list[CQ_MSG_DELAYED];
-	uint32		leased = row->list[CQ_MSG_LEASED];
+	uint32		first;
 
-	if (delayed != CQ_NONE)
-		at = Min(at, cq_due_ms(CQ_MSG(delayed)->due));
+	if ((first = row->list[CQ_MSG_DELAYED]) != CQ_NONE)
+		at = Min(at, cq_due_ms(CQ_MSG(first)->due));
+	if ((first = row->expiry) != CQ_NONE)
+		at = Min(at, cq_due_ms(CQ_MSG(first)->expires));
+	if ((first = row->group_times) != CQ_NONE)
+		at = Min(at, CQ_GROUP(first)->until);
+	if ((first = row->list[CQ_MSG_LEASED]) != CQ_NONE)
+		at = Min(at, CQ_MSG(first)->until);
 	if (!row->overflow && row->unloaded_due != 0)
-		at = Min(at, cq_due_ms(row->unloaded_due));
-	if (leased != CQ_NONE)
-		at = Min(at, CQ_MSG(leased)->until);
+		at = Min(at, cq_due_ms(cq_row_load_at(row)));
+	if (row->list[CQ_MSG_DOOMED] != CQ_NONE || (row->want_trim && !row->idle))
+		at = Min(at, cq_clock_ms());
 	if (row->by_xid > 0)
 		at = Min(at, cq_clock_ms() + XID_POLL_MS);
+	if (row->want_notify)
+		at = Min(at, row->notify_ms);
+	if (row->want_keys)
+		at = Min(at, row->keys_ms);
+	if (row->want_move)
+		at = Min(at, row->move_ms);
 	if (row->want_truncate)
 		at = Min(at, row->truncate_ms);
 	if (row->want_segment || !row->loaded)
@@ -261,27 +316,55 @@ plan(const CqQueueRow *row)
 	return at;
 }
 
+/* Those that share a transaction. */
+static void
+do_small_chores(int32 queue_id, const Chores *chores)
+{
+	CqQueueDef *def;
+
+	cq_step_start();
+	def = cq_definition_by_id(queue_id);
+	if (def != NULL)
+	{
+		def = cq_queue_open(def->name, CQ_QUEUE_NONE);
+		if (chores->scan)
+			cq_scan_refill(def);
+		if (chores->trim)
+			trim(def);
+		if (chores->expire && !CQ_FAULT("queue-no-expiry"))
+			expire_leases(def);
+		if (chores->doomed)
+			settle_doomed(def);
+		if (chores->notify)
+			notify(def);
+	}
+	cq_step_commit();
+}
+
+/* The keys in a transaction of their own, which is rolled back if it fails. */
+static void
+rotate_keys(int32 queue_id)
+{
+	CqQueueDef *def;
+
+	cq_step_start();
+	def = cq_definition_by_id(queue_id);
+	if (def != NULL)
+		cq_keys_rotate(cq_queue_open(def->name, CQ_QUEUE_NONE));
+	cq_step_commit();
+}
+
 static void
 do_chores(int32 queue_id, const Chores *chores)
 {
-	if (chores->scan || chores->expire)
-	{
-		CqQueueDef *def;
-
-		cq_step_start();
-		def = cq_definition_by_id(queue_id);
-		if (def != NULL)
-		{
-			def = cq_queue_open(def->name, CQ_QUEUE_NONE);
-			if (chores->scan)
-				cq_scan_refill(def);
-			if (chores->expire && !CQ_FAULT("queue-no-expiry"))
-				expire_leases(def);
-		}
-		cq_step_commit();
-	}
+	if (chores->scan || chores->trim || chores->expire || chores->doomed || chores->notify)
+		do_small_chores(queue_id, chores);
+	if (chores->keys)
+		rotate_keys(queue_id);
 	if (chores->segment)
 		cq_rotate_add_segment(queue_id);
+	if (chores->move)
+		cq_move_stragglers(queue_id);
 	if (chores->truncate)
 		cq_rotate_truncate(queue_id);
 }
@@ -329,6 +412,25 @@ do_chores_safely(CqQueueRow *row, int32 queue_id, const Chores *chores)
 	MemoryContextSwitchTo(context);
 }
 
+/* Do what needs no transaction, see what else there is; false: no such queue. */
+static bool
+release_and_look(CqQueueRow *row, int32 queue_id, Chores *chores)
+{
+	CqEffects	effects = {0};
+	bool		same;
+
+	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
+	same = row->database == MyDatabaseId && row->queue_id == queue_id;
+	if (same)
+	{
+		cq_entries_release_due(row, &effects);
+		*chores = look(row);
+	}
+	effects.worker = false;		/* we are there */
+	cq_row_unlock(row, &effects);
+	return same;
+}
+
 /* Returns when the row wants to be looked at again, or PG_INT64_MAX. */
 static int64
 maintain_row(CqQueueRow *row)
@@ -346,15 +448,16 @@ maintain_row(CqQueueRow *row)
 		LWLockRelease(&row->lock);
 		return at;
 	}
-	if (queue_id != 0)
-		chores = look(row);
 	LWLockRelease(&row->lock);
 	if (queue_id == 0)
 		return PG_INT64_MAX;
 
-	if (chores.xids)
+	if (row->by_xid > 0)
 		settle_ended_xids(row, MyDatabaseId, queue_id);
-	if (chores.expire || chores.scan || chores.segment || chores.truncate)
+	if (!release_and_look(row, queue_id, &chores))
+		return PG_INT64_MAX;
+	if (chores.expire || chores.doomed || chores.scan || chores.trim || chores.notify ||
+		chores.keys || chores.segment || chores.move || chores.truncate)
 		do_chores_safely(row, queue_id, &chores);
 
 	LWLockAcquire(&row->lock, LW_EXCLUSIVE);

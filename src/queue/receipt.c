@@ -114,7 +114,8 @@ cq_receipt_decode(const text *arg, int32 queue_id, CqReceipt *receipt)
 	receipt->entry = get32(bytes + 8);
 	receipt->nonce = get32(bytes + 12);
 	receipt->msg_id = (int64) (((uint64) get32(bytes + 16) << 32) | get32(bytes + 20));
-	if (receipt->salt == cq_queues->salt && receipt->queue_id != queue_id)
+	if ((receipt->salt == cq_queues->salt || receipt->salt == CQ_SALT_DURABLE) &&
+		receipt->queue_id != queue_id)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("the receipt belongs to another queue")));

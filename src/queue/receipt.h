@@ -9,7 +9,9 @@
  *		  +-------+-----------+----------+-----------+----------------+
  *
  * in network order, as 32 characters of the URL-safe base64 alphabet.  The
- * salt is that of the server's start: leases do not outlive it.
+ * salt is that of the server's start, which leases do not outlive; 1 in the
+ * receipts of durable ones, which do.  For these the entry is a hint: it is
+ * another one after a restart.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,6 +28,9 @@ typedef struct CqReceipt
 	uint32		nonce;
 	int64		msg_id;
 } CqReceipt;
+
+/* The salt in receipts of durable leases. */
+#define CQ_SALT_DURABLE 1
 
 /* A text datum. */
 extern text *cq_receipt_encode(const CqReceipt *receipt);

@@ -18,6 +18,7 @@
 
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "core/clock.h"
@@ -30,6 +31,7 @@
 #include "queue/step.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
+#include "storage/procarray.h"
 #include "utils/array.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -38,6 +40,25 @@
 
 /* a table that could not be locked is tried again after that */
 #define LOCKED_RETRY_MS 1000
+
+/*
+ * A snapshot from before a move may need the old rows, until it has been waited
+ * for that long.
+ */
+#define MOVED_WAIT_MS 60000
+
+/* What every snapshot in this database sees is older than that. */
+static FullTransactionId
+oldest_snapshot(void)
+{
+	TransactionId xid = GetOldestNonRemovableTransactionId(NULL);
+	FullTransactionId next = ReadNextFullTransactionId();
+	uint32		epoch = EpochFromFullTransactionId(next);
+
+	if (xid > XidFromFullTransactionId(next))
+		epoch--;
+	return FullTransactionIdFromEpochAndXid(epoch, xid);
+}
 
 /* Start a transaction and open the queue; NULL when it is no more. */
 static CqQueueDef *
@@ -111,11 +132,13 @@ read_settled(Relation rel, int64 **ids)
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
 		ArrayType  *array;
+		char		kind;
 		int			m;
 
 		CHECK_FOR_INTERRUPTS();
 		slot_getallattrs(slot);
-		if (DatumGetChar(slot->tts_values[CQ_EVENT_KIND - 1]) != 'a')
+		kind = DatumGetChar(slot->tts_values[CQ_EVENT_KIND - 1]);
+		if (kind != 'a' && kind != 'm')
 			continue;
 		array = DatumGetArrayTypeP(slot->tts_values[CQ_EVENT_IDS - 1]);
 		m = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
@@ -193,17 +216,43 @@ truncate_segment(CqQueueDef *def, int k)
 	return result;
 }
 
-/* Row locked: the first segment not below k that may be finished, or -1. */
-static int
-find_finished(const CqQueueRow *row, int k)
+/*
+ * Row locked: when the finished segment may be truncated, cq_clock_ms(): its
+ * messages are retained, or an older snapshot may need what was moved.
+ */
+static int64
+truncate_at(const CqQueueRow *row, const CqSegment *segment)
 {
+	int64		at = segment->finished_ms + row->options.retain_ms;
+
+	if (U64FromFullTransactionId(segment->moved) != 0 &&
+		cq_clock_ms() < segment->moved_ms + MOVED_WAIT_MS &&
+		FullTransactionIdFollows(segment->moved, oldest_snapshot()))
+		at = Max(at, cq_clock_ms() + LOCKED_RETRY_MS);
+	return at;
+}
+
+/* Row locked: the first segment not below k that may be truncated, or -1. */
+static int
+find_finished(CqQueueRow *row, int k)
+{
+	int64		now = cq_clock_ms();
+
 	for (; k < row->nsegments; k++)
 	{
-		const CqSegment *segment = &row->segment[k];
+		CqSegment  *segment = &row->segment[k];
+		int64		at;
 
-		if (k != row->current && !segment->empty && segment->loaded == 0 &&
-			segment->scan_from == InvalidBlockNumber)
+		if (k == row->current || segment->empty || segment->loaded > 0 ||
+			segment->scan_from != InvalidBlockNumber)
+			continue;
+		if (segment->finished_ms == 0)
+			segment->finished_ms = now;
+		at = truncate_at(row, segment);
+		if (at <= now)
 			return k;
+		row->truncate_ms = row->want_truncate ? Min(row->truncate_ms, at) : at;
+		row->want_truncate = true;
 	}
 	return -1;
 }
@@ -231,6 +280,8 @@ note_result(CqQueueDef *def, int k, TruncateResult result)
 			/* the tables know better */
 			row->segment[k].scan_from = 0;
 			row->overflow = true;
+			row->idle = false;
+			row->priorities = row->priorities_new = PG_UINT32_MAX;
 			row->dirty = true;
 			break;
 	}

@@ -41,6 +41,7 @@
 #include "pgstat.h"
 #include "queue/collect.h"
 #include "queue/entries.h"
+#include "queue/ready.h"
 #include "queue/scan.h"
 #include "queue/segment.h"
 #include "queue/xact.h"
@@ -57,10 +58,11 @@ static struct
 	uint32		generation;
 	bool		dirty;
 	TimestampTz unloaded_due;
+	uint32		priorities;
 	BlockNumber from[CQ_SEGMENTS_MAX];
 } running;
 
-static void
+static inline void
 lower(BlockNumber *block, BlockNumber to)
 {
 	if (*block == InvalidBlockNumber || (to != InvalidBlockNumber && to < *block))
@@ -70,10 +72,18 @@ lower(BlockNumber *block, BlockNumber to)
 bool
 cq_scan_due(const CqQueueRow *row)
 {
-	if (row->overflow)
-		return row->count[CQ_MSG_READY] == 0 && cq_row_room(row, false) > 0;
-	return row->unloaded_due != 0 && row->unloaded_due <= GetCurrentTimestamp() &&
-		cq_row_room(row, false) > 0;
+	if (row->overflow && !row->idle && cq_ready_outranked(row) &&
+		cq_row_room(row, false) > 0)
+		return true;
+	return !row->overflow && row->unloaded_due != 0 && cq_row_room(row, false) > 0 &&
+		cq_row_load_at(row) <= GetCurrentTimestamp();
+}
+
+bool
+cq_scan_wants_room(const CqQueueRow *row)
+{
+	return row->overflow && !row->idle && row->count[CQ_MSG_READY] > 0 &&
+		cq_ready_outranked(row) && cq_row_room(row, false) == 0;
 }
 
 /* Sleep until no scan of the row is running. */
@@ -113,15 +123,21 @@ begin_locked(CqScan *scan, CqQueueRow *row)
 	running.	generation = row->generation;
 	running.	dirty = scan->dirty = row->dirty;
 	running.	unloaded_due = row->unloaded_due;
+	running.	priorities = row->priorities;
 
+	scan->loaded = row->loaded;
+	scan->priorities = row->priorities;
+	scan->mixed = (row->priorities & (row->priorities - 1)) != 0;
 	scan->everything = !row->loaded || row->dirty;
 	scan->unloaded = row->unloaded;
+	scan->unloaded_delayed = row->unloaded_delayed;
 	scan->ready.limit = Max(cq_row_room(row, false), 1);
 	scan->delayed.limit = Max(cq_queues->window / 2, 1);
 
 	row->scanning = true;
 	row->dirty = false;
 	row->unloaded_due = 0;
+	row->priorities_new = 0;
 	for (int k = 0; k < CQ_SEGMENTS_MAX; k++)
 	{
 		bool		ours = k < scan->def->nsegments && k < row->nsegments;
@@ -147,12 +163,8 @@ begin_locked(CqScan *scan, CqQueueRow *row)
 	}
 }
 
-/*
- * Start a scan.  Returns NULL, after it has ended, when somebody else's was
- * running, unless insist is set.
- */
-static CqScan *
-begin(CqQueueDef *def, bool insist)
+CqScan *
+cq_scan_begin(CqQueueDef *def, bool insist)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
 												  "cachequeue scan",
@@ -194,13 +206,12 @@ begin(CqQueueDef *def, bool insist)
 	return scan;
 }
 
-/* Row locked: mark the candidates that are in memory by now. */
-static void
-mark_in_memory(CqScan *scan, CqQueueRow *row)
+void
+cq_scan_mark_in_memory(CqScan *scan, CqQueueRow *row)
 {
-	CqCandidates *lists[] = {&scan->ready, &scan->delayed, &scan->pending};
+	CqCandidates *lists[] = {&scan->ready, &scan->delayed, &scan->pending, &scan->busy};
 
-	if (scan->ready.n + scan->delayed.n + scan->pending.n == 0)
+	if (scan->ready.n + scan->delayed.n + scan->pending.n + scan->busy.n == 0)
 		return;
 	for (int state = CQ_MSG_OPEN; state < CQ_MSG_STATES; state++)
 	{
@@ -224,7 +235,7 @@ mark_in_memory(CqScan *scan, CqQueueRow *row)
 static uint32
 new_entry(CqQueueRow *row, const CqCandidate *c)
 {
-	uint32		i = cq_entry_take(row, false);
+	uint32		i = cq_entry_take(row, false, c->group);
 
 	if (i != CQ_NONE)
 	{
@@ -236,17 +247,36 @@ new_entry(CqQueueRow *row, const CqCandidate *c)
 		msg->offset = ItemPointerGetOffsetNumber(&c->tid);
 		msg->attempts = c->attempts;
 		msg->due = c->due;
+		msg->expires = c->expires;
+		msg->bytes = c->bytes;
+		msg->priority = c->priority;
 	}
 	return i;
 }
 
-/* Row locked: push ready or delayed candidates; returns how many. */
-static int64
-push_list(CqScan *scan, CqQueueRow *row, const CqCandidates *list, CqEffects *effects)
+/* Row locked: a lease of before the start of the server goes on. */
+static void
+resume_lease(CqQueueRow *row, uint32 i, const CqCandidate *c, CqEffects *effects)
 {
-	int64		pushed = 0;
-	bool		full = false;
+	CqMsg	   *msg = CQ_MSG(i);
 
+	msg->nonce = c->nonce;
+	msg->until = cq_due_ms(c->lease_until);
+	msg->flags |= CQ_MSG_DURABLE;
+	row->durable_loaded++;
+	cq_entry_link(row, i, CQ_MSG_LEASED);
+	cq_row_plan(row, msg->until, effects);
+}
+
+/*
+ * Row locked: push candidates that are committed and not settled, adding up
+ * what became of them.  Once there is no room left, *full, none is pushed any
+ * more: it could overtake one of its group.
+ */
+static void
+push_list(CqScan *scan, CqQueueRow *row, const CqCandidates *list, bool *full,
+		  CqAmount *pushed, CqEffects *effects)
+{
 	for (int64 j = 0; j < list->n; j++)
 	{
 		const CqCandidate *c = &list->items[j];
@@ -254,33 +284,30 @@ push_list(CqScan *scan, CqQueueRow *row, const CqCandidates *list, CqEffects *ef
 
 		if (c->in_memory)
 			continue;
-		if (!full)
+		if (!*full)
 			i = new_entry(row, c);
-		if (i != CQ_NONE)
+		if (i == CQ_NONE)
 		{
-			cq_entry_offer(row, i, effects);
-			pushed++;
+			*full = true;
+			cq_candidate_leave(scan, c);
 			continue;
 		}
-		full = true;
-		lower(&scan->left[c->segment], ItemPointerGetBlockNumber(&c->tid));
-		scan->nleft++;
-		if (c->due == 0)
-			scan->left_ready = true;
-		else if (scan->left_due == 0 || c->due < scan->left_due)
-			scan->left_due = c->due;
+		if (c->lease_until != 0)
+			resume_lease(row, i, c, effects);
+		else
+			cq_entry_offer(row, i, effects);
+		pushed->n++;
+		pushed->bytes += c->bytes;
 	}
-	return pushed;
 }
 
 /*
- * Row locked: entries for what transactions in progress have sent or settled.
- * Returns how many of the latter, which counted as unloaded.
+ * Row locked: entries for what transactions in progress have sent or settled;
+ * the latter counted as unloaded, and are added up.
  */
-static int64
-push_pending(CqScan *scan, CqQueueRow *row, CqEffects *effects)
+static void
+push_pending(CqScan *scan, CqQueueRow *row, CqAmount *settling, CqEffects *effects)
 {
-	int64		settling = 0;
 
 	for (int64 j = 0; j < scan->pending.n; j++)
 	{
@@ -295,7 +322,9 @@ push_pending(CqScan *scan, CqQueueRow *row, CqEffects *effects)
 			/* the next scan will meet it again */
 			lower(&scan->left[c->segment], ItemPointerGetBlockNumber(&c->tid));
 			scan->left_ready = true;
-			scan->nleft += (c->settle != 0);
+			scan->left_priorities |= CQ_PRIORITY_BIT(c->priority);
+			scan->nleft.n += (c->settle != 0);
+			scan->nleft.bytes += (c->settle != 0) ? c->bytes : 0;
 			row->dirty = true;
 			continue;
 		}
@@ -304,14 +333,14 @@ push_pending(CqScan *scan, CqQueueRow *row, CqEffects *effects)
 			CQ_MSG(i)->settle = c->settle;
 			CQ_MSG(i)->flags |= CQ_MSG_TAKEN;
 			cq_entry_link(row, i, CQ_MSG_SETTLING);
-			settling++;
+			settling->n++;
+			settling->bytes += c->bytes;
 		}
 		else
 			cq_entry_link(row, i, CQ_MSG_OPEN);
 		cq_entry_set_by_xid(row, i, c->xid);
 		cq_row_plan(row, cq_clock_ms() + 1000, effects);
 	}
-	return settling;
 }
 
 /* Row locked: what the first scan tells about the segments. */
@@ -359,14 +388,13 @@ note_finished(CqQueueRow *row, CqEffects *effects)
 	}
 }
 
-/* Row locked: the scan is over; all is true that was not while it ran. */
-static void
-end_locked(CqQueueRow *row, bool complete, CqEffects *effects)
+void
+cq_scan_end_locked(CqQueueRow *row, bool complete, CqEffects *effects)
 {
 	uint32		i;
 
 	while ((i = cq_entries_first(row, CQ_MSG_SETTLED)) != CQ_NONE)
-		cq_entry_free(row, i);
+		cq_entry_free(row, i, effects);
 	row->scanning = false;
 	effects->scan_ended = true;
 	while ((i = cq_entries_first(row, CQ_MSG_PARKED)) != CQ_NONE)
@@ -374,11 +402,7 @@ end_locked(CqQueueRow *row, bool complete, CqEffects *effects)
 		if (complete)
 			cq_entry_offer(row, i, effects);
 		else
-		{
-			cq_message_unload(row, CQ_MSG(i)->segment, CQ_MSG(i)->block,
-							  CQ_MSG(i)->due, effects);
-			cq_entry_free(row, i);
-		}
+			cq_entry_unload(row, i, effects);
 	}
 	running.	row = NULL;
 }
@@ -387,25 +411,33 @@ end_locked(CqQueueRow *row, bool complete, CqEffects *effects)
 static void
 finish_locked(CqScan *scan, CqQueueRow *row, CqEffects *effects)
 {
-	int64		pushed;
-	bool		missed = false;
+	CqAmount	gone = {0};
+	bool		full = false;
 
-	mark_in_memory(scan, row);
+	cq_scan_mark_in_memory(scan, row);
 	if (!row->loaded)
 		note_segments(scan, row);
-	pushed = push_pending(scan, row, effects);
-	pushed += push_list(scan, row, &scan->ready, effects);
-	pushed += push_list(scan, row, &scan->delayed, effects);
-	/* having read everything we know it, but for what came meanwhile */
-	row->unloaded -= scan->everything ? scan->unloaded - scan->nleft : pushed;
-	row->unloaded = Max(row->unloaded, 0);
+	push_pending(scan, row, &gone, effects);
+	push_list(scan, row, &scan->busy, &full, &gone, effects);
+	push_list(scan, row, &scan->ready, &full, &gone, effects);
+	push_list(scan, row, &scan->delayed, &full, &gone, effects);
+	if (scan->everything)
+	{
+		/* we know it now, but for what came meanwhile */
+		gone.n = scan->unloaded.n - scan->nleft.n;
+		gone.bytes = scan->unloaded.bytes - scan->nleft.bytes;
+		row->unloaded_delayed -= scan->unloaded_delayed - scan->nleft_delayed;
+	}
+	else
+		row->unloaded_delayed -= scan->delayed.n;
+	row->unloaded.n = Max(row->unloaded.n - gone.n, 0);
+	row->unloaded.bytes = Max(row->unloaded.bytes - gone.bytes, 0);
+	row->unloaded_delayed = Min(Max(row->unloaded_delayed, 0), row->unloaded.n);
 
 	for (int k = 0; k < scan->def->nsegments; k++)
 	{
 		CqSegment  *segment = &row->segment[k];
 
-		/* a commit that found no room while we were reading */
-		missed |= (segment->scan_from != InvalidBlockNumber);
 		lower(&segment->scan_from, scan->left[k]);
 		segment->known_blocks = Max(segment->known_blocks, scan->nblocks[k]);
 	}
@@ -413,13 +445,20 @@ finish_locked(CqScan *scan, CqQueueRow *row, CqEffects *effects)
 		(row->unloaded_due == 0 || scan->left_due < row->unloaded_due))
 		row->unloaded_due = scan->left_due;
 	if (row->unloaded_due != 0)
-		cq_row_plan(row, cq_due_ms(row->unloaded_due), effects);
+		cq_row_plan(row, cq_due_ms(cq_row_load_at(row)), effects);
 
 	row->loaded = true;
-	row->overflow = missed || scan->left_ready;
+	/* left out, or unloaded while we were at it */
+	row->overflow = scan->left_ready || row->priorities_new != 0;
+	row->priorities = row->overflow ? scan->left_priorities | row->priorities_new : 0;
 	if (!row->overflow && row->unloaded_due == 0)
-		row->unloaded = 0;
-	end_locked(row, !row->overflow, effects);
+	{
+		memset(&row->unloaded, 0, sizeof(row->unloaded));
+		row->unloaded_delayed = 0;
+	}
+	cq_scan_end_locked(row, !row->overflow, effects);
+	row->idle = row->count[CQ_MSG_READY] == 0;
+	cq_row_trim(row, effects);
 	note_finished(row, effects);
 	cq_row_check(row);
 }
@@ -434,13 +473,10 @@ cq_scan_refill(CqQueueDef *def)
 	/* a segment that was added since we looked */
 	if (def->nsegments < ((volatile CqQueueRow *) def->row)->nsegments)
 		cq_queue_refresh(def);
-	scan = begin(def, false);
+	scan = cq_scan_begin(def, false);
 	if (scan == NULL)
 		return;
 	cq_collect(scan);
-	cq_candidates_sort(&scan->ready);
-	cq_candidates_sort(&scan->delayed);
-	cq_candidates_sort(&scan->pending);
 
 	row = cq_queue_lock_if_same(def, LW_EXCLUSIVE);
 	if (row != NULL)
@@ -467,6 +503,8 @@ cq_scan_abandon(void)
 	if (row->generation == running.generation)
 	{
 		row->overflow = true;
+		row->idle = false;
+		row->priorities |= running.priorities;
 		row->dirty |= running.dirty;
 
 		if (running.unloaded_due != 0 &&
@@ -475,9 +513,24 @@ cq_scan_abandon(void)
 
 		for (int k = 0; k < row->nsegments; k++)
 			lower(&row->segment[k].scan_from, running.from[k]);
-		end_locked(row, false, &effects);
+		cq_scan_end_locked(row, false, &effects);
 	}
 	cq_row_unlock(row, &effects);
+}
+
+void
+cq_scan_give_back(CqScan *scan, CqQueueRow *row, int except, CqEffects *effects)
+{
+	if (running.unloaded_due != 0 &&
+		(row->unloaded_due == 0 || running.unloaded_due < row->unloaded_due))
+		row->unloaded_due = running.unloaded_due;
+	for (int k = 0; k < scan->def->nsegments; k++)
+	{
+		if (k != except)
+			lower(&row->segment[k].scan_from, scan->from[k]);
+	}
+	row->dirty |= running.dirty;
+	cq_scan_end_locked(row, !row->overflow, effects);
 }
 
 bool
@@ -505,152 +558,11 @@ cq_scan_check_growth(CqQueueDef *def)
 			segment->known_blocks = nblocks[k];
 			segment->empty = false;
 			row->overflow = true;
+			row->idle = false;
+			row->priorities = row->priorities_new = PG_UINT32_MAX;
 			grown = true;
 		}
 	}
 	LWLockRelease(&row->lock);
 	return grown;
-}
-
-/* Row locked: all that is ready or delayed in memory is settled by us. */
-static int64
-purge_entries(CqQueueDef *def, CqQueueRow *row, int64 *ids, uint8 *segments, int64 max)
-{
-	static const CqMsgState states[] = {CQ_MSG_READY, CQ_MSG_DELAYED};
-	int64		n = 0;
-
-	for (int s = 0; s < lengthof(states); s++)
-	{
-		uint32		i;
-
-		while (n < max && (i = cq_entries_first(row, states[s])) != CQ_NONE)
-		{
-			CQ_MSG(i)->settle = 'p';
-			CQ_MSG(i)->flags |= CQ_MSG_TAKEN;
-			CQ_MSG(i)->nonce = ++row->nonce;
-			ids[n] = CQ_MSG(i)->msg_id;
-			segments[n] = CQ_MSG(i)->segment;
-			cq_entry_move(row, i, CQ_MSG_SETTLING);
-			cq_item_add_entry(CQ_ITEM_SETTLE, def, i);
-			n++;
-		}
-	}
-	return n;
-}
-
-/* Append 'a' events for messages, segment by segment. */
-static void
-settle_many(CqQueueDef *def, const int64 *ids, const uint8 *segments, int64 n)
-{
-	int64	   *some = MemoryContextAllocHuge(CurrentMemoryContext,
-											  Max(n, 1) * sizeof(int64));
-
-	for (int k = 0; k < def->nsegments; k++)
-	{
-		int			m = 0;
-
-		for (int64 j = 0; j < n; j++)
-		{
-			if (segments[j] == k)
-				some[m++] = ids[j];
-			if (m == CQ_RECEIVE_MAX || (m > 0 && j == n - 1))
-			{
-				cq_segment_event(def, k, 'a', some, m, 0, 0, NULL);
-				m = 0;
-			}
-		}
-	}
-	pfree(some);
-}
-
-/* Purge what is in memory. */
-static int64
-purge_loaded(CqQueueDef *def)
-{
-	int64		total = 0;
-	int64	   *ids = palloc(CQ_RECEIVE_MAX * sizeof(int64));
-	uint8	   *segments = palloc(CQ_RECEIVE_MAX);
-	int64		n;
-
-	do
-	{
-		CqQueueRow *row;
-
-		cq_items_reserve(CQ_RECEIVE_MAX);
-		row = cq_queue_lock(def, LW_EXCLUSIVE);
-		n = purge_entries(def, row, ids, segments, CQ_RECEIVE_MAX);
-		LWLockRelease(&row->lock);
-		settle_many(def, ids, segments, n);
-		total += n;
-	} while (n == CQ_RECEIVE_MAX);
-	return total;
-}
-
-/* Purge what is not in memory. */
-static int64
-purge_unloaded(CqQueueDef *def)
-{
-	CqScan	   *scan = begin(def, true);
-	CqQueueRow *row;
-	CqEffects	effects = {0};
-	CqCandidates *lists[] = {&scan->ready, &scan->delayed};
-	int64		n = 0;
-	int64	   *ids;
-	uint8	   *segments;
-
-	scan->everything = true;
-	scan->ready.limit = scan->delayed.limit = 0;
-	cq_collect(scan);
-	cq_candidates_sort(&scan->ready);
-	cq_candidates_sort(&scan->delayed);
-	ids = MemoryContextAllocHuge(scan->context, sizeof(int64) *
-								 (scan->ready.n + scan->delayed.n + 1));
-	segments = MemoryContextAllocHuge(scan->context,
-									  scan->ready.n + scan->delayed.n + 1);
-
-	row = cq_queue_lock(def, LW_EXCLUSIVE);
-	mark_in_memory(scan, row);
-	LWLockRelease(&row->lock);
-	for (int j = 0; j < lengthof(lists); j++)
-	{
-		for (int64 i = 0; i < lists[j]->n; i++)
-		{
-			if (lists[j]->items[i].in_memory)
-				continue;
-			segments[n] = lists[j]->items[i].segment;
-			ids[n++] = lists[j]->items[i].msg_id;
-		}
-	}
-	settle_many(def, ids, segments, n);
-
-	/* others' scans have to look at our events until we have ended */
-	cq_items_reserve(1);
-	row = cq_queue_lock(def, LW_EXCLUSIVE);
-	cq_item_add(CQ_ITEM_PURGED, def)->count = n;
-	row->dirty = true;
-	row->overflow = true;
-	if (running.unloaded_due != 0)
-		row->unloaded_due = running.unloaded_due;
-
-	for (int k = 0; k < def->nsegments; k++)
-		lower(&row->segment[k].scan_from, scan->from[k]);
-	end_locked(row, false, &effects);
-	cq_row_unlock(row, &effects);
-	running.	row = NULL;
-
-	MemoryContextDelete(scan->context);
-	return n;
-}
-
-int64
-cq_queue_purge_all(CqQueueDef *def)
-{
-	int64		n = purge_loaded(def);
-	CqQueueRow *row = cq_queue_lock(def, LW_SHARED);
-	bool		more = row->overflow || row->unloaded_due != 0;
-
-	LWLockRelease(&row->lock);
-	if (more)
-		n += purge_unloaded(def);
-	return n;
 }

@@ -8,7 +8,8 @@
 #ifndef CQ_SCAN_H
 #define CQ_SCAN_H
 
-#include "queue/definition.h"
+#include "queue/collect.h"
+#include "queue/entries.h"
 
 /*
  * Load what memory has room for of the unloaded messages, in the order of
@@ -21,16 +22,43 @@ extern void cq_scan_refill(CqQueueDef *def);
 extern bool cq_scan_due(const CqQueueRow *row);
 
 /*
+ * Row locked: whether one would, if there were room, which messages of lower
+ * priorities take.
+ */
+extern bool cq_scan_wants_room(const CqQueueRow *row);
+
+/*
  * Whether the tables have grown by what nobody told us of (a restored dump).
  * If so the row is marked for a scan.  Row not locked.
  */
 extern bool cq_scan_check_growth(CqQueueDef *def);
 
 /*
- * Acknowledge, in this transaction, everything that is committed and not in
- * flight.  Returns the number of messages.
+ * ---- For those who read the tables for another purpose than loading.
  */
-extern int64 cq_queue_purge_all(CqQueueDef *def);
+
+/*
+ * Start a scan: step 1 of the essay in scan.c.  Returns NULL, after it has
+ * ended, when somebody else's was running, unless insist is set.  Row not
+ * locked.
+ */
+extern CqScan *cq_scan_begin(CqQueueDef *def, bool insist);
+
+/* Row locked: mark the candidates that are in memory by now. */
+extern void cq_scan_mark_in_memory(CqScan *scan, CqQueueRow *row);
+
+/*
+ * Row locked: end a scan that loads nothing.  What it took over is unloaded
+ * again, but for segment 'except' (-1: none).
+ */
+extern void cq_scan_give_back(CqScan *scan, CqQueueRow *row, int except,
+							  CqEffects *effects);
+
+/*
+ * Row locked: end a scan; parked messages are pushed if it is complete, else
+ * unloaded.
+ */
+extern void cq_scan_end_locked(CqQueueRow *row, bool complete, CqEffects *effects);
 
 /* After an error in a scan; never raises. */
 extern void cq_scan_abandon(void);

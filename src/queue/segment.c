@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "access/heapam.h"
 #include "access/relation.h"
 #include "access/table.h"
@@ -15,6 +16,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "core/owner.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
@@ -64,11 +66,13 @@ store_message(TupleTableSlot *slot, const CqNewMessage *message)
 	values[CQ_MESSAGE_ENQUEUED_AT - 1] = TimestampTzGetDatum(message->enqueued_at);
 	values[CQ_MESSAGE_DELIVER_AT - 1] = TimestampTzGetDatum(message->deliver_at);
 	nulls[CQ_MESSAGE_DELIVER_AT - 1] = (message->deliver_at == 0);
-	nulls[CQ_MESSAGE_EXPIRES_AT - 1] = true;
-	values[CQ_MESSAGE_PRIORITY - 1] = Int16GetDatum(0);
+	values[CQ_MESSAGE_EXPIRES_AT - 1] = TimestampTzGetDatum(message->expires_at);
+	nulls[CQ_MESSAGE_EXPIRES_AT - 1] = (message->expires_at == 0);
+	values[CQ_MESSAGE_PRIORITY - 1] = Int16GetDatum(message->priority);
 	values[CQ_MESSAGE_PARTITION - 1] = Int32GetDatum(0);
-	values[CQ_MESSAGE_ATTEMPTS - 1] = Int32GetDatum(0);
-	nulls[CQ_MESSAGE_KEY - 1] = true;
+	values[CQ_MESSAGE_ATTEMPTS - 1] = Int32GetDatum(message->attempts);
+	values[CQ_MESSAGE_KEY - 1] = PointerGetDatum(message->group_key);
+	nulls[CQ_MESSAGE_KEY - 1] = (message->group_key == NULL);
 	values[CQ_MESSAGE_HEADERS - 1] = message->headers;
 	nulls[CQ_MESSAGE_HEADERS - 1] = message->no_headers;
 	values[CQ_MESSAGE_BODY - 1] = message->body;
@@ -155,7 +159,7 @@ cq_segment_event(const CqQueueDef *def, int segment, char kind,
 	slot->tts_values[CQ_EVENT_KIND - 1] = CharGetDatum(kind);
 	slot->tts_values[CQ_EVENT_IDS - 1] = PointerGetDatum(array);
 	slot->tts_values[CQ_EVENT_ATTEMPT - 1] = Int32GetDatum(attempt);
-	slot->tts_isnull[CQ_EVENT_ATTEMPT - 1] = (kind == 'a');
+	slot->tts_isnull[CQ_EVENT_ATTEMPT - 1] = (kind == 'a' || kind == 'm');
 	slot->tts_values[CQ_EVENT_DUE - 1] = TimestampTzGetDatum(due);
 	slot->tts_isnull[CQ_EVENT_DUE - 1] = (due == 0);
 	slot->tts_isnull[CQ_EVENT_ERROR - 1] = (error == NULL);
@@ -184,6 +188,54 @@ cq_segment_fetch(Relation rel, ItemPointer tid, int64 msg_id,
 		!table_tuple_fetch_row_version(rel, tid, SnapshotSelf, slot))
 		return false;
 	return DatumGetInt64(slot_getattr(slot, CQ_MESSAGE_ID, &isnull)) == msg_id;
+}
+
+uint32
+cq_message_bytes(TupleTableSlot *slot)
+{
+	bool		isnull;
+	Size		bytes;
+	Datum		headers;
+
+	bytes = toast_raw_datum_size(slot_getattr(slot, CQ_MESSAGE_BODY, &isnull));
+	headers = slot_getattr(slot, CQ_MESSAGE_HEADERS, &isnull);
+	if (!isnull)
+		bytes += toast_raw_datum_size(headers);
+	return (uint32) Min(bytes, PG_UINT32_MAX);
+}
+
+uint64
+cq_group_hash(const text *key)
+{
+	uint64		hash = DatumGetUInt64(hash_any_extended((unsigned char *) VARDATA_ANY(key),
+														VARSIZE_ANY_EXHDR(key), 0));
+
+	return (hash == 0) ? 1 : hash;
+}
+
+void
+cq_message_copy(TupleTableSlot *slot, CqNewMessage *message)
+{
+	bool		isnull;
+	Datum		value;
+
+	memset(message, 0, sizeof(*message));
+	message->msg_id = DatumGetInt64(slot_getattr(slot, CQ_MESSAGE_ID, &isnull));
+	message->enqueued_at = DatumGetTimestampTz(slot_getattr(slot, CQ_MESSAGE_ENQUEUED_AT, &isnull));
+	value = slot_getattr(slot, CQ_MESSAGE_EXPIRES_AT, &isnull);
+	message->expires_at = isnull ? 0 : DatumGetTimestampTz(value);
+	message->priority = DatumGetInt16(slot_getattr(slot, CQ_MESSAGE_PRIORITY, &isnull));
+	value = slot_getattr(slot, CQ_MESSAGE_KEY, &isnull);
+	if (!isnull)
+	{
+		message->group_key = DatumGetTextPCopy(value);
+		message->group_hash = cq_group_hash(message->group_key);
+	}
+	value = slot_getattr(slot, CQ_MESSAGE_HEADERS, &message->no_headers);
+	if (!message->no_headers)
+		message->headers = PointerGetDatum(PG_DETOAST_DATUM_COPY(value));
+	message->body = PointerGetDatum(PG_DETOAST_DATUM_COPY(slot_getattr(slot, CQ_MESSAGE_BODY, &isnull)));
+	message->bytes = cq_message_bytes(slot);
 }
 
 static void
@@ -218,8 +270,19 @@ cq_segment_create(int32 queue_id, int k)
 }
 
 void
-cq_sequence_create(int32 queue_id)
+cq_common_tables_create(int32 queue_id)
 {
+	for (int k = 0; k < CQ_KEY_TABLES; k++)
+	{
+		execute(psprintf("CREATE TABLE cq.q%d_k%d ("
+						 "key text COLLATE \"C\" NOT NULL, "
+						 "msg_id bigint NOT NULL, "
+						 "until timestamptz NOT NULL)"
+						 " WITH (autovacuum_enabled = false, toast.autovacuum_enabled = false)",
+						 queue_id, k));
+		execute(psprintf("CREATE INDEX q%d_k%d_key ON cq.q%d_k%d (key)",
+						 queue_id, k, queue_id, k));
+	}
 	execute(psprintf("CREATE SEQUENCE cq.q%d_id INCREMENT BY %d",
 					 queue_id, CQ_NUMBER_BLOCK));
 }
@@ -231,6 +294,7 @@ cq_segments_drop(int32 queue_id)
 
 	/* first of all: see enter() in definition.c */
 	execute(psprintf("DROP SEQUENCE IF EXISTS cq.q%d_id", queue_id));
+	execute(psprintf("DROP TABLE IF EXISTS cq.q%d_k0, cq.q%d_k1", queue_id, queue_id));
 	for (int k = 0; k < CQ_SEGMENTS_MAX; k++)
 	{
 		if (!OidIsValid(get_relname_relid(psprintf("q%d_s%d", queue_id, k), schema)) &&

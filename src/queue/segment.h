@@ -35,22 +35,33 @@
 #define CQ_MESSAGE_COLUMNS 10
 
 /* columns of an event */
-#define CQ_EVENT_KIND 1			/* 'a' settled for good, 'n' attempt failed */
+#define CQ_EVENT_KIND 1			/* 'a' settled for good, 'm' moved to another
+								 * segment, 'n' attempt failed, 'l' durable
+								 * lease */
 #define CQ_EVENT_IDS 2			/* message numbers */
-#define CQ_EVENT_ATTEMPT 3		/* 'n': attempts so far */
-#define CQ_EVENT_DUE 4			/* 'n': next delivery; NULL: at once */
-#define CQ_EVENT_ERROR 5
+#define CQ_EVENT_ATTEMPT 3		/* 'n', 'l': attempts so far */
+#define CQ_EVENT_DUE 4			/* 'n': next delivery, NULL: at once; 'l': end
+								 * of the lease */
+#define CQ_EVENT_ERROR 5		/* 'n': what went wrong; 'l': the nonce */
 #define CQ_EVENT_COLUMNS 5
 
 /* A message to be appended. */
 typedef struct CqNewMessage
 {
-	int64		msg_id;
+	int64		msg_id;			/* 0: not yet numbered */
 	TimestampTz enqueued_at;
 	TimestampTz deliver_at;		/* 0: at once */
+	TimestampTz expires_at;		/* 0: never */
 	Datum		headers;		/* jsonb */
 	bool		no_headers;
 	Datum		body;			/* jsonb */
+	text	   *group_key;		/* NULL: none */
+	uint64		group_hash;		/* cq_group_hash() of it; 0: none */
+	text	   *dedup_key;		/* NULL: none */
+	bool		duplicate;		/* not sent: msg_id is that of another one */
+	uint32		bytes;			/* of body and headers */
+	int32		attempts;
+	int16		priority;
 } CqNewMessage;
 
 /*
@@ -79,11 +90,21 @@ extern void cq_segment_event(const CqQueueDef *def, int segment, char kind,
 extern bool cq_segment_fetch(Relation rel, ItemPointer tid, int64 msg_id,
 							 TupleTableSlot *slot);
 
+/* Bytes of the body and headers in the slot. */
+extern uint32 cq_message_bytes(TupleTableSlot *slot);
+
+/* What stands for a group key; never 0. */
+extern uint64 cq_group_hash(const text *key);
+
+/* The row in the slot as a new message with the same number, in the present
+ * memory context. */
+extern void cq_message_copy(TupleTableSlot *slot, CqNewMessage *message);
+
 /* Create the tables of segment k of a queue; needs a transaction. */
 extern void cq_segment_create(int32 queue_id, int k);
 
-/* Create the sequence of a queue. */
-extern void cq_sequence_create(int32 queue_id);
+/* Create the sequence and the tables of keys of a queue. */
+extern void cq_common_tables_create(int32 queue_id);
 
 /* Drop all tables of the queue. */
 extern void cq_segments_drop(int32 queue_id);

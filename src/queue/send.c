@@ -20,7 +20,9 @@
 #include "core/clock.h"
 #include "core/settings.h"
 #include "miscadmin.h"
+#include "pgstat.h"
 #include "queue/entries.h"
+#include "queue/keys.h"
 #include "queue/send.h"
 #include "queue/xact.h"
 #include "utils/timestamp.h"
@@ -31,10 +33,9 @@
 typedef struct Run
 {
 	int			n;
-	int64		first_id;
 	int			segment;
-	int			nentries;		/* the first so many have entries */
-	uint32		entries[RUN_MAX];
+	int			unloaded;		/* item of those without entries, or -1 */
+	uint32		entries[RUN_MAX];	/* CQ_NONE: none */
 } Run;
 
 /* Take a new block of numbers from the sequence.  No lock held. */
@@ -61,13 +62,27 @@ refill_numbers(CqQueueDef *def)
 	}
 }
 
-/* Row locked: go on to an empty segment when the current one is full. */
+/*
+ * Whether a segment of a queue with retention has been written to for half that
+ * time: with small segments old messages go sooner.
+ */
+static bool
+has_aged(const CqQueueRow *row, const CqSegment *segment)
+{
+	return row->options.retain_ms > 0 && segment->inserted > 0 &&
+		cq_clock_ms() - segment->began_ms > Max(row->options.retain_ms / 2, 1000);
+}
+
+/*
+ * Row locked: go on to an empty segment when the current one is full, or has
+ * been written to for long.
+ */
 static void
 choose_segment(CqQueueRow *row, CqEffects *effects)
 {
 	CqSegment  *old = &row->segment[row->current];
 
-	if (old->inserted < cq_segment_rows)
+	if (old->inserted < cq_segment_rows && !has_aged(row, old))
 		return;
 	for (int k = 0; k < row->nsegments; k++)
 	{
@@ -75,7 +90,10 @@ choose_segment(CqQueueRow *row, CqEffects *effects)
 		{
 			row->segment[k].empty = false;
 			row->segment[k].first_id = row->number_next;
+			row->segment[k].began_ms = cq_clock_ms();
 			row->current = k;
+			row->want_move = true;
+			cq_row_plan(row, row->move_ms, effects);
 			if (old->loaded == 0 && old->scan_from == InvalidBlockNumber)
 			{
 				row->want_truncate = true;
@@ -91,53 +109,85 @@ choose_segment(CqQueueRow *row, CqEffects *effects)
 	}
 }
 
-/* Row locked: numbers and entries for up to n messages. */
+/* Row locked: the message has no entry; its place is noted in append_run(). */
 static void
-take_run(CqQueueDef *def, CqQueueRow *row, const CqNewMessage *messages, int n,
-		 Run *run, CqEffects *effects)
+note_unloaded(CqQueueDef *def, CqQueueRow *row, const CqNewMessage *message, Run *run)
 {
-	choose_segment(row, effects);
-	run->n = Min((int64) n, row->number_limit - row->number_next);
-	run->first_id = row->number_next;
-	run->segment = row->current;
-	row->number_next += run->n;
-	row->segment[run->segment].inserted += run->n;
-	if (row->segment[run->segment].first_id == 0)
-		row->segment[run->segment].first_id = run->first_id;
+	CqUnloaded *u;
 
-	for (run->nentries = 0; run->nentries < run->n; run->nentries++)
+	row->open_unloaded.n++;
+	row->open_unloaded.bytes += message->bytes;
+	if (run->unloaded < 0)
 	{
-		uint32		i = cq_entry_take(row, true);
-		CqMsg	   *msg = CQ_MSG(i);
+		CqItem	   *item = cq_item_add(CQ_ITEM_UNLOADED, def);
 
-		if (i == CQ_NONE)
-			break;
-		msg->msg_id = run->first_id + run->nentries;
-		msg->segment = run->segment;
-		msg->due = messages[run->nentries].deliver_at;
-		cq_entry_link(row, i, CQ_MSG_OPEN);
-		cq_item_add_entry(CQ_ITEM_SEND, def, i);
-		run->entries[run->nentries] = i;
+		run->unloaded = cq_item_number(item);
+		item->unloaded.segment = run->segment;
+		item->unloaded.block = InvalidBlockNumber;
+		item->unloaded.due = message->deliver_at;
 	}
+	u = &cq_item_at(run->unloaded)->unloaded;
+	u->due = Min(u->due, message->deliver_at);
+	u->amount.n++;
+	u->amount.bytes += message->bytes;
+	u->priorities |= CQ_PRIORITY_BIT(message->priority);
 }
 
-/* Remember messages that got no entry. */
-static void
-note_unloaded(CqQueueDef *def, int segment, BlockNumber block, TimestampTz due)
+/* Row locked: an entry for the message, or CQ_NONE. */
+static uint32
+take_entry(CqQueueDef *def, CqQueueRow *row, const CqNewMessage *message, Run *run)
 {
-	CqItem	   *item = cq_item_last(CQ_ITEM_UNLOADED, def);
+	uint32		i = cq_entry_take(row, true, message->group_hash);
+	CqMsg	   *msg = CQ_MSG(i);
 
-	if (item == NULL || item->segment != segment || item->due != due)
+	if (i == CQ_NONE)
 	{
-		cq_items_reserve(1);
-		item = cq_item_add(CQ_ITEM_UNLOADED, def);
-		item->segment = segment;
-		item->due = due;
-		item->block = item->last_block = block;
+		note_unloaded(def, row, message, run);
+		return CQ_NONE;
 	}
-	item->count++;
-	item->block = Min(item->block, block);
-	item->last_block = Max(item->last_block, block);
+	msg->msg_id = message->msg_id;
+	msg->segment = run->segment;
+	msg->due = message->deliver_at;
+	msg->expires = message->expires_at;
+	msg->bytes = message->bytes;
+	msg->priority = message->priority;
+	cq_entry_link(row, i, CQ_MSG_OPEN);
+	cq_item_add_entry(CQ_ITEM_SEND, def, i);
+	return i;
+}
+
+/*
+ * Row locked: numbers and entries for up to n messages, of which there are as
+ * many as there are numbers left in the block.
+ */
+static void
+take_run(CqQueueDef *def, CqQueueRow *row, CqNewMessage *messages, int n,
+		 Run *run, CqEffects *effects)
+{
+	CqSegment  *segment;
+
+	choose_segment(row, effects);
+	run->segment = row->current;
+	run->unloaded = -1;
+	segment = &row->segment[run->segment];
+	if (segment->first_id == 0)
+	{
+		segment->first_id = row->number_next;
+		segment->began_ms = cq_clock_ms();
+	}
+	for (run->n = 0; run->n < n; run->n++)
+	{
+		CqNewMessage *message = &messages[run->n];
+
+		if (message->msg_id == 0)
+		{
+			if (row->number_next >= row->number_limit)
+				break;
+			message->msg_id = row->number_next++;
+		}
+		run->entries[run->n] = take_entry(def, row, message, run);
+	}
+	segment->inserted += run->n;
 }
 
 static void
@@ -147,8 +197,6 @@ append_run(CqQueueDef *def, CqNewMessage *messages, const Run *run)
 	ItemPointerData *tids = (run->n == 1) ? &one :
 	palloc(run->n * sizeof(ItemPointerData));
 
-	for (int j = 0; j < run->n; j++)
-		messages[j].msg_id = run->first_id + j;
 	if (run->segment >= def->nsegments)
 		cq_queue_refresh(def);
 	cq_segment_append(def, run->segment, messages, run->n, tids);
@@ -156,27 +204,180 @@ append_run(CqQueueDef *def, CqNewMessage *messages, const Run *run)
 	for (int j = 0; j < run->n; j++)
 	{
 		BlockNumber block = ItemPointerGetBlockNumber(&tids[j]);
+		uint32		i = run->entries[j];
 
-		if (j < run->nentries)
+		if (i != CQ_NONE)
 		{
 			/* while it is OPEN the place is ours to write */
-			CQ_MSG(run->entries[j])->block = block;
-			CQ_MSG(run->entries[j])->offset = ItemPointerGetOffsetNumber(&tids[j]);
+			CQ_MSG(i)->block = block;
+			CQ_MSG(i)->offset = ItemPointerGetOffsetNumber(&tids[j]);
 		}
 		else
-			note_unloaded(def, run->segment, block, messages[j].deliver_at);
+		{
+			CqItem	   *item = cq_item_at(run->unloaded);
+
+			item->unloaded.block = Min(item->unloaded.block, block);
+			item->last_block = Max(item->last_block, block);
+		}
 	}
 	if (tids != &one)
 		pfree(tids);
 }
 
-void
-cq_queue_send_messages(CqQueueDef *def, CqNewMessage *messages, int n)
-{
-	int			done = 0;
+/* ---- deduplication --------------------------------------------------- */
 
-	PreventCommandIfReadOnly("queue_send()");
-	PreventCommandIfParallelMode("queue_send()");
+/* A number for a message that is not sent yet. */
+static int64
+take_number(CqQueueDef *def)
+{
+	for (;;)
+	{
+		CqQueueRow *row = cq_queue_lock(def, LW_EXCLUSIVE);
+		int64		number = 0;
+
+		if (row->number_next < row->number_limit)
+			number = row->number_next++;
+		LWLockRelease(&row->lock);
+		if (number != 0)
+			return number;
+		refill_numbers(def);
+	}
+}
+
+/* Number the message, or find the one that it repeats. */
+static void
+claim_key(CqQueueDef *def, CqNewMessage *message)
+{
+	CqQueueRow *row;
+	int64		number = take_number(def);
+	int64		earlier = cq_key_claim_dedup(def, message->dedup_key, number);
+
+	message->msg_id = (earlier != 0) ? earlier : number;
+	message->duplicate = (earlier != 0);
+	if (earlier == 0)
+		return;
+	row = cq_queue_lock(def, LW_EXCLUSIVE);
+	row->duplicates++;
+	LWLockRelease(&row->lock);
+}
+
+/* ---- backpressure ---------------------------------------------------- */
+
+static bool
+fits(const CqQueueOptions *options, const CqAmount *length, const CqAmount *more)
+{
+	return (options->max_length == 0 || length->n + more->n <= options->max_length) &&
+		(options->max_bytes == 0 || length->bytes + more->bytes <= options->max_bytes);
+}
+
+static void
+pg_attribute_noreturn()
+refuse(const CqQueueDef *def, const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+			 errmsg("queue \"%s\" is full", def->name),
+			 errdetail_internal("%s", detail),
+			 errhint("Try again later, or raise max_length or max_bytes of the queue.")));
+}
+
+/*
+ * Row locked, and there is no room: see whether to wait.  Unlocks the row when
+ * it raises.
+ */
+static void
+check_full(CqQueueDef *def, CqQueueRow *row, const CqAmount *more)
+{
+	CqAmount	own;
+
+	if (row->options.overflow == CQ_OVERFLOW_REJECT)
+	{
+		LWLockRelease(&row->lock);
+		refuse(def, "Messages that are not acknowledged, or not committed yet, fill it.");
+	}
+	own = cq_items_length(def);
+	if (!fits(&row->options, &own, more))
+	{
+		LWLockRelease(&row->lock);
+		refuse(def, "This transaction's own messages would fill it, whatever others do.");
+	}
+}
+
+/*
+ * Row locked: wait, without the lock, until there is room for so much, and come
+ * back with it; raises when there is none in time.  The deadline is computed
+ * when it is 0.
+ */
+static CqQueueRow *
+await_room(CqQueueDef *def, CqQueueRow *row, const CqAmount *more, int64 *deadline)
+{
+	bool		waited = false;
+
+	for (;;)
+	{
+		const CqQueueOptions *options = &row->options;
+		CqAmount	length = cq_row_length(row);
+		int64		now;
+
+		if (waited)
+			row->space_waiters--;
+		waited = false;
+		if (options->overflow == CQ_OVERFLOW_DROP_OLDEST || fits(options, &length, more))
+			break;
+		check_full(def, row, more);
+		now = cq_clock_ms();
+		if (*deadline == 0)
+			*deadline = now + options->overflow_timeout_ms;
+		if (now >= *deadline)
+		{
+			LWLockRelease(&row->lock);
+			ConditionVariableCancelSleep();
+			refuse(def, "No room became free in time.");
+		}
+		row->space_waiters++;
+		waited = true;
+		LWLockRelease(&row->lock);
+
+		PG_TRY();
+		{
+			/* a wake-up before the first sleep must not be lost: look again then */
+			ConditionVariableTimedSleep(&def->row->space_cv, *deadline - now,
+										PG_WAIT_EXTENSION);
+			row = cq_queue_lock(def, LW_EXCLUSIVE);
+		}
+		PG_CATCH();
+		{
+			row = cq_queue_lock_if_same(def, LW_EXCLUSIVE);
+			if (row != NULL)
+			{
+				row->space_waiters--;
+				LWLockRelease(&row->lock);
+			}
+			PG_RE_THROW();
+		}
+		PG_END_TRY();
+	}
+	return row;
+}
+
+/* ---- all of it ------------------------------------------------------- */
+
+static CqAmount
+amount_of(const CqNewMessage *messages, int n)
+{
+	CqAmount	amount = {n, 0};
+
+	for (int j = 0; j < n; j++)
+		amount.bytes += messages[j].bytes;
+	return amount;
+}
+
+/* Send n messages, none of them a duplicate. */
+static void
+send_all(CqQueueDef *def, CqNewMessage *messages, int n)
+{
+	int64		deadline = 0;
+	int			done = 0;
 
 	while (done < n)
 	{
@@ -187,6 +388,12 @@ cq_queue_send_messages(CqQueueDef *def, CqNewMessage *messages, int n)
 
 		cq_items_reserve(want);
 		row = cq_queue_lock(def, LW_EXCLUSIVE);
+		if (row->options.max_length > 0 || row->options.max_bytes > 0)
+		{
+			CqAmount	more = amount_of(messages + done, n - done);
+
+			row = await_room(def, row, &more, &deadline);
+		}
 		if (row->number_next >= row->number_limit)
 		{
 			LWLockRelease(&row->lock);
@@ -197,5 +404,30 @@ cq_queue_send_messages(CqQueueDef *def, CqNewMessage *messages, int n)
 		cq_row_unlock(row, &effects);
 		append_run(def, messages + done, &run);
 		done += run.n;
+	}
+	ConditionVariableCancelSleep();
+}
+
+void
+cq_queue_send_messages(CqQueueDef *def, CqNewMessage *messages, int n)
+{
+	int			from = 0;
+
+	PreventCommandIfReadOnly("queue_send()");
+	PreventCommandIfParallelMode("queue_send()");
+
+	for (int j = 0; j < n; j++)
+	{
+		if (messages[j].dedup_key != NULL)
+			claim_key(def, &messages[j]);
+	}
+
+	/* runs between duplicates */
+	for (int j = 0; j <= n; j++)
+	{
+		if (j < n && !messages[j].duplicate)
+			continue;
+		send_all(def, messages + from, j - from);
+		from = j + 1;
 	}
 }

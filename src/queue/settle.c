@@ -12,8 +12,8 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "access/xact.h"
-#include "common/pg_prng.h"
 #include "core/clock.h"
 #include "core/faults.h"
 #include "miscadmin.h"
@@ -26,37 +26,53 @@
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
 
-/* default backoff: 1 s, doubled with each attempt, up to 5 min, +- 25 % */
-#define BACKOFF_FIRST_MS 1000
-#define BACKOFF_MAX_MS 300000
-
-int64
-cq_backoff_ms(int attempts)
+/*
+ * Row locked: the entry of a durable lease, which may be another one than the
+ * receipt says if the lease was loaded after a restart.
+ */
+static uint32
+find_durable(CqQueueRow *row, const CqReceipt *receipt)
 {
-	int64		ms = BACKOFF_MAX_MS;
+	const CqMsg *msg = CQ_MSG(receipt->entry);
 
-	if (attempts <= 10)
-		ms = Min(ms, (int64) BACKOFF_FIRST_MS << Max(attempts - 1, 0));
-	return (int64) (ms * (0.75 + 0.5 * pg_prng_double(&pg_global_prng_state)));
+	if (receipt->entry < cq_queues->pool_size && msg->row == CQ_ROW_INDEX(row) &&
+		msg->state == CQ_MSG_LEASED && msg->msg_id == receipt->msg_id)
+		return receipt->entry;
+	if (row->durable_loaded == 0)
+		return CQ_NONE;
+	for (uint32 i = cq_entries_first(row, CQ_MSG_LEASED); i != CQ_NONE;
+		 i = cq_entries_next(row, i))
+	{
+		if (CQ_MSG(i)->msg_id == receipt->msg_id)
+			return i;
+	}
+	return CQ_NONE;
 }
 
 /* Row locked: the entry of a live delivery, or CQ_NONE. */
 static uint32
 find_live(CqQueueRow *row, const CqReceipt *receipt, int64 now)
 {
+	uint32		i = receipt->entry;
 	CqMsg	   *msg;
 
-	if (receipt->salt != cq_queues->salt || receipt->entry >= cq_queues->pool_size)
+	if (receipt->salt == CQ_SALT_DURABLE)
+		i = find_durable(row, receipt);
+	else if (receipt->salt != cq_queues->salt)
 		return CQ_NONE;
-	msg = CQ_MSG(receipt->entry);
+	if (i >= cq_queues->pool_size)
+		return CQ_NONE;
+	msg = CQ_MSG(i);
 	if (msg->row != CQ_ROW_INDEX(row) || msg->state != CQ_MSG_LEASED ||
 		msg->msg_id != receipt->msg_id)
+		return CQ_NONE;
+	if (((msg->flags & CQ_MSG_DURABLE) != 0) != (receipt->salt == CQ_SALT_DURABLE))
 		return CQ_NONE;
 	if (msg->nonce != receipt->nonce && !CQ_FAULT("queue-no-fence"))
 		return CQ_NONE;
 	if (msg->until <= now)
 		return CQ_NONE;
-	return receipt->entry;
+	return i;
 }
 
 void
@@ -73,6 +89,7 @@ cq_claim_settling(CqQueueDef *def, CqQueueRow *row, uint32 i, char settle, CqCla
 	claim->nonce = msg->nonce;
 	claim->segment = msg->segment;
 	claim->attempts = msg->attempts;
+	claim->durable = (msg->flags & CQ_MSG_DURABLE) != 0;
 	ItemPointerSet(&claim->tid, msg->block, msg->offset);
 }
 
@@ -83,9 +100,8 @@ prevent_where_not_allowed(const char *command)
 	PreventCommandIfParallelMode(command);
 }
 
-/* Append one 'a' event per segment for the claims. */
-static void
-append_settled(CqQueueDef *def, const CqClaim *claims, int n)
+void
+cq_claims_settled(CqQueueDef *def, const CqClaim *claims, int n)
 {
 	int64	   *ids = palloc(Max(n, 1) * sizeof(int64));
 	uint64		segments = 0;
@@ -131,7 +147,7 @@ cq_queue_acknowledge(CqQueueDef *def, const CqReceipt *receipts, int n)
 	}
 	LWLockRelease(&row->lock);
 
-	append_settled(def, claims, live);
+	cq_claims_settled(def, claims, live);
 	pfree(claims);
 	return live;
 }
@@ -175,22 +191,30 @@ copy_dead_letter(const CqClaim *claim, TupleTableSlot *slot, void *arg)
 	DeadLetter *letter = arg;
 	CqNewMessage message = {0};
 	bool		isnull;
+	Datum		key = slot_getattr(slot, CQ_MESSAGE_KEY, &isnull);
 
+	if (!isnull)
+	{
+		message.group_key = DatumGetTextPP(key);
+		message.group_hash = cq_group_hash(message.group_key);
+	}
 	message.enqueued_at = GetCurrentTimestamp();
 	message.headers = dead_letter_headers(letter->from, claim, slot, letter->error);
 	message.body = slot_getattr(slot, CQ_MESSAGE_BODY, &isnull);
+	message.priority = DatumGetInt16(slot_getattr(slot, CQ_MESSAGE_PRIORITY, &isnull));
+	message.bytes = toast_raw_datum_size(message.headers) + toast_raw_datum_size(message.body);
 	cq_queue_send_messages(letter->to, &message, 1);
 }
 
 static CqQueueDef *
 dead_letter_queue(CqQueueDef *def)
 {
-	if (def->dead_letter[0] == '\0')
+	if (def->options.dead_letter[0] == '\0')
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("queue \"%s\" has no dead-letter queue", def->name),
 				 errhint("Acknowledge the message instead.")));
-	return cq_queue_open(def->dead_letter, CQ_QUEUE_NONE);
+	return cq_queue_open(def->options.dead_letter, CQ_QUEUE_NONE);
 }
 
 void
@@ -202,7 +226,7 @@ cq_dead_letter(CqQueueDef *def, CqClaim *claims, int n, const char *error)
 	letter.to = dead_letter_queue(def);
 	letter.error = error;
 	cq_claims_read(def, claims, n, copy_dead_letter, &letter);
-	append_settled(def, claims, n);
+	cq_claims_settled(def, claims, n);
 }
 
 /* Find and start to settle one delivery. */
@@ -219,8 +243,8 @@ settle_one(CqQueueDef *def, const CqReceipt *receipt, char settle,
 	if (i != CQ_NONE)
 	{
 		*dies = settle == 'd' ||
-			(last_attempt_dies && row->max_attempts > 0 &&
-			 CQ_MSG(i)->attempts >= row->max_attempts);
+			(last_attempt_dies && cq_row_max_attempts(row) > 0 &&
+			 CQ_MSG(i)->attempts >= cq_row_max_attempts(row));
 		CQ_MSG(i)->due = due;
 		cq_claim_settling(def, row, i, *dies ? 'd' : settle, claim);
 	}
@@ -250,10 +274,10 @@ cq_queue_fail(CqQueueDef *def, const CqReceipt *receipt, int64 delay_ms,
 
 	prevent_where_not_allowed("queue_nack()");
 	if (delay_ms < 0)
-		delay_ms = cq_backoff_ms(live_attempts(def, receipt));
+		delay_ms = cq_backoff_ms(&def->options, live_attempts(def, receipt));
 	if (delay_ms > 0)
 		due = GetCurrentTimestamp() + delay_ms * 1000;
-	if (!settle_one(def, receipt, 'n', due, def->dead_letter[0] != '\0', &claim, &dies))
+	if (!settle_one(def, receipt, 'n', due, def->options.dead_letter[0] != '\0', &claim, &dies))
 		return false;
 
 	if (dies)
@@ -289,6 +313,7 @@ cq_queue_prolong(CqQueueDef *def, const CqReceipt *receipt, int64 lease_ms)
 	int64		now = cq_clock_ms();
 	uint32		i = find_live(row, receipt, now);
 	CqEffects	effects = {0};
+	CqClaim		claim = {0};
 
 	if (i != CQ_NONE)
 	{
@@ -297,7 +322,15 @@ cq_queue_prolong(CqQueueDef *def, const CqReceipt *receipt, int64 lease_ms)
 		CQ_MSG(i)->until = cq_clock_ms_after(lease_ms);
 		cq_entry_link(row, i, CQ_MSG_LEASED);
 		cq_row_plan(row, CQ_MSG(i)->until, &effects);
+		claim.msg_id = CQ_MSG(i)->msg_id;
+		claim.segment = CQ_MSG(i)->segment;
+		claim.attempts = CQ_MSG(i)->attempts;
+		claim.durable = (CQ_MSG(i)->flags & CQ_MSG_DURABLE) != 0;
 	}
 	cq_row_unlock(row, &effects);
+	if (claim.durable)
+		cq_claims_event(def, &claim, 1, 'l',
+						GetCurrentTimestamp() + lease_ms * 1000,
+						psprintf("%u", receipt->nonce));
 	return i != CQ_NONE;
 }

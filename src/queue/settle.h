@@ -47,7 +47,7 @@ extern void cq_claim_settling(CqQueueDef *def, CqQueueRow *row, uint32 i,
  */
 extern void cq_dead_letter(CqQueueDef *def, CqClaim *claims, int n, const char *error);
 
-/* Delay before the next delivery after so many attempts. */
-extern int64 cq_backoff_ms(int attempts);
+/* Append one 'a' event per segment for claims that are SETTLING. */
+extern void cq_claims_settled(CqQueueDef *def, const CqClaim *claims, int n);
 
 #endif							/* CQ_SETTLE_H */

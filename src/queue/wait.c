@@ -92,7 +92,8 @@ is_ready(CqQueueDef *def, int64 *until, bool *same)
 	if (row == NULL)
 		return false;
 	cq_entries_release_due(row, &effects);
-	ready = row->count[CQ_MSG_READY] > 0 || cq_scan_due(row);
+	ready = (row->count[CQ_MSG_READY] > 0 || cq_scan_due(row)) &&
+		cq_row_allowance(row, until) > 0;
 	if (!ready && row->list[CQ_MSG_DELAYED] != CQ_NONE)
 		*until = Min(*until, cq_due_ms(CQ_MSG(row->list[CQ_MSG_DELAYED])->due));
 	cq_row_unlock(row, &effects);

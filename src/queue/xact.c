@@ -89,7 +89,7 @@ cq_item_add_drop(int32 queue_id)
 	nitems++;
 }
 
-void
+CqItem *
 cq_item_add_entry(CqItemKind kind, const CqQueueDef *def, uint32 entry)
 {
 	CqItem	   *item = cq_item_add(kind, def);
@@ -97,19 +97,32 @@ cq_item_add_entry(CqItemKind kind, const CqQueueDef *def, uint32 entry)
 	item->entry = entry;
 	item->nonce = CQ_MSG(entry)->nonce;
 	item->msg_id = CQ_MSG(entry)->msg_id;
+	return item;
+}
+
+int
+cq_item_number(const CqItem *item)
+{
+	return item - items;
 }
 
 CqItem *
-cq_item_last(CqItemKind kind, const CqQueueDef *def)
+cq_item_at(int number)
 {
-	CqItem	   *item = &items[nitems - 1];
+	Assert(number >= 0 && number < nitems);
+	return &items[number];
+}
 
-	if (nitems == 0 || item->kind != kind ||
-		item->level != GetCurrentTransactionNestLevel() ||
-		item->row != CQ_ROW_INDEX(def->row) ||
-		item->generation != def->generation)
-		return NULL;
-	return item;
+CqItem *
+cq_item_of_entry(const CqQueueDef *def, uint32 entry)
+{
+	for (int i = nitems - 1; i >= 0; i--)
+	{
+		if (items[i].kind == CQ_ITEM_SETTLE && items[i].entry == entry &&
+			items[i].row == CQ_ROW_INDEX(def->row))
+			return &items[i];
+	}
+	return NULL;
 }
 
 /* Whether the item's entry still is what the item stands for. */
@@ -122,10 +135,74 @@ entry_is(const CqItem *item, CqMsgState state)
 		msg->msg_id == item->msg_id && msg->nonce == item->nonce;
 }
 
+bool
+cq_items_change_options(const CqQueueDef *def)
+{
+	for (int i = 0; i < nitems; i++)
+	{
+		if (items[i].kind == CQ_ITEM_OPTIONS && items[i].row == CQ_ROW_INDEX(def->row))
+			return true;
+	}
+	return false;
+}
+
+CqAmount
+cq_items_length(const CqQueueDef *def)
+{
+	CqAmount	length = {0};
+
+	for (int i = 0; i < nitems; i++)
+	{
+		const CqItem *item = &items[i];
+
+		if (item->row != CQ_ROW_INDEX(def->row) || item->generation != def->generation)
+			continue;
+		if ((item->kind == CQ_ITEM_SEND && entry_is(item, CQ_MSG_OPEN)) ||
+			(item->kind == CQ_ITEM_SETTLE && entry_is(item, CQ_MSG_SETTLING)))
+		{
+			length.n++;
+			length.bytes += CQ_MSG(item->entry)->bytes;
+		}
+		else if (item->kind == CQ_ITEM_UNLOADED || item->kind == CQ_ITEM_PURGED)
+		{
+			length.n += item->unloaded.amount.n;
+			length.bytes += item->unloaded.amount.bytes;
+		}
+	}
+	return length;
+}
+
+static void
+subtract(CqAmount *from, const CqAmount *amount)
+{
+	from->n = Max(from->n - amount->n, 0);
+	from->bytes = Max(from->bytes - amount->bytes, 0);
+}
+
+static void
+lower(BlockNumber *block, BlockNumber to)
+{
+	if (*block == InvalidBlockNumber || to < *block)
+		*block = to;
+}
+
+/* A moved message has its new place from now on. */
+static void
+commit_move(CqQueueRow *row, const CqItem *item)
+{
+	CqMsg	   *msg = CQ_MSG(item->entry);
+
+	row->segment[msg->segment].loaded--;
+	row->segment[item->unloaded.segment].loaded++;
+	msg->segment = item->unloaded.segment;
+	msg->block = item->unloaded.block;
+	msg->offset = item->offset;
+}
+
 static void
 commit_item(CqQueueRow *row, const CqItem *item, CqEffects *effects)
 {
-	CqSegment  *segment = &row->segment[item->segment];
+	CqSegment  *segment = &row->segment[item->unloaded.segment];
 
 	switch ((CqItemKind) item->kind)
 	{
@@ -134,18 +211,33 @@ commit_item(CqQueueRow *row, const CqItem *item, CqEffects *effects)
 				cq_entry_sent(row, item->entry, effects);
 			break;
 		case CQ_ITEM_UNLOADED:
-			row->sent += item->count;
-			row->unloaded += item->count - 1;
-			cq_message_unload(row, item->segment, item->block, item->due, effects);
-			if (segment->known_blocks <= item->last_block)
-				segment->known_blocks = item->last_block + 1;
+			row->sent += item->unloaded.amount.n;
+			cq_rate_count(row, CQ_RATE_SENT, item->unloaded.amount.n);
+			subtract(&row->open_unloaded, &item->unloaded.amount);
+			cq_messages_unload(row, &item->unloaded, effects);
+			segment->known_blocks = Max(segment->known_blocks, item->last_block + 1);
 			break;
 		case CQ_ITEM_SETTLE:
 			if (entry_is(item, CQ_MSG_SETTLING))
+			{
+				if (CQ_MSG(item->entry)->settle == 'm')
+					commit_move(row, item);
 				cq_entry_settle(row, item->entry, effects);
+			}
 			break;
 		case CQ_ITEM_PURGED:
-			row->unloaded = Max(row->unloaded - item->count, 0);
+			subtract(&row->unloaded, &item->unloaded.amount);
+			effects->space = true;
+			break;
+		case CQ_ITEM_MOVED:
+			subtract(&row->unloaded, &item->unloaded.amount);
+			if (item->unloaded.due != 0)
+				row->unloaded_delayed -= Min(row->unloaded_delayed, item->unloaded.amount.n);
+			cq_messages_unload(row, &item->unloaded, effects);
+			segment->known_blocks = Max(segment->known_blocks, item->last_block + 1);
+			break;
+		case CQ_ITEM_OPTIONS:
+			cq_row_set_options(row, item->options, effects);
 			break;
 		default:
 			break;
@@ -169,11 +261,29 @@ abort_item(CqQueueRow *row, const CqItem *item, CqEffects *effects)
 			if (entry_is(item, CQ_MSG_SETTLING))
 				cq_entry_unsettle(row, item->entry, effects);
 			break;
+		case CQ_ITEM_UNLOADED:
+			subtract(&row->open_unloaded, &item->unloaded.amount);
+			effects->space = true;
+			break;
 		case CQ_ITEM_PURGED:
 			row->overflow = true;
+			row->idle = false;
+			row->priorities = row->priorities_new = PG_UINT32_MAX;
 			for (int k = 0; k < row->nsegments; k++)
 				row->segment[k].scan_from = 0;
-			effects->ready += Min(item->count, PG_INT32_MAX);
+			effects->ready += Min(item->unloaded.amount.n, PG_INT32_MAX);
+			break;
+		case CQ_ITEM_MOVED:
+			lower(&row->segment[item->from_segment].scan_from, 0);
+			if (item->unloaded.due == 0)
+			{
+				row->overflow = true;
+				row->idle = false;
+				row->priorities |= item->unloaded.priorities;
+				row->priorities_new |= item->unloaded.priorities;
+			}
+			else if (row->unloaded_due == 0 || item->unloaded.due < row->unloaded_due)
+				row->unloaded_due = item->unloaded.due;
 			break;
 		default:
 			break;
@@ -218,7 +328,11 @@ finish_commit(void)
 	CqEffects	effects = {0};
 
 	for (int i = 0; i < nitems; i++)
+	{
 		finish_item(&items[i], true, &locked, &effects);
+		if (locked != NULL && (i + 1 == nitems || items[i + 1].row != items[i].row))
+			cq_row_trim(locked, &effects);
+	}
 	if (locked != NULL)
 		cq_row_unlock(locked, &effects);
 }
@@ -261,14 +375,15 @@ before_prepare(void)
 				cq_entry_set_by_xid(row, item->entry, xid);
 			else if (item->kind == CQ_ITEM_UNLOADED)
 			{
-				CqSegment  *segment = &row->segment[item->segment];
-
 				/* the next scan finds them, in progress or committed */
 				row->overflow = true;
+				row->idle = false;
 				row->dirty = true;
-				if (segment->scan_from == InvalidBlockNumber ||
-					item->block < segment->scan_from)
-					segment->scan_from = item->block;
+				row->priorities |= item->unloaded.priorities;
+				row->priorities_new |= item->unloaded.priorities;
+				subtract(&row->open_unloaded, &item->unloaded.amount);
+				lower(&row->segment[item->unloaded.segment].scan_from,
+					  item->unloaded.block);
 			}
 			if (row->by_xid > 0)
 				cq_row_plan(row, cq_clock_ms() + 1000, &effects);

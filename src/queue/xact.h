@@ -10,6 +10,7 @@
 #define CQ_QUEUE_XACT_H
 
 #include "queue/definition.h"
+#include "queue/entries.h"
 
 typedef enum CqItemKind
 {
@@ -18,6 +19,9 @@ typedef enum CqItemKind
 	CQ_ITEM_CLAIM,				/* LEASED entry: kept; or comes back */
 	CQ_ITEM_SETTLE,				/* SETTLING entry: settled; or as it was */
 	CQ_ITEM_PURGED,				/* unloaded messages that were purged */
+	CQ_ITEM_MOVED,				/* unloaded messages with a new place; or with
+								 * the old one */
+	CQ_ITEM_OPTIONS,			/* of the queue: known to all; or forgotten */
 	CQ_ITEM_CREATED,			/* queue: kept; or its row is freed */
 	CQ_ITEM_DROPPED				/* queue: its row is freed; or kept */
 } CqItemKind;
@@ -25,17 +29,18 @@ typedef enum CqItemKind
 typedef struct CqItem
 {
 	uint8		kind;			/* CqItemKind */
-	uint8		segment;
+	uint8		from_segment;	/* MOVED */
 	int			level;			/* of the savepoint it belongs to */
 	uint32		row;
 	uint32		generation;
 	uint32		entry;
 	uint32		nonce;			/* CLAIM, SETTLE */
 	int64		msg_id;			/* entries; queue id for CREATED, DROPPED */
-	BlockNumber block;			/* UNLOADED: lowest and highest */
-	BlockNumber last_block;
-	TimestampTz due;			/* UNLOADED */
-	int64		count;			/* UNLOADED, PURGED */
+	CqUnloaded	unloaded;		/* UNLOADED, PURGED, MOVED; SETTLE of a moved
+								 * one: segment and block of the new place */
+	BlockNumber last_block;		/* UNLOADED, MOVED: highest */
+	OffsetNumber offset;		/* SETTLE of a moved one: new place */
+	CqQueueOptions *options;	/* OPTIONS */
 } CqItem;
 
 extern void cq_queue_xact_init(void);
@@ -46,13 +51,27 @@ extern void cq_items_reserve(int n);
 /* A new item of the present savepoint, from what was reserved; never raises. */
 extern CqItem *cq_item_add(CqItemKind kind, const CqQueueDef *def);
 
+/* Its number, which stays the same while others are added; and back. */
+extern int	cq_item_number(const CqItem *item);
+extern CqItem *cq_item_at(int number);
+
 /* An item that frees the queue's row at commit. */
 extern void cq_item_add_drop(int32 queue_id);
 
 /* The same as cq_item_add(), of an entry whose row is locked. */
-extern void cq_item_add_entry(CqItemKind kind, const CqQueueDef *def, uint32 entry);
+extern CqItem *cq_item_add_entry(CqItemKind kind, const CqQueueDef *def, uint32 entry);
 
-/* The latest item, if it is of this kind, queue and savepoint, or NULL. */
-extern CqItem *cq_item_last(CqItemKind kind, const CqQueueDef *def);
+/* The item of this transaction that settles that entry. */
+extern CqItem *cq_item_of_entry(const CqQueueDef *def, uint32 entry);
+
+/* Whether this transaction has changed the queue's options. */
+extern bool cq_items_change_options(const CqQueueDef *def);
+
+/*
+ * What this transaction itself contributes to the length of the queue, and
+ * keeps contributing until it ends: unsettled as far as others can see.  Row
+ * locked.
+ */
+extern CqAmount cq_items_length(const CqQueueDef *def);
 
 #endif							/* CQ_QUEUE_XACT_H */

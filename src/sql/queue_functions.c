@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "cachequeue.h"
@@ -17,23 +18,22 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
-#include "queue/admin.h"
 #include "queue/claim.h"
+#include "queue/keys.h"
+#include "queue/peek.h"
+#include "queue/purge.h"
 #include "queue/queue.h"
 #include "queue/receipt.h"
-#include "queue/scan.h"
+#include "queue/redrive.h"
 #include "queue/send.h"
 #include "queue/settle.h"
 #include "queue/wait.h"
+#include "sql/queue_args.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
 
-PG_FUNCTION_INFO_V1(cq_queue_create);
-PG_FUNCTION_INFO_V1(cq_queue_drop);
-PG_FUNCTION_INFO_V1(cq_queue_grant);
-PG_FUNCTION_INFO_V1(cq_queue_revoke);
 PG_FUNCTION_INFO_V1(cq_queue_send);
 PG_FUNCTION_INFO_V1(cq_queue_send_many);
 PG_FUNCTION_INFO_V1(cq_queue_receive);
@@ -43,32 +43,18 @@ PG_FUNCTION_INFO_V1(cq_queue_nack);
 PG_FUNCTION_INFO_V1(cq_queue_reject);
 PG_FUNCTION_INFO_V1(cq_queue_extend);
 PG_FUNCTION_INFO_V1(cq_queue_purge);
+PG_FUNCTION_INFO_V1(cq_queue_peek);
+PG_FUNCTION_INFO_V1(cq_queue_redrive);
+PG_FUNCTION_INFO_V1(cq_queue_once);
 PG_FUNCTION_INFO_V1(cq_queue_wait);
 PG_FUNCTION_INFO_V1(cq_queue_maintain_now);
 
 /* ---- arguments ------------------------------------------------------ */
 
-static void
-refuse_null(FunctionCallInfo fcinfo, int arg, const char *name)
-{
-	if (PG_ARGISNULL(arg))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be NULL", name)));
-}
-
-static char *
-queue_name_arg(FunctionCallInfo fcinfo, int arg, const char *name)
-{
-	cq_require_shared();
-	refuse_null(fcinfo, arg, name);
-	return cq_queue_name(PG_GETARG_TEXT_PP(arg));
-}
-
 static CqQueueDef *
 queue_arg(FunctionCallInfo fcinfo, CqQueuePrivilege privilege)
 {
-	return cq_queue_open(queue_name_arg(fcinfo, 0, "queue"), privilege);
+	return cq_queue_open(cq_queue_name_arg(fcinfo, 0, "queue"), privilege);
 }
 
 /* A positive interval in ms, or the default when it is NULL. */
@@ -103,7 +89,7 @@ max_arg(FunctionCallInfo fcinfo, int arg)
 {
 	int			max;
 
-	refuse_null(fcinfo, arg, "max");
+	cq_refuse_null(fcinfo, arg, "max");
 	max = PG_GETARG_INT32(arg);
 	if (max < 1 || max > CQ_RECEIVE_MAX)
 		ereport(ERROR,
@@ -115,7 +101,7 @@ max_arg(FunctionCallInfo fcinfo, int arg)
 static void
 receipt_arg(FunctionCallInfo fcinfo, int arg, const CqQueueDef *def, CqReceipt *receipt)
 {
-	refuse_null(fcinfo, arg, "receipt");
+	cq_refuse_null(fcinfo, arg, "receipt");
 	cq_receipt_decode(PG_GETARG_TEXT_PP(arg), def->queue_id, receipt);
 }
 
@@ -129,126 +115,189 @@ check_headers(Datum headers)
 				 errmsg("headers must be a JSON object")));
 }
 
-/* ---- queues --------------------------------------------------------- */
-
-/* cq.queue_create(queue, lease, max_attempts, dead_letter) → void */
-Datum
-cq_queue_create(PG_FUNCTION_ARGS)
-{
-	char	   *name = queue_name_arg(fcinfo, 0, "queue");
-	int			max_attempts = 0;
-
-	refuse_null(fcinfo, 1, "lease");
-	(void) cq_interval_ms(PG_GETARG_INTERVAL_P(1), 1, "lease");
-	if (!PG_ARGISNULL(2))
-	{
-		max_attempts = PG_GETARG_INT32(2);
-		if (max_attempts < 1)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("max_attempts must be greater than zero"),
-					 errhint("NULL means any number of attempts.")));
-	}
-	cq_queue_create_named(name, PG_GETARG_INTERVAL_P(1), max_attempts,
-						  PG_ARGISNULL(3) ? NULL : queue_name_arg(fcinfo, 3, "dead_letter"));
-	PG_RETURN_VOID();
-}
-
-/* cq.queue_drop(queue) → void */
-Datum
-cq_queue_drop(PG_FUNCTION_ARGS)
-{
-	cq_queue_drop_named(queue_name_arg(fcinfo, 0, "queue"));
-	PG_RETURN_VOID();
-}
-
-/* cq.queue_grant(queue, role, privilege) → void */
-Datum
-cq_queue_grant(PG_FUNCTION_ARGS)
-{
-	char	   *name = queue_name_arg(fcinfo, 0, "queue");
-
-	refuse_null(fcinfo, 1, "role");
-	refuse_null(fcinfo, 2, "privilege");
-	cq_queue_grant_to(name, text_to_cstring(PG_GETARG_TEXT_PP(1)),
-					  cq_queue_privilege_named(text_to_cstring(PG_GETARG_TEXT_PP(2))));
-	PG_RETURN_VOID();
-}
-
-/* cq.queue_revoke(queue, role, privilege) → void */
-Datum
-cq_queue_revoke(PG_FUNCTION_ARGS)
-{
-	char	   *name = queue_name_arg(fcinfo, 0, "queue");
-
-	refuse_null(fcinfo, 1, "role");
-	refuse_null(fcinfo, 2, "privilege");
-	cq_queue_revoke_from(name, text_to_cstring(PG_GETARG_TEXT_PP(1)),
-						 cq_queue_privilege_named(text_to_cstring(PG_GETARG_TEXT_PP(2))));
-	PG_RETURN_VOID();
-}
-
 /* ---- sending -------------------------------------------------------- */
 
-/* cq.queue_send(queue, body, headers, delay) → bigint */
+/* What cq.queue_send and queue_send_many say of all messages. */
+typedef struct Common
+{
+	TimestampTz now;
+	TimestampTz deliver_at;
+	TimestampTz expires_at;
+	int			priority;
+} Common;
+
+/* Arguments delay, priority and ttl. */
+static void
+common_args(FunctionCallInfo fcinfo, const CqQueueDef *def, int delay, int priority,
+			int ttl, Common *common)
+{
+	int64		ttl_ms = def->options.message_ttl_ms;
+
+	common->now = GetCurrentTimestamp();
+	common->deliver_at = delay_arg(fcinfo, delay, common->now);
+	cq_refuse_null(fcinfo, priority, "priority");
+	common->priority = PG_GETARG_INT32(priority);
+	if (common->priority < CQ_PRIORITY_MIN || common->priority > CQ_PRIORITY_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("priority must be between %d and %d",
+						CQ_PRIORITY_MIN, CQ_PRIORITY_MAX)));
+	if (!PG_ARGISNULL(ttl))
+		ttl_ms = cq_interval_ms(PG_GETARG_INTERVAL_P(ttl), 1, "ttl");
+	common->expires_at = (ttl_ms == 0) ? 0 : common->now + ttl_ms * 1000;
+}
+
+/* A group or deduplication key; raises 22023 and 54000. */
+static text *
+check_key(Datum value, const char *name)
+{
+	text	   *key = DatumGetTextPP(value);
+	int			bytes = VARSIZE_ANY_EXHDR(key);
+
+	if (bytes == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must not be empty", name)));
+	if (bytes > CQ_KEY_BYTES_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("%s must have at most %d bytes, not %d",
+						name, CQ_KEY_BYTES_MAX, bytes)));
+	return key;
+}
+
+static void
+set_group(CqNewMessage *message, Datum key)
+{
+	message->group_key = check_key(key, "group_key");
+	message->group_hash = cq_group_hash(message->group_key);
+	if (message->priority != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a message with a group_key cannot have a priority"),
+				 errdetail("The messages of a group are delivered in their order.")));
+}
+
+static void
+set_headers(CqNewMessage *message, Datum headers)
+{
+	check_headers(headers);
+	message->headers = headers;
+	message->no_headers = false;
+}
+
+/* A message of that body, and nothing else of its own. */
+static void
+set_body(CqNewMessage *message, Datum body, const Common *common)
+{
+	message->body = body;
+	message->no_headers = true;
+	message->enqueued_at = common->now;
+	message->deliver_at = common->deliver_at;
+	message->expires_at = common->expires_at;
+	message->priority = common->priority;
+}
+
+/* Bytes of body and headers, once these are set. */
+static void
+set_bytes(CqNewMessage *message)
+{
+	Size		bytes = toast_raw_datum_size(message->body);
+
+	if (!message->no_headers)
+		bytes += toast_raw_datum_size(message->headers);
+	message->bytes = (uint32) Min(bytes, PG_UINT32_MAX);
+}
+
+/* cq.queue_send(queue, body, headers, delay, priority, group_key, dedup_key, ttl) → bigint */
 Datum
 cq_queue_send(PG_FUNCTION_ARGS)
 {
 	CqQueueDef *def = queue_arg(fcinfo, CQ_QUEUE_SEND);
 	CqNewMessage message = {0};
+	Common		common;
 
-	refuse_null(fcinfo, 1, "body");
-	message.body = PG_GETARG_DATUM(1);
-	message.no_headers = PG_ARGISNULL(2);
-	if (!message.no_headers)
-	{
-		message.headers = PG_GETARG_DATUM(2);
-		check_headers(message.headers);
-	}
-	message.enqueued_at = GetCurrentTimestamp();
-	message.deliver_at = delay_arg(fcinfo, 3, message.enqueued_at);
+	cq_refuse_null(fcinfo, 1, "body");
+	common_args(fcinfo, def, 3, 4, 7, &common);
+	set_body(&message, PG_GETARG_DATUM(1), &common);
+	if (!PG_ARGISNULL(2))
+		set_headers(&message, PG_GETARG_DATUM(2));
+	if (!PG_ARGISNULL(5))
+		set_group(&message, PG_GETARG_DATUM(5));
+	if (!PG_ARGISNULL(6))
+		message.dedup_key = check_key(PG_GETARG_DATUM(6), "dedup_key");
+	set_bytes(&message);
 
 	cq_queue_send_messages(def, &message, 1);
 	PG_RETURN_INT64(message.msg_id);
 }
 
-/* The headers of the messages, from an array of as many. */
+/* An array with an element for each of n bodies. */
 static void
-unpack_headers(ArrayType *array, CqNewMessage *messages, int n)
+unpack_array(FunctionCallInfo fcinfo, int arg, Oid type, int n, const char *name,
+			 Datum **values, bool **nulls)
 {
-	Datum	   *headers;
-	bool	   *nulls;
-	int			nheaders;
+	int			count;
 
-	deconstruct_array(array, JSONBOID, -1, false, TYPALIGN_INT,
-					  &headers, &nulls, &nheaders);
-	if (nheaders != n)
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(arg), type, -1, false, TYPALIGN_INT,
+					  values, nulls, &count);
+	if (count != n)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%d headers for %d bodies", nheaders, n)));
-	for (int i = 0; i < n; i++)
+				 errmsg("%d %s for %d bodies", count, name, n)));
+}
+
+/* Arguments headers, group_keys and dedup_keys. */
+static void
+unpack_own(FunctionCallInfo fcinfo, CqNewMessage *messages, int n)
+{
+	Datum	   *values;
+	bool	   *nulls;
+
+	if (!PG_ARGISNULL(2))
 	{
-		messages[i].no_headers = nulls[i];
-		messages[i].headers = headers[i];
-		if (!nulls[i])
-			check_headers(headers[i]);
+		unpack_array(fcinfo, 2, JSONBOID, n, "headers", &values, &nulls);
+		for (int i = 0; i < n; i++)
+		{
+			if (!nulls[i])
+				set_headers(&messages[i], values[i]);
+		}
+	}
+	if (!PG_ARGISNULL(5))
+	{
+		unpack_array(fcinfo, 5, TEXTOID, n, "group_keys", &values, &nulls);
+		for (int i = 0; i < n; i++)
+		{
+			if (!nulls[i])
+				set_group(&messages[i], values[i]);
+		}
+	}
+	if (!PG_ARGISNULL(6))
+	{
+		unpack_array(fcinfo, 6, TEXTOID, n, "dedup_keys", &values, &nulls);
+		for (int i = 0; i < n; i++)
+		{
+			if (!nulls[i])
+				messages[i].dedup_key = check_key(values[i], "dedup_key");
+		}
 	}
 }
 
-/* cq.queue_send_many(queue, bodies, headers, delay) → SETOF bigint */
+/* cq.queue_send_many(queue, bodies, headers, delay, priority, group_keys,
+ * dedup_keys, ttl) → SETOF bigint */
 Datum
 cq_queue_send_many(PG_FUNCTION_ARGS)
 {
 	CqQueueDef *def = queue_arg(fcinfo, CQ_QUEUE_SEND);
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	TimestampTz now = GetCurrentTimestamp();
-	TimestampTz deliver_at = delay_arg(fcinfo, 3, now);
 	CqNewMessage *messages;
+	Common		common;
 	Datum	   *bodies;
 	bool	   *nulls;
 	int			n;
 
-	refuse_null(fcinfo, 1, "bodies");
+	cq_refuse_null(fcinfo, 1, "bodies");
+	common_args(fcinfo, def, 3, 4, 7, &common);
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), JSONBOID, -1, false, TYPALIGN_INT,
 					  &bodies, &nulls, &n);
 	messages = MemoryContextAllocExtended(CurrentMemoryContext,
@@ -260,13 +309,11 @@ cq_queue_send_many(PG_FUNCTION_ARGS)
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("bodies must not contain NULL")));
-		messages[i].body = bodies[i];
-		messages[i].no_headers = true;
-		messages[i].enqueued_at = now;
-		messages[i].deliver_at = deliver_at;
+		set_body(&messages[i], bodies[i], &common);
 	}
-	if (!PG_ARGISNULL(2))
-		unpack_headers(PG_GETARG_ARRAYTYPE_P(2), messages, n);
+	unpack_own(fcinfo, messages, n);
+	for (int i = 0; i < n; i++)
+		set_bytes(&messages[i]);
 
 	cq_queue_send_messages(def, messages, n);
 
@@ -290,7 +337,7 @@ typedef struct Delivery
 	CqQueueDef *def;
 	ReturnSetInfo *rsinfo;
 	Datum		queue;			/* name */
-	bool		leased;			/* rather than taken */
+	bool		leased;			/* rather than taken: has a receipt */
 } Delivery;
 
 /* A stored value that outlives the segment it came from. */
@@ -319,7 +366,7 @@ put_message(const CqClaim *claim, TupleTableSlot *slot, void *arg)
 	{
 		CqReceipt	receipt;
 
-		receipt.salt = cq_queues->salt;
+		receipt.salt = claim->durable ? CQ_SALT_DURABLE : cq_queues->salt;
 		receipt.queue_id = delivery->def->queue_id;
 		receipt.entry = claim->entry;
 		receipt.nonce = claim->nonce;
@@ -331,7 +378,7 @@ put_message(const CqClaim *claim, TupleTableSlot *slot, void *arg)
 	values[5] = slot_getattr(slot, CQ_MESSAGE_KEY, &nulls[5]);
 	values[6] = slot_getattr(slot, CQ_MESSAGE_ENQUEUED_AT, &nulls[6]);
 	values[7] = TimestampTzGetDatum(claim->lease_until);
-	nulls[7] = !delivery->leased;
+	nulls[7] = claim->lease_until == 0;
 	values[8] = copy_jsonb(slot, CQ_MESSAGE_HEADERS, &nulls[8]);
 	values[9] = copy_jsonb(slot, CQ_MESSAGE_BODY, &nulls[9]);
 	tuplestore_putvalues(delivery->rsinfo->setResult, delivery->rsinfo->setDesc,
@@ -365,7 +412,7 @@ cq_queue_receive(PG_FUNCTION_ARGS)
 {
 	CqQueueDef *def = queue_arg(fcinfo, CQ_QUEUE_CONSUME);
 
-	deliver(fcinfo, def, max_arg(fcinfo, 1), lease_arg(fcinfo, 2, def->lease_ms));
+	deliver(fcinfo, def, max_arg(fcinfo, 1), lease_arg(fcinfo, 2, def->options.lease_ms));
 	PG_RETURN_NULL();
 }
 
@@ -390,7 +437,7 @@ cq_queue_ack(PG_FUNCTION_ARGS)
 	bool	   *nulls;
 	int			n;
 
-	refuse_null(fcinfo, 1, "receipts");
+	cq_refuse_null(fcinfo, 1, "receipts");
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT,
 					  &texts, &nulls, &n);
 	receipts = palloc(Max(n, 1) * sizeof(CqReceipt));
@@ -439,7 +486,7 @@ cq_queue_extend(PG_FUNCTION_ARGS)
 	CqReceipt	receipt;
 
 	receipt_arg(fcinfo, 1, def, &receipt);
-	PG_RETURN_BOOL(cq_queue_prolong(def, &receipt, lease_arg(fcinfo, 2, def->lease_ms)));
+	PG_RETURN_BOOL(cq_queue_prolong(def, &receipt, lease_arg(fcinfo, 2, def->options.lease_ms)));
 }
 
 /* cq.queue_purge(queue) → bigint */
@@ -450,6 +497,100 @@ cq_queue_purge(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("queue_purge()");
 	PG_RETURN_INT64(cq_queue_purge_all(def));
+}
+
+/* A state by name; NULL: all that are not settled. */
+static CqPeekState
+state_arg(FunctionCallInfo fcinfo, int arg)
+{
+	char	   *name = optional_text_arg(fcinfo, arg);
+
+	if (name == NULL)
+		return CQ_PEEK_UNSETTLED;
+	if (strcmp(name, "ready") == 0)
+		return CQ_PEEK_READY;
+	if (strcmp(name, "delayed") == 0)
+		return CQ_PEEK_DELAYED;
+	if (strcmp(name, "in_flight") == 0)
+		return CQ_PEEK_IN_FLIGHT;
+	if (strcmp(name, "archived") == 0)
+		return CQ_PEEK_ARCHIVED;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unknown state \"%s\"", name),
+			 errhint("States are ready, delayed, in_flight and archived; NULL: all but the last.")));
+	return CQ_PEEK_UNSETTLED;
+}
+
+/* cq.queue_peek(queue, max, state) → SETOF cq.message */
+Datum
+cq_queue_peek(PG_FUNCTION_ARGS)
+{
+	CqQueueDef *def = queue_arg(fcinfo, CQ_QUEUE_CONSUME | CQ_QUEUE_MANAGE);
+	int			max = max_arg(fcinfo, 1);
+	CqPeekState state = state_arg(fcinfo, 2);
+	Delivery	delivery;
+
+	PreventCommandDuringRecovery("queue_peek()");
+	InitMaterializedSRF(fcinfo, 0);
+	delivery.def = def;
+	delivery.rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	delivery.queue = CStringGetTextDatum(def->name);
+	delivery.leased = false;
+	cq_queue_peek_messages(def, state, max, put_message, &delivery);
+	PG_RETURN_NULL();
+}
+
+/* cq.queue_redrive(queue, max, filter, rate, target) → bigint */
+Datum
+cq_queue_redrive(PG_FUNCTION_ARGS)
+{
+	CqQueueDef *def = queue_arg(fcinfo, CQ_QUEUE_MANAGE);
+	CqRedrive	redrive = {.max = PG_INT32_MAX};
+
+	PreventCommandIfReadOnly("queue_redrive()");
+	if (!PG_ARGISNULL(1))
+	{
+		redrive.max = PG_GETARG_INT32(1);
+		if (redrive.max < 1)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("max must be greater than zero")));
+	}
+	if (!PG_ARGISNULL(2))
+		redrive.filter = PG_GETARG_JSONB_P(2);
+	if (!PG_ARGISNULL(3))
+	{
+		redrive.rate = PG_GETARG_FLOAT8(3);
+		if (!(redrive.rate >= 1e-6 && redrive.rate <= 1e9))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("rate must be between %g and %g", 1e-6, 1e9)));
+	}
+	if (!PG_ARGISNULL(4))
+	{
+		redrive.target = cq_queue_name_arg(fcinfo, 4, "target");
+		(void) cq_queue_open(redrive.target, CQ_QUEUE_SEND);
+		if (strcmp(redrive.target, def->name) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("target must be another queue")));
+	}
+	PG_RETURN_INT64(cq_queue_redrive_messages(def, &redrive));
+}
+
+/* cq.queue_once(consumer, queue, msg_id) → boolean */
+Datum
+cq_queue_once(PG_FUNCTION_ARGS)
+{
+	CqQueueDef *def;
+	text	   *consumer;
+
+	cq_refuse_null(fcinfo, 0, "consumer");
+	def = cq_queue_open(cq_queue_name_arg(fcinfo, 1, "queue"), CQ_QUEUE_CONSUME);
+	cq_refuse_null(fcinfo, 2, "msg_id");
+	consumer = check_key(PG_GETARG_DATUM(0), "consumer");
+	PG_RETURN_BOOL(cq_key_claim_once(def, consumer, PG_GETARG_INT64(2)));
 }
 
 /* Raises 25001 unless the procedure may end its caller's transaction. */
@@ -478,7 +619,7 @@ cq_queue_maintain_now(PG_FUNCTION_ARGS)
 Datum
 cq_queue_wait(PG_FUNCTION_ARGS)
 {
-	char	   *name = queue_name_arg(fcinfo, 0, "queue");
+	char	   *name = cq_queue_name_arg(fcinfo, 0, "queue");
 	int64		timeout_ms = -1;
 	TupleDesc	desc;
 	Datum		value;

@@ -11,11 +11,13 @@
 #include "access/table.h"
 #include "catalog/pg_authid.h"
 #include "commands/trigger.h"
+#include "core/clock.h"
 #include "core/shmem.h"
 #include "executor/tuptable.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "queue/entries.h"
+#include "queue/ready.h"
 #include "queue/scan.h"
 #include "queue/segment.h"
 #include "utils/acl.h"
@@ -27,7 +29,13 @@
 PG_FUNCTION_INFO_V1(cq_queue_stats);
 PG_FUNCTION_INFO_V1(cq_queue_changed);
 
-#define STAT_COLUMNS 16
+PG_FUNCTION_INFO_V1(cq_queue_consumers);
+PG_FUNCTION_INFO_V1(cq_queue_segments);
+
+#define STAT_COLUMNS 25
+#define COUNTERS 9
+#define CONSUMER_COLUMNS 4
+#define SEGMENT_COLUMNS 8
 
 /* Counters of a queue, copied under its lock. */
 typedef struct QueueSnapshot
@@ -35,10 +43,14 @@ typedef struct QueueSnapshot
 	int64		ready;
 	int64		delayed;
 	int64		in_flight;
+	int64		blocked;
 	int64		open;
+	int64		bytes;
+	bool		paused;
 	uint32		entries;
 	int			nsegments;
-	int64		counters[6];
+	int64		counters[COUNTERS];
+	double		rates[CQ_RATE_KINDS];
 	int64		first_id;		/* next message; 0: none in memory */
 	uint8		first_segment;
 	ItemPointerData first_tid;
@@ -48,17 +60,18 @@ static void
 take_snapshot(CqQueueDef *def, QueueSnapshot *s)
 {
 	CqQueueRow *row = cq_queue_lock(def, LW_SHARED);
-	uint32		first = cq_entry_first_ready(row);
+	uint32		first = cq_ready_first(row);
 
 	memset(s, 0, sizeof(*s));
 	s->ready = row->count[CQ_MSG_READY] + row->count[CQ_MSG_PARKED];
 	s->delayed = row->count[CQ_MSG_DELAYED];
-	if (row->overflow)
-		s->ready += row->unloaded;
-	else
-		s->delayed += row->unloaded;
+	s->ready += row->unloaded.n - Min(row->unloaded_delayed, row->unloaded.n);
+	s->delayed += Min(row->unloaded_delayed, row->unloaded.n);
 	s->in_flight = row->count[CQ_MSG_LEASED] + row->count[CQ_MSG_SETTLING];
-	s->open = row->count[CQ_MSG_OPEN];
+	s->blocked = row->count[CQ_MSG_HELD];
+	s->open = row->count[CQ_MSG_OPEN] + row->open_unloaded.n;
+	s->bytes = cq_row_length(row).bytes;
+	s->paused = row->options.paused;
 	s->entries = cq_row_entries(row);
 	s->nsegments = row->nsegments;
 	s->counters[0] = row->sent;
@@ -67,6 +80,11 @@ take_snapshot(CqQueueDef *def, QueueSnapshot *s)
 	s->counters[3] = row->failed;
 	s->counters[4] = row->expired;
 	s->counters[5] = row->dead_lettered;
+	s->counters[6] = row->timed_out;
+	s->counters[7] = row->dropped;
+	s->counters[8] = row->duplicates;
+	for (int i = 0; i < CQ_RATE_KINDS; i++)
+		s->rates[i] = cq_rate_per_second(row, i);
 	if (first != CQ_NONE)
 	{
 		s->first_id = CQ_MSG(first)->msg_id;
@@ -117,12 +135,12 @@ count_dead(const CqQueueDef *def, int64 *dead)
 	CqQueueDef *to;
 	QueueSnapshot s;
 
-	if (def->dead_letter[0] == '\0' || cq_definition_find(def->dead_letter) == NULL)
+	if (def->options.dead_letter[0] == '\0' || cq_definition_find(def->options.dead_letter) == NULL)
 		return false;
-	to = cq_queue_open(def->dead_letter, CQ_QUEUE_NONE);
+	to = cq_queue_open(def->options.dead_letter, CQ_QUEUE_NONE);
 	load(to);
 	take_snapshot(to, &s);
-	*dead = s.ready + s.delayed + s.in_flight;
+	*dead = s.ready + s.delayed + s.in_flight + s.blocked;
 	return true;
 }
 
@@ -142,9 +160,11 @@ put_stats(ReturnSetInfo *rsinfo, CqQueueDef *def)
 	values[n++] = Int64GetDatum(s.ready);
 	values[n++] = Int64GetDatum(s.delayed);
 	values[n++] = Int64GetDatum(s.in_flight);
+	values[n++] = Int64GetDatum(s.blocked);
 	nulls[n] = !count_dead(def, &dead);
 	values[n++] = Int64GetDatum(dead);
 	values[n++] = Int64GetDatum(s.open);
+	values[n++] = Int64GetDatum(s.bytes);
 	nulls[n] = !first_sent_at(def, &s, &sent_at);
 	values[n] = (Datum) 0;
 	if (!nulls[n])
@@ -152,19 +172,24 @@ put_stats(ReturnSetInfo *rsinfo, CqQueueDef *def)
 										TimestampTzGetDatum(GetCurrentTimestamp()),
 										TimestampTzGetDatum(sent_at));
 	n++;
-	for (int i = 0; i < lengthof(s.counters); i++)
+	values[n++] = BoolGetDatum(s.paused);
+	for (int i = 0; i < COUNTERS; i++)
 		values[n++] = Int64GetDatum(s.counters[i]);
+	for (int i = 0; i < CQ_RATE_KINDS; i++)
+		values[n++] = Float8GetDatum(s.rates[i]);
 	values[n++] = Int32GetDatum(s.nsegments);
 	values[n++] = Int64GetDatum(s.entries);
-	nulls[n] = def->dead_letter[0] == '\0';
-	values[n++] = CStringGetTextDatum(def->dead_letter);
+	nulls[n] = def->options.dead_letter[0] == '\0';
+	values[n++] = CStringGetTextDatum(def->options.dead_letter);
 	Assert(n == STAT_COLUMNS);
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
-/* cq._queue_stats() → SETOF record: of the queues the caller may use */
-Datum
-cq_queue_stats(PG_FUNCTION_ARGS)
+typedef void (*PutRows) (ReturnSetInfo *rsinfo, CqQueueDef *def);
+
+/* Rows of each queue that the caller may use. */
+static Datum
+for_each_queue(FunctionCallInfo fcinfo, const char *view, PutRows put)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	bool		all = has_privs_of_role(GetUserId(), ROLE_PG_MONITOR);
@@ -172,7 +197,7 @@ cq_queue_stats(PG_FUNCTION_ARGS)
 	ListCell   *cell;
 
 	cq_require_shared();
-	PreventCommandDuringRecovery("cq.stat_queues");
+	PreventCommandDuringRecovery(view);
 	InitMaterializedSRF(fcinfo, 0);
 	foreach(cell, cq_definitions_all())
 	{
@@ -184,9 +209,144 @@ cq_queue_stats(PG_FUNCTION_ARGS)
 	foreach(cell, names)
 	{
 		if (cq_definition_find(lfirst(cell)) != NULL)
-			put_stats(rsinfo, cq_queue_open(lfirst(cell), CQ_QUEUE_NONE));
+			put(rsinfo, cq_queue_open(lfirst(cell), CQ_QUEUE_NONE));
 	}
-	PG_RETURN_NULL();
+	return (Datum) 0;
+}
+
+/* cq._queue_stats() → SETOF record */
+Datum
+cq_queue_stats(PG_FUNCTION_ARGS)
+{
+	return for_each_queue(fcinfo, "cq.stat_queues", put_stats);
+}
+
+/* Leases of one session. */
+typedef struct Consumer
+{
+	uint32		pid;
+	int64		in_flight;
+	int64		until;			/* earliest */
+} Consumer;
+
+static int
+by_pid(const void *a, const void *b)
+{
+	uint32		x = ((const Consumer *) a)->pid;
+	uint32		y = ((const Consumer *) b)->pid;
+
+	return (x > y) - (x < y);
+}
+
+/* All leases of the queue; *n of them. */
+static Consumer *
+copy_leases(CqQueueDef *def, int64 *n)
+{
+	static const CqMsgState states[] = {CQ_MSG_LEASED, CQ_MSG_SETTLING};
+	int64		capacity = 0;
+	Consumer   *leases = NULL;
+
+	for (;;)
+	{
+		CqQueueRow *row = cq_queue_lock(def, LW_SHARED);
+		int64		needed = row->count[CQ_MSG_LEASED] + row->count[CQ_MSG_SETTLING];
+
+		*n = 0;
+		for (int s = 0; s < lengthof(states) && needed <= capacity; s++)
+		{
+			for (uint32 i = cq_entries_first(row, states[s]); i != CQ_NONE;
+				 i = cq_entries_next(row, i))
+			{
+				leases[*n].pid = CQ_MSG(i)->holder;
+				leases[*n].in_flight = 1;
+				leases[(*n)++].until = CQ_MSG(i)->until;
+			}
+		}
+		LWLockRelease(&row->lock);
+		if (needed <= capacity)
+			return leases;
+		capacity = needed + needed / 4 + 64;
+		leases = MemoryContextAllocHuge(CurrentMemoryContext, capacity * sizeof(Consumer));
+	}
+}
+
+static void
+put_consumers(ReturnSetInfo *rsinfo, CqQueueDef *def)
+{
+	int64		n;
+	Consumer   *leases = copy_leases(def, &n);
+	int64		now_ms = cq_clock_ms();
+	TimestampTz now = GetCurrentTimestamp();
+	int64		next;
+
+	qsort(leases, n, sizeof(Consumer), by_pid);
+	for (int64 j = 0; j < n; j = next)
+	{
+		Consumer	sum = leases[j];
+		Datum		values[CONSUMER_COLUMNS];
+		bool		nulls[CONSUMER_COLUMNS] = {0};
+
+		for (next = j + 1; next < n && leases[next].pid == sum.pid; next++)
+		{
+			sum.in_flight++;
+			if (sum.until == 0 || (leases[next].until != 0 && leases[next].until < sum.until))
+				sum.until = leases[next].until;
+		}
+		values[0] = CStringGetTextDatum(def->name);
+		values[1] = Int32GetDatum((int32) sum.pid);
+		nulls[1] = (sum.pid == 0);
+		values[2] = Int64GetDatum(sum.in_flight);
+		values[3] = TimestampTzGetDatum(now + (sum.until - now_ms) * 1000);
+		nulls[3] = (sum.until == 0);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	if (leases != NULL)
+		pfree(leases);
+}
+
+/* cq._queue_consumers() → SETOF record */
+Datum
+cq_queue_consumers(PG_FUNCTION_ARGS)
+{
+	return for_each_queue(fcinfo, "cq.stat_queue_consumers", put_consumers);
+}
+
+static void
+put_segments(ReturnSetInfo *rsinfo, CqQueueDef *def)
+{
+	CqSegment	segments[CQ_SEGMENTS_MAX];
+	CqQueueRow *row;
+	int			current;
+	int			n;
+
+	load(def);
+	row = cq_queue_lock(def, LW_SHARED);
+	memcpy(segments, row->segment, sizeof(segments));
+	current = row->current;
+	n = Min(row->nsegments, def->nsegments);
+	LWLockRelease(&row->lock);
+	for (int k = 0; k < n; k++)
+	{
+		Datum		values[SEGMENT_COLUMNS];
+		bool		nulls[SEGMENT_COLUMNS] = {0};
+
+		values[0] = CStringGetTextDatum(def->name);
+		values[1] = Int32GetDatum(k);
+		values[2] = BoolGetDatum(k == current);
+		values[3] = Int64GetDatum(segments[k].inserted);
+		values[4] = Int64GetDatum(segments[k].loaded);
+		values[5] = BoolGetDatum(segments[k].scan_from != InvalidBlockNumber);
+		values[6] = ObjectIdGetDatum(def->messages[k]);
+		values[7] = ObjectIdGetDatum(def->events[k]);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+}
+
+/* cq._queue_segments() → SETOF record */
+Datum
+cq_queue_segments(PG_FUNCTION_ARGS)
+{
+	return for_each_queue(fcinfo, "cq.queue_segments", put_segments);
 }
 
 /* Statement trigger on cq.queue and cq.queue_grant. */

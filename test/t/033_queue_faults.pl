@@ -191,7 +191,7 @@ proves('queue-no-pending', 'commit: sent; rollback: taken', 'commit: ; rollback:
 proves('queue-no-tombstones', 'nothing', 'acknowledged', sub {
 	restart_with('fast', fault => $fault, pause => 'queue-scan');
 	my ($tester, $other) = (session(), session());
-	$tester->query("SELECT count(*) FROM cq.queue_send_many('$queue', array_fill('\"delayed\"'::jsonb, ARRAY[3000]), delay => '1 s')");
+	$tester->query("SELECT count(*) FROM cq.queue_send_many('$queue', array_fill('\"delayed\"'::jsonb, ARRAY[2000]), delay => '1 s')");
 	$tester->query('SELECT pg_advisory_lock(4711)');
 	until_true($tester, "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted");
 	$other->query("SELECT count(*) FROM cq.queue_take('$queue', 100)");		# makes room

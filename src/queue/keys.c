@@ -1,0 +1,376 @@
+/*-------------------------------------------------------------------------
+ *
+ * keys.c
+ *	  Keys of a queue that are remembered for a time.
+ *
+ *	cq.q<queue>_k0, cq.q<queue>_k1	(key, msg_id, until), an index on key
+ *
+ *	key 'd' and a deduplication key		until the end of its window
+ *	key 'o' and a consumer's name		'infinity': until the message is settled
+ *
+ * Who claims a key first takes a heavyweight lock on its hash, kept until his
+ * transaction ends (prepared ones included).  So a second one waits, and the
+ * deadlock detector sees it; after the wait the tables tell what became of the
+ * first.  They are read as of that moment, at every isolation level.
+ *
+ * As everywhere in a queue, rows are only appended.  New keys go to one of the
+ * two tables.	When it has been used for the length of the window, the worker
+ * copies what is still needed from the other one (little: all of it is older
+ * than that), truncates it, and changes over.  A look-up locks both tables
+ * before it reads one of them, so no key is between them meanwhile.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_collation.h"
+#include "common/hashfn.h"
+#include "core/clock.h"
+#include "core/faults.h"
+#include "core/owner.h"
+#include "miscadmin.h"
+#include "queue/entries.h"
+#include "queue/keys.h"
+#include "queue/segment.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#define COLUMN_KEY 1
+#define COLUMN_MSG_ID 2
+#define COLUMN_UNTIL 3
+#define COLUMNS 3
+
+#define KIND_DEDUP 'd'
+#define KIND_ONCE 'o'
+
+/* SQL functions use 1 and 2, maintenance 3 */
+#define LOCK_CLASS 4
+
+/* the kind, then the text */
+static text *
+make_key(char kind, const text *of)
+{
+	int			bytes = VARSIZE_ANY_EXHDR(of);
+	text	   *key = palloc(VARHDRSZ + 1 + bytes);
+
+	SET_VARSIZE(key, VARHDRSZ + 1 + bytes);
+	VARDATA(key)[0] = kind;
+	memcpy(VARDATA(key) + 1, VARDATA_ANY(of), bytes);
+	return key;
+}
+
+/* Until the end of the transaction. */
+static void
+lock_key(const CqQueueDef *def, const text *key, int64 seed)
+{
+	uint64		hash = DatumGetUInt64(hash_any_extended((unsigned char *) VARDATA(key),
+														VARSIZE(key) - VARHDRSZ,
+														seed + def->queue_id));
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash,
+						 LOCK_CLASS);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+/* Look for the key in one table; msg_id 0: any. */
+static int64
+find_in(Relation rel, Oid index, const text *key, int64 msg_id, TimestampTz now)
+{
+	SysScanDesc scan;
+	ScanKeyData scankey;
+	HeapTuple	tuple;
+	int64		found = 0;
+
+	ScanKeyEntryInitialize(&scankey, 0, COLUMN_KEY, BTEqualStrategyNumber,
+						   InvalidOid, C_COLLATION_OID, F_TEXTEQ,
+						   PointerGetDatum(key));
+	scan = systable_beginscan(rel, index, true, SnapshotSelf, 1, &scankey);
+	while (found == 0 && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		bool		isnull;
+		int64		id = DatumGetInt64(heap_getattr(tuple, COLUMN_MSG_ID,
+													RelationGetDescr(rel), &isnull));
+
+		if ((msg_id == 0 || id == msg_id) &&
+			DatumGetTimestampTz(heap_getattr(tuple, COLUMN_UNTIL,
+											 RelationGetDescr(rel), &isnull)) > now)
+			found = id;
+	}
+	systable_endscan(scan);
+	return found;
+}
+
+/* Look for it in both. */
+static int64
+find(const CqQueueDef *def, const text *key, int64 msg_id)
+{
+	Relation	rels[CQ_KEY_TABLES];
+	TimestampTz now = GetCurrentTimestamp();
+	int64		found = 0;
+
+	for (int k = 0; k < CQ_KEY_TABLES; k++)
+		rels[k] = table_open(def->keys[k], AccessShareLock);
+	for (int k = 0; k < CQ_KEY_TABLES && found == 0; k++)
+	{
+		if (RelationGetNumberOfBlocks(rels[k]) > 0)
+			found = find_in(rels[k], def->key_indexes[k], key, msg_id, now);
+	}
+	for (int k = 0; k < CQ_KEY_TABLES; k++)
+		table_close(rels[k], AccessShareLock);
+	return found;
+}
+
+static void
+insert(Relation rel, Datum key, int64 msg_id, TimestampTz until)
+{
+	Datum		values[COLUMNS];
+	bool		nulls[COLUMNS] = {0};
+	HeapTuple	tuple;
+
+	values[COLUMN_KEY - 1] = key;
+	values[COLUMN_MSG_ID - 1] = Int64GetDatum(msg_id);
+	values[COLUMN_UNTIL - 1] = TimestampTzGetDatum(until);
+	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
+	CatalogTupleInsert(rel, tuple);
+	heap_freetuple(tuple);
+}
+
+/* The table that new keys go to; it will be left after the window. */
+static int
+current_table(CqQueueDef *def)
+{
+	CqQueueRow *row = cq_queue_lock(def, LW_EXCLUSIVE);
+	CqEffects	effects = {0};
+	int			current = row->keys_current;
+
+	if (!row->want_keys)
+	{
+		row->want_keys = true;
+		row->keys_ms = cq_clock_ms() + row->options.dedup_window_ms;
+		cq_row_plan(row, row->keys_ms, &effects);
+	}
+	cq_row_unlock(row, &effects);
+	return current;
+}
+
+/* Claim a key; returns the number that it stands for already, or 0. */
+static int64
+claim(CqQueueDef *def, const text *key, int64 msg_id, int64 wanted, TimestampTz until)
+{
+	int64		earlier = find(def, key, wanted);
+	Relation	rel;
+
+	if (earlier != 0)
+		return earlier;
+	rel = table_open(def->keys[current_table(def)], RowExclusiveLock);
+	insert(rel, PointerGetDatum(key), msg_id, until);
+	table_close(rel, NoLock);
+
+	/* seen by the next claim in this transaction */
+	CommandCounterIncrement();
+	return 0;
+}
+
+int64
+cq_key_claim_dedup(CqQueueDef *def, const text *dedup_key, int64 number)
+{
+	text	   *key = make_key(KIND_DEDUP, dedup_key);
+
+	if (!CQ_FAULT("queue-no-key-lock"))
+		lock_key(def, key, 0);
+	return claim(def, key, number, 0,
+				 GetCurrentTimestamp() + def->options.dedup_window_ms * 1000);
+}
+
+bool
+cq_key_claim_once(CqQueueDef *def, const text *consumer, int64 msg_id)
+{
+	text	   *key = make_key(KIND_ONCE, consumer);
+
+	PreventCommandIfReadOnly("queue_once()");
+	PreventCommandIfParallelMode("queue_once()");
+	if (!CQ_FAULT("queue-no-key-lock"))
+		lock_key(def, key, msg_id << 32);
+	return claim(def, key, msg_id, msg_id, DT_NOEND) == 0;
+}
+
+/* ---- rotation -------------------------------------------------------- */
+
+static int
+compare_ids(const void *a, const void *b)
+{
+	int64		x = *(const int64 *) a;
+	int64		y = *(const int64 *) b;
+
+	return (x > y) - (x < y);
+}
+
+/*
+ * Numbers of the unsettled messages, sorted; -1 when they are not all in
+ * memory.
+ */
+static int64
+read_unsettled(CqQueueDef *def, int64 **ids)
+{
+	uint32		capacity = 0;
+
+	*ids = NULL;
+	for (;;)
+	{
+		CqQueueRow *row = cq_queue_lock(def, LW_SHARED);
+		uint32		entries = cq_row_entries(row);
+		bool		all = row->loaded && !row->overflow && row->unloaded_due == 0 &&
+		row->open_unloaded.n == 0;
+		int64		n = 0;
+
+		if (all && entries <= capacity)
+		{
+			for (int state = CQ_MSG_OPEN; state < CQ_MSG_SETTLED; state++)
+			{
+				for (uint32 i = cq_entries_first(row, state); i != CQ_NONE;
+					 i = cq_entries_next(row, i))
+					(*ids)[n++] = CQ_MSG(i)->msg_id;
+			}
+		}
+		LWLockRelease(&row->lock);
+		if (!all)
+			return -1;
+		if (entries <= capacity)
+		{
+			qsort(*ids, n, sizeof(int64), compare_ids);
+			return n;
+		}
+		capacity = entries + 256;
+		*ids = palloc(capacity * sizeof(int64));
+	}
+}
+
+/* A key that is still needed. */
+typedef struct Survivor
+{
+	Datum		key;
+	int64		msg_id;
+	TimestampTz until;
+} Survivor;
+
+/*
+ * Find what is still needed of the table, which nobody writes to.  Returns how
+ * much, or -1 when it is too much to be copied.
+ */
+static int64
+read_survivors(CqQueueDef *def, Relation rel, Survivor **survivors)
+{
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	TableScanDesc scan = table_beginscan_strat(rel, SnapshotSelf, 0, NULL, true, false);
+	TimestampTz now = GetCurrentTimestamp();
+	int64	   *ids;
+	int64		nids = read_unsettled(def, &ids);
+	int64		capacity = 256;
+	int64		n = 0;
+	int64		seen = 0;
+
+	*survivors = palloc(capacity * sizeof(Survivor));
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		Survivor	s;
+		text	   *key;
+
+		CHECK_FOR_INTERRUPTS();
+		slot_getallattrs(slot);
+		seen++;
+		key = DatumGetTextPP(slot->tts_values[COLUMN_KEY - 1]);
+		s.msg_id = DatumGetInt64(slot->tts_values[COLUMN_MSG_ID - 1]);
+		s.until = DatumGetTimestampTz(slot->tts_values[COLUMN_UNTIL - 1]);
+		if (s.until <= now)
+			continue;
+		if (VARDATA_ANY(key)[0] == KIND_ONCE && nids >= 0 &&
+			bsearch(&s.msg_id, ids, nids, sizeof(int64), compare_ids) == NULL)
+			continue;
+		s.key = PointerGetDatum(DatumGetTextPCopy(PointerGetDatum(key)));
+		if (n == capacity)
+		{
+			capacity *= 2;
+			*survivors = repalloc_huge(*survivors, capacity * sizeof(Survivor));
+		}
+		(*survivors)[n++] = s;
+	}
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	return (n > 1000 && n > seen / 2) ? -1 : n;
+}
+
+/*
+ * Empty that table.  False when somebody uses it, or most of it is still
+ * needed.
+ */
+static bool
+empty_table(CqQueueDef *def, int k, int to)
+{
+	Relation	rel;
+	Survivor   *survivors;
+	int64		n = 0;
+
+	if (!ConditionalLockRelationOid(def->keys[k], AccessExclusiveLock))
+		return false;
+	rel = table_open(def->keys[k], NoLock);
+	if (RelationGetNumberOfBlocks(rel) == 0)
+	{
+		table_close(rel, NoLock);
+		return true;
+	}
+	n = read_survivors(def, rel, &survivors);
+	table_close(rel, NoLock);
+	if (n < 0)
+		return false;
+	if (n > 0)
+	{
+		rel = table_open(def->keys[to], RowExclusiveLock);
+		for (int64 j = 0; j < n; j++)
+			insert(rel, survivors[j].key, survivors[j].msg_id, survivors[j].until);
+		table_close(rel, NoLock);
+	}
+	(void) cq_execute_as_owner(psprintf("TRUNCATE cq.q%d_k%d", def->queue_id, k),
+							   0, NULL, NULL, NULL);
+	return true;
+}
+
+void
+cq_keys_rotate(CqQueueDef *def)
+{
+	CqQueueRow *row = cq_queue_lock(def, LW_SHARED);
+	int			current = row->keys_current;
+	int			other = 1 - current;
+	Relation	rel;
+	bool		emptied;
+	bool		used;
+
+	LWLockRelease(&row->lock);
+	emptied = empty_table(def, other, current);
+	rel = table_open(def->keys[current], AccessShareLock);
+	used = RelationGetNumberOfBlocks(rel) > 0;
+	table_close(rel, AccessShareLock);
+
+	/*
+	 * Changing over before the commit does no harm: whoever wants to insert
+	 * waits for the lock.
+	 */
+	row = cq_queue_lock(def, LW_EXCLUSIVE);
+	if (emptied && used)
+		row->keys_current = other;
+	row->want_keys = used || !emptied;
+	row->keys_ms = cq_clock_ms() + Max(row->options.dedup_window_ms, 1000);
+	LWLockRelease(&row->lock);
+}

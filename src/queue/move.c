@@ -1,0 +1,373 @@
+/*-------------------------------------------------------------------------
+ *
+ * move.c
+ *	  Moving stragglers out of segments that are nearly finished.
+ *
+ * A message that is delayed for a month, or waits behind higher priorities,
+ * would keep its segment, and the ring has only so many.  So when a queue goes
+ * on to another segment the worker looks at the older ones; if at most one
+ * message in MOVE_SHARE is left of one, these are appended to the current
+ * segment, with the same numbers and the attempts so far, and the old rows get
+ * an 'm' event, all in one transaction.
+ *
+ * Only unclaimed messages are moved.  Those with entries are claimed for the
+ * transaction (SETTLING in the way 'm'), and their entries get the new place when
+ * it commits.  Those without are nobody's while a scan runs, and we run one.
+ *
+ * pg_dump takes its snapshot before it locks the tables.  To a snapshot from
+ * before the move the old rows are the messages, so the segment must not be
+ * truncated, which is not MVCC, while there is one: rotate.c waits for a while.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/transam.h"
+#include "core/clock.h"
+#include "miscadmin.h"
+#include "queue/claim.h"
+#include "queue/entries.h"
+#include "queue/move.h"
+#include "queue/scan.h"
+#include "queue/segment.h"
+#include "queue/settle.h"
+#include "queue/step.h"
+#include "queue/xact.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+/* a segment is emptied when at most one message in so many is left of it */
+#define MOVE_SHARE 8
+
+/* messages moved in one transaction */
+#define MOVE_MAX 20000
+
+/* appended at once */
+#define BATCH_ROWS 500
+
+/* when a segment could not be emptied it is looked at again after that */
+#define RETRY_MS 60000
+
+/* A message on its way. */
+typedef struct Straggler
+{
+	CqClaim		claim;			/* entry CQ_NONE: none */
+	TimestampTz due;
+} Straggler;
+
+/* Of messages without entries. */
+typedef struct Batch
+{
+	CqUnloaded	place;			/* the new one */
+	BlockNumber last_block;		/* highest; place.block is the lowest */
+} Batch;
+
+typedef struct Move
+{
+	CqQueueDef *def;
+	int			from;
+	int			to;
+	Straggler  *stragglers;
+	int			n;
+	Batch		unloaded[2];	/* without entries: ready, delayed */
+} Move;
+
+/* Row locked: few enough to be moved, and all of them unclaimed? */
+static bool
+is_worth_it(const CqScan *scan, const CqQueueRow *row, int k)
+{
+	int64		left = row->segment[k].loaded;
+
+	for (int64 j = 0; j < scan->ready.n; j++)
+		left += !scan->ready.items[j].in_memory;
+	for (int64 j = 0; j < scan->delayed.n; j++)
+		left += !scan->delayed.items[j].in_memory;
+	left += scan->busy.n + scan->pending.n;
+	return left > 0 && left <= MOVE_MAX && left * MOVE_SHARE <= scan->seen[k];
+}
+
+static void
+add_unloaded(Move *move, const CqCandidates *list)
+{
+	for (int64 j = 0; j < list->n; j++)
+	{
+		const CqCandidate *c = &list->items[j];
+		Straggler  *s = &move->stragglers[move->n];
+		CqUnloaded *u;
+
+		if (c->in_memory)
+			continue;
+		memset(s, 0, sizeof(*s));
+		s->claim.msg_id = c->msg_id;
+		s->claim.entry = CQ_NONE;
+		s->claim.segment = c->segment;
+		s->claim.attempts = c->attempts;
+		s->claim.tid = c->tid;
+		s->due = c->due;
+		move->n++;
+		u = &move->unloaded[c->due != 0].place;
+		if (u->amount.n == 0 || c->due < u->due)
+			u->due = c->due;
+		u->amount.n++;
+		u->amount.bytes += c->bytes;
+		u->priorities |= CQ_PRIORITY_BIT(c->priority);
+	}
+}
+
+/* Row locked: claim those of the segment that have entries and wait. */
+static void
+add_loaded(Move *move, CqQueueRow *row)
+{
+	static const CqMsgState states[] = {CQ_MSG_READY, CQ_MSG_HELD, CQ_MSG_DELAYED};
+
+	for (int s = 0; s < lengthof(states); s++)
+	{
+		uint32		i = cq_entries_first(row, states[s]);
+
+		while (i != CQ_NONE && move->n < MOVE_MAX)
+		{
+			Straggler  *straggler = &move->stragglers[move->n];
+
+			if (CQ_MSG(i)->segment != move->from)
+			{
+				i = cq_entries_next(row, i);
+				continue;
+			}
+			straggler->due = CQ_MSG(i)->due;
+			CQ_MSG(i)->flags |= CQ_MSG_TAKEN;
+			CQ_MSG(i)->nonce = ++row->nonce;
+			cq_claim_settling(move->def, row, i, 'm', &straggler->claim);
+			move->n++;
+			/* the structure has changed */
+			i = cq_entries_first(row, states[s]);
+		}
+	}
+}
+
+/* Append some, and note their new places. */
+static void
+append_some(Move *move, CqNewMessage *messages, Straggler **whose, int n)
+{
+	ItemPointerData tids[BATCH_ROWS];
+
+	cq_segment_append(move->def, move->to, messages, n, tids);
+	for (int j = 0; j < n; j++)
+	{
+		BlockNumber block = ItemPointerGetBlockNumber(&tids[j]);
+
+		if (whose[j]->claim.entry == CQ_NONE)
+		{
+			Batch	   *batch = &move->unloaded[whose[j]->due != 0];
+
+			batch->place.block = Min(batch->place.block, block);
+			batch->last_block = Max(batch->last_block, block);
+		}
+		else
+		{
+			CqItem	   *item = cq_item_of_entry(move->def, whose[j]->claim.entry);
+
+			item->unloaded.segment = move->to;
+			item->unloaded.block = block;
+			item->offset = ItemPointerGetOffsetNumber(&tids[j]);
+		}
+	}
+}
+
+/* Read them all and append them to the other segment. */
+static void
+copy_rows(Move *move)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "cachequeue move",
+												  ALLOCSET_DEFAULT_SIZES);
+	CqNewMessage *messages = palloc(BATCH_ROWS * sizeof(CqNewMessage));
+	Straggler **whose = palloc(BATCH_ROWS * sizeof(Straggler *));
+	Relation	rel = cq_segment_open(move->def, move->def->messages[move->from],
+									  AccessShareLock);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	int			n = 0;
+
+	for (int j = 0; j < move->n; j++)
+	{
+		Straggler  *s = &move->stragglers[j];
+		MemoryContext caller = MemoryContextSwitchTo(context);
+
+		CHECK_FOR_INTERRUPTS();
+		if (!cq_segment_fetch(rel, &s->claim.tid, s->claim.msg_id, slot))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_CORRUPTED),
+					 errmsg("message " INT64_FORMAT " of queue \"%s\" is not in its place",
+							s->claim.msg_id, move->def->name)));
+		cq_message_copy(slot, &messages[n]);
+		messages[n].attempts = s->claim.attempts;
+		messages[n].deliver_at = s->due;
+		whose[n++] = s;
+		MemoryContextSwitchTo(caller);
+		if (n == BATCH_ROWS || j == move->n - 1)
+		{
+			append_some(move, messages, whose, n);
+			MemoryContextReset(context);
+			n = 0;
+		}
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(rel, NoLock);
+	MemoryContextDelete(context);
+}
+
+/* The 'm' event for the old rows. */
+static void
+settle_old(const Move *move)
+{
+	int64	   *ids = palloc(CQ_RECEIVE_MAX * sizeof(int64));
+	int			m = 0;
+
+	for (int j = 0; j < move->n; j++)
+	{
+		ids[m++] = move->stragglers[j].claim.msg_id;
+		if (m == CQ_RECEIVE_MAX || j == move->n - 1)
+		{
+			cq_segment_event(move->def, move->from, 'm', ids, m, 0, 0, NULL);
+			m = 0;
+		}
+	}
+	pfree(ids);
+}
+
+/* Row locked: the new places of those without entries, from the commit on. */
+static void
+note_unloaded(const Move *move)
+{
+	for (int j = 0; j < lengthof(move->unloaded); j++)
+	{
+		const Batch *batch = &move->unloaded[j];
+		CqItem	   *item;
+
+		if (batch->place.amount.n == 0)
+			continue;
+		item = cq_item_add(CQ_ITEM_MOVED, move->def);
+		item->from_segment = move->from;
+		item->unloaded = batch->place;
+		item->unloaded.segment = move->to;
+		item->last_block = batch->last_block;
+	}
+}
+
+/*
+ * Empty segment k, in a transaction that is open.  False when too much is left
+ * in it.
+ */
+static bool
+move_segment(CqQueueDef *def, int k)
+{
+	CqScan	   *scan = cq_scan_begin(def, true);
+	Move	   *move = MemoryContextAllocZero(scan->context, sizeof(Move));
+	BlockNumber from[CQ_SEGMENTS_MAX];
+	CqQueueRow *row;
+	CqEffects	effects = {0};
+	bool		worth_it;
+
+	memcpy(from, scan->from, sizeof(from));
+	for (int j = 0; j < CQ_SEGMENTS_MAX; j++)
+		scan->from[j] = (j == k) ? 0 : InvalidBlockNumber;
+	scan->everything = true;
+	scan->dirty = true;
+	scan->ready.limit = scan->delayed.limit = 0;
+	cq_collect(scan);
+	memcpy(scan->from, from, sizeof(from));
+
+	cq_items_reserve(MOVE_MAX + lengthof(move->unloaded));
+	move->def = def;
+	move->from = k;
+	move->unloaded[0].place.block = move->unloaded[1].place.block = InvalidBlockNumber;
+	move->stragglers = MemoryContextAllocHuge(scan->context,
+											  sizeof(Straggler) *
+											  (MOVE_MAX + scan->ready.n + scan->delayed.n));
+
+	row = cq_queue_lock(def, LW_EXCLUSIVE);
+	cq_scan_mark_in_memory(scan, row);
+	worth_it = k != row->current && is_worth_it(scan, row, k);
+	move->to = row->current;
+	if (worth_it)
+	{
+		add_loaded(move, row);
+		add_unloaded(move, &scan->ready);
+		add_unloaded(move, &scan->delayed);
+		row->segment[move->to].inserted += move->n;
+	}
+	LWLockRelease(&row->lock);
+
+	if (move->n > 0)
+	{
+		if (move->to >= def->nsegments)
+			cq_queue_refresh(def);
+		copy_rows(move);
+		settle_old(move);
+	}
+
+	row = cq_queue_lock(def, LW_EXCLUSIVE);
+	note_unloaded(move);
+	if (move->n > 0)
+	{
+		row->segment[k].moved = ReadNextFullTransactionId();
+		row->segment[k].moved_ms = cq_clock_ms();
+	}
+	cq_scan_give_back(scan, row,
+					  worth_it && scan->busy.n + scan->pending.n == 0 ? k : -1, &effects);
+	cq_row_unlock(row, &effects);
+	MemoryContextDelete(scan->context);
+	return worth_it;
+}
+
+/*
+ * Row locked: the first segment from k on that may be emptied, or -1.  One that
+ * is finished needs nothing of that.
+ */
+static int
+find_candidate(const CqQueueRow *row, int k)
+{
+	for (; k < row->nsegments; k++)
+	{
+		const CqSegment *segment = &row->segment[k];
+
+		if (k != row->current && !segment->empty &&
+			(segment->loaded > 0 || segment->scan_from != InvalidBlockNumber) &&
+			(uint64) segment->loaded * MOVE_SHARE <= segment->inserted)
+			return k;
+	}
+	return -1;
+}
+
+void
+cq_move_stragglers(int32 queue_id)
+{
+	int			k = 0;
+	bool		all = true;
+
+	do
+	{
+		CqQueueDef *def;
+		CqQueueRow *row;
+
+		cq_step_start();
+		def = cq_definition_by_id(queue_id);
+		if (def == NULL)
+		{
+			cq_step_commit();
+			return;
+		}
+		def = cq_queue_open(def->name, CQ_QUEUE_NONE);
+		row = cq_queue_lock(def, LW_EXCLUSIVE);
+		k = find_candidate(row, k);
+		if (k < 0)
+		{
+			row->want_move = !all;
+			row->move_ms = all ? 0 : cq_clock_ms() + RETRY_MS;
+		}
+		LWLockRelease(&row->lock);
+		if (k >= 0 && k < def->nsegments)
+			all &= move_segment(def, k);
+		cq_step_commit();
+	} while (k++ >= 0);
+}

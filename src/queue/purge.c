@@ -1,0 +1,153 @@
+/*-------------------------------------------------------------------------
+ *
+ * purge.c
+ *	  Acknowledging everything that is committed and not in flight.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "queue/purge.h"
+#include "queue/scan.h"
+#include "queue/segment.h"
+#include "queue/xact.h"
+#include "utils/memutils.h"
+
+/* Row locked: all that is ready or delayed in memory is settled by us. */
+static int64
+purge_entries(CqQueueDef *def, CqQueueRow *row, int64 *ids, uint8 *segments, int64 max)
+{
+	static const CqMsgState states[] = {CQ_MSG_READY, CQ_MSG_HELD, CQ_MSG_DELAYED};
+	int64		n = 0;
+
+	for (int s = 0; s < lengthof(states); s++)
+	{
+		uint32		i;
+
+		while (n < max && (i = cq_entries_first(row, states[s])) != CQ_NONE)
+		{
+			CQ_MSG(i)->settle = 'p';
+			CQ_MSG(i)->flags |= CQ_MSG_TAKEN;
+			CQ_MSG(i)->nonce = ++row->nonce;
+			ids[n] = CQ_MSG(i)->msg_id;
+			segments[n] = CQ_MSG(i)->segment;
+			cq_entry_move(row, i, CQ_MSG_SETTLING);
+			cq_item_add_entry(CQ_ITEM_SETTLE, def, i);
+			n++;
+		}
+	}
+	return n;
+}
+
+/* Append 'a' events for messages, segment by segment. */
+static void
+settle_many(CqQueueDef *def, const int64 *ids, const uint8 *segments, int64 n)
+{
+	int64	   *some = MemoryContextAllocHuge(CurrentMemoryContext,
+											  Max(n, 1) * sizeof(int64));
+
+	for (int k = 0; k < def->nsegments; k++)
+	{
+		int			m = 0;
+
+		for (int64 j = 0; j < n; j++)
+		{
+			if (segments[j] == k)
+				some[m++] = ids[j];
+			if (m == CQ_RECEIVE_MAX || (m > 0 && j == n - 1))
+			{
+				cq_segment_event(def, k, 'a', some, m, 0, 0, NULL);
+				m = 0;
+			}
+		}
+	}
+	pfree(some);
+}
+
+/* Purge what is in memory. */
+static int64
+purge_loaded(CqQueueDef *def)
+{
+	int64		total = 0;
+	int64	   *ids = palloc(CQ_RECEIVE_MAX * sizeof(int64));
+	uint8	   *segments = palloc(CQ_RECEIVE_MAX);
+	int64		n;
+
+	do
+	{
+		CqQueueRow *row;
+
+		cq_items_reserve(CQ_RECEIVE_MAX);
+		row = cq_queue_lock(def, LW_EXCLUSIVE);
+		n = purge_entries(def, row, ids, segments, CQ_RECEIVE_MAX);
+		LWLockRelease(&row->lock);
+		settle_many(def, ids, segments, n);
+		total += n;
+	} while (n == CQ_RECEIVE_MAX);
+	return total;
+}
+
+/* Purge what is not in memory. */
+static int64
+purge_unloaded(CqQueueDef *def)
+{
+	CqScan	   *scan = cq_scan_begin(def, true);
+	CqQueueRow *row;
+	CqEffects	effects = {0};
+	CqCandidates *lists[] = {&scan->ready, &scan->delayed, &scan->busy};
+	CqAmount	amount = {0};
+	int64		n = 0;
+	int64	   *ids;
+	uint8	   *segments;
+
+	scan->everything = true;
+	scan->ready.limit = scan->delayed.limit = 0;
+	cq_collect(scan);
+	ids = MemoryContextAllocHuge(scan->context, sizeof(int64) *
+								 (scan->ready.n + scan->delayed.n + scan->busy.n + 1));
+	segments = MemoryContextAllocHuge(scan->context,
+									  scan->ready.n + scan->delayed.n + scan->busy.n + 1);
+
+	row = cq_queue_lock(def, LW_EXCLUSIVE);
+	cq_scan_mark_in_memory(scan, row);
+	LWLockRelease(&row->lock);
+	for (int j = 0; j < lengthof(lists); j++)
+	{
+		for (int64 i = 0; i < lists[j]->n; i++)
+		{
+			if (lists[j]->items[i].in_memory)
+				continue;
+			segments[n] = lists[j]->items[i].segment;
+			ids[n++] = lists[j]->items[i].msg_id;
+			amount.n++;
+			amount.bytes += lists[j]->items[i].bytes;
+		}
+	}
+	settle_many(def, ids, segments, n);
+
+	/* others' scans have to look at our events until we have ended */
+	cq_items_reserve(1);
+	row = cq_queue_lock(def, LW_EXCLUSIVE);
+	cq_item_add(CQ_ITEM_PURGED, def)->unloaded.amount = amount;
+	row->dirty = true;
+	row->overflow = true;
+	row->idle = false;
+	cq_scan_give_back(scan, row, -1, &effects);
+	cq_row_unlock(row, &effects);
+
+	MemoryContextDelete(scan->context);
+	return n;
+}
+
+int64
+cq_queue_purge_all(CqQueueDef *def)
+{
+	int64		n = purge_loaded(def);
+	CqQueueRow *row = cq_queue_lock(def, LW_SHARED);
+	bool		more = row->overflow || row->unloaded_due != 0;
+
+	LWLockRelease(&row->lock);
+	if (more)
+		n += purge_unloaded(def);
+	return n;
+}

@@ -1,0 +1,16 @@
+/*-------------------------------------------------------------------------
+ *
+ * purge.h
+ *	  Acknowledging everything that is committed and not in flight.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CQ_PURGE_H
+#define CQ_PURGE_H
+
+#include "queue/definition.h"
+
+/* In this transaction; returns the number of messages. */
+extern int64 cq_queue_purge_all(CqQueueDef *def);
+
+#endif							/* CQ_PURGE_H */

@@ -1,0 +1,174 @@
+/*-------------------------------------------------------------------------
+ *
+ * queue_admin.c
+ *	  cq.queue_create, queue_alter and what else is about queues rather than
+ *	  messages: unpack, call.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "core/shmem.h"
+#include "queue/admin.h"
+#include "sql/queue_args.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+PG_FUNCTION_INFO_V1(cq_queue_create);
+PG_FUNCTION_INFO_V1(cq_queue_alter);
+PG_FUNCTION_INFO_V1(cq_queue_pause);
+PG_FUNCTION_INFO_V1(cq_queue_resume);
+PG_FUNCTION_INFO_V1(cq_queue_drop);
+PG_FUNCTION_INFO_V1(cq_queue_grant);
+PG_FUNCTION_INFO_V1(cq_queue_revoke);
+
+/* argument of the first option; they follow in the order of CqOption */
+#define OPTIONS_ARG 1
+
+void
+cq_refuse_null(FunctionCallInfo fcinfo, int arg, const char *name)
+{
+	if (PG_ARGISNULL(arg))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be NULL", name)));
+}
+
+char *
+cq_queue_name_arg(FunctionCallInfo fcinfo, int arg, const char *name)
+{
+	cq_require_shared();
+	cq_refuse_null(fcinfo, arg, name);
+	return cq_queue_name(PG_GETARG_TEXT_PP(arg));
+}
+
+static void
+option_args(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
+{
+	for (int i = 0; i < CQ_OPTIONS; i++)
+	{
+		nulls[i] = PG_ARGISNULL(OPTIONS_ARG + i);
+		values[i] = nulls[i] ? (Datum) 0 : PG_GETARG_DATUM(OPTIONS_ARG + i);
+	}
+	if (!nulls[CQ_OPTION_DEAD_LETTER])
+		(void) cq_queue_name_arg(fcinfo, OPTIONS_ARG + CQ_OPTION_DEAD_LETTER, "dead_letter");
+}
+
+/* cq.queue_create(queue, options...) → void */
+Datum
+cq_queue_create(PG_FUNCTION_ARGS)
+{
+	char	   *name = cq_queue_name_arg(fcinfo, 0, "queue");
+	Datum		values[CQ_OPTIONS];
+	bool		nulls[CQ_OPTIONS];
+
+	option_args(fcinfo, values, nulls);
+	cq_queue_create_named(name, values, nulls);
+	PG_RETURN_VOID();
+}
+
+/* The options that the last argument of queue_alter names get their defaults. */
+static void
+reset_arg(FunctionCallInfo fcinfo, Datum *values, bool *changed, bool *nulls)
+{
+	Datum	   *names;
+	bool	   *name_nulls;
+	int			n;
+
+	cq_refuse_null(fcinfo, OPTIONS_ARG + CQ_OPTIONS, "reset");
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(OPTIONS_ARG + CQ_OPTIONS), TEXTOID, -1,
+					  false, TYPALIGN_INT, &names, &name_nulls, &n);
+	for (int j = 0; j < n; j++)
+	{
+		CqOption	option;
+
+		if (name_nulls[j])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("reset must not contain NULL")));
+		option = cq_option_named(TextDatumGetCString(names[j]));
+		if (changed[option])
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("option \"%s\" cannot be set and reset at once",
+							cq_option_name(option))));
+		values[option] = cq_option_default(option, &nulls[option]);
+		changed[option] = true;
+	}
+}
+
+/* cq.queue_alter(queue, options..., reset) → void */
+Datum
+cq_queue_alter(PG_FUNCTION_ARGS)
+{
+	char	   *name = cq_queue_name_arg(fcinfo, 0, "queue");
+	Datum		values[CQ_OPTIONS];
+	bool		nulls[CQ_OPTIONS];
+	bool		changed[CQ_OPTIONS];
+
+	option_args(fcinfo, values, nulls);
+	for (int i = 0; i < CQ_OPTIONS; i++)
+		changed[i] = !nulls[i];
+	reset_arg(fcinfo, values, changed, nulls);
+	cq_queue_alter_named(name, values, changed, nulls);
+	PG_RETURN_VOID();
+}
+
+/* cq.queue_pause(queue) → void */
+Datum
+cq_queue_pause(PG_FUNCTION_ARGS)
+{
+	cq_queue_set_paused(cq_queue_name_arg(fcinfo, 0, "queue"), true);
+	PG_RETURN_VOID();
+}
+
+/* cq.queue_resume(queue) → void */
+Datum
+cq_queue_resume(PG_FUNCTION_ARGS)
+{
+	cq_queue_set_paused(cq_queue_name_arg(fcinfo, 0, "queue"), false);
+	PG_RETURN_VOID();
+}
+
+/* cq.queue_drop(queue) → void */
+Datum
+cq_queue_drop(PG_FUNCTION_ARGS)
+{
+	cq_queue_drop_named(cq_queue_name_arg(fcinfo, 0, "queue"));
+	PG_RETURN_VOID();
+}
+
+/* Arguments of queue_grant and queue_revoke, but the first. */
+static int
+grant_args(FunctionCallInfo fcinfo, char **role)
+{
+	cq_refuse_null(fcinfo, 1, "role");
+	cq_refuse_null(fcinfo, 2, "privilege");
+	*role = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	return cq_queue_privilege_named(text_to_cstring(PG_GETARG_TEXT_PP(2)));
+}
+
+/* cq.queue_grant(queue, role, privilege) → void */
+Datum
+cq_queue_grant(PG_FUNCTION_ARGS)
+{
+	char	   *name = cq_queue_name_arg(fcinfo, 0, "queue");
+	char	   *role;
+	int			privilege = grant_args(fcinfo, &role);
+
+	cq_queue_grant_to(name, role, privilege);
+	PG_RETURN_VOID();
+}
+
+/* cq.queue_revoke(queue, role, privilege) → void */
+Datum
+cq_queue_revoke(PG_FUNCTION_ARGS)
+{
+	char	   *name = cq_queue_name_arg(fcinfo, 0, "queue");
+	char	   *role;
+	int			privilege = grant_args(fcinfo, &role);
+
+	cq_queue_revoke_from(name, role, privilege);
+	PG_RETURN_VOID();
+}
