@@ -400,7 +400,8 @@ cq_queue_open(const char *name, CqQueuePrivilege privilege)
 	if (def != NULL && def->resolved)
 	{
 		enter(def);
-		def = cq_definition_find(name); /* waiting may have brought news */
+		if (def->epoch != epoch)	/* waiting has brought news */
+			def = cq_definition_find(name);
 	}
 	if (def == NULL)
 		missing(name);

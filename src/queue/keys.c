@@ -155,11 +155,12 @@ current_table(CqQueueDef *def)
 	CqQueueRow *row = cq_queue_lock(def, LW_EXCLUSIVE);
 	CqEffects	effects = {0};
 	int			current = row->keys_current;
+	int64		leave_ms = cq_clock_ms() + Max(row->options.dedup_window_ms, 1000);
 
-	if (!row->want_keys)
+	if (!row->want_keys || leave_ms < row->keys_ms)
 	{
 		row->want_keys = true;
-		row->keys_ms = cq_clock_ms() + row->options.dedup_window_ms;
+		row->keys_ms = leave_ms;
 		cq_row_plan(row, row->keys_ms, &effects);
 	}
 	cq_row_unlock(row, &effects);

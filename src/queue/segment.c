@@ -22,6 +22,7 @@
 #include "miscadmin.h"
 #include "queue/segment.h"
 #include "storage/bufmgr.h"
+#include "storage/smgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -173,6 +174,20 @@ cq_segment_event(const CqQueueDef *def, int segment, char kind,
 	table_close(rel, NoLock);
 }
 
+/*
+ * Whether the table has that block.  It does not shrink while we hold a lock on
+ * it (truncation makes a new file), so the last length that anybody here has
+ * asked for is a lower bound that costs no system call.
+ */
+static bool
+has_block(Relation rel, BlockNumber block)
+{
+	BlockNumber known = RelationGetSmgr(rel)->smgr_cached_nblocks[MAIN_FORKNUM];
+
+	return (known != InvalidBlockNumber && block < known) ||
+		block < RelationGetNumberOfBlocks(rel);
+}
+
 bool
 cq_segment_fetch(Relation rel, ItemPointer tid, int64 msg_id,
 				 TupleTableSlot *slot)
@@ -184,7 +199,7 @@ cq_segment_fetch(Relation rel, ItemPointer tid, int64 msg_id,
 	 * and what is wanted at every isolation level; it takes no predicate
 	 * lock.
 	 */
-	if (ItemPointerGetBlockNumber(tid) >= RelationGetNumberOfBlocks(rel) ||
+	if (!has_block(rel, ItemPointerGetBlockNumber(tid)) ||
 		!table_tuple_fetch_row_version(rel, tid, SnapshotSelf, slot))
 		return false;
 	return DatumGetInt64(slot_getattr(slot, CQ_MESSAGE_ID, &isnull)) == msg_id;

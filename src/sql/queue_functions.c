@@ -32,6 +32,8 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/typcache.h"
 #include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(cq_queue_send);
@@ -385,6 +387,32 @@ put_message(const CqClaim *claim, TupleTableSlot *slot, void *arg)
 						 values, nulls);
 }
 
+/*
+ * Begin to return a set of cq.message: as InitMaterializedSRF(), but with the
+ * row type's own descriptor instead of a copy for each call.  It is counted by
+ * reference, so the executor does not free it.
+ */
+static void
+begin_messages(FunctionCallInfo fcinfo)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext caller;
+
+	if (rsinfo == NULL || !IsA(rsinfo, ReturnSetInfo) ||
+		(rsinfo->allowedModes & SFRM_Materialize) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("set-valued function called in context that cannot accept a set")));
+	caller = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
+	rsinfo->returnMode = SFRM_Materialize;
+	rsinfo->setResult =
+		tuplestore_begin_heap((rsinfo->allowedModes & SFRM_Materialize_Random) != 0,
+							  false, work_mem);
+	rsinfo->setDesc = lookup_type_cache(get_fn_expr_rettype(fcinfo->flinfo),
+										TYPECACHE_TUPDESC)->tupDesc;
+	MemoryContextSwitchTo(caller);
+}
+
 /* Claim, and return what was claimed as a set of cq.message. */
 static void
 deliver(FunctionCallInfo fcinfo, CqQueueDef *def, int max, int64 lease_ms)
@@ -393,7 +421,7 @@ deliver(FunctionCallInfo fcinfo, CqQueueDef *def, int max, int64 lease_ms)
 	Delivery	delivery;
 	int			n;
 
-	InitMaterializedSRF(fcinfo, 0);
+	begin_messages(fcinfo);
 	n = cq_queue_claim(def, max, lease_ms, claims);
 	if (lease_ms == 0)
 		n = cq_claims_settle(def, claims, n);
@@ -532,7 +560,7 @@ cq_queue_peek(PG_FUNCTION_ARGS)
 	Delivery	delivery;
 
 	PreventCommandDuringRecovery("queue_peek()");
-	InitMaterializedSRF(fcinfo, 0);
+	begin_messages(fcinfo);
 	delivery.def = def;
 	delivery.rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	delivery.queue = CStringGetTextDatum(def->name);
