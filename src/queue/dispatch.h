@@ -135,7 +135,10 @@ typedef struct CqGroup
 	uint32		head;			/* latest one that became READY */
 	uint32		held;			/* heap of the HELD ones */
 	uint32		chain;			/* next of the same bucket */
-	uint8		unused[7];
+	uint32		last;			/* highest number that it has had in memory,
+								 * the lower half */
+	bool		has_last;
+	uint8		unused[2];
 	uint8		state;			/* CQ_MSG_GROUP, at the place of an entry's */
 	uint16		row;			/* the same */
 	uint8		unused_too[6];

@@ -155,6 +155,19 @@ is_waiting(CqMsgState state)
 	return state == CQ_MSG_READY || state == CQ_MSG_HELD || state == CQ_MSG_DELAYED;
 }
 
+/*
+ * Whether its number is above all that its group has in memory.  Unloaded ones of
+ * the group have higher numbers: one that comes late, with a lower number, must
+ * not become unloaded, or others would overtake it.
+ */
+static inline bool
+is_last(const CqMsg *msg)
+{
+	const CqGroup *group = CQ_GROUP(msg->group);
+
+	return !group->has_last || (int32) ((uint32) msg->msg_id - group->last) > 0;
+}
+
 void
 cq_entry_link(CqQueueRow *row, uint32 i, CqMsgState state)
 {
@@ -188,8 +201,15 @@ cq_entry_link(CqQueueRow *row, uint32 i, CqMsgState state)
 	}
 	if (msg->group != CQ_NONE)
 	{
-		CQ_GROUP(msg->group)->offered += (state == CQ_MSG_READY);
-		CQ_GROUP(msg->group)->in_flight += is_in_flight(msg);
+		CqGroup    *group = CQ_GROUP(msg->group);
+
+		group->offered += (state == CQ_MSG_READY);
+		group->in_flight += is_in_flight(msg);
+		if (state >= CQ_MSG_READY && state <= CQ_MSG_LEASED && is_last(msg))
+		{
+			group->last = (uint32) msg->msg_id;
+			group->has_last = true;
+		}
 	}
 	if (unlikely(msg->expires != 0) && is_waiting(state))
 	{
@@ -357,9 +377,9 @@ cq_row_plan(CqQueueRow *row, int64 at_ms, CqEffects *effects)
 	}
 }
 
-/* Delayed messages that a row may have in memory. */
+/* Messages that a row may have in memory though they cannot be delivered. */
 static uint32
-delayed_share(void)
+waiting_share(void)
 {
 	return Max(cq_queues->window / 2, CQ_ENTRIES_MIN / 2);
 }
@@ -368,7 +388,7 @@ TimestampTz
 cq_row_load_at(const CqQueueRow *row)
 {
 	/* ahead of time, if there is room by then */
-	if (row->unloaded_due == 0 || row->count[CQ_MSG_DELAYED] > delayed_share() / 2)
+	if (row->unloaded_due == 0 || row->count[CQ_MSG_DELAYED] > waiting_share() / 2)
 		return row->unloaded_due;
 	return row->unloaded_due - DUE_LOAD_US;
 }
@@ -441,7 +461,7 @@ offer_delayed(CqQueueRow *row, uint32 i, TimestampTz now, CqEffects *effects)
 		row->options.group_concurrency == 1)
 		msg->flags |= CQ_MSG_BLOCKS;
 	else if (msg->due > now + DUE_AHEAD_US ||
-			 row->count[CQ_MSG_DELAYED] >= delayed_share())
+			 row->count[CQ_MSG_DELAYED] >= waiting_share())
 	{
 		cq_entry_unload(row, i, effects);
 		return;
@@ -475,8 +495,7 @@ cq_entry_offer(CqQueueRow *row, uint32 i, CqEffects *effects)
 		offer_delayed(row, i, now, effects);
 	else if (msg->group != CQ_NONE)
 	{
-		if (row->count[CQ_MSG_HELD] >= Max(cq_queues->window / 2, CQ_ENTRIES_MIN / 2) &&
-			msg->attempts == 0)
+		if (row->count[CQ_MSG_HELD] >= waiting_share() && is_last(msg))
 		{
 			msg->due = 0;
 			cq_entry_unload(row, i, effects);
@@ -507,7 +526,8 @@ cq_entry_sent(CqQueueRow *row, uint32 i, CqEffects *effects)
 
 	/* with messages unloaded, only what cannot overtake one of them */
 	if (!row->overflow || CQ_FAULT("queue-overtake") ||
-		(msg->group == CQ_NONE && CQ_PRIORITY_BIT(msg->priority) > row->priorities))
+		(msg->group == CQ_NONE ?
+		 CQ_PRIORITY_BIT(msg->priority) > row->priorities : !is_last(msg)))
 		cq_entry_offer(row, i, effects);
 	else if (row->scanning)
 		cq_entry_move(row, i, CQ_MSG_PARKED);

@@ -54,6 +54,7 @@
 typedef struct Straggler
 {
 	CqClaim		claim;			/* entry CQ_NONE: none */
+	int			item;			/* that of the entry */
 	TimestampTz due;
 } Straggler;
 
@@ -122,27 +123,27 @@ add_loaded(Move *move, CqQueueRow *row)
 {
 	static const CqMsgState states[] = {CQ_MSG_READY, CQ_MSG_HELD, CQ_MSG_DELAYED};
 
+	/* claiming changes what we walk over: find them first */
 	for (int s = 0; s < lengthof(states); s++)
 	{
-		uint32		i = cq_entries_first(row, states[s]);
-
-		while (i != CQ_NONE && move->n < MOVE_MAX)
+		for (uint32 i = cq_entries_first(row, states[s]);
+			 i != CQ_NONE && move->n < MOVE_MAX; i = cq_entries_next(row, i))
 		{
-			Straggler  *straggler = &move->stragglers[move->n];
-
-			if (CQ_MSG(i)->segment != move->from)
-			{
-				i = cq_entries_next(row, i);
-				continue;
-			}
-			straggler->due = CQ_MSG(i)->due;
-			CQ_MSG(i)->flags |= CQ_MSG_TAKEN;
-			CQ_MSG(i)->nonce = ++row->nonce;
-			cq_claim_settling(move->def, row, i, 'm', &straggler->claim);
-			move->n++;
-			/* the structure has changed */
-			i = cq_entries_first(row, states[s]);
+			if (CQ_MSG(i)->segment == move->from)
+				move->stragglers[move->n++].claim.entry = i;
 		}
+	}
+	for (int j = 0; j < move->n; j++)
+	{
+		Straggler  *straggler = &move->stragglers[j];
+		CqMsg	   *msg = CQ_MSG(straggler->claim.entry);
+
+		straggler->due = msg->due;
+		msg->flags |= CQ_MSG_TAKEN;
+		msg->nonce = ++row->nonce;
+		straggler->item = cq_item_number(cq_claim_settling(move->def, row,
+														   straggler->claim.entry, 'm',
+														   &straggler->claim));
 	}
 }
 
@@ -166,7 +167,7 @@ append_some(Move *move, CqNewMessage *messages, Straggler **whose, int n)
 		}
 		else
 		{
-			CqItem	   *item = cq_item_of_entry(move->def, whose[j]->claim.entry);
+			CqItem	   *item = cq_item_at(whose[j]->item);
 
 			item->unloaded.segment = move->to;
 			item->unloaded.block = block;

@@ -245,7 +245,10 @@ find_finished(CqQueueRow *row, int k)
 
 		if (k == row->current || segment->empty || segment->loaded > 0 ||
 			segment->scan_from != InvalidBlockNumber)
+		{
+			segment->finished_ms = 0;
 			continue;
+		}
 		if (segment->finished_ms == 0)
 			segment->finished_ms = now;
 		at = truncate_at(row, segment);

@@ -75,14 +75,15 @@ find_live(CqQueueRow *row, const CqReceipt *receipt, int64 now)
 	return i;
 }
 
-void
+CqItem *
 cq_claim_settling(CqQueueDef *def, CqQueueRow *row, uint32 i, char settle, CqClaim *claim)
 {
 	CqMsg	   *msg = CQ_MSG(i);
+	CqItem	   *item;
 
 	msg->settle = settle;
 	cq_entry_move(row, i, CQ_MSG_SETTLING);
-	cq_item_add_entry(CQ_ITEM_SETTLE, def, i);
+	item = cq_item_add_entry(CQ_ITEM_SETTLE, def, i);
 
 	claim->msg_id = msg->msg_id;
 	claim->entry = i;
@@ -91,6 +92,7 @@ cq_claim_settling(CqQueueDef *def, CqQueueRow *row, uint32 i, char settle, CqCla
 	claim->attempts = msg->attempts;
 	claim->durable = (msg->flags & CQ_MSG_DURABLE) != 0;
 	ItemPointerSet(&claim->tid, msg->block, msg->offset);
+	return item;
 }
 
 static void

@@ -10,6 +10,7 @@
 
 #include "queue/claim.h"
 #include "queue/receipt.h"
+#include "queue/xact.h"
 
 /*
  * All of these concern live deliveries only: leased under this very receipt,
@@ -36,10 +37,10 @@ extern bool cq_queue_prolong(CqQueueDef *def, const CqReceipt *receipt,
 
 /*
  * Row locked, one item reserved: a leased entry is being settled by this
- * transaction, in the way of CqMsg.settle.  Fills in the claim.
+ * transaction, in the way of CqMsg.settle.  Fills in the claim, returns the item.
  */
-extern void cq_claim_settling(CqQueueDef *def, CqQueueRow *row, uint32 i,
-							  char settle, CqClaim *claim);
+extern CqItem *cq_claim_settling(CqQueueDef *def, CqQueueRow *row, uint32 i,
+								 char settle, CqClaim *claim);
 
 /*
  * Copy claimed messages into the dead-letter queue, with their origin in the

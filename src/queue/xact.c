@@ -113,18 +113,6 @@ cq_item_at(int number)
 	return &items[number];
 }
 
-CqItem *
-cq_item_of_entry(const CqQueueDef *def, uint32 entry)
-{
-	for (int i = nitems - 1; i >= 0; i--)
-	{
-		if (items[i].kind == CQ_ITEM_SETTLE && items[i].entry == entry &&
-			items[i].row == CQ_ROW_INDEX(def->row))
-			return &items[i];
-	}
-	return NULL;
-}
-
 /* Whether the item's entry still is what the item stands for. */
 static bool
 entry_is(const CqItem *item, CqMsgState state)

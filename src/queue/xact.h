@@ -61,9 +61,6 @@ extern void cq_item_add_drop(int32 queue_id);
 /* The same as cq_item_add(), of an entry whose row is locked. */
 extern CqItem *cq_item_add_entry(CqItemKind kind, const CqQueueDef *def, uint32 entry);
 
-/* The item of this transaction that settles that entry. */
-extern CqItem *cq_item_of_entry(const CqQueueDef *def, uint32 entry);
-
 /* Whether this transaction has changed the queue's options. */
 extern bool cq_items_change_options(const CqQueueDef *def);
 
