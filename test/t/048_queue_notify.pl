@@ -1,0 +1,68 @@
+# LISTEN and wake-ups: due messages, ended leases, prepared transactions.
+
+use strict;
+use warnings;
+
+use CqSession;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->append_conf('postgresql.conf', <<'EOC');
+autovacuum = off
+max_prepared_transactions = 2
+EOC
+$node->start;
+$node->safe_psql('postgres', 'CREATE EXTENSION cachequeue');
+
+sub sql { return $node->safe_psql('postgres', shift) }
+
+# Notifications that a listener has got after doing something, as "channel payload".
+my $listener = CqSession->new($node, 'postgres');
+sub heard
+{
+	my ($n) = @_;
+	my @heard;
+	my $end = time + 30;
+
+	do
+	{
+		my $rows = $listener->query('SELECT pg_sleep(0.02)');
+		push @heard, "$1 $2"
+		  while $rows =~ /Asynchronous notification "(.*)" with payload "(.*)" received/g;
+	} while (time < $end && @heard < $n);
+	return join ', ', @heard;
+}
+
+sql(q{SELECT cq.queue_create('mail "x"', notify => 'Mail channel');
+	SELECT cq.queue_create('quiet')});
+$listener->query('LISTEN "Mail channel"');
+
+sql(q{SELECT cq.queue_send('mail "x"', '1')});
+is(heard(1), 'Mail channel mail "x"', 'a commit is heard of');
+sql(q{BEGIN; SELECT cq.queue_send('mail "x"', '2'); PREPARE TRANSACTION 'p'});
+sql(q{COMMIT PREPARED 'p'});
+is(heard(1), 'Mail channel mail "x"', 'a prepared one too: the sender does not notify');
+sql(q{SELECT cq.queue_send('mail "x"', '3', delay => '200 ms')});
+is(heard(1), 'Mail channel mail "x"', 'and a message that becomes due');
+sql(q{SELECT count(*) FROM cq.queue_receive('mail "x"', 10, lease => '200 ms')});
+is(heard(1), 'Mail channel mail "x"', 'and a lease that ends');
+sql(q{SELECT cq.queue_alter('mail "x"', reset => '{notify}')});
+sql(q{SELECT cq.queue_send('mail "x"', '4')});
+sql(q{SELECT cq.queue_alter('mail "x"', notify => 'Mail channel')});
+sql(q{SELECT cq.queue_purge('mail "x"')});
+
+# many commits, few notifications
+heard(0);
+sql(q{DO $$ BEGIN FOR i IN 1 .. 500 LOOP
+	PERFORM cq.queue_send('mail "x"', '5'); COMMIT; END LOOP; END $$});
+is((split /, /, heard(1))[0], 'Mail channel mail "x"', 'many commits are heard of');
+$listener->query('SELECT pg_sleep(0.3)');
+cmp_ok(scalar(split /, /, heard(0)), '<', 250, 'together');
+
+$listener->quit;
+$node->stop;
+done_testing();
