@@ -7,6 +7,9 @@
  * misplaced one is noticed by whoever reads it.  Each phase runs the workers
  * on a fresh cache, waits for them, and looks at what they left.
  *
+ * A worker that dies may have held a lock, and one that hangs waits for it: then
+ * the test has failed, the others are killed, and the cache is let be.
+ *
  * With --kill-readers processes that read are killed at any instruction, again
  * and again, which must neither stop nor disturb the others: it is for an engine
  * whose readers hold nothing.
@@ -390,18 +393,50 @@ run_worker(void *arg)
 	return NULL;
 }
 
+static pid_t
+fork_or_abort(void)
+{
+	pid_t		pid = fork();
+
+	if (pid < 0)
+		abort();				/* nobody is to be killed by this number */
+	return pid;
+}
+
+/* Wait until one of the workers ends; its place in pids is 0 then. */
 static void
+wait_for_any(pid_t *pids, int *status)
+{
+	pid_t		pid = wait(status);
+
+	CHECK(pid > 0);
+	for (int i = 0; i < WORKERS; i++)
+		if (pids[i] == pid)
+			pids[i] = 0;
+}
+
+static void
+kill_all(const pid_t *pids)
+{
+	for (int i = 0; i < WORKERS; i++)
+		if (pids[i] != 0)
+			kill(pids[i], SIGKILL);
+}
+
+/* False if one of them ended badly: nobody may take a lock of the cache then. */
+static bool
 run_workers(void (*work) (Worker *))
 {
 	Worker		workers[WORKERS];
 	pid_t		pids[WORKERS];
+	bool		good = true;
 
 	for (int i = 0; i < WORKERS; i++)
 	{
 		workers[i].shared = shared;
 		workers[i].work = work;
 		workers[i].number = i;
-		if ((pids[i] = fork()) == 0)
+		if ((pids[i] = fork_or_abort()) == 0)
 		{
 			alarm(HANG_SECONDS);	/* a hang is a failure */
 			run_worker(&workers[i]);
@@ -412,9 +447,16 @@ run_workers(void (*work) (Worker *))
 	{
 		int			status = 0;
 
-		CHECK(pids[i] > 0);
-		CHECK(waitpid(pids[i], &status, 0) == pids[i] && status == 0);
+		wait_for_any(pids, &status);
+		if (!good || status == 0)
+			continue;
+		good = false;
+		check_failed(__FILE__, __LINE__,
+					 WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM
+					 ? "a worker hung" : "a worker died");
+		kill_all(pids);
 	}
+	return good;
 }
 
 static void *
@@ -472,6 +514,7 @@ end_phase(Phase *phase)
 	CqEngineStats stats;
 	KeyName		name;
 
+	alarm(HANG_SECONDS);		/* in lists that are not in order */
 	CHECK(count_bad() == 0);
 	check_engine(shared->engine);
 	for (int i = 0; i < shared->nkeys; i++)
@@ -486,23 +529,33 @@ end_phase(Phase *phase)
 	cq_engine_stats(shared->engine, &stats);
 	CHECK(stats.entries == 0 && stats.used_bytes == 0);
 	CHECK(whole_room(shared->engine) == phase->room);
+	alarm(0);
 	pthread_barrier_destroy(&shared->barrier);
 	munmap(phase->mem, phase->size);
 }
 
-/* Run work on a fresh cache, call look at the end, then empty it. */
-static void
+/*
+ * Run work on a fresh cache, call look at the end, then empty it.  False if that
+ * ended before.
+ */
+static bool
 run_phase(Size arena_bytes, int nkeys, int steps, void (*work) (Worker *),
 		  void (*look) (void))
 {
 	Phase		phase = begin_phase(arena_bytes, nkeys, steps);
 	CqEngineStats stats;
 
-	run_workers(work);
+	if (!run_workers(work))
+	{
+		munmap(phase.mem, phase.size);
+		return false;
+	}
+	alarm(HANG_SECONDS);
 	cq_engine_stats(shared->engine, &stats);
 	CHECK(stats.used_bytes <= stats.arena_bytes);
 	look();
 	end_phase(&phase);
+	return true;
 }
 
 static void
@@ -549,10 +602,12 @@ look_for_torn_values(void)
 static void
 test_believing_readers(void)
 {
+	bool		good = true;
+
 	cq_fault = "no-sequence-check";
-	for (int i = 0; i < 50 && torn == 0; i++)
-		run_phase(192 * 1024, 60, 20000,
-				  work_with_evictions, look_for_torn_values);
+	for (int i = 0; i < 50 && torn == 0 && good; i++)
+		good = run_phase(192 * 1024, 60, 20000,
+						 work_with_evictions, look_for_torn_values);
 	CHECK(torn > 0);
 	cq_fault = NULL;
 }
@@ -655,9 +710,8 @@ static pid_t
 start_process(int number, uint64 seed)
 {
 	Worker		worker = {.shared = shared,.number = number};
-	pid_t		pid = fork();
+	pid_t		pid = fork_or_abort();
 
-	CHECK(pid >= 0);
 	if (pid != 0)
 		return pid;
 	worker.random = seed;
