@@ -142,6 +142,23 @@ check_heap(CqEngine *engine)
 	return NULL;
 }
 
+static const char *
+check_free_pages(CqEngine *engine)
+{
+	uint32		pages = 0;
+
+	for (uint32 page = engine->free_head; page != 0; page = page_row(engine, page)->next)
+	{
+		CqPage	   *row = page_row(engine, page);
+
+		EXPECT(row->kind == CQ_PAGE_FREE && row->heap_place == 0);
+		EXPECT(pg_atomic_read_u32(&row->live) == 0);
+		EXPECT(++pages <= engine->npages);
+	}
+	EXPECT(pages == engine->free_pages);
+	return NULL;
+}
+
 const char *
 cq_engine_check(CqEngine *engine)
 {
@@ -163,6 +180,8 @@ cq_engine_check(CqEngine *engine)
 			   pg_atomic_read_u64(&engine->pools[pool].live));
 		count.live += count.pool_live;
 	}
+	if ((fault = check_free_pages(engine)) != NULL)
+		return fault;
 	EXPECT(count.pages + engine->free_pages + engine->index_pages ==
 		   engine->npages);
 	EXPECT(count.live == pg_atomic_read_u64(&engine->live));

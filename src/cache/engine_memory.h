@@ -231,6 +231,7 @@ page_row(CqEngine *engine, uint32 page)
 static inline CqQueue *
 queue_of_kind(CqEngine *engine, uint32 pool, CqPageKind kind)
 {
+	Assert(kind == CQ_PAGE_SMALL || kind == CQ_PAGE_MAIN);
 	return &engine->pools[pool].queues[kind - CQ_PAGE_SMALL];
 }
 
@@ -479,7 +480,11 @@ extern void cq_page_free(CqEngine *engine, uint32 page);
 extern void cq_pages_move(CqEngine *engine, uint32 first, uint32 last,
 						  CqPageKind kind, uint32 after);
 
-/* Keep a page (0: none) from being freed while its records are settled. */
+/*
+ * Keep a page (0: none) from being freed while its records are settled.
+ * _unpin frees it if it is empty, and says whether it did.  Nothing else tells
+ * that before: others take live bytes at any time.
+ */
 static inline void
 cq_page_pin(CqEngine *engine, uint32 page)
 {
@@ -487,7 +492,7 @@ cq_page_pin(CqEngine *engine, uint32 page)
 		pg_atomic_fetch_add_u32(&page_row(engine, page)->live, 1);
 }
 
-extern void cq_page_unpin(CqEngine *engine, uint32 page);
+extern bool cq_page_unpin(CqEngine *engine, uint32 page);
 
 /* ---- read.c ---- */
 

@@ -176,7 +176,10 @@ evict_large(CqEngine *engine, uint32 page, CqFateOf fate_of, int64 now_ms)
 	return true;
 }
 
-/* False if a prepared record holds the page, or is in the way. */
+/*
+ * False if the page is still where it was: a prepared record holds it or is in
+ * the way, or one that died just now and still has its bytes.
+ */
 static bool
 evict_page(CqEngine *engine, CqQueue *queue, uint32 page, CqFateOf fate_of,
 		   int64 now_ms)
@@ -185,7 +188,6 @@ evict_page(CqEngine *engine, CqQueue *queue, uint32 page, CqFateOf fate_of,
 	uint32	   *open;
 	uint32		location;
 	uint32		off = 0;
-	bool		done;
 
 	if (row->large)
 		return row->first == 0 && evict_large(engine, page, fate_of, now_ms);
@@ -196,9 +198,7 @@ evict_page(CqEngine *engine, CqQueue *queue, uint32 page, CqFateOf fate_of,
 	cq_page_pin(engine, page);
 	while (cq_next_record(engine, page, &off, &location))
 		cq_settle_record(engine, location, fate_of, CQ_PAGE_MAIN, open, now_ms);
-	done = pg_atomic_read_u32(&row->live) == 1;
-	cq_page_unpin(engine, page);
-	return done;
+	return cq_page_unpin(engine, page);
 }
 
 static bool

@@ -267,10 +267,12 @@ cq_pages_move(CqEngine *engine, uint32 first, uint32 last, CqPageKind kind,
 		to->head = first;
 }
 
-void
+bool
 cq_page_unpin(CqEngine *engine, uint32 page)
 {
-	if (page != 0 &&
-		pg_atomic_sub_fetch_u32(&page_row(engine, page)->live, 1) == 0)
-		cq_page_free(engine, page);
+	if (page == 0 ||
+		pg_atomic_sub_fetch_u32(&page_row(engine, page)->live, 1) > 0)
+		return false;
+	cq_page_free(engine, page);
+	return true;
 }

@@ -34,6 +34,7 @@
 #define COUNTERS 5
 #define VALUE_MAX (100 * 1024)
 #define END_OF_TIME (PG_INT64_MAX - 1)
+#define HELD 4					/* records that a worker has prepared */
 
 /* of the workers, those that are killed; the others write */
 #define READERS 2
@@ -200,6 +201,34 @@ work_with_evictions(Worker *worker)
 		}
 		else
 			cq_engine_expire(shared->engine, 1);
+	}
+}
+
+/*
+ * Pages of one record each, nearly all of them held by records that are not
+ * linked yet: whoever makes room passes them by, again and again, while others
+ * end them.
+ */
+static void
+work_passing_by(Worker *worker)
+{
+	CqEngineHandle held[HELD] = {0};
+	KeyName		name;
+
+	for (int step = 0; step < shared->steps + HELD; step++)
+	{
+		CqEngineHandle *handle = &held[step % HELD];
+
+		if (*handle != 0 && worker_random(worker, 8) == 0)
+			cq_engine_publish(shared->engine, *handle);
+		else if (*handle != 0)
+			cq_engine_discard(shared->engine, *handle);
+		shared->sums[worker->number][0] += *handle != 0;
+		*handle = 0;
+		if (step >= shared->steps)
+			continue;
+		name_key(&name, 'k', worker_random(worker, shared->nkeys));
+		*handle = prepare_value(worker, &name, 3900, 0);
 	}
 }
 
@@ -589,6 +618,27 @@ test_contended_evictions(void)
 			  look_at_evictions);
 }
 
+static void
+look_at_passing_by(void)
+{
+	int64		made = 0;
+
+	for (int i = 0; i < WORKERS; i++)
+		made += shared->sums[i][0];
+	printf("# made %lld of %d\n", (long long) made, shared->steps * WORKERS);
+	CHECK(made > shared->steps);
+}
+
+/*
+ * Whether the last byte of a page goes when it is looked at, or just before, or
+ * just after: it is freed once.
+ */
+static void
+test_emptied_pages(void)
+{
+	run_phase(192 * 1024, 60, 30000, work_passing_by, look_at_passing_by);
+}
+
 static int64 torn = 0;
 
 static void
@@ -785,6 +835,8 @@ main(int argc, char **argv)
 	run_test("processes: no torn value, no lost page", test_evictions);
 	run_test("processes: the same on a handful of entries",
 			 test_contended_evictions);
+	run_test("processes: a page that empties while room is made is freed once",
+			 test_emptied_pages);
 	run_test("processes: torn values without the second look at the sequence",
 			 test_believing_readers);
 	run_test("processes: no lost increment, no lost swap", test_counters);
