@@ -149,7 +149,11 @@ cq_settle_record(CqEngine *engine, uint32 location, CqFateOf fate_of,
 	return fate == CQ_MOVE ? CQ_MOVED : CQ_DROPPED;
 }
 
-/* The large record that begins with this page: drop it or move its pages. */
+/*
+ * The large record that begins with this page: drop it or move its pages.  Those
+ * of a dead one move as well: whoever ended it waits for the allocator's lock to
+ * give them back, and until then they would be in the way.
+ */
 static bool
 evict_large(CqEngine *engine, uint32 page, CqFateOf fate_of, int64 now_ms)
 {
@@ -162,6 +166,7 @@ evict_large(CqEngine *engine, uint32 page, CqFateOf fate_of, int64 now_ms)
 							 now_ms))
 	{
 		case CQ_KEPT:
+		case CQ_WAS_DEAD:
 			break;
 		case CQ_IS_PREPARED:
 			return false;

@@ -232,6 +232,33 @@ work_passing_by(Worker *worker)
 	}
 }
 
+/*
+ * Values with pages of their own, replaced, removed and evicted.  There is always
+ * room, since few of them are being prepared.
+ */
+static void
+work_with_large_values(Worker *worker)
+{
+	for (int step = 0; step < shared->steps; step++)
+	{
+		KeyName		name;
+		CqEngineHandle handle;
+
+		name_key(&name, 'k', worker_random(worker, shared->nkeys));
+		if (step % 2 == 0)
+		{
+			cq_engine_remove(shared->engine, &name.key, 0, false, 1);
+			continue;
+		}
+		handle = prepare_value(worker, &name,
+							   33000 + worker_random(worker, 8000), 0);
+		if (handle != 0)
+			cq_engine_publish(shared->engine, handle);
+		else
+			shared->bad[worker->number]++;
+	}
+}
+
 /* Add to a counter; the first one makes it. */
 static void
 add(Worker *worker, int i)
@@ -639,6 +666,23 @@ test_emptied_pages(void)
 	run_phase(192 * 1024, 60, 30000, work_passing_by, look_at_passing_by);
 }
 
+static void
+look_at_large_values(void)
+{
+	CqEngineStats stats;
+
+	cq_engine_stats(shared->engine, &stats);
+	CHECK(stats.evictions > 100);
+}
+
+/* A set must not fail because a value that is going is still there. */
+static void
+test_large_values(void)
+{
+	run_phase(1024 * 1024, 60, 5000, work_with_large_values,
+			  look_at_large_values);
+}
+
 static int64 torn = 0;
 
 static void
@@ -837,6 +881,8 @@ main(int argc, char **argv)
 			 test_contended_evictions);
 	run_test("processes: a page that empties while room is made is freed once",
 			 test_emptied_pages);
+	run_test("processes: there is room for large values while others are removed",
+			 test_large_values);
 	run_test("processes: torn values without the second look at the sequence",
 			 test_believing_readers);
 	run_test("processes: no lost increment, no lost swap", test_counters);
