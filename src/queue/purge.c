@@ -13,11 +13,13 @@
 #include "queue/xact.h"
 #include "utils/memutils.h"
 
-/* Row locked: all that is ready or delayed in memory is settled by us. */
+/* Row locked: all that is committed and unclaimed in memory is settled by us. */
 static int64
 purge_entries(CqQueueDef *def, CqQueueRow *row, int64 *ids, uint8 *segments, int64 max)
 {
-	static const CqMsgState states[] = {CQ_MSG_READY, CQ_MSG_HELD, CQ_MSG_DELAYED};
+	static const CqMsgState states[] = {
+		CQ_MSG_PARKED, CQ_MSG_READY, CQ_MSG_HELD, CQ_MSG_DELAYED
+	};
 	int64		n = 0;
 
 	for (int s = 0; s < lengthof(states); s++)
@@ -87,7 +89,10 @@ purge_loaded(CqQueueDef *def)
 	return total;
 }
 
-/* Purge what is not in memory. */
+/*
+ * Purge what is not in memory, and what a scan has brought in since we looked:
+ * while ours runs there is no other.
+ */
 static int64
 purge_unloaded(CqQueueDef *def)
 {
@@ -96,6 +101,7 @@ purge_unloaded(CqQueueDef *def)
 	CqEffects	effects = {0};
 	CqCandidates *lists[] = {&scan->ready, &scan->delayed, &scan->busy};
 	CqAmount	amount = {0};
+	int64		loaded = purge_loaded(def);
 	int64		n = 0;
 	int64	   *ids;
 	uint8	   *segments;
@@ -136,7 +142,7 @@ purge_unloaded(CqQueueDef *def)
 	cq_row_unlock(row, &effects);
 
 	MemoryContextDelete(scan->context);
-	return n;
+	return loaded + n;
 }
 
 int64
