@@ -73,7 +73,7 @@ make_key(char kind, const text *of)
 
 /* Until the end of the transaction. */
 static void
-lock_key(const CqQueueDef *def, const text *key, int64 seed)
+lock_key(const CqQueueDef *def, const text *key, uint64 seed)
 {
 	uint64		hash = DatumGetUInt64(hash_any_extended((unsigned char *) VARDATA(key),
 														VARSIZE(key) - VARHDRSZ,
@@ -204,7 +204,7 @@ cq_key_claim_once(CqQueueDef *def, const text *consumer, int64 msg_id)
 	PreventCommandIfReadOnly("queue_once()");
 	PreventCommandIfParallelMode("queue_once()");
 	if (!CQ_FAULT("queue-no-key-lock"))
-		lock_key(def, key, msg_id << 32);
+		lock_key(def, key, (uint64) msg_id << 32);
 	return claim(def, key, msg_id, msg_id, DT_NOEND) == 0;
 }
 
