@@ -412,14 +412,20 @@ void
 cq_queue_send_messages(CqQueueDef *def, CqNewMessage *messages, int n)
 {
 	int			from = 0;
+	bool		keys = false;
 
 	PreventCommandIfReadOnly("queue_send()");
 	PreventCommandIfParallelMode("queue_send()");
 
+	/* keys are claimed with numbers: then all are numbered here, in order */
 	for (int j = 0; j < n; j++)
+		keys |= (messages[j].dedup_key != NULL);
+	for (int j = 0; j < n && keys; j++)
 	{
 		if (messages[j].dedup_key != NULL)
 			claim_key(def, &messages[j]);
+		else
+			messages[j].msg_id = take_number(def);
 	}
 
 	/* runs between duplicates */
