@@ -471,6 +471,16 @@ offer_delayed(CqQueueRow *row, uint32 i, TimestampTz now, CqEffects *effects)
 	make_way(row, i, effects);
 }
 
+/* Whether it would be ready at once, but for a lack of tokens. */
+static bool
+is_next(const CqQueueRow *row, const CqMsg *msg)
+{
+	const CqGroup *group = CQ_GROUP(msg->group);
+
+	return group->held == CQ_NONE &&
+		group->in_flight + group->offered < row->options.group_concurrency;
+}
+
 void
 cq_entry_offer(CqQueueRow *row, uint32 i, CqEffects *effects)
 {
@@ -495,7 +505,8 @@ cq_entry_offer(CqQueueRow *row, uint32 i, CqEffects *effects)
 		offer_delayed(row, i, now, effects);
 	else if (msg->group != CQ_NONE)
 	{
-		if (row->count[CQ_MSG_HELD] >= waiting_share() && is_last(msg))
+		if (row->count[CQ_MSG_HELD] >= waiting_share() && is_last(msg) &&
+			!is_next(row, msg))
 		{
 			msg->due = 0;
 			cq_entry_unload(row, i, effects);
