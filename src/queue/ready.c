@@ -366,11 +366,38 @@ cq_groups_release(CqQueueRow *row, CqEffects *effects)
 	}
 }
 
+/* Those of groups that are READY are held again. */
+static void
+hold_all(CqQueueRow *row)
+{
+	uint32		others = CQ_NONE;
+	uint32		i;
+
+	while ((i = row->late) != CQ_NONE)
+	{
+		cq_entry_unlink(row, i);
+		if (CQ_MSG(i)->group != CQ_NONE)
+			cq_entry_link(row, i, CQ_MSG_HELD);
+		else
+		{
+			CQ_MSG(i)->link.next = others;
+			others = i;
+		}
+	}
+	while ((i = others) != CQ_NONE)
+	{
+		others = CQ_MSG(i)->link.next;
+		cq_entry_link(row, i, CQ_MSG_READY);
+	}
+}
+
 void
 cq_groups_advance_all(CqQueueRow *row, CqEffects *effects)
 {
 	uint32		next;
 
+	/* more may be offered than the new limits allow */
+	hold_all(row);
 	for (uint32 i = row->groups; i != CQ_NONE; i = next)
 	{
 		next = CQ_GROUP(i)->all.next;
