@@ -229,7 +229,10 @@ settle_ended_xids(CqQueueRow *row, Oid database, int32 queue_id)
 		committed = TransactionIdDidCommit(xids[j]);
 		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
 		if (row->database == database && row->queue_id == queue_id)
+		{
 			settle_xid(row, xids[j], committed, &effects);
+			cq_row_trim(row, &effects);
+		}
 		cq_row_unlock(row, &effects);
 	}
 }
