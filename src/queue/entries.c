@@ -522,6 +522,18 @@ cq_entry_offer(CqQueueRow *row, uint32 i, CqEffects *effects)
 	}
 }
 
+/*
+ * Whether one of its priority is ready that has a higher number: that one may
+ * overtake what is unloaded in any case.
+ */
+static bool
+comes_before_ready(const CqQueueRow *row, const CqMsg *msg)
+{
+	uint32		tail = row->ready_tail[CQ_PRIORITY_INDEX(msg->priority)];
+
+	return tail != CQ_NONE && msg->msg_id < CQ_MSG(tail)->msg_id;
+}
+
 void
 cq_entry_sent(CqQueueRow *row, uint32 i, CqEffects *effects)
 {
@@ -537,8 +549,9 @@ cq_entry_sent(CqQueueRow *row, uint32 i, CqEffects *effects)
 
 	/* with messages unloaded, only what cannot overtake one of them */
 	if (!row->overflow || CQ_FAULT("queue-overtake") ||
-		(msg->group == CQ_NONE ?
-		 CQ_PRIORITY_BIT(msg->priority) > row->priorities : !is_last(msg)))
+		(msg->group != CQ_NONE ? !is_last(msg) :
+		 CQ_PRIORITY_BIT(msg->priority) > row->priorities ||
+		 comes_before_ready(row, msg)))
 		cq_entry_offer(row, i, effects);
 	else if (row->scanning)
 		cq_entry_move(row, i, CQ_MSG_PARKED);
