@@ -128,6 +128,14 @@ extern void cq_options_read(CqQueueOptions *options, const Datum *values,
 /* Delay before the next delivery after so many attempts. */
 extern int64 cq_backoff_ms(const CqQueueOptions *options, int attempts);
 
+/* When a message sent at that time without a ttl of its own expires; 0: never. */
+static inline TimestampTz
+cq_options_expiry(const CqQueueOptions *options, TimestampTz sent_at)
+{
+	return (options->message_ttl_ms == 0) ? 0 :
+		sent_at + options->message_ttl_ms * 1000;
+}
+
 /*
  * How many deliveries the limit allows now, INT_MAX: any number; refills the
  * bucket.

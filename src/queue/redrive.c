@@ -127,8 +127,8 @@ send_home(State *state, int j)
 
 	message->msg_id = 0;
 	message->attempts = 0;
-	message->expires_at = 0;
 	message->enqueued_at = state->now;
+	message->expires_at = cq_options_expiry(&to->options, state->now);
 	if (state->redrive->rate > 0)
 		message->deliver_at = state->now +
 			(TimestampTz) (state->sent * 1000000.0 / state->redrive->rate);

@@ -201,6 +201,7 @@ copy_dead_letter(const CqClaim *claim, TupleTableSlot *slot, void *arg)
 		message.group_hash = cq_group_hash(message.group_key);
 	}
 	message.enqueued_at = GetCurrentTimestamp();
+	message.expires_at = cq_options_expiry(&letter->to->options, message.enqueued_at);
 	message.headers = dead_letter_headers(letter->from, claim, slot, letter->error);
 	message.body = slot_getattr(slot, CQ_MESSAGE_BODY, &isnull);
 	message.priority = DatumGetInt16(slot_getattr(slot, CQ_MESSAGE_PRIORITY, &isnull));

@@ -133,9 +133,8 @@ static void
 common_args(FunctionCallInfo fcinfo, const CqQueueDef *def, int delay, int priority,
 			int ttl, Common *common)
 {
-	int64		ttl_ms = def->options.message_ttl_ms;
-
 	common->now = GetCurrentTimestamp();
+	common->expires_at = cq_options_expiry(&def->options, common->now);
 	common->deliver_at = delay_arg(fcinfo, delay, common->now);
 	cq_refuse_null(fcinfo, priority, "priority");
 	common->priority = PG_GETARG_INT32(priority);
@@ -145,8 +144,8 @@ common_args(FunctionCallInfo fcinfo, const CqQueueDef *def, int delay, int prior
 				 errmsg("priority must be between %d and %d",
 						CQ_PRIORITY_MIN, CQ_PRIORITY_MAX)));
 	if (!PG_ARGISNULL(ttl))
-		ttl_ms = cq_interval_ms(PG_GETARG_INTERVAL_P(ttl), 1, "ttl");
-	common->expires_at = (ttl_ms == 0) ? 0 : common->now + ttl_ms * 1000;
+		common->expires_at = common->now +
+			cq_interval_ms(PG_GETARG_INTERVAL_P(ttl), 1, "ttl") * 1000;
 }
 
 /* A group or deduplication key; raises 22023 and 54000. */
