@@ -3,7 +3,7 @@
 # From README.md and the pages of docs/ below, every block that is fenced as
 # ```sql is taken, in order, and run as one psql session in a fresh database
 # which has the extension (unless a block creates it).  Other fences (```text,
-# ```sh, or none) are not run.
+# ```sh, with a file's name, or none) are not run.
 #
 # In a block:
 #	--> text		 after a statement: a line of its output, as psql prints it
@@ -21,7 +21,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my @pages = qw(README.md docs/cache.md docs/read-through.md docs/write-behind.md docs/monitoring.md docs/queue.md docs/functions.md);
+my @pages = qw(README.md docs/cache.md docs/read-through.md docs/write-behind.md docs/monitoring.md docs/queue.md docs/queue-recipes.md docs/functions.md);
 
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
@@ -49,7 +49,7 @@ sub sql_blocks
 	for my $line (split /\n/, slurp_file($page))
 	{
 		$n++;
-		if (!$block && $line =~ /^```(\S*)\s*$/)
+		if (!$block && $line =~ /^```(\S*)(?:\s+\S+)?\s*$/)
 		{
 			$block = [ $n, '', $1 ];
 		}
