@@ -32,6 +32,7 @@
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "queue/collect.h"
+#include "queue/entries.h"
 #include "queue/segment.h"
 #include "storage/bufmgr.h"
 #include "utils/array.h"
@@ -195,9 +196,11 @@ cq_candidate_leave(CqScan *scan, const CqCandidate *c)
 	}
 	else
 	{
+		TimestampTz due = cq_earlier(c->due, c->expires);
+
 		scan->nleft_delayed++;
-		if (scan->left_due == 0 || c->due < scan->left_due)
-			scan->left_due = c->due;
+		if (scan->left_due == 0 || due < scan->left_due)
+			scan->left_due = due;
 	}
 }
 

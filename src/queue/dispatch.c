@@ -82,8 +82,8 @@ row_reset(CqQueueRow *row)
 	for (int i = 0; i < CQ_MSG_STATES; i++)
 		row->list[i] = CQ_NONE;
 	for (int i = 0; i < CQ_PRIORITIES; i++)
-		row->ready_head[i] = row->ready_tail[i] = CQ_NONE;
-	row->late = row->expiry = row->groups = row->group_times = CQ_NONE;
+		row->ready_head[i] = row->ready_tail[i] = row->late[i] = CQ_NONE;
+	row->expiry = row->groups = row->group_times = CQ_NONE;
 	row->plan_ms = PG_INT64_MAX;
 }
 

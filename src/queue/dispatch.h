@@ -242,8 +242,8 @@ typedef struct CqQueueRow
 
 	uint32		ready_head[CQ_PRIORITIES];
 	uint32		ready_tail[CQ_PRIORITIES];
-	uint32		ready_bits;		/* lists that are not empty */
-	uint32		late;			/* root of the heap beside the ready lists */
+	uint32		late[CQ_PRIORITIES];	/* roots of heaps beside these lists */
+	uint32		ready_bits;		/* priorities that have any */
 	uint32		list[CQ_MSG_STATES];	/* heads of lists and roots of heaps of
 										 * the other states */
 	uint32		count[CQ_MSG_STATES];

@@ -429,7 +429,7 @@ cq_entry_unload(CqQueueRow *row, uint32 i, CqEffects *effects)
 
 	u.segment = msg->segment;
 	u.block = msg->block;
-	u.due = msg->due;
+	u.due = cq_earlier(msg->due, msg->expires);
 	u.priorities = CQ_PRIORITY_BIT(msg->priority);
 	u.amount.n = 1;
 	u.amount.bytes = msg->bytes;
@@ -460,7 +460,7 @@ offer_delayed(CqQueueRow *row, uint32 i, TimestampTz now, CqEffects *effects)
 	if (msg->group != CQ_NONE && msg->attempts > 0 &&
 		row->options.group_concurrency == 1)
 		msg->flags |= CQ_MSG_BLOCKS;
-	else if (msg->due > now + DUE_AHEAD_US ||
+	else if (cq_earlier(msg->due, msg->expires) > now + DUE_AHEAD_US ||
 			 row->count[CQ_MSG_DELAYED] >= waiting_share())
 	{
 		cq_entry_unload(row, i, effects);

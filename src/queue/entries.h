@@ -14,6 +14,16 @@
 
 #include "queue/dispatch.h"
 
+/*
+ * When something happens to a message that is delayed until due, 0: ready, and
+ * deleted at expires, 0: never.
+ */
+static inline TimestampTz
+cq_earlier(TimestampTz due, TimestampTz expires)
+{
+	return (due != 0 && expires != 0 && expires < due) ? expires : due;
+}
+
 /* What a change means for others; see cq_row_unlock(). */
 typedef struct CqEffects
 {

@@ -19,10 +19,6 @@ before(const CqMsg *a, const CqMsg *b, CqHeapOrder order)
 	{
 		case CQ_BY_NUMBER:
 			break;
-		case CQ_BY_PRIORITY:
-			if (a->priority != b->priority)
-				return a->priority > b->priority;
-			break;
 		case CQ_BY_DUE:
 			if (a->due != b->due)
 				return a->due < b->due;

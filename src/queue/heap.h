@@ -16,7 +16,6 @@
 typedef enum CqHeapOrder
 {
 	CQ_BY_NUMBER,
-	CQ_BY_PRIORITY,				/* higher ones first, then by number */
 	CQ_BY_DUE,
 	CQ_BY_UNTIL,
 	CQ_BY_EXPIRY				/* uses the links of that name */

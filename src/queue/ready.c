@@ -5,15 +5,15 @@
  *
  * Ready messages stand in a list for each priority, in the order of their
  * numbers.  They nearly always come in that order and go to the end; one that
- * comes late, after a rollback say, goes to a heap beside the lists, by
- * priority and number.  The better of the first list's head and the heap's root
- * is next, so a delivery costs the same however many are waiting.
+ * comes late, after a rollback say, goes to a heap beside the list.  The lower of
+ * the list's head and the heap's root, of the highest priority that has any, is
+ * next, so a delivery costs the same however many are waiting.
  *
  * Messages with a group key wait in the heap of their group (HELD), by number.
  * As long as the group has fewer than group_concurrency in flight, and a token
- * left of its group_rate_limit, its lowest ones are READY, in the late heap:
+ * left of its group_rate_limit, its lowest ones are READY, in the late heap of their priority, which is 0:
  *
- *		row: list[p] -> 3 -> 4 -> 9	   late: { 6, 12 }
+ *		list[0] -> 3 -> 4 -> 9		late[0]: { 6, 12 }
  *											   |   |
  *							   group A: head 6 +   + head 12 :group B
  *									held { 8, 11 }	 held { 13 }
@@ -48,11 +48,12 @@ cq_ready_add(CqQueueRow *row, uint32 i)
 	int			p = CQ_PRIORITY_INDEX(msg->priority);
 	uint32		tail = row->ready_tail[p];
 
+	row->ready_bits |= CQ_PRIORITY_BIT(msg->priority);
 	if (msg->group != CQ_NONE ||
 		(tail != CQ_NONE && msg->msg_id < CQ_MSG(tail)->msg_id))
 	{
 		msg->flags |= CQ_MSG_LATE;
-		cq_heap_add(&row->late, i, CQ_BY_PRIORITY);
+		cq_heap_add(&row->late[p], i, CQ_BY_NUMBER);
 		return;
 	}
 	msg->link.prev = tail;
@@ -62,7 +63,6 @@ cq_ready_add(CqQueueRow *row, uint32 i)
 	else
 		row->ready_head[p] = i;
 	row->ready_tail[p] = i;
-	row->ready_bits |= CQ_PRIORITY_BIT(msg->priority);
 }
 
 void
@@ -74,66 +74,71 @@ cq_ready_remove(CqQueueRow *row, uint32 i)
 	if (msg->flags & CQ_MSG_LATE)
 	{
 		msg->flags &= ~CQ_MSG_LATE;
-		cq_heap_remove(&row->late, i, CQ_BY_PRIORITY);
-		return;
+		cq_heap_remove(&row->late[p], i, CQ_BY_NUMBER);
 	}
-	if (msg->link.prev != CQ_NONE)
-		CQ_MSG(msg->link.prev)->link.next = msg->link.next;
 	else
-		row->ready_head[p] = msg->link.next;
-	if (msg->link.next != CQ_NONE)
-		CQ_MSG(msg->link.next)->link.prev = msg->link.prev;
-	else
-		row->ready_tail[p] = msg->link.prev;
-	if (row->ready_head[p] == CQ_NONE)
+	{
+		if (msg->link.prev != CQ_NONE)
+			CQ_MSG(msg->link.prev)->link.next = msg->link.next;
+		else
+			row->ready_head[p] = msg->link.next;
+		if (msg->link.next != CQ_NONE)
+			CQ_MSG(msg->link.next)->link.prev = msg->link.prev;
+		else
+			row->ready_tail[p] = msg->link.prev;
+	}
+	if (row->ready_head[p] == CQ_NONE && row->late[p] == CQ_NONE)
 		row->ready_bits &= ~CQ_PRIORITY_BIT(msg->priority);
 }
 
-uint32
-cq_ready_first(const CqQueueRow *row)
+/* The lowest number of that priority. */
+static uint32
+lowest(const CqQueueRow *row, int p)
 {
-	uint32		late = row->late;
-	uint32		head;
+	uint32		head = row->ready_head[p];
+	uint32		late = row->late[p];
 
-	if (row->ready_bits == 0)
-		return late;
-	head = row->ready_head[pg_leftmost_one_pos32(row->ready_bits)];
-	if (late != CQ_NONE &&
-		(CQ_MSG(late)->priority > CQ_MSG(head)->priority ||
-		 (CQ_MSG(late)->priority == CQ_MSG(head)->priority &&
-		  CQ_MSG(late)->msg_id < CQ_MSG(head)->msg_id)))
+	if (head == CQ_NONE ||
+		(late != CQ_NONE && CQ_MSG(late)->msg_id < CQ_MSG(head)->msg_id))
 		return late;
 	return head;
 }
 
 uint32
+cq_ready_first(const CqQueueRow *row)
+{
+	return (row->ready_bits == 0) ? CQ_NONE :
+		lowest(row, pg_leftmost_one_pos32(row->ready_bits));
+}
+
+uint32
 cq_ready_oldest(const CqQueueRow *row)
 {
-	if (row->ready_bits != 0)
-		return row->ready_head[pg_rightmost_one_pos32(row->ready_bits)];
-	if (row->late != CQ_NONE)
-		return row->late;
-	return cq_entries_first(row, CQ_MSG_HELD);
+	return (row->ready_bits == 0) ? cq_entries_first(row, CQ_MSG_HELD) :
+		lowest(row, pg_rightmost_one_pos32(row->ready_bits));
 }
 
 uint32
 cq_ready_last_below(const CqQueueRow *row, int priority)
 {
-	int			p;
-
-	if (row->ready_bits == 0)
-		return CQ_NONE;
-	p = pg_rightmost_one_pos32(row->ready_bits);
-	return (p < CQ_PRIORITY_INDEX(priority)) ? row->ready_tail[p] : CQ_NONE;
+	for (int p = 0; p < CQ_PRIORITY_INDEX(priority); p++)
+	{
+		if (row->ready_tail[p] != CQ_NONE)
+			return row->ready_tail[p];
+	}
+	return CQ_NONE;
 }
 
-/* The head of the first list below p that is not empty, or the late heap. */
+/* The first one of a priority below p: of its list, else of its heap. */
 static uint32
 walk_below(const CqQueueRow *row, int p)
 {
 	uint32		bits = row->ready_bits & ((UINT64CONST(1) << p) - 1);
 
-	return (bits != 0) ? row->ready_head[pg_leftmost_one_pos32(bits)] : row->late;
+	if (bits == 0)
+		return CQ_NONE;
+	p = pg_leftmost_one_pos32(bits);
+	return (row->ready_head[p] != CQ_NONE) ? row->ready_head[p] : row->late[p];
 }
 
 uint32
@@ -146,21 +151,18 @@ uint32
 cq_ready_walk_on(const CqQueueRow *row, uint32 i)
 {
 	const CqMsg *msg = CQ_MSG(i);
+	int			p = CQ_PRIORITY_INDEX(msg->priority);
+	uint32		next = (msg->flags & CQ_MSG_LATE) ? cq_heap_next(i) :
+	(msg->link.next != CQ_NONE) ? msg->link.next : row->late[p];
 
-	if (msg->flags & CQ_MSG_LATE)
-		return cq_heap_next(i);
-	if (msg->link.next != CQ_NONE)
-		return msg->link.next;
-	return walk_below(row, CQ_PRIORITY_INDEX(msg->priority));
+	return (next != CQ_NONE) ? next : walk_below(row, p);
 }
 
 bool
 cq_ready_outranked(const CqQueueRow *row)
 {
-	uint32		first = cq_ready_first(row);
-
-	return first == CQ_NONE ||
-		row->priorities >> 1 >= CQ_PRIORITY_BIT(CQ_MSG(first)->priority);
+	return row->ready_bits == 0 ||
+		row->priorities >> 1 >= UINT32_C(1) << pg_leftmost_one_pos32(row->ready_bits);
 }
 
 /* ---- groups ---------------------------------------------------------- */
@@ -373,15 +375,18 @@ hold_all(CqQueueRow *row)
 	uint32		others = CQ_NONE;
 	uint32		i;
 
-	while ((i = row->late) != CQ_NONE)
+	for (int p = 0; p < CQ_PRIORITIES; p++)
 	{
-		cq_entry_unlink(row, i);
-		if (CQ_MSG(i)->group != CQ_NONE)
-			cq_entry_link(row, i, CQ_MSG_HELD);
-		else
+		while ((i = row->late[p]) != CQ_NONE)
 		{
-			CQ_MSG(i)->link.next = others;
-			others = i;
+			cq_entry_unlink(row, i);
+			if (CQ_MSG(i)->group != CQ_NONE)
+				cq_entry_link(row, i, CQ_MSG_HELD);
+			else
+			{
+				CQ_MSG(i)->link.next = others;
+				others = i;
+			}
 		}
 	}
 	while ((i = others) != CQ_NONE)

@@ -20,7 +20,8 @@ extern void cq_ready_remove(CqQueueRow *row, uint32 i);
 /* The one that is next, or CQ_NONE.  A shared lock will do. */
 extern uint32 cq_ready_first(const CqQueueRow *row);
 
-/* The one to drop: the oldest of the lowest priority; or CQ_NONE. */
+/* The one to drop: the oldest of the lowest priority that is ready, else of those
+ * that wait for their group; or CQ_NONE. */
 extern uint32 cq_ready_oldest(const CqQueueRow *row);
 
 /* The latest of the lowest priority below this one, or CQ_NONE. */

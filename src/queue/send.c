@@ -113,6 +113,7 @@ choose_segment(CqQueueRow *row, CqEffects *effects)
 static void
 note_unloaded(CqQueueDef *def, CqQueueRow *row, const CqNewMessage *message, Run *run)
 {
+	TimestampTz due = cq_earlier(message->deliver_at, message->expires_at);
 	CqUnloaded *u;
 
 	row->open_unloaded.n++;
@@ -124,10 +125,10 @@ note_unloaded(CqQueueDef *def, CqQueueRow *row, const CqNewMessage *message, Run
 		run->unloaded = cq_item_number(item);
 		item->unloaded.segment = run->segment;
 		item->unloaded.block = InvalidBlockNumber;
-		item->unloaded.due = message->deliver_at;
+		item->unloaded.due = due;
 	}
 	u = &cq_item_at(run->unloaded)->unloaded;
-	u->due = Min(u->due, message->deliver_at);
+	u->due = Min(u->due, due);
 	u->amount.n++;
 	u->amount.bytes += message->bytes;
 	u->priorities |= CQ_PRIORITY_BIT(message->priority);

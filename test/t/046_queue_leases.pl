@@ -67,7 +67,7 @@ for my $queue ('durable', 'plain')
 }
 sub crash { $node->stop('immediate'); $node->start }
 crash();
-is(sql("SELECT string_agg(body || ' ' || attempt, ', ' ORDER BY msg_id) FROM cq.queue_peek('durable', state => 'in_flight')"),
+is(sql("SELECT string_agg(body::text || ' ' || attempt, ', ' ORDER BY msg_id) FROM cq.queue_peek('durable', state => 'in_flight')"),
 	'1 1, 2 1', 'durable leases go on after a crash');
 is(sql("SELECT count(*) FROM cq.queue_peek('plain', state => 'in_flight')"), '0', 'others do not');
 is(sql("SELECT min(lease_until) > now() + '50 min' FROM cq.queue_peek('durable', state => 'in_flight')"),
@@ -84,7 +84,7 @@ is(sql("SELECT pid IS NULL FROM cq.stat_queue_consumers WHERE queue = 'durable'"
 # a rolled back receive leaves nothing behind
 sql("BEGIN; SELECT count(*) FROM cq.queue_receive('durable'); ROLLBACK");
 crash();
-is(sql("SELECT string_agg(body || ' ' || attempt, ', ') FROM cq.queue_receive('durable', lease => '10 ms')"),
+is(sql("SELECT string_agg(body::text || ' ' || attempt, ', ') FROM cq.queue_receive('durable', lease => '10 ms')"),
 	'3 1', 'a delivery that was rolled back is none after a crash');
 ok($node->poll_query_until('postgres', "SELECT expired = 1 FROM cq.stat_queues WHERE queue = 'durable'"),
 	'a durable lease ends in time');

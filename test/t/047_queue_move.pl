@@ -29,6 +29,7 @@ sub traffic
 	sql(qq{DO \$\$ BEGIN
 		FOR i IN 1 .. $n LOOP
 			PERFORM cq.queue_send_many('$queue', array_fill('0'::jsonb, ARRAY[50]));
+			COMMIT;
 			PERFORM cq.queue_ack('$queue', VARIADIC ARRAY(SELECT receipt FROM cq.queue_receive('$queue', 50)));
 			COMMIT;
 		END LOOP;
