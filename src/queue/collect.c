@@ -187,6 +187,7 @@ cq_candidate_leave(CqScan *scan, const CqCandidate *c)
 
 	if (*left == InvalidBlockNumber || block < *left)
 		*left = block;
+	scan->left_expires = cq_earlier(scan->left_expires, c->expires);
 	scan->nleft.n++;
 	scan->nleft.bytes += c->bytes;
 	if (c->due == 0)
@@ -196,11 +197,8 @@ cq_candidate_leave(CqScan *scan, const CqCandidate *c)
 	}
 	else
 	{
-		TimestampTz due = cq_earlier(c->due, c->expires);
-
 		scan->nleft_delayed++;
-		if (scan->left_due == 0 || due < scan->left_due)
-			scan->left_due = due;
+		scan->left_due = cq_earlier(scan->left_due, c->due);
 	}
 }
 
@@ -572,6 +570,7 @@ cq_collect(CqScan *scan)
 		table_close(messages[i], AccessShareLock);
 		table_close(events[i], AccessShareLock);
 	}
+	scan->complete = more;
 	cut(scan, &scan->ready);
 	cut(scan, &scan->delayed);
 	sort(&scan->ready);

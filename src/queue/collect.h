@@ -72,6 +72,8 @@ typedef struct CqScan
 	int64		nleft_delayed;	/* of those */
 	uint32		left_priorities;	/* of ready ones left out, or perhaps */
 	TimestampTz left_due;		/* earliest of the delayed left out; 0: none */
+	TimestampTz left_expires;	/* earliest of all left out; 0: none */
+	bool		complete;		/* nothing was left unread */
 	BlockNumber nblocks[CQ_SEGMENTS_MAX];
 	uint32		seen[CQ_SEGMENTS_MAX];	/* messages read */
 	int64		lowest[CQ_SEGMENTS_MAX];	/* number; 0: none */

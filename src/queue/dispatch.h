@@ -230,8 +230,10 @@ typedef struct CqQueueRow
 								 * ones */
 	bool		want_trim;		/* for the worker: drop the oldest, some of
 								 * them unloaded */
+	bool		want_scan;		/* for the worker: see what is left unloaded */
 	bool		want_notify;	/* for the worker: LISTENers */
 	TimestampTz unloaded_due;	/* earliest delayed one unloaded; 0: none */
+	TimestampTz unloaded_expires;	/* earliest of all unloaded; 0: never */
 	CqAmount	unloaded;		/* committed, ready or delayed, not in memory */
 	int64		unloaded_delayed;	/* of those, about */
 	CqAmount	open_unloaded;	/* the same, of open transactions */
@@ -266,6 +268,7 @@ typedef struct CqQueueRow
 	int64		retry_ms;		/* maintenance failed: not before */
 	int64		truncate_ms;	/* a table was locked: not before */
 	int64		move_ms;		/* nothing could be moved: not before */
+	int64		expire_ms;		/* unloaded ones were looked at: not before */
 	int64		notify_ms;		/* LISTENers were told: not again before */
 
 	/* since the row was taken */

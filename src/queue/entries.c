@@ -402,6 +402,11 @@ cq_messages_unload(CqQueueRow *row, const CqUnloaded *u, CqEffects *effects)
 	row->unloaded.bytes += u->amount.bytes;
 	if (s->scan_from == InvalidBlockNumber || u->block < s->scan_from)
 		s->scan_from = u->block;
+	if (u->expires != 0)
+	{
+		row->unloaded_expires = cq_earlier(row->unloaded_expires, u->expires);
+		cq_row_plan(row, Max(cq_due_ms(u->expires), row->expire_ms), effects);
+	}
 	if (u->due == 0 || u->due <= GetCurrentTimestamp())
 	{
 		row->overflow = true;
@@ -429,7 +434,8 @@ cq_entry_unload(CqQueueRow *row, uint32 i, CqEffects *effects)
 
 	u.segment = msg->segment;
 	u.block = msg->block;
-	u.due = cq_earlier(msg->due, msg->expires);
+	u.due = msg->due;
+	u.expires = msg->expires;
 	u.priorities = CQ_PRIORITY_BIT(msg->priority);
 	u.amount.n = 1;
 	u.amount.bytes = msg->bytes;
@@ -460,7 +466,7 @@ offer_delayed(CqQueueRow *row, uint32 i, TimestampTz now, CqEffects *effects)
 	if (msg->group != CQ_NONE && msg->attempts > 0 &&
 		row->options.group_concurrency == 1)
 		msg->flags |= CQ_MSG_BLOCKS;
-	else if (cq_earlier(msg->due, msg->expires) > now + DUE_AHEAD_US ||
+	else if (msg->due > now + DUE_AHEAD_US ||
 			 row->count[CQ_MSG_DELAYED] >= waiting_share())
 	{
 		cq_entry_unload(row, i, effects);

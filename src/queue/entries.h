@@ -14,14 +14,11 @@
 
 #include "queue/dispatch.h"
 
-/*
- * When something happens to a message that is delayed until due, 0: ready, and
- * deleted at expires, 0: never.
- */
+/* The earlier of two times, of which 0 is never. */
 static inline TimestampTz
-cq_earlier(TimestampTz due, TimestampTz expires)
+cq_earlier(TimestampTz a, TimestampTz b)
 {
-	return (due != 0 && expires != 0 && expires < due) ? expires : due;
+	return (a == 0 || (b != 0 && b < a)) ? b : a;
 }
 
 /* What a change means for others; see cq_row_unlock(). */
@@ -39,6 +36,7 @@ typedef struct CqUnloaded
 	int			segment;
 	BlockNumber block;			/* lowest */
 	TimestampTz due;			/* earliest; 0: ready */
+	TimestampTz expires;		/* earliest; 0: never */
 	uint32		priorities;		/* by bit */
 	CqAmount	amount;
 } CqUnloaded;

@@ -28,6 +28,7 @@
 #include "queue/entries.h"
 #include "queue/keys.h"
 #include "queue/move.h"
+#include "queue/purge.h"
 #include "queue/queue.h"
 #include "queue/rotate.h"
 #include "queue/scan.h"
@@ -250,6 +251,7 @@ typedef struct Chores
 	bool		notify;
 
 	/* each in its own */
+	bool		expired;
 	bool		keys;
 	bool		segment;
 	bool		move;
@@ -266,10 +268,12 @@ look(const CqQueueRow *row)
 
 	chores.expire = leased != CQ_NONE && CQ_MSG(leased)->until <= now;
 	chores.doomed = row->list[CQ_MSG_DOOMED] != CQ_NONE;
-	chores.scan = !row->loaded ||
+	chores.scan = !row->loaded || row->want_scan ||
 		(!row->overflow && row->unloaded_due != 0 && cq_scan_due(row));
 	chores.trim = row->want_trim;
 	chores.notify = row->want_notify && row->notify_ms <= now;
+	chores.expired = row->unloaded_expires != 0 && row->expire_ms <= now &&
+		row->unloaded_expires <= GetCurrentTimestamp();
 	chores.keys = row->want_keys && row->keys_ms <= now;
 	chores.segment = row->want_segment;
 	chores.move = row->want_move && row->move_ms <= now;
@@ -294,7 +298,9 @@ plan(const CqQueueRow *row)
 		at = Min(at, CQ_MSG(first)->until);
 	if (!row->overflow && row->unloaded_due != 0)
 		at = Min(at, cq_due_ms(cq_row_load_at(row)));
-	if (row->list[CQ_MSG_DOOMED] != CQ_NONE || (row->want_trim && !row->idle))
+	if (row->unloaded_expires != 0)
+		at = Min(at, Max(cq_due_ms(row->unloaded_expires), row->expire_ms));
+	if (row->want_scan || row->list[CQ_MSG_DOOMED] != CQ_NONE || (row->want_trim && !row->idle))
 		at = Min(at, cq_clock_ms());
 	if (row->by_xid > 0)
 		at = Min(at, cq_clock_ms() + XID_POLL_MS);
@@ -344,16 +350,16 @@ do_small_chores(int32 queue_id, const Chores *chores)
 	cq_step_commit();
 }
 
-/* The keys in a transaction of their own, which is rolled back if it fails. */
+/* Something that has a transaction of its own. */
 static void
-rotate_keys(int32 queue_id)
+in_transaction(int32 queue_id, void (*work) (CqQueueDef *def))
 {
 	CqQueueDef *def;
 
 	cq_step_start();
 	def = cq_definition_by_id(queue_id);
 	if (def != NULL)
-		cq_keys_rotate(cq_queue_open(def->name, CQ_QUEUE_NONE));
+		work(cq_queue_open(def->name, CQ_QUEUE_NONE));
 	cq_step_commit();
 }
 
@@ -362,8 +368,10 @@ do_chores(int32 queue_id, const Chores *chores)
 {
 	if (chores->scan || chores->trim || chores->expire || chores->doomed || chores->notify)
 		do_small_chores(queue_id, chores);
+	if (chores->expired)
+		in_transaction(queue_id, cq_queue_purge_expired);
 	if (chores->keys)
-		rotate_keys(queue_id);
+		in_transaction(queue_id, cq_keys_rotate);
 	if (chores->segment)
 		cq_rotate_add_segment(queue_id);
 	if (chores->move)
@@ -460,7 +468,7 @@ maintain_row(CqQueueRow *row)
 	if (!release_and_look(row, queue_id, &chores))
 		return PG_INT64_MAX;
 	if (chores.expire || chores.doomed || chores.scan || chores.trim || chores.notify ||
-		chores.keys || chores.segment || chores.move || chores.truncate)
+		chores.expired || chores.keys || chores.segment || chores.move || chores.truncate)
 		do_chores_safely(row, queue_id, &chores);
 
 	LWLockAcquire(&row->lock, LW_EXCLUSIVE);

@@ -7,11 +7,16 @@
  */
 #include "postgres.h"
 
+#include "core/clock.h"
 #include "queue/purge.h"
 #include "queue/scan.h"
 #include "queue/segment.h"
 #include "queue/xact.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+/* the tables are read for expired messages at most so often */
+#define EXPIRE_MS 1000
 
 /* Row locked: all that is committed and unclaimed in memory is settled by us. */
 static int64
@@ -89,30 +94,35 @@ purge_loaded(CqQueueDef *def)
 	return total;
 }
 
-/*
- * Purge what is not in memory, and what a scan has brought in since we looked:
- * while ours runs there is no other.
- */
-static int64
-purge_unloaded(CqQueueDef *def)
+/* Read all that is not in memory, while nobody else scans. */
+static CqScan *
+read_unloaded(CqQueueDef *def)
 {
 	CqScan	   *scan = cq_scan_begin(def, true);
-	CqQueueRow *row;
-	CqEffects	effects = {0};
-	CqCandidates *lists[] = {&scan->ready, &scan->delayed, &scan->busy};
-	CqAmount	amount = {0};
-	int64		loaded = purge_loaded(def);
-	int64		n = 0;
-	int64	   *ids;
-	uint8	   *segments;
 
 	scan->everything = true;
 	scan->ready.limit = scan->delayed.limit = 0;
 	cq_collect(scan);
-	ids = MemoryContextAllocHuge(scan->context, sizeof(int64) *
-								 (scan->ready.n + scan->delayed.n + scan->busy.n + 1));
-	segments = MemoryContextAllocHuge(scan->context,
-									  scan->ready.n + scan->delayed.n + scan->busy.n + 1);
+	return scan;
+}
+
+/*
+ * Settle what was read and has not come into memory, or of that only what has
+ * expired; and end the scan.
+ */
+static int64
+settle_unloaded(CqQueueDef *def, CqScan *scan, bool only_expired)
+{
+	CqCandidates *lists[] = {&scan->ready, &scan->delayed, &scan->busy};
+	int64		most = scan->ready.n + scan->delayed.n + scan->busy.n + 1;
+	int64	   *ids = MemoryContextAllocHuge(scan->context, sizeof(int64) * most);
+	uint8	   *segments = MemoryContextAllocHuge(scan->context, most);
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz next = 0;
+	CqAmount	amount = {0};
+	CqEffects	effects = {0};
+	CqQueueRow *row;
+	CqItem	   *item;
 
 	row = cq_queue_lock(def, LW_EXCLUSIVE);
 	cq_scan_mark_in_memory(scan, row);
@@ -121,28 +131,40 @@ purge_unloaded(CqQueueDef *def)
 	{
 		for (int64 i = 0; i < lists[j]->n; i++)
 		{
-			if (lists[j]->items[i].in_memory)
+			const CqCandidate *c = &lists[j]->items[i];
+
+			if (c->in_memory)
 				continue;
-			segments[n] = lists[j]->items[i].segment;
-			ids[n++] = lists[j]->items[i].msg_id;
-			amount.n++;
-			amount.bytes += lists[j]->items[i].bytes;
+			if (only_expired && (c->expires == 0 || c->expires > now))
+			{
+				next = cq_earlier(next, c->expires);
+				continue;
+			}
+			segments[amount.n] = c->segment;
+			ids[amount.n++] = c->msg_id;
+			amount.bytes += c->bytes;
 		}
 	}
-	settle_many(def, ids, segments, n);
+	settle_many(def, ids, segments, amount.n);
 
 	/* others' scans have to look at our events until we have ended */
 	cq_items_reserve(1);
 	row = cq_queue_lock(def, LW_EXCLUSIVE);
-	cq_item_add(CQ_ITEM_PURGED, def)->unloaded.amount = amount;
+	item = cq_item_add(CQ_ITEM_PURGED, def);
+	item->unloaded.amount = amount;
+	item->timed_out = only_expired;
 	row->dirty = true;
-	row->overflow = true;
+	row->overflow |= amount.n > 0;
 	row->idle = false;
 	cq_scan_give_back(scan, row, -1, &effects);
+	if (only_expired)
+	{
+		row->unloaded_expires = next;
+		row->expire_ms = cq_clock_ms() + EXPIRE_MS;
+	}
 	cq_row_unlock(row, &effects);
-
 	MemoryContextDelete(scan->context);
-	return loaded + n;
+	return amount.n;
 }
 
 int64
@@ -154,6 +176,18 @@ cq_queue_purge_all(CqQueueDef *def)
 
 	LWLockRelease(&row->lock);
 	if (more)
-		n += purge_unloaded(def);
+	{
+		CqScan	   *scan = read_unloaded(def);
+
+		/* what another scan has brought in since */
+		n += purge_loaded(def);
+		n += settle_unloaded(def, scan, false);
+	}
 	return n;
+}
+
+void
+cq_queue_purge_expired(CqQueueDef *def)
+{
+	(void) settle_unloaded(def, read_unloaded(def), true);
 }

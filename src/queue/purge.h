@@ -13,4 +13,7 @@
 /* In this transaction; returns the number of messages. */
 extern int64 cq_queue_purge_all(CqQueueDef *def);
 
+/* In this transaction: what is not in memory and has expired. */
+extern void cq_queue_purge_expired(CqQueueDef *def);
+
 #endif							/* CQ_PURGE_H */

@@ -58,6 +58,7 @@ static struct
 	uint32		generation;
 	bool		dirty;
 	TimestampTz unloaded_due;
+	TimestampTz unloaded_expires;
 	uint32		priorities;
 	BlockNumber from[CQ_SEGMENTS_MAX];
 } running;
@@ -123,6 +124,7 @@ begin_locked(CqScan *scan, CqQueueRow *row)
 	running.	generation = row->generation;
 	running.	dirty = scan->dirty = row->dirty;
 	running.	unloaded_due = row->unloaded_due;
+	running.	unloaded_expires = row->unloaded_expires;
 	running.	priorities = row->priorities;
 
 	scan->loaded = row->loaded;
@@ -136,7 +138,8 @@ begin_locked(CqScan *scan, CqQueueRow *row)
 
 	row->scanning = true;
 	row->dirty = false;
-	row->unloaded_due = 0;
+	row->want_scan = false;
+	row->unloaded_due = row->unloaded_expires = 0;
 	row->priorities_new = 0;
 	for (int k = 0; k < CQ_SEGMENTS_MAX; k++)
 	{
@@ -261,7 +264,7 @@ resume_lease(CqQueueRow *row, uint32 i, const CqCandidate *c, CqEffects *effects
 	CqMsg	   *msg = CQ_MSG(i);
 
 	msg->nonce = c->nonce;
-	msg->until = cq_due_ms(c->lease_until);
+	msg->until = cq_clock_ms_after((c->lease_until - GetCurrentTimestamp() + 999) / 1000);
 	msg->flags |= CQ_MSG_DURABLE;
 	row->durable_loaded++;
 	cq_entry_link(row, i, CQ_MSG_LEASED);
@@ -441,9 +444,10 @@ finish_locked(CqScan *scan, CqQueueRow *row, CqEffects *effects)
 		lower(&segment->scan_from, scan->left[k]);
 		segment->known_blocks = Max(segment->known_blocks, scan->nblocks[k]);
 	}
-	if (scan->left_due != 0 &&
-		(row->unloaded_due == 0 || scan->left_due < row->unloaded_due))
-		row->unloaded_due = scan->left_due;
+	row->unloaded_due = cq_earlier(row->unloaded_due, scan->left_due);
+	row->unloaded_expires = cq_earlier(row->unloaded_expires, scan->left_expires);
+	if (!scan->complete)
+		row->unloaded_expires = cq_earlier(row->unloaded_expires, running.unloaded_expires);
 	if (row->unloaded_due != 0)
 		cq_row_plan(row, cq_due_ms(cq_row_load_at(row)), effects);
 
@@ -507,9 +511,8 @@ cq_scan_abandon(void)
 		row->priorities |= running.priorities;
 		row->dirty |= running.dirty;
 
-		if (running.unloaded_due != 0 &&
-			(row->unloaded_due == 0 || running.unloaded_due < row->unloaded_due))
-			row->unloaded_due = running.unloaded_due;
+		row->unloaded_due = cq_earlier(row->unloaded_due, running.unloaded_due);
+		row->unloaded_expires = cq_earlier(row->unloaded_expires, running.unloaded_expires);
 
 		for (int k = 0; k < row->nsegments; k++)
 			lower(&row->segment[k].scan_from, running.from[k]);
@@ -521,9 +524,8 @@ cq_scan_abandon(void)
 void
 cq_scan_give_back(CqScan *scan, CqQueueRow *row, int except, CqEffects *effects)
 {
-	if (running.unloaded_due != 0 &&
-		(row->unloaded_due == 0 || running.unloaded_due < row->unloaded_due))
-		row->unloaded_due = running.unloaded_due;
+	row->unloaded_due = cq_earlier(row->unloaded_due, running.unloaded_due);
+	row->unloaded_expires = cq_earlier(row->unloaded_expires, running.unloaded_expires);
 	for (int k = 0; k < scan->def->nsegments; k++)
 	{
 		if (k != except)

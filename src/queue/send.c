@@ -113,7 +113,6 @@ choose_segment(CqQueueRow *row, CqEffects *effects)
 static void
 note_unloaded(CqQueueDef *def, CqQueueRow *row, const CqNewMessage *message, Run *run)
 {
-	TimestampTz due = cq_earlier(message->deliver_at, message->expires_at);
 	CqUnloaded *u;
 
 	row->open_unloaded.n++;
@@ -125,10 +124,11 @@ note_unloaded(CqQueueDef *def, CqQueueRow *row, const CqNewMessage *message, Run
 		run->unloaded = cq_item_number(item);
 		item->unloaded.segment = run->segment;
 		item->unloaded.block = InvalidBlockNumber;
-		item->unloaded.due = due;
+		item->unloaded.due = message->deliver_at;
 	}
 	u = &cq_item_at(run->unloaded)->unloaded;
-	u->due = Min(u->due, due);
+	u->due = Min(u->due, message->deliver_at);
+	u->expires = cq_earlier(u->expires, message->expires_at);
 	u->amount.n++;
 	u->amount.bytes += message->bytes;
 	u->priorities |= CQ_PRIORITY_BIT(message->priority);

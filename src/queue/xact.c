@@ -215,6 +215,9 @@ commit_item(CqQueueRow *row, const CqItem *item, CqEffects *effects)
 			break;
 		case CQ_ITEM_PURGED:
 			subtract(&row->unloaded, &item->unloaded.amount);
+			row->timed_out += item->timed_out ? item->unloaded.amount.n : 0;
+			row->want_scan = true;
+			cq_row_plan(row, 0, effects);
 			effects->space = true;
 			break;
 		case CQ_ITEM_MOVED:

@@ -15,8 +15,8 @@ use Test::More;
 use Time::HiRes qw(sleep);
 
 use constant {
-	LEASE => 3,			# of the queues, in seconds
-	LONG => 4,			# what a long message takes
+	LEASE => 5,			# of the queues, in seconds
+	LONG => 6,			# what a long message takes
 	SLOW => 1.5,		# a slow one
 };
 
@@ -220,12 +220,12 @@ sub test_worker
 		"SELECT cq.queue_create('$name', lease => '@{[LEASE]} s', max_attempts => 2)");
 
 	# ---- what is there, and what comes
-	send_messages($name, map { "early $_" } 1 .. 15);
+	send_messages($name, map { "early $_" } 1 .. 12);
 	my $pid = start_worker($name);
-	ok(wait_until('early messages', sub { lines($name, qr/end/) == 15 }), "$name: does what is there");
+	ok(wait_until('early messages', sub { lines($name, qr/end/) == 12 }), "$name: does what is there");
 	waits($name);
 	send_messages($name, 'it\'\'s \\" \\\\ \\n \\t é $HOME `x` %s');
-	ok(wait_until('a late message', sub { lines($name, qr/end/) == 16 }), "$name: and what comes");
+	ok(wait_until('a late message', sub { lines($name, qr/end.*HOME/) }), "$name: and what comes");
 	like((lines($name, qr/HOME/))[0], qr/^begin 1 "it's \\" \\\\ \\n \\t (?:é|\xc3\xa9|\\u00e9) \$HOME `x` %s"$/,
 		"$name: as it was sent");
 
@@ -287,14 +287,13 @@ sub test_worker
 
 	# each message was done once, but for what the restart interrupted
 	my %times;
-	$times{$_}++ for lines($name, qr/end/);
+	$times{ s/^end \d //r }++ for lines($name, qr/end/);
 	is(join(', ', grep { $times{$_} > 1 && !/slow 1/ } sort keys %times), '', "$name: nothing was done twice");
-	my %done = map { s/^end \d //r => 1 } keys %times;
-	is(scalar(keys %done), 15 + 1 + 1 + 2 + 1 + 3, "$name: nothing was lost");
+	is(scalar(keys %times), 12 + 1 + 1 + 2 + 1 + 3, "$name: nothing was lost");
 	if ($name eq 'take')
 	{
 		is($node->safe_psql('postgres', 'SELECT count(*), count(DISTINCT body) FROM done'),
-			'23|23', "$name: the table has each once");
+			'20|20', "$name: the table has each once");
 		is($node->safe_psql('postgres', "SELECT count(*) FROM done WHERE body ~ 'fail'"),
 			'0', "$name: and nothing of what failed");
 	}
