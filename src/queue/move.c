@@ -365,6 +365,8 @@ cq_move_stragglers(int32 queue_id)
 		{
 			row->want_move = !all;
 			row->move_ms = all ? 0 : cq_clock_ms() + RETRY_MS;
+			/* what has been emptied is finished */
+			row->want_truncate = true;
 		}
 		LWLockRelease(&row->lock);
 		if (k >= 0 && k < def->nsegments)
