@@ -617,6 +617,10 @@ cq_queue_once(PG_FUNCTION_ARGS)
 	def = cq_queue_open(cq_queue_name_arg(fcinfo, 1, "queue"), CQ_QUEUE_CONSUME);
 	cq_refuse_null(fcinfo, 2, "msg_id");
 	consumer = check_key(PG_GETARG_DATUM(0), "consumer");
+	if (PG_GETARG_INT64(2) < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("msg_id must be greater than zero")));
 	PG_RETURN_BOOL(cq_key_claim_once(def, consumer, PG_GETARG_INT64(2)));
 }
 
