@@ -78,6 +78,8 @@ typedef enum CqMsgState
 								 * waits for it */
 #define CQ_MSG_DURABLE 0x20		/* LEASED, SETTLING: the lease is in the
 								 * tables too */
+#define CQ_MSG_GONE 0x40		/* SETTLING, and was DOOMED before: nobody
+								 * waits for it, it takes no room */
 
 /* Places in a list, or in a pairing heap (heap.h). */
 typedef struct CqLinks
@@ -237,7 +239,8 @@ typedef struct CqQueueRow
 	CqAmount	unloaded;		/* committed, ready or delayed, not in memory */
 	int64		unloaded_delayed;	/* of those, about */
 	CqAmount	open_unloaded;	/* the same, of open transactions */
-	int64		bytes;			/* of entries before DOOMED */
+	int64		bytes;			/* of entries before DOOMED, less those GONE */
+	uint32		gone;			/* entries with CQ_MSG_GONE */
 	uint32		priorities;		/* of unloaded ready ones, by bit of
 								 * CQ_PRIORITY_BIT; perhaps more */
 	uint32		priorities_new; /* those added since the scan that runs began */

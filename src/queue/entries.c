@@ -144,8 +144,16 @@ list_remove(uint32 *head, uint32 i)
 static inline bool
 is_in_flight(const CqMsg *msg)
 {
-	return msg->state == CQ_MSG_LEASED || msg->state == CQ_MSG_SETTLING ||
+	return msg->state == CQ_MSG_LEASED ||
+		(msg->state == CQ_MSG_SETTLING && (msg->flags & CQ_MSG_GONE) == 0) ||
 		(msg->flags & CQ_MSG_BLOCKS) != 0;
+}
+
+/* Whether it takes room in the queue. */
+static inline bool
+has_weight(const CqMsg *msg)
+{
+	return msg->state < CQ_MSG_DOOMED && (msg->flags & CQ_MSG_GONE) == 0;
 }
 
 /* Whether it waits, and so may run out of patience. */
@@ -179,8 +187,9 @@ cq_entry_link(CqQueueRow *row, uint32 i, CqMsgState state)
 	row->count[state]++;
 	if (state != CQ_MSG_SETTLED)
 		row->segment[msg->segment].loaded++;
-	if (state < CQ_MSG_DOOMED)
+	if (has_weight(msg))
 		row->bytes += msg->bytes;
+	row->gone += (msg->flags & CQ_MSG_GONE) != 0;
 
 	switch (state)
 	{
@@ -250,11 +259,12 @@ cq_entry_unlink(CqQueueRow *row, uint32 i)
 	}
 	if (unlikely(msg->flags & CQ_MSG_TIMED))
 		cq_heap_remove(&row->expiry, i, CQ_BY_EXPIRY);
-	msg->flags &= ~(CQ_MSG_TIMED | CQ_MSG_BLOCKS);
 	if (state != CQ_MSG_SETTLED)
 		row->segment[msg->segment].loaded--;
-	if (state < CQ_MSG_DOOMED)
+	if (has_weight(msg))
 		row->bytes -= msg->bytes;
+	row->gone -= (msg->flags & CQ_MSG_GONE) != 0;
+	msg->flags &= ~(CQ_MSG_TIMED | CQ_MSG_BLOCKS | CQ_MSG_GONE);
 	row->count[state]--;
 	msg->state = CQ_MSG_FREE;
 }
@@ -687,6 +697,7 @@ cq_row_length(const CqQueueRow *row)
 	length.n = row->unloaded.n + row->open_unloaded.n;
 	for (int state = CQ_MSG_OPEN; state < CQ_MSG_DOOMED; state++)
 		length.n += row->count[state];
+	length.n -= row->gone;
 	length.bytes = row->unloaded.bytes + row->open_unloaded.bytes + row->bytes;
 	return length;
 }
@@ -752,8 +763,7 @@ cq_row_allowance(CqQueueRow *row, int64 *until)
 	if (row->options.paused)
 		return 0;
 	if (row->options.concurrency > 0)
-		n = Max(row->options.concurrency - (int) row->count[CQ_MSG_LEASED] -
-				(int) row->count[CQ_MSG_SETTLING], 0);
+		n = Max(row->options.concurrency - (int) cq_row_in_flight(row), 0);
 	if (n > 0 && row->options.rate.per_second > 0)
 	{
 		int64		now = cq_clock_ms();
@@ -911,6 +921,7 @@ cq_row_check(CqQueueRow *row)
 {
 	uint32		loaded[CQ_SEGMENTS_MAX] = {0};
 	uint32		by_xid = 0;
+	uint32		gone = 0;
 	int64		bytes = 0;
 	uint32		members = 0;
 	uint32		in_flight = 0;
@@ -931,8 +942,10 @@ cq_row_check(CqQueueRow *row)
 			Assert(msg->segment < row->nsegments);
 			if (state != CQ_MSG_SETTLED)
 				loaded[msg->segment]++;
-			if (state < CQ_MSG_DOOMED)
+			if (has_weight(msg))
 				bytes += msg->bytes;
+			Assert((msg->flags & CQ_MSG_GONE) == 0 || state == CQ_MSG_SETTLING);
+			gone += (msg->flags & CQ_MSG_GONE) != 0;
 			if (msg->flags & CQ_MSG_BY_XID)
 			{
 				Assert(state == CQ_MSG_OPEN || state == CQ_MSG_SETTLING);
@@ -962,7 +975,7 @@ cq_row_check(CqQueueRow *row)
 	}
 	Assert(members == 0 && in_flight == 0 && offered == 0);
 	Assert(by_xid == row->by_xid);
-	Assert(bytes == row->bytes);
+	Assert(bytes == row->bytes && gone == row->gone);
 	Assert(row->count[CQ_MSG_SETTLED] == 0 || row->scanning);
 	check_groups(row);
 }

@@ -127,6 +127,13 @@ extern void cq_row_make_room(CqQueueRow *row, int priority, CqEffects *effects);
 /* Unsettled messages, those of open transactions included. */
 extern CqAmount cq_row_length(const CqQueueRow *row);
 
+/* Those delivered and neither settled nor given back, as far as is committed. */
+static inline uint32
+cq_row_in_flight(const CqQueueRow *row)
+{
+	return row->count[CQ_MSG_LEASED] + row->count[CQ_MSG_SETTLING] - row->gone;
+}
+
 /*
  * How many may be delivered at the moment, by pause, concurrency and rate.  If
  * none, and time will change that, *until is lowered to when.

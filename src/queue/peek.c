@@ -87,7 +87,10 @@ copy_entries(CqQueueDef *def, CqPeekState wanted, Found *found, CqScan *scan)
 					continue;
 				for (uint32 i = cq_entries_first(row, state); i != CQ_NONE;
 					 i = cq_entries_next(row, i))
-					copy_entry(found, i, now_ms, now);
+				{
+					if ((CQ_MSG(i)->flags & CQ_MSG_GONE) == 0)
+						copy_entry(found, i, now_ms, now);
+				}
 			}
 			for (int state = CQ_MSG_OPEN; state < CQ_MSG_SETTLED; state++)
 			{

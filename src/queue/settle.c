@@ -79,10 +79,14 @@ CqItem *
 cq_claim_settling(CqQueueDef *def, CqQueueRow *row, uint32 i, char settle, CqClaim *claim)
 {
 	CqMsg	   *msg = CQ_MSG(i);
+	bool		doomed = (msg->state == CQ_MSG_DOOMED);
 	CqItem	   *item;
 
 	msg->settle = settle;
-	cq_entry_move(row, i, CQ_MSG_SETTLING);
+	cq_entry_unlink(row, i);
+	if (doomed)
+		msg->flags |= CQ_MSG_GONE;
+	cq_entry_link(row, i, CQ_MSG_SETTLING);
 	item = cq_item_add_entry(CQ_ITEM_SETTLE, def, i);
 
 	claim->msg_id = msg->msg_id;

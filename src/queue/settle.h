@@ -36,7 +36,7 @@ extern bool cq_queue_prolong(CqQueueDef *def, const CqReceipt *receipt,
 							 int64 lease_ms);
 
 /*
- * Row locked, one item reserved: a leased entry is being settled by this
+ * Row locked, one item reserved: a leased or doomed entry is being settled by this
  * transaction, in the way of CqMsg.settle.  Fills in the claim, returns the item.
  */
 extern CqItem *cq_claim_settling(CqQueueDef *def, CqQueueRow *row, uint32 i,

@@ -67,7 +67,7 @@ take_snapshot(CqQueueDef *def, QueueSnapshot *s)
 	s->delayed = row->count[CQ_MSG_DELAYED];
 	s->ready += row->unloaded.n - Min(row->unloaded_delayed, row->unloaded.n);
 	s->delayed += Min(row->unloaded_delayed, row->unloaded.n);
-	s->in_flight = row->count[CQ_MSG_LEASED] + row->count[CQ_MSG_SETTLING];
+	s->in_flight = cq_row_in_flight(row);
 	s->blocked = row->count[CQ_MSG_HELD];
 	s->open = row->count[CQ_MSG_OPEN] + row->open_unloaded.n;
 	s->bytes = cq_row_length(row).bytes;
@@ -257,6 +257,8 @@ copy_leases(CqQueueDef *def, int64 *n)
 			for (uint32 i = cq_entries_first(row, states[s]); i != CQ_NONE;
 				 i = cq_entries_next(row, i))
 			{
+				if (CQ_MSG(i)->flags & CQ_MSG_GONE)
+					continue;
 				leases[*n].pid = CQ_MSG(i)->holder;
 				leases[*n].in_flight = 1;
 				leases[(*n)++].until = CQ_MSG(i)->until;
