@@ -20,6 +20,7 @@
 #include "port/pg_bitutils.h"
 #include "queue/claim.h"
 #include "queue/entries.h"
+#include "queue/limits.h"
 #include "queue/ready.h"
 #include "queue/scan.h"
 #include "queue/wait.h"

@@ -258,7 +258,7 @@ writer_in_progress(TupleTableSlot *slot, const SnapshotData *dirty)
 }
 
 static void
-note_event(fate_hash * fates, TupleTableSlot *slot, TransactionId xid)
+note_event(fate_hash *fates, TupleTableSlot *slot, TransactionId xid)
 {
 	bool		isnull;
 	bool		no_due;
@@ -371,7 +371,7 @@ rank(CqScan *scan, CqCandidate *c)
 
 /* Judge one message. */
 static void
-note_message(CqScan *scan, int k, fate_hash * fates, TupleTableSlot *slot,
+note_message(CqScan *scan, int k, fate_hash *fates, TupleTableSlot *slot,
 			 TransactionId xid, TimestampTz now)
 {
 	CqCandidate c = {0};
@@ -464,7 +464,7 @@ note_message(CqScan *scan, int k, fate_hash * fates, TupleTableSlot *slot,
  * wants; then left[k] is the block it has come to.
  */
 static bool
-read_messages(CqScan *scan, int k, Relation rel, fate_hash * fates,
+read_messages(CqScan *scan, int k, Relation rel, fate_hash *fates,
 			  TupleTableSlot *slot)
 {
 	SnapshotData dirty;

@@ -26,6 +26,7 @@
 #include "miscadmin.h"
 #include "queue/definition.h"
 #include "queue/entries.h"
+#include "queue/limits.h"
 #include "queue/segment.h"
 #include "queue/xact.h"
 #include "storage/bufmgr.h"

@@ -249,8 +249,8 @@ typedef struct CqQueueRow
 	uint32		ready_tail[CQ_PRIORITIES];
 	uint32		late[CQ_PRIORITIES];	/* roots of heaps beside these lists */
 	uint32		ready_bits;		/* priorities that have any */
-	uint32		list[CQ_MSG_STATES];	/* heads of lists and roots of heaps of
-										 * the other states */
+	uint32		list[CQ_MSG_STATES];	/* heads of lists and roots of heaps
+										 * of the other states */
 	uint32		count[CQ_MSG_STATES];
 	uint32		expiry;			/* root of the heap by expires */
 	uint32		groups;			/* list of all groups */

@@ -118,15 +118,6 @@ extern void cq_entries_release_due(CqQueueRow *row, CqEffects *effects);
 /* When delayed messages that are unloaded should be loaded; 0: there are none. */
 extern TimestampTz cq_row_load_at(const CqQueueRow *row);
 
-/* Drop the oldest until what is committed is not more than the limits allow. */
-extern void cq_row_trim(CqQueueRow *row, CqEffects *effects);
-
-/* Make room for messages of that priority: unload some of lower ones. */
-extern void cq_row_make_room(CqQueueRow *row, int priority, CqEffects *effects);
-
-/* Unsettled messages, those of open transactions included. */
-extern CqAmount cq_row_length(const CqQueueRow *row);
-
 /* Those delivered and neither settled nor given back, as far as is committed. */
 static inline uint32
 cq_row_in_flight(const CqQueueRow *row)
@@ -134,26 +125,12 @@ cq_row_in_flight(const CqQueueRow *row)
 	return row->count[CQ_MSG_LEASED] + row->count[CQ_MSG_SETTLING] - row->gone;
 }
 
-/*
- * How many may be delivered at the moment, by pause, concurrency and rate.  If
- * none, and time will change that, *until is lowered to when.
- */
-extern int	cq_row_allowance(CqQueueRow *row, int64 *until);
-
-/* Take over options, unless newer ones are known. */
-extern void cq_row_set_options(CqQueueRow *row, const CqQueueOptions *options,
-							   CqEffects *effects);
-
 /* Deliveries after which a message is doomed; 0: never. */
 static inline int
 cq_row_max_attempts(const CqQueueRow *row)
 {
 	return (row->options.dead_letter[0] != '\0') ? row->options.max_attempts : 0;
 }
-
-/* Count n of that kind; and how many a second there were lately. */
-extern void cq_rate_count(CqQueueRow *row, CqRateKind kind, uint32 n);
-extern double cq_rate_per_second(const CqQueueRow *row, CqRateKind kind);
 
 /* See to it that the worker looks at the row by then. */
 extern void cq_row_plan(CqQueueRow *row, int64 at_ms, CqEffects *effects);

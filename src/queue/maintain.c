@@ -27,6 +27,7 @@
 #include "miscadmin.h"
 #include "queue/entries.h"
 #include "queue/keys.h"
+#include "queue/limits.h"
 #include "queue/move.h"
 #include "queue/purge.h"
 #include "queue/queue.h"

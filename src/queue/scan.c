@@ -41,6 +41,7 @@
 #include "pgstat.h"
 #include "queue/collect.h"
 #include "queue/entries.h"
+#include "queue/limits.h"
 #include "queue/ready.h"
 #include "queue/scan.h"
 #include "queue/segment.h"
@@ -532,6 +533,7 @@ cq_scan_give_back(CqScan *scan, CqQueueRow *row, int except, CqEffects *effects)
 			lower(&row->segment[k].scan_from, scan->from[k]);
 	}
 	row->dirty |= running.dirty;
+
 	cq_scan_end_locked(row, !row->overflow, effects);
 }
 

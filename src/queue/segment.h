@@ -56,7 +56,7 @@ typedef struct CqNewMessage
 	bool		no_headers;
 	Datum		body;			/* jsonb */
 	text	   *group_key;		/* NULL: none */
-	uint64		group_hash;		/* cq_group_hash() of it; 0: none */
+	uint64 group_hash;			/* cq_group_hash() of it; 0: none */
 	text	   *dedup_key;		/* NULL: none */
 	bool		duplicate;		/* not sent: msg_id is that of another one */
 	uint32		bytes;			/* of body and headers */

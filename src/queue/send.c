@@ -23,6 +23,7 @@
 #include "pgstat.h"
 #include "queue/entries.h"
 #include "queue/keys.h"
+#include "queue/limits.h"
 #include "queue/send.h"
 #include "queue/xact.h"
 #include "utils/timestamp.h"
@@ -341,7 +342,10 @@ await_room(CqQueueDef *def, CqQueueRow *row, const CqAmount *more, int64 *deadli
 
 		PG_TRY();
 		{
-			/* a wake-up before the first sleep must not be lost: look again then */
+			/*
+			 * a wake-up before the first sleep must not be lost: look again
+			 * then
+			 */
 			ConditionVariableTimedSleep(&def->row->space_cv, *deadline - now,
 										PG_WAIT_EXTENSION);
 			row = cq_queue_lock(def, LW_EXCLUSIVE);

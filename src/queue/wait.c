@@ -26,6 +26,7 @@
 #include "pgstat.h"
 #include "queue/definition.h"
 #include "queue/entries.h"
+#include "queue/limits.h"
 #include "queue/scan.h"
 #include "queue/wait.h"
 #include "storage/ipc.h"

@@ -28,6 +28,7 @@
 #include "core/faults.h"
 #include "miscadmin.h"
 #include "queue/entries.h"
+#include "queue/limits.h"
 #include "queue/scan.h"
 #include "queue/wait.h"
 #include "queue/xact.h"

@@ -39,7 +39,8 @@ typedef struct CqItem
 	CqUnloaded	unloaded;		/* UNLOADED, PURGED, MOVED; SETTLE of a moved
 								 * one: segment and block of the new place */
 	BlockNumber last_block;		/* UNLOADED, MOVED: highest */
-	bool		timed_out;		/* PURGED: for not having been delivered in time */
+	bool		timed_out;		/* PURGED: for not having been delivered in
+								 * time */
 	OffsetNumber offset;		/* SETTLE of a moved one: new place */
 	CqQueueOptions *options;	/* OPTIONS */
 } CqItem;

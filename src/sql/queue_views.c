@@ -17,6 +17,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "queue/entries.h"
+#include "queue/limits.h"
 #include "queue/ready.h"
 #include "queue/scan.h"
 #include "queue/segment.h"
