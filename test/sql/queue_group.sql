@@ -247,6 +247,7 @@ SELECT pg_temp.take();
 SELECT cq.queue_purge('g');
 SELECT cq.queue_ack('g', pg_temp.r('b1'), pg_temp.r('-1'));
 SELECT * FROM pg_temp.state;
+SELECT pg_temp.take();
 
 -- the limit changes
 TRUNCATE held;
