@@ -41,6 +41,7 @@
 #include "pgstat.h"
 #include "queue/collect.h"
 #include "queue/entries.h"
+#include "queue/heap.h"
 #include "queue/limits.h"
 #include "queue/ready.h"
 #include "queue/scan.h"
@@ -395,14 +396,23 @@ note_finished(CqQueueRow *row, CqEffects *effects)
 void
 cq_scan_end_locked(CqQueueRow *row, bool complete, CqEffects *effects)
 {
+	uint32		parked = CQ_NONE;
 	uint32		i;
 
 	while ((i = cq_entries_first(row, CQ_MSG_SETTLED)) != CQ_NONE)
 		cq_entry_free(row, i, effects);
 	row->scanning = false;
 	effects->scan_ended = true;
+
+	/* in the order of their numbers */
 	while ((i = cq_entries_first(row, CQ_MSG_PARKED)) != CQ_NONE)
 	{
+		cq_entry_unlink(row, i);
+		cq_heap_add(&parked, i, CQ_BY_NUMBER);
+	}
+	while ((i = parked) != CQ_NONE)
+	{
+		cq_heap_remove(&parked, i, CQ_BY_NUMBER);
 		if (complete)
 			cq_entry_offer(row, i, effects);
 		else
