@@ -249,6 +249,18 @@ SELECT cq.queue_ack('g', pg_temp.r('b1'), pg_temp.r('-1'));
 SELECT * FROM pg_temp.state;
 SELECT pg_temp.take();
 
+-- whatever the order in which they become ready, the lowest numbers go first
+TRUNCATE held;
+SELECT pg_temp.send('a1', 'a2', 'a3', 'a4', 'a5', 'a6');
+BEGIN;
+SELECT cq.queue_purge('g');
+ROLLBACK;
+SELECT pg_temp.receive();
+SELECT cq.queue_nack('g', pg_temp.r('a2'), '0');
+SELECT cq.queue_nack('g', pg_temp.r('a1'), '0');
+SELECT pg_temp.take();
+SELECT cq.queue_purge('g');
+
 -- the limit changes
 TRUNCATE held;
 SELECT pg_temp.send('a1', 'a2', 'a3', 'a4', 'a5', 'a6');
