@@ -157,6 +157,8 @@ claim_ready(CqQueueDef *def, CqQueueRow *row, int max, const Terms *terms,
 			cq_group_advance(row, group, effects);
 			continue;
 		}
+		if (group != CQ_NONE)
+			i = cq_group_lowest(row, group, i);
 		claim_entry(def, row, i, terms, &claims[n++]);
 	}
 	if (n > 0)

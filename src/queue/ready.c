@@ -414,6 +414,19 @@ cq_groups_advance_all(CqQueueRow *row, CqEffects *effects)
 	}
 }
 
+uint32
+cq_group_lowest(CqQueueRow *row, uint32 group, uint32 i)
+{
+	uint32		held = CQ_GROUP(group)->held;
+
+	if (held == CQ_NONE || CQ_MSG(held)->msg_id > CQ_MSG(i)->msg_id)
+		return i;
+	cq_entry_move(row, i, CQ_MSG_HELD);
+	cq_entry_move(row, held, CQ_MSG_READY);
+	CQ_GROUP(group)->head = held;
+	return held;
+}
+
 bool
 cq_group_may_deliver(CqQueueRow *row, uint32 i)
 {

@@ -52,6 +52,12 @@ extern void cq_groups_release(CqQueueRow *row, CqEffects *effects);
 /* The limits have changed. */
 extern void cq_groups_advance_all(CqQueueRow *row, CqEffects *effects);
 
+/*
+ * The entry of the group to be delivered when i, a READY one of it, is next: i
+ * itself, or one with a lower number that was held, and takes its place.
+ */
+extern uint32 cq_group_lowest(CqQueueRow *row, uint32 group, uint32 i);
+
 /* Whether a delivery from the group is within its limits. */
 extern bool cq_group_may_deliver(CqQueueRow *row, uint32 group);
 
