@@ -25,6 +25,7 @@ END $$;
 
 -- ---- max_length, reject -----------------------------------------------------
 SELECT cq.queue_create('short', max_length => 3, lease => '1 h');
+SELECT ready FROM cq.stat_queues WHERE queue = 'short';
 SELECT cq.queue_send('short', '1') IS NOT NULL AS sent;
 SELECT cq.queue_send('short', '2') IS NOT NULL AS sent;
 SELECT cq.queue_send('short', '3') IS NOT NULL AS sent;
@@ -42,7 +43,7 @@ ROLLBACK;
 SELECT pg_temp.send('short', 1);
 SELECT cq.queue_ack('short', :'receipt');
 SELECT pg_temp.send('short', 1), pg_temp.send('short', 1);
-SELECT cq.queue_nack('short', receipt, '1 day') FROM cq.queue_receive('short');
+SELECT cq.queue_nack('short', receipt, '5 min') FROM cq.queue_receive('short');
 SELECT ready, delayed FROM cq.stat_queues WHERE queue = 'short';
 SELECT pg_temp.send('short', 1);
 SELECT cq.queue_reject('short', receipt) FROM cq.queue_receive('short');
@@ -50,7 +51,7 @@ SELECT pg_temp.send('short', 1), pg_temp.send('short', 1);
 SELECT cq.queue_purge('short');
 SELECT pg_temp.send('short', 3), pg_temp.send('short', 1);
 SELECT count(*) FROM cq.queue_take('short', 10);
-SELECT cq.queue_send('short', '1', delay => '1 day') IS NOT NULL AS sent;
+SELECT cq.queue_send('short', '1', delay => '5 min') IS NOT NULL AS sent;
 SELECT pg_temp.send('short', 2), pg_temp.send('short', 1);
 SELECT cq.queue_purge('short');
 -- own uncommitted ones count, those rolled back do not
@@ -164,7 +165,8 @@ SELECT cq.queue_purge('block');
 SELECT cq.queue_send('block', '1', ttl => '50 ms') IS NOT NULL AS sent;
 SELECT cq.queue_send('block', '2', ttl => '50 ms') IS NOT NULL AS sent;
 SELECT pg_temp.send('block', 2);
-SELECT ready, timed_out FROM cq.stat_queues WHERE queue = 'block';
+CALL pg_temp.await($$(SELECT timed_out = 2 FROM cq.stat_queues WHERE queue = 'block')$$);
+SELECT ready FROM cq.stat_queues WHERE queue = 'block';
 
 -- ---- overflow drop_oldest -----------------------------------------------------------
 SELECT cq.queue_create('drop', max_length => 3, overflow => 'drop_oldest', lease => '1 h');
