@@ -95,4 +95,4 @@ CREATE TYPE cq.message AS (
 	headers jsonb,
 	body jsonb
 );
-COMMENT ON TYPE cq.message IS 'A delivery. receipt and lease_until are NULL for cq.queue_take and cq.queue_peek.';
+COMMENT ON TYPE cq.message IS 'A delivery. receipt is NULL for cq.queue_take and cq.queue_peek, lease_until for what is not leased.';

@@ -32,7 +32,7 @@ CREATE FUNCTION cq.queue_alter(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cq_queue_alter';
 COMMENT ON FUNCTION cq.queue_alter(text, interval, int, text, text, bigint, text, interval, interval, double precision, int, interval, interval, interval, bigint, interval, int, double precision, int, int, boolean, boolean, text, text[]) IS
-'Change options of a queue, from the end of the transaction on. NULL: as it is; reset: names of options that get back their defaults (dead_letter: none). Raises 22023, 22004, 42704, 42501, 0A000 (durable_leases).';
+'Change options of a queue, from the end of the transaction on. NULL: as it is; reset: names of options that get back their defaults (dead_letter: none). Raises 22023, 22004, 42704, 42501.';
 
 CREATE FUNCTION cq.queue_pause(queue text) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -73,13 +73,13 @@ RETURNS SETOF cq.message
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10
 AS 'MODULE_PATHNAME', 'cq_queue_receive';
 COMMENT ON FUNCTION cq.queue_receive(text, int, interval) IS
-'Up to max (1 to 10000) messages, oldest first, leased for lease (NULL: the queue''s); no rows when none is ready. Acknowledge them with cq.queue_ack before the lease ends, or they are delivered again. Raises 22023, 22004, 42704, 42501.';
+'Up to max (1 to 10000) messages, by priority and then by number, leased for lease (NULL: the queue''s); no rows when none is ready. Acknowledge them with cq.queue_ack before the lease ends, or they are delivered again. Raises 22023, 22004, 42704, 42501.';
 
 CREATE FUNCTION cq.queue_take(queue text, max int = 1) RETURNS SETOF cq.message
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10
 AS 'MODULE_PATHNAME', 'cq_queue_take';
 COMMENT ON FUNCTION cq.queue_take(text, int) IS
-'Up to max (1 to 10000) messages, oldest first, consumed when this transaction commits and back at once when it, or the savepoint, rolls back. Raises 22023, 22004, 42704, 42501.';
+'Up to max (1 to 10000) messages, by priority and then by number, consumed when this transaction commits and back at once when it, or the savepoint, rolls back. Raises 22023, 22004, 42704, 42501.';
 
 CREATE FUNCTION cq.queue_ack(queue text, VARIADIC receipts text[]) RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -124,7 +124,7 @@ CREATE FUNCTION cq.queue_redrive(queue text, max int = NULL, filter jsonb = NULL
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cq_queue_redrive';
 COMMENT ON FUNCTION cq.queue_redrive(text, int, jsonb, double precision, text) IS
-'Send the messages of a dead-letter queue home, in this transaction: to the queue that their headers name, or to target. max: at most so many; filter: those that contain it (@>) as an object with headers and body; rate: so many a second become ready. Returns how many. Raises 22023, 22004, 42704, 42501 (needs manage here, send there), 53400.';
+'Send the messages of a dead-letter queue home, in this transaction: to the queue that their headers name, or to target; whatever limits this queue has, and paused or not. max: at most so many; filter: those that contain it (@>) as an object with headers and body; rate: so many a second become ready. Returns how many. Raises 22023, 22004, 42704, 42501 (needs manage here, send there), 53400.';
 
 CREATE FUNCTION cq.queue_once(consumer text, queue text, msg_id bigint) RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE

@@ -97,6 +97,7 @@ typedef struct Terms
 	TimestampTz lease_until;
 	uint32		nonce;			/* of durable leases */
 	bool		durable;
+	bool		freely;			/* of groups' and the queue's limits */
 } Terms;
 
 /* Row locked: claim a ready entry. */
@@ -146,11 +147,17 @@ claim_ready(CqQueueDef *def, CqQueueRow *row, int max, const Terms *terms,
 	int			n = 0;
 	uint32		i;
 
-	while (n < max && (i = cq_ready_first(row)) != CQ_NONE)
+	while (n < max)
 	{
-		uint32		group = CQ_MSG(i)->group;
+		uint32		group;
 
-		if (group != CQ_NONE && !cq_group_may_deliver(row, group))
+		i = cq_ready_first(row);
+		if (i == CQ_NONE && terms->freely)
+			i = cq_entries_first(row, CQ_MSG_HELD);
+		if (i == CQ_NONE)
+			break;
+		group = CQ_MSG(i)->group;
+		if (group != CQ_NONE && !terms->freely && !cq_group_may_deliver(row, group))
 		{
 			/* offered before the group's limits were lowered */
 			cq_entry_move(row, i, CQ_MSG_HELD);
@@ -189,9 +196,10 @@ wants_scan(CqQueueRow *row, CqEffects *effects)
 }
 
 static void
-set_terms(Terms *terms, const CqQueueDef *def, int64 lease_ms)
+set_terms(Terms *terms, const CqQueueDef *def, int64 lease_ms, bool freely)
 {
 	memset(terms, 0, sizeof(*terms));
+	terms->freely = freely;
 	terms->lease_ms = lease_ms;
 	if (lease_ms > 0)
 	{
@@ -205,8 +213,8 @@ set_terms(Terms *terms, const CqQueueDef *def, int64 lease_ms)
 	}
 }
 
-int
-cq_queue_claim(CqQueueDef *def, int max, int64 lease_ms, CqClaim *claims)
+static int
+claim(CqQueueDef *def, int max, int64 lease_ms, bool freely, CqClaim *claims)
 {
 	Terms		terms;
 	int			n;
@@ -226,11 +234,11 @@ cq_queue_claim(CqQueueDef *def, int max, int64 lease_ms, CqClaim *claims)
 		 * a scan that is due while messages are ready puts delayed ones, and
 		 * priorities, in order
 		 */
-		set_terms(&terms, def, lease_ms);
+		set_terms(&terms, def, lease_ms, freely);
 		cq_items_reserve(max);
 		row = cq_queue_lock(def, LW_EXCLUSIVE);
 		cq_entries_release_due(row, &effects);
-		allowance = Min(max, cq_row_allowance(row, &ignored));
+		allowance = freely ? max : Min(max, cq_row_allowance(row, &ignored));
 		refill = allowance > 0 && attempt < 2 && wants_scan(row, &effects);
 		n = refill ? 0 : claim_ready(def, row, allowance, &terms, claims, &effects);
 		cq_row_unlock(row, &effects);
@@ -246,6 +254,18 @@ cq_queue_claim(CqQueueDef *def, int max, int64 lease_ms, CqClaim *claims)
 		cq_claims_event(def, claims, n, 'l', terms.lease_until,
 						psprintf("%u", terms.nonce));
 	return n;
+}
+
+int
+cq_queue_claim(CqQueueDef *def, int max, int64 lease_ms, CqClaim *claims)
+{
+	return claim(def, max, lease_ms, false, claims);
+}
+
+int
+cq_queue_claim_freely(CqQueueDef *def, int max, CqClaim *claims)
+{
+	return claim(def, max, 0, true, claims);
 }
 
 static int

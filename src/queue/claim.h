@@ -29,6 +29,12 @@ typedef struct CqClaim
  */
 extern int	cq_queue_claim(CqQueueDef *def, int max, int64 lease_ms, CqClaim *claims);
 
+/*
+ * Take up to max messages of all that are ready, those that wait for their group
+ * included, whatever the limits of the queue, and paused or not.
+ */
+extern int	cq_queue_claim_freely(CqQueueDef *def, int max, CqClaim *claims);
+
 typedef void (*CqClaimReader) (const CqClaim *claim, TupleTableSlot *slot, void *arg);
 
 /*

@@ -35,6 +35,7 @@
 #include "queue/entries.h"
 #include "queue/segment.h"
 #include "storage/bufmgr.h"
+#include "storage/procarray.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -351,6 +352,17 @@ read_events(CqScan *scan, Relation rel, TupleTableSlot *slot)
 	return fates;
 }
 
+/*
+ * Whether the transaction, which was in progress a moment ago, is a prepared one.
+ * If it has ended since, its backend has told, or is about to.
+ */
+static bool
+is_prepared(TransactionId xid)
+{
+	return !TransactionIdIsCurrentTransactionId(xid) && BackendXidGetPid(xid) == 0 &&
+		TransactionIdIsInProgress(xid);
+}
+
 /* How many candidates of its group there are already. */
 static void
 rank(CqScan *scan, CqCandidate *c)
@@ -432,11 +444,17 @@ note_message(CqScan *scan, int k, fate_hash *fates, TupleTableSlot *slot,
 
 	if (TransactionIdIsValid(xid))
 	{
-		/* its own backend or the worker will see to it when it ends */
-		if (!scan->dirty || TransactionIdIsCurrentTransactionId(xid))
+		/* of another transaction its own backend knows */
+		if (!scan->dirty || !is_prepared(xid))
 			return;
 		c.xid = xid;
 		add(scan, &scan->pending, &c);
+	}
+	else if (fate != NULL && fate->pending_kind != 0 && !is_prepared(fate->pending_xid))
+	{
+		/* purged by a transaction that is open: unloaded until it ends */
+		scan->nleft.n++;
+		scan->nleft.bytes += c.bytes;
 	}
 	else if (fate != NULL && fate->pending_kind != 0)
 	{

@@ -3,7 +3,8 @@
  * keys.c
  *	  Keys of a queue that are remembered for a time.
  *
- *	cq.q<queue>_k0, cq.q<queue>_k1	(key, msg_id, until), an index on key
+ *	cq.q<queue>_k0, cq.q<queue>_k1	(key, msg_id, until), an index on the
+ *									first two
  *
  *	key 'd' and a deduplication key		until the end of its window
  *	key 'o' and a consumer's name		'infinity': until the message is settled
@@ -90,22 +91,23 @@ static int64
 find_in(Relation rel, Oid index, const text *key, int64 msg_id, TimestampTz now)
 {
 	SysScanDesc scan;
-	ScanKeyData scankey;
+	ScanKeyData scankeys[2];
 	HeapTuple	tuple;
 	int64		found = 0;
 
-	ScanKeyEntryInitialize(&scankey, 0, COLUMN_KEY, BTEqualStrategyNumber,
+	ScanKeyEntryInitialize(&scankeys[0], 0, COLUMN_KEY, BTEqualStrategyNumber,
 						   InvalidOid, C_COLLATION_OID, F_TEXTEQ,
 						   PointerGetDatum(key));
-	scan = systable_beginscan(rel, index, true, SnapshotSelf, 1, &scankey);
+	ScanKeyInit(&scankeys[1], COLUMN_MSG_ID, BTEqualStrategyNumber, F_INT8EQ,
+				Int64GetDatum(msg_id));
+	scan = systable_beginscan(rel, index, true, SnapshotSelf, msg_id == 0 ? 1 : 2, scankeys);
 	while (found == 0 && HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		bool		isnull;
 		int64		id = DatumGetInt64(heap_getattr(tuple, COLUMN_MSG_ID,
 													RelationGetDescr(rel), &isnull));
 
-		if ((msg_id == 0 || id == msg_id) &&
-			DatumGetTimestampTz(heap_getattr(tuple, COLUMN_UNTIL,
+		if (DatumGetTimestampTz(heap_getattr(tuple, COLUMN_UNTIL,
 											 RelationGetDescr(rel), &isnull)) > now)
 			found = id;
 	}

@@ -139,7 +139,7 @@ check_number(const OptionInfo *info, double value)
 				 info->type == FLOAT8OID ?
 				 errmsg("%s must be between %g and %g", info->name, info->min, RATE_MAX) :
 				 errmsg("%s must be at least %.0f", info->name, info->min),
-				 info->nullable ? errhint("NULL means no limit.") : 0));
+				 info->nullable ? errhint("NULL means that nothing is set.") : 0));
 }
 
 static void

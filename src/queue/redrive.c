@@ -161,7 +161,7 @@ cq_queue_redrive_messages(CqQueueDef *def, const CqRedrive *redrive)
 	state.now = GetCurrentTimestamp();
 
 	while (state.sent < redrive->max &&
-		   (n = cq_queue_claim(def, Min(BATCH, redrive->max - state.sent), 0, claims)) > 0)
+		   (n = cq_queue_claim_freely(def, Min(BATCH, redrive->max - state.sent), claims)) > 0)
 	{
 		int			kept = 0;
 

@@ -295,7 +295,7 @@ cq_common_tables_create(int32 queue_id)
 						 "until timestamptz NOT NULL)"
 						 " WITH (autovacuum_enabled = false, toast.autovacuum_enabled = false)",
 						 queue_id, k));
-		execute(psprintf("CREATE INDEX q%d_k%d_key ON cq.q%d_k%d (key)",
+		execute(psprintf("CREATE INDEX q%d_k%d_key ON cq.q%d_k%d (key, msg_id)",
 						 queue_id, k, queue_id, k));
 	}
 	execute(psprintf("CREATE SEQUENCE cq.q%d_id INCREMENT BY %d",

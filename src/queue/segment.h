@@ -58,6 +58,7 @@ typedef struct CqNewMessage
 	text	   *group_key;		/* NULL: none */
 	uint64 group_hash;			/* cq_group_hash() of it; 0: none */
 	text	   *dedup_key;		/* NULL: none */
+	bool		exempt;			/* from the limits of the queue's length */
 	bool		duplicate;		/* not sent: msg_id is that of another one */
 	uint32		bytes;			/* of body and headers */
 	int32		attempts;

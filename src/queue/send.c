@@ -393,7 +393,8 @@ send_all(CqQueueDef *def, CqNewMessage *messages, int n)
 
 		cq_items_reserve(want);
 		row = cq_queue_lock(def, LW_EXCLUSIVE);
-		if (row->options.max_length > 0 || row->options.max_bytes > 0)
+		if ((row->options.max_length > 0 || row->options.max_bytes > 0) &&
+			!messages[done].exempt)
 		{
 			CqAmount	more = amount_of(messages + done, n - done);
 

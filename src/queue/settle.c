@@ -204,6 +204,7 @@ copy_dead_letter(const CqClaim *claim, TupleTableSlot *slot, void *arg)
 		message.group_key = DatumGetTextPP(key);
 		message.group_hash = cq_group_hash(message.group_key);
 	}
+	message.exempt = true;		/* it has to go somewhere */
 	message.enqueued_at = GetCurrentTimestamp();
 	message.expires_at = cq_options_expiry(&letter->to->options, message.enqueued_at);
 	message.headers = dead_letter_headers(letter->from, claim, slot, letter->error);

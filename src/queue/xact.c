@@ -54,7 +54,7 @@ cq_items_reserve(int n)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("too many queue operations in one transaction")));
-	size = Max(Max(needed, (int64) capacity * 2), 64);
+	size = Max(Max(needed, (int64) capacity * 2), 8);
 	if (items == NULL)
 		items = MemoryContextAllocHuge(TopTransactionContext, size * sizeof(CqItem));
 	else

@@ -202,7 +202,7 @@ SELECT pg_temp.take();
 
 -- ---- delayed ones join when they are due ---------------------------------------
 TRUNCATE held;
-SELECT cq.queue_send('g', '"a1"', delay => '50 ms', group_key => 'a') IS NOT NULL AS sent;
+SELECT cq.queue_send('g', '"a1"', delay => '1 s', group_key => 'a') IS NOT NULL AS sent;
 SELECT pg_temp.send('a2', 'a3');
 SELECT cq.queue_send('g', '"a4"', delay => '1 day', group_key => 'a') IS NOT NULL AS sent;
 SELECT cq.queue_send('g', '"b1"', delay => '1 day', group_key => 'b') IS NOT NULL AS sent;
