@@ -9,8 +9,7 @@ PREPARE have AS
         || CASE p.provolatile WHEN 'v' THEN ' volatile' WHEN 's' THEN ' stable' ELSE ' immutable' END
         || CASE p.proparallel WHEN 's' THEN ' safe' WHEN 'r' THEN ' restricted' ELSE ' unsafe' END
     FROM pg_proc p
-    WHERE p.pronamespace = 'cq'::regnamespace AND p.proname ~ '^queue_'
-      AND p.proname NOT IN ('queue_schedule', 'queue_unschedule')) AS f (signature)
+    WHERE p.pronamespace = 'cq'::regnamespace AND p.proname ~ '^queue_') AS f (signature)
     ORDER BY signature COLLATE "C";
 SELECT results_eq('have', $$
     SELECT signature COLLATE "C" FROM (VALUES
@@ -31,9 +30,11 @@ SELECT results_eq('have', $$
     ('queue_reject(queue text, receipt text, error text DEFAULT NULL::text) boolean volatile unsafe'),
     ('queue_resume(queue text) void volatile unsafe'),
     ('queue_revoke(queue text, role text, privilege text) void volatile unsafe'),
+    ('queue_schedule(name text, cron text, queue text, body jsonb, headers jsonb DEFAULT NULL::jsonb) bigint volatile unsafe'),
     ('queue_send(queue text, body jsonb, headers jsonb DEFAULT NULL::jsonb, delay interval DEFAULT NULL::interval, priority integer DEFAULT 0, group_key text DEFAULT NULL::text, dedup_key text DEFAULT NULL::text, ttl interval DEFAULT NULL::interval) bigint volatile unsafe'),
     ('queue_send_many(queue text, bodies jsonb[], headers jsonb[] DEFAULT NULL::jsonb[], delay interval DEFAULT NULL::interval, priority integer DEFAULT 0, group_keys text[] DEFAULT NULL::text[], dedup_keys text[] DEFAULT NULL::text[], ttl interval DEFAULT NULL::interval) SETOF bigint volatile unsafe'),
     ('queue_take(queue text, max integer DEFAULT 1) SETOF cq.message volatile unsafe'),
+    ('queue_unschedule(name text) boolean volatile unsafe'),
     ('queue_wait(IN queue text, IN timeout interval DEFAULT NULL::interval, INOUT ready boolean DEFAULT NULL::boolean) procedure volatile unsafe')
     ) AS v (signature) ORDER BY signature COLLATE "C" $$,
     'functions of the queue');
@@ -124,7 +125,7 @@ SELECT is_empty($$
 -- privileges
 SELECT results_eq($$
     SELECT p.proname::text COLLATE "default" FROM pg_proc p
-    WHERE p.pronamespace = 'cq'::regnamespace AND p.proname ~ '^_?queue_' AND p.proname !~ 'schedule|cron'
+    WHERE p.pronamespace = 'cq'::regnamespace AND p.proname ~ '^_?queue_'
       AND NOT has_function_privilege('public', p.oid, 'execute') ORDER BY 1 $$,
     $$ VALUES ('_queue_changed'), ('queue_create'), ('queue_maintain') $$,
     'behind the schema all is open but creating queues and maintenance');
