@@ -363,7 +363,7 @@ note_segments(CqScan *scan, CqQueueRow *row)
 			highest = scan->highest[k];
 			row->current = k;
 		}
-		segment->inserted += scan->seen[k];
+		segment->inserted = Max(segment->inserted, scan->seen[k]);
 		if (scan->lowest[k] != 0)
 			segment->first_id = scan->lowest[k];
 	}
