@@ -156,6 +156,10 @@ claim_ready(CqQueueDef *def, CqQueueRow *row, int max, const Terms *terms,
 			i = cq_entries_first(row, CQ_MSG_HELD);
 		if (i == CQ_NONE)
 			break;
+
+		/* the rest is of a lower priority than some that are unloaded */
+		if (n > 0 && unlikely(row->overflow) && cq_scan_due(row))
+			break;
 		group = CQ_MSG(i)->group;
 		if (group != CQ_NONE && !terms->freely && !cq_group_may_deliver(row, group))
 		{
