@@ -428,6 +428,9 @@ finish_locked(CqScan *scan, CqQueueRow *row, CqEffects *effects)
 	CqAmount	gone = {0};
 	bool		full = false;
 
+	/* others have made messages unloaded since we began */
+	bool		news = row->priorities_new != 0;
+
 	cq_scan_mark_in_memory(scan, row);
 	if (!row->loaded)
 		note_segments(scan, row);
@@ -472,7 +475,7 @@ finish_locked(CqScan *scan, CqQueueRow *row, CqEffects *effects)
 		row->unloaded_delayed = 0;
 	}
 	cq_scan_end_locked(row, !row->overflow, effects);
-	row->idle = row->count[CQ_MSG_READY] == 0;
+	row->idle = row->count[CQ_MSG_READY] == 0 && !news;
 	cq_row_trim(row, effects);
 	note_finished(row, effects);
 	cq_row_check(row);

@@ -97,6 +97,8 @@ is_ready(CqQueueDef *def, int64 *until, bool *same)
 		cq_row_allowance(row, until) > 0;
 	if (!ready && row->list[CQ_MSG_DELAYED] != CQ_NONE)
 		*until = Min(*until, cq_due_ms(CQ_MSG(row->list[CQ_MSG_DELAYED])->due));
+	if (!ready && row->group_times != CQ_NONE)
+		*until = Min(*until, CQ_GROUP(row->group_times)->until);
 	cq_row_unlock(row, &effects);
 	return ready;
 }
