@@ -352,15 +352,25 @@ read_events(CqScan *scan, Relation rel, TupleTableSlot *slot)
 	return fates;
 }
 
-/*
- * Whether the transaction, which was in progress a moment ago, is a prepared one.
- * If it has ended since, its backend has told, or is about to.
- */
-static bool
-is_prepared(TransactionId xid)
+/* A transaction that was in progress a moment ago. */
+typedef enum WriterState
 {
-	return !TransactionIdIsCurrentTransactionId(xid) && BackendXidGetPid(xid) == 0 &&
-		TransactionIdIsInProgress(xid);
+	WRITER_LIVE,				/* its backend will tell, or has told, what
+								 * becomes of its messages */
+	WRITER_PREPARED,			/* nobody but us will */
+	WRITER_COMMITTED,
+	WRITER_ABORTED
+} WriterState;
+
+static WriterState
+writer_state(TransactionId xid)
+{
+	if (TransactionIdIsCurrentTransactionId(xid) || BackendXidGetPid(xid) != 0)
+		return WRITER_LIVE;
+	if (TransactionIdIsInProgress(xid))
+		return WRITER_PREPARED;
+	/* which of the two above it was does not matter: entries are found */
+	return TransactionIdDidCommit(xid) ? WRITER_COMMITTED : WRITER_ABORTED;
 }
 
 /* How many candidates of its group there are already. */
@@ -444,27 +454,47 @@ note_message(CqScan *scan, int k, fate_hash *fates, TupleTableSlot *slot,
 
 	if (TransactionIdIsValid(xid))
 	{
-		/* of another transaction its own backend knows */
-		if (!scan->dirty || !is_prepared(xid))
+		WriterState writer = scan->dirty ? writer_state(xid) : WRITER_LIVE;
+
+		if (writer == WRITER_LIVE || writer == WRITER_ABORTED)
 			return;
-		c.xid = xid;
-		add(scan, &scan->pending, &c);
-	}
-	else if (fate != NULL && fate->pending_kind != 0 && !is_prepared(fate->pending_xid))
-	{
-		/* purged by a transaction that is open: unloaded until it ends */
-		scan->nleft.n++;
-		scan->nleft.bytes += c.bytes;
+		if (writer == WRITER_PREPARED)
+		{
+			c.xid = xid;
+			add(scan, &scan->pending, &c);
+			return;
+		}
 	}
 	else if (fate != NULL && fate->pending_kind != 0)
 	{
-		c.xid = fate->pending_xid;
-		c.settle = fate->pending_kind;
-		c.attempts = Max(c.attempts, fate->pending_attempts);
-		c.due = fate->pending_due;
-		add(scan, &scan->pending, &c);
+		WriterState writer = writer_state(fate->pending_xid);
+
+		if (writer == WRITER_LIVE)
+		{
+			/* purged by a transaction that is open: unloaded until it ends */
+			scan->nleft.n++;
+			scan->nleft.bytes += c.bytes;
+			return;
+		}
+		if (writer == WRITER_PREPARED)
+		{
+			c.xid = fate->pending_xid;
+			c.settle = fate->pending_kind;
+			c.attempts = Max(c.attempts, fate->pending_attempts);
+			c.due = fate->pending_due;
+			add(scan, &scan->pending, &c);
+			return;
+		}
+		if (writer == WRITER_COMMITTED && fate->pending_kind != 'n')
+			return;
+		if (writer == WRITER_COMMITTED)
+		{
+			c.attempts = Max(c.attempts, fate->pending_attempts);
+			c.due = (fate->pending_due > now) ? fate->pending_due : 0;
+		}
 	}
-	else if (c.lease_until != 0 ||
+
+	if (c.lease_until != 0 ||
 			 (c.due != 0 && c.group != 0 && c.attempts > 0 &&
 			  scan->def->options.group_concurrency == 1))
 		add(scan, &scan->busy, &c);

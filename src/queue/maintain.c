@@ -277,8 +277,9 @@ look(const CqQueueRow *row)
 		row->unloaded_expires <= GetCurrentTimestamp();
 	chores.keys = row->want_keys && row->keys_ms <= now;
 	chores.segment = row->want_segment;
-	chores.move = row->want_move && row->move_ms <= now;
-	chores.truncate = row->want_truncate && row->truncate_ms <= now;
+	/* by hand what was put off, for a lock say, is tried again */
+	chores.move = row->want_move && (row->move_ms <= now || cq_step_by_hand());
+	chores.truncate = row->want_truncate && (row->truncate_ms <= now || cq_step_by_hand());
 	return chores;
 }
 

@@ -236,6 +236,19 @@ commit_item(CqQueueRow *row, const CqItem *item, CqEffects *effects)
 	}
 }
 
+/* There may be unloaded messages anywhere, of prepared transactions too. */
+static void
+unload_everything(CqQueueRow *row, CqEffects *effects)
+{
+	row->overflow = true;
+	row->idle = false;
+	row->dirty = true;
+	row->priorities = row->priorities_new = PG_UINT32_MAX;
+	for (int k = 0; k < row->nsegments; k++)
+		row->segment[k].scan_from = 0;
+	effects->ready++;
+}
+
 static void
 abort_item(CqQueueRow *row, const CqItem *item, CqEffects *effects)
 {
@@ -258,12 +271,7 @@ abort_item(CqQueueRow *row, const CqItem *item, CqEffects *effects)
 			effects->space = true;
 			break;
 		case CQ_ITEM_PURGED:
-			row->overflow = true;
-			row->idle = false;
-			row->priorities = row->priorities_new = PG_UINT32_MAX;
-			for (int k = 0; k < row->nsegments; k++)
-				row->segment[k].scan_from = 0;
-			effects->ready += Min(item->unloaded.amount.n, PG_INT32_MAX);
+			unload_everything(row, effects);
 			break;
 		case CQ_ITEM_MOVED:
 			lower(&row->segment[item->from_segment].scan_from, 0);
@@ -377,6 +385,8 @@ before_prepare(void)
 				lower(&row->segment[item->unloaded.segment].scan_from,
 					  item->unloaded.block);
 			}
+			else if (item->kind == CQ_ITEM_PURGED)
+				unload_everything(row, &effects);
 			if (row->by_xid > 0)
 				cq_row_plan(row, cq_clock_ms() + 1000, &effects);
 		}
