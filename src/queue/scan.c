@@ -426,6 +426,7 @@ static void
 finish_locked(CqScan *scan, CqQueueRow *row, CqEffects *effects)
 {
 	CqAmount	gone = {0};
+	CqAmount	delayed = {0};
 	bool		full = false;
 
 	/* others have made messages unloaded since we began */
@@ -437,7 +438,9 @@ finish_locked(CqScan *scan, CqQueueRow *row, CqEffects *effects)
 	push_pending(scan, row, &gone, effects);
 	push_list(scan, row, &scan->busy, &full, &gone, effects);
 	push_list(scan, row, &scan->ready, &full, &gone, effects);
-	push_list(scan, row, &scan->delayed, &full, &gone, effects);
+	push_list(scan, row, &scan->delayed, &full, &delayed, effects);
+	gone.n += delayed.n;
+	gone.bytes += delayed.bytes;
 	if (scan->everything)
 	{
 		/* we know it now, but for what came meanwhile */
@@ -446,7 +449,7 @@ finish_locked(CqScan *scan, CqQueueRow *row, CqEffects *effects)
 		row->unloaded_delayed -= scan->unloaded_delayed - scan->nleft_delayed;
 	}
 	else
-		row->unloaded_delayed -= scan->delayed.n;
+		row->unloaded_delayed -= delayed.n;
 	row->unloaded.n = Max(row->unloaded.n - gone.n, 0);
 	row->unloaded.bytes = Max(row->unloaded.bytes - gone.bytes, 0);
 	row->unloaded_delayed = Min(Max(row->unloaded_delayed, 0), row->unloaded.n);
