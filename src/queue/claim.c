@@ -221,7 +221,7 @@ static int
 claim(CqQueueDef *def, int max, int64 lease_ms, bool freely, CqClaim *claims)
 {
 	Terms		terms;
-	int			n;
+	int			n = 0;
 
 	PreventCommandDuringRecovery("queue_receive()");
 	PreventCommandIfParallelMode("queue_receive()");
@@ -233,20 +233,29 @@ claim(CqQueueDef *def, int max, int64 lease_ms, bool freely, CqClaim *claims)
 		int64		ignored = PG_INT64_MAX;
 		bool		refill;
 		int			allowance;
+		int			got = 0;
 
 		/*
 		 * a scan that is due while messages are ready puts delayed ones, and
 		 * priorities, in order
 		 */
-		set_terms(&terms, def, lease_ms, freely);
+		if (n == 0)
+			set_terms(&terms, def, lease_ms, freely);
 		cq_items_reserve(max);
 		row = cq_queue_lock(def, LW_EXCLUSIVE);
 		cq_entries_release_due(row, &effects);
-		allowance = freely ? max : Min(max, cq_row_allowance(row, &ignored));
+		allowance = freely ? max - n : Min(max - n, cq_row_allowance(row, &ignored));
 		refill = allowance > 0 && attempt < 2 && wants_scan(row, &effects);
-		n = refill ? 0 : claim_ready(def, row, allowance, &terms, claims, &effects);
+		if (!refill)
+			got = claim_ready(def, row, allowance, &terms, claims + n, &effects);
+		n += got;
+		if (got > 0 && got < allowance && cq_scan_due(row))
+		{
+			refill = true;
+			attempt = 0;
+		}
 		cq_row_unlock(row, &effects);
-		if (n == 0 && refill)
+		if (refill)
 			cq_scan_refill(def);
 		else if (n > 0 || allowance == 0 || attempt >= 2 || !cq_scan_check_growth(def))
 		{
