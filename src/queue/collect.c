@@ -495,8 +495,8 @@ note_message(CqScan *scan, int k, fate_hash *fates, TupleTableSlot *slot,
 	}
 
 	if (c.lease_until != 0 ||
-			 (c.due != 0 && c.group != 0 && c.attempts > 0 &&
-			  scan->def->options.group_concurrency == 1))
+		(c.due != 0 && c.group != 0 && c.attempts > 0 &&
+		 scan->def->options.group_concurrency == 1))
 		add(scan, &scan->busy, &c);
 	else if (c.due != 0)
 		add(scan, &scan->delayed, &c);
