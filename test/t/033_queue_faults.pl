@@ -10,6 +10,7 @@
 #	queue-no-tombstones        none that was acknowledged is delivered again
 #	queue-overtake             order by number among the ready
 #	queue-truncate-unsettled   no message is lost when a segment is emptied
+#	queue-no-key-lock          a key is sent once
 
 use strict;
 use warnings;
@@ -208,6 +209,7 @@ proves('queue-no-tombstones', 'nothing', 'acknowledged', sub {
 # more than memory holds, then one for which there is room again
 proves('queue-overtake', 'in order', 'out of order', sub {
 	my ($producer, $consumer) = (faulty(), session());
+	$consumer->query('CALL cq.queue_maintain()');		# the first scan is over
 	$producer->query("SELECT count(*) FROM cq.queue_send_many('$queue', array_fill('\"first\"'::jsonb, ARRAY[3000]))");
 	$consumer->query("SELECT count(*) FROM cq.queue_take('$queue', 100)");
 	$producer->query("SELECT cq.queue_send('$queue', '\"last\"')");
@@ -235,6 +237,22 @@ proves_everywhere('queue-truncate-unsettled', 'later,restored', 'later', sub {
 	my $rows = take_all($s);
 	$s->quit;
 	return $rows;
+});
+
+# a second sender of a key waits for the first
+proves_everywhere('queue-no-key-lock', '1', '2', sub {
+	my ($first, $second) = (session(), session());
+	$first->query('BEGIN');
+	$first->query("SELECT cq.queue_send('$queue', '1', dedup_key => 'k')");
+	$second->send("SELECT cq.queue_send('$queue', '1', dedup_key => 'k')");
+	until_true($first, "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+	  if !$fault;
+	$second->wait if $fault;
+	$first->query('COMMIT');
+	$second->wait if !$fault;
+	my $sent = $first->query("SELECT count(*) FROM cq.queue_peek('$queue')");
+	$_->quit for $first, $second;
+	return $sent;
 });
 
 $node->stop;
