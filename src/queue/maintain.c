@@ -531,7 +531,9 @@ take_stock(void)
 		PG_TRY();
 		{
 			(void) cq_queue_open(def->name, CQ_QUEUE_NONE);
-			ReleaseCurrentSubTransaction();
+
+			/* without its lock: who drops two queues must not meet us between */
+			RollbackAndReleaseCurrentSubTransaction();
 		}
 		PG_CATCH();
 		{
