@@ -336,16 +336,6 @@ is(in_order('(body <> \'0\')::int, CASE WHEN body = \'0\' THEN n ELSE body::int 
 stat_is('home.dead', 'ready, in_flight', '1000|0', 'the others stay');
 consume('home.dead');
 is(in_order('body::int'), '1000 messages, 0 out of order', '... in their order');
-TODO:
-{
-	local $TODO = 'a redrive looks at no more than may be in flight';
-	bury(8000);
-	is(sql("SELECT cq.queue_redrive('home.dead', filter => '{\"body\": 7998}')"), 1, 'one far behind');
-	is(sql("SELECT body FROM cq.queue_take('home', 10)"), 7998, 'it is home');
-	is(sql("SELECT cq.queue_redrive('home.dead')"), 7999, 'then all at once');
-	consume('home');
-	is(in_order('body::int'), '7999 messages, 0 out of order', '... in their order');
-}
 
 # ---- time
 sql("SELECT cq.queue_create('time', lease => '1 h')");
