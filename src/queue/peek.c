@@ -159,7 +159,7 @@ add_candidates(Found *found, const CqCandidates *list, MemoryContext context)
 
 /* Those that are not in memory. */
 static void
-find_unloaded(CqScan *scan, CqPeekState wanted, int max, Found *found)
+find_unloaded(CqScan *scan, CqPeekState wanted, Found *found)
 {
 	qsort(scan->known, scan->nknown, sizeof(int64), compare_ids);
 	scan->everything = true;
@@ -197,10 +197,10 @@ cq_queue_peek_messages(CqQueueDef *def, CqPeekState state, int max,
 			scan->from[k] = (k < def->nsegments) ? 0 : InvalidBlockNumber;
 			scan->first_id[k] = ((volatile CqQueueRow *) def->row)->segment[k].first_id;
 		}
-		find_unloaded(scan, CQ_PEEK_READY, max, &found);
+		find_unloaded(scan, CQ_PEEK_READY, &found);
 	}
 	else if (copy_entries(def, state, &found, scan))
-		find_unloaded(scan, state, max, &found);
+		find_unloaded(scan, state, &found);
 
 	qsort(found.claims, found.n, sizeof(CqClaim), by_number);
 	for (int64 j = 0; j < found.n && kept < max; j++)
