@@ -26,6 +26,9 @@
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
+#include "topic/log.h"
+#include "topic/topic.h"
+#include "topic/topic_maintain.h"
 #include "worker/worker.h"
 
 PG_MODULE_MAGIC;
@@ -58,6 +61,7 @@ layout(void)
 	end = place(&l.namespaces, end, cq_namespace_rows_size());
 	end = place(&l.hot_keys, end, cq_hot_keys_size());
 	end = place(&l.queues, end, cq_queue_shmem_size());
+	end = place(&l.topics, end, cq_topic_shmem_size());
 	l.size = CACHELINEALIGN(end);
 	return l;
 }
@@ -88,6 +92,7 @@ start_shared_memory(void)
 		cq_cache_shmem_init(CQ_SHARED_PART(cache));
 		cq_load_init(CQ_SHARED_PART(loads));
 		cq_queue_shmem_init(CQ_SHARED_PART(queues));
+		cq_topic_shmem_init(CQ_SHARED_PART(topics));
 	}
 	LWLockRelease(AddinShmemInitLock);
 	if (!found)
@@ -101,6 +106,7 @@ register_tasks(void)
 	static const CqTask tasks[] = {
 		{"cache", cq_cache_maintain, NULL},
 		{"queue", cq_queue_maintain, NULL},
+		{"topic", cq_topic_maintain, NULL},
 		{"write-behind", cq_write_behind_maintain, cq_write_behind_at_shutdown},
 	};
 
@@ -124,6 +130,7 @@ _PG_init(void)
 	cq_cache_detach_init();
 	cq_write_behind_init();
 	cq_queue_init();
+	cq_topic_init();
 	register_tasks();
 	cq_workers_register();
 }

@@ -21,7 +21,7 @@ BEGIN
         SELECT p.oid::pg_catalog.regprocedure AS signature, p.proname
         FROM pg_catalog.pg_proc p
         WHERE p.pronamespace = 'cq'::pg_catalog.regnamespace
-          AND p.proname OPERATOR(pg_catalog.!~) '^_?queue_' -- see part 39
+          AND p.proname OPERATOR(pg_catalog.!~) '^_?(queue|topic|group|exchange|channel)_' -- see parts 39 to 59
     LOOP
         EXECUTE pg_catalog.format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', routine.signature);
         IF routine.proname OPERATOR(pg_catalog.~) '^(cache|namespace)_'

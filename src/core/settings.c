@@ -17,6 +17,8 @@ int			cq_cache_memory_kb = 65536;
 int			cq_dependency_slots = 65536;
 int			cq_queue_memory_kb = 16384;
 int			cq_max_queues = 256;
+int			cq_topic_memory_kb = 4096;
+int			cq_max_topics = 256;
 int			cq_max_databases = 16;
 int			cq_value_size_max = 1024 * 1024;
 int			cq_segment_rows = 100000;
@@ -60,6 +62,16 @@ cq_settings_define(void)
 							NULL,
 							&cq_max_queues, 256, 1, 65536,
 							PGC_POSTMASTER, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("cachequeue.topic_memory",
+							"Memory for partitions of topics, groups, members and open transactions.",
+							"What does not fit is refused; records stay in the tables.",
+							&cq_topic_memory_kb, 4096, 256, INT_MAX,
+							PGC_POSTMASTER, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable("cachequeue.max_topics",
+							"Largest number of topics in all databases together.",
+							NULL,
+							&cq_max_topics, 256, 1, 65536,
+							PGC_POSTMASTER, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("cachequeue.max_databases",
 							"Largest number of databases with a maintenance worker.",
 							"Each worker also needs one of max_worker_processes.",
@@ -71,7 +83,7 @@ cq_settings_define(void)
 							&cq_value_size_max, 1024 * 1024, 1024, CQ_VALUE_BYTES_CEILING,
 							PGC_SIGHUP, GUC_UNIT_BYTE, NULL, NULL, NULL);
 	DefineCustomIntVariable("cachequeue.segment_rows",
-							"Messages after which a queue goes on to its next segment.",
+							"Messages after which a queue or topic goes on to its next segment.",
 							NULL,
 							&cq_segment_rows, 100000, 16, 100000000,
 							PGC_SIGHUP, 0, NULL, NULL, NULL);

@@ -19,6 +19,8 @@ extern int	cq_cache_memory_kb;
 extern int	cq_dependency_slots;
 extern int	cq_queue_memory_kb;
 extern int	cq_max_queues;
+extern int	cq_topic_memory_kb;
+extern int	cq_max_topics;
 extern int	cq_max_databases;
 
 /* reloadable */

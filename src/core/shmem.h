@@ -6,9 +6,9 @@
  *	+----------+---------+-------------+-------+--------+-------+----------+
  *	| CqShared | workers | cache state | slots | engine | loads | counters |
  *	+----------+---------+-------------+-------+--------+-------+----------+
- *	+----------------+----------+--------+
- *	| namespace rows | hot keys | queues |
- *	+----------------+----------+--------+
+ *	+----------------+----------+--------+--------+
+ *	| namespace rows | hot keys | queues | topics |
+ *	+----------------+----------+--------+--------+
  *
  * Requested in shmem_request_hook, laid out and initialised once in
  * shmem_startup_hook, never resized.  Every part starts on a cache line.
@@ -33,6 +33,7 @@ typedef struct CqShared
 	Size		namespaces;		/* cache/namespace_rows.c */
 	Size		hot_keys;		/* cache/hot_keys.c */
 	Size		queues;			/* queue/dispatch.c */
+	Size		topics;			/* topic/log.c */
 } CqShared;
 
 /* NULL when the library was not preloaded; constant after start. */

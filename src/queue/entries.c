@@ -293,7 +293,7 @@ static void
 leave_group(CqQueueRow *row, uint32 i, CqEffects *effects)
 {
 	if (CQ_MSG(i)->group != CQ_NONE)
-		cq_group_leave(row, CQ_MSG(i)->group, effects);
+		cq_group_remove(row, CQ_MSG(i)->group, effects);
 	CQ_MSG(i)->group = CQ_NONE;
 }
 

@@ -310,7 +310,7 @@ retire(CqQueueRow *row, uint32 i, CqEffects *effects)
 }
 
 void
-cq_group_leave(CqQueueRow *row, uint32 group, CqEffects *effects)
+cq_group_remove(CqQueueRow *row, uint32 group, CqEffects *effects)
 {
 	Assert(CQ_GROUP(group)->members > 0);
 	if (--CQ_GROUP(group)->members == 0)

@@ -41,7 +41,7 @@ extern bool cq_ready_outranked(const CqQueueRow *row);
 extern uint32 cq_group_enter(CqQueueRow *row, uint64 hash);
 
 /* One member less. */
-extern void cq_group_leave(CqQueueRow *row, uint32 group, CqEffects *effects);
+extern void cq_group_remove(CqQueueRow *row, uint32 group, CqEffects *effects);
 
 /* Make ready what the group's limits allow. */
 extern void cq_group_advance(CqQueueRow *row, uint32 group, CqEffects *effects);

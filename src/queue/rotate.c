@@ -22,6 +22,7 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "core/clock.h"
+#include "core/horizon.h"
 #include "core/faults.h"
 #include "core/owner.h"
 #include "miscadmin.h"
@@ -40,25 +41,6 @@
 
 /* a table that could not be locked is tried again after that */
 #define LOCKED_RETRY_MS 1000
-
-/*
- * A snapshot from before a move may need the old rows, until it has been waited
- * for that long.
- */
-#define MOVED_WAIT_MS 60000
-
-/* What every snapshot in this database sees is older than that. */
-static FullTransactionId
-oldest_snapshot(void)
-{
-	TransactionId xid = GetOldestNonRemovableTransactionId(NULL);
-	FullTransactionId next = ReadNextFullTransactionId();
-	uint32		epoch = EpochFromFullTransactionId(next);
-
-	if (xid > XidFromFullTransactionId(next))
-		epoch--;
-	return FullTransactionIdFromEpochAndXid(epoch, xid);
-}
 
 /* Start a transaction and open the queue; NULL when it is no more. */
 static CqQueueDef *
@@ -226,8 +208,8 @@ truncate_at(const CqQueueRow *row, const CqSegment *segment)
 	int64		at = segment->finished_ms + row->options.retain_ms;
 
 	if (U64FromFullTransactionId(segment->moved) != 0 &&
-		cq_clock_ms() < segment->moved_ms + MOVED_WAIT_MS &&
-		FullTransactionIdFollows(segment->moved, oldest_snapshot()))
+		cq_clock_ms() < segment->moved_ms + CQ_HORIZON_WAIT_MS &&
+		FullTransactionIdFollows(segment->moved, cq_oldest_snapshot()))
 		at = Max(at, cq_clock_ms() + LOCKED_RETRY_MS);
 	return at;
 }

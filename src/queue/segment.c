@@ -70,13 +70,14 @@ store_message(TupleTableSlot *slot, const CqNewMessage *message)
 	values[CQ_MESSAGE_EXPIRES_AT - 1] = TimestampTzGetDatum(message->expires_at);
 	nulls[CQ_MESSAGE_EXPIRES_AT - 1] = (message->expires_at == 0);
 	values[CQ_MESSAGE_PRIORITY - 1] = Int16GetDatum(message->priority);
-	values[CQ_MESSAGE_PARTITION - 1] = Int32GetDatum(0);
+	values[CQ_MESSAGE_PARTITION - 1] = Int32GetDatum(message->partition);
 	values[CQ_MESSAGE_ATTEMPTS - 1] = Int32GetDatum(message->attempts);
 	values[CQ_MESSAGE_KEY - 1] = PointerGetDatum(message->group_key);
 	nulls[CQ_MESSAGE_KEY - 1] = (message->group_key == NULL);
 	values[CQ_MESSAGE_HEADERS - 1] = message->headers;
 	nulls[CQ_MESSAGE_HEADERS - 1] = message->no_headers;
 	values[CQ_MESSAGE_BODY - 1] = message->body;
+	nulls[CQ_MESSAGE_BODY - 1] = message->no_body;
 	ExecStoreVirtualTuple(slot);
 }
 
@@ -108,11 +109,9 @@ append_many(Relation rel, const CqNewMessage *messages, int n,
 }
 
 void
-cq_segment_append(const CqQueueDef *def, int segment,
-				  const CqNewMessage *messages, int n, ItemPointerData *tids)
+cq_messages_insert(Relation rel, const CqNewMessage *messages, int n,
+				   ItemPointerData *tids)
 {
-	Relation	rel = cq_segment_open(def, def->messages[segment], RowExclusiveLock);
-
 	if (n == 1)
 	{
 		TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel),
@@ -125,6 +124,15 @@ cq_segment_append(const CqQueueDef *def, int segment,
 	}
 	else
 		append_many(rel, messages, n, tids);
+}
+
+void
+cq_segment_append(const CqQueueDef *def, int segment,
+				  const CqNewMessage *messages, int n, ItemPointerData *tids)
+{
+	Relation	rel = cq_segment_open(def, def->messages[segment], RowExclusiveLock);
+
+	cq_messages_insert(rel, messages, n, tids);
 	table_close(rel, NoLock);
 }
 

@@ -55,6 +55,7 @@ typedef struct CqNewMessage
 	Datum		headers;		/* jsonb */
 	bool		no_headers;
 	Datum		body;			/* jsonb */
+	bool		no_body;		/* of a topic's record: a tombstone */
 	text	   *group_key;		/* NULL: none */
 	uint64 group_hash;			/* cq_group_hash() of it; 0: none */
 	text	   *dedup_key;		/* NULL: none */
@@ -63,6 +64,7 @@ typedef struct CqNewMessage
 	uint32		bytes;			/* of body and headers */
 	int32		attempts;
 	int16		priority;
+	int32		partition;		/* of a topic; 0 in queues */
 } CqNewMessage;
 
 /*
@@ -78,6 +80,13 @@ extern Relation cq_segment_open(const CqQueueDef *def, Oid relid, LOCKMODE lockm
 extern void cq_segment_append(const CqQueueDef *def, int segment,
 							  const CqNewMessage *messages, int n,
 							  ItemPointerData *tids);
+
+/*
+ * The same to any table of that layout, which is open and locked; entries of
+ * indexes are the caller's to make.
+ */
+extern void cq_messages_insert(Relation rel, const CqNewMessage *messages, int n,
+							   ItemPointerData *tids);
 
 /* Append one event for these messages; due 0 and error NULL are NULL. */
 extern void cq_segment_event(const CqQueueDef *def, int segment, char kind,

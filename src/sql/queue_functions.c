@@ -28,6 +28,7 @@
 #include "queue/send.h"
 #include "queue/settle.h"
 #include "queue/wait.h"
+#include "sql/message_rows.h"
 #include "sql/queue_args.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -107,16 +108,6 @@ receipt_arg(FunctionCallInfo fcinfo, int arg, const CqQueueDef *def, CqReceipt *
 	cq_receipt_decode(PG_GETARG_TEXT_PP(arg), def->queue_id, receipt);
 }
 
-/* Raises 22023 unless headers are a jsonb object. */
-static void
-check_headers(Datum headers)
-{
-	if (!JB_ROOT_IS_OBJECT(DatumGetJsonbP(headers)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("headers must be a JSON object")));
-}
-
 /* ---- sending -------------------------------------------------------- */
 
 /* What cq.queue_send and queue_send_many say of all messages. */
@@ -182,7 +173,7 @@ set_group(CqNewMessage *message, Datum key)
 static void
 set_headers(CqNewMessage *message, Datum headers)
 {
-	check_headers(headers);
+	cq_check_headers(headers);
 	message->headers = headers;
 	message->no_headers = false;
 }
@@ -341,17 +332,6 @@ typedef struct Delivery
 	bool		leased;			/* rather than taken: has a receipt */
 } Delivery;
 
-/* A stored value that outlives the segment it came from. */
-static Datum
-copy_jsonb(TupleTableSlot *slot, int column, bool *isnull)
-{
-	Datum		value = slot_getattr(slot, column, isnull);
-
-	if (*isnull || !VARATT_IS_EXTERNAL(DatumGetPointer(value)))
-		return value;
-	return PointerGetDatum(PG_DETOAST_DATUM(value));
-}
-
 /* CqClaimReader: one row of cq.message. */
 static void
 put_message(const CqClaim *claim, TupleTableSlot *slot, void *arg)
@@ -380,36 +360,10 @@ put_message(const CqClaim *claim, TupleTableSlot *slot, void *arg)
 	values[6] = slot_getattr(slot, CQ_MESSAGE_ENQUEUED_AT, &nulls[6]);
 	values[7] = TimestampTzGetDatum(claim->lease_until);
 	nulls[7] = claim->lease_until == 0;
-	values[8] = copy_jsonb(slot, CQ_MESSAGE_HEADERS, &nulls[8]);
-	values[9] = copy_jsonb(slot, CQ_MESSAGE_BODY, &nulls[9]);
+	values[8] = cq_copy_jsonb(slot, CQ_MESSAGE_HEADERS, &nulls[8]);
+	values[9] = cq_copy_jsonb(slot, CQ_MESSAGE_BODY, &nulls[9]);
 	tuplestore_putvalues(delivery->rsinfo->setResult, delivery->rsinfo->setDesc,
 						 values, nulls);
-}
-
-/*
- * Begin to return a set of cq.message: as InitMaterializedSRF(), but with the
- * row type's own descriptor instead of a copy for each call.  It is counted by
- * reference, so the executor does not free it.
- */
-static void
-begin_messages(FunctionCallInfo fcinfo)
-{
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	MemoryContext caller;
-
-	if (rsinfo == NULL || !IsA(rsinfo, ReturnSetInfo) ||
-		(rsinfo->allowedModes & SFRM_Materialize) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("set-valued function called in context that cannot accept a set")));
-	caller = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
-	rsinfo->returnMode = SFRM_Materialize;
-	rsinfo->setResult =
-		tuplestore_begin_heap((rsinfo->allowedModes & SFRM_Materialize_Random) != 0,
-							  false, work_mem);
-	rsinfo->setDesc = lookup_type_cache(get_fn_expr_rettype(fcinfo->flinfo),
-										TYPECACHE_TUPDESC)->tupDesc;
-	MemoryContextSwitchTo(caller);
 }
 
 /* Claim, and return what was claimed as a set of cq.message. */
@@ -420,7 +374,7 @@ deliver(FunctionCallInfo fcinfo, CqQueueDef *def, int max, int64 lease_ms)
 	Delivery	delivery;
 	int			n;
 
-	begin_messages(fcinfo);
+	cq_begin_rows(fcinfo);
 	n = cq_queue_claim(def, max, lease_ms, claims);
 	if (lease_ms == 0)
 		n = cq_claims_settle(def, claims, n);
@@ -559,7 +513,7 @@ cq_queue_peek(PG_FUNCTION_ARGS)
 	Delivery	delivery;
 
 	PreventCommandDuringRecovery("queue_peek()");
-	begin_messages(fcinfo);
+	cq_begin_rows(fcinfo);
 	delivery.def = def;
 	delivery.rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	delivery.queue = CStringGetTextDatum(def->name);
@@ -624,24 +578,11 @@ cq_queue_once(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(cq_key_claim_once(def, consumer, PG_GETARG_INT64(2)));
 }
 
-/* Raises 25001 unless the procedure may end its caller's transaction. */
-static void
-refuse_atomic(FunctionCallInfo fcinfo, const char *procedure, const char *why)
-{
-	if (fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
-		castNode(CallContext, fcinfo->context)->atomic)
-		ereport(ERROR,
-				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
-				 errmsg("%s cannot run inside a transaction block or a function", procedure),
-				 errdetail_internal("%s", why),
-				 errhint("CALL it as a statement of its own, or from a DO block or a procedure outside a transaction block.")));
-}
-
 /* CALL cq.queue_maintain() */
 Datum
 cq_queue_maintain_now(PG_FUNCTION_ARGS)
 {
-	refuse_atomic(fcinfo, "queue_maintain", "It uses transactions of its own.");
+	cq_refuse_atomic(fcinfo, "queue_maintain", "It uses transactions of its own.");
 	cq_queue_maintain_by_hand();
 	PG_RETURN_VOID();
 }
@@ -658,8 +599,8 @@ cq_queue_wait(PG_FUNCTION_ARGS)
 
 	if (!PG_ARGISNULL(1))
 		timeout_ms = cq_interval_ms(PG_GETARG_INTERVAL_P(1), 0, "timeout");
-	refuse_atomic(fcinfo, "queue_wait",
-				  "It would keep the transaction open for as long as it waits.");
+	cq_refuse_atomic(fcinfo, "queue_wait",
+					 "It would keep the transaction open for as long as it waits.");
 
 	value = BoolGetDatum(cq_queue_wait_until_ready(name, timeout_ms));
 

@@ -1,0 +1,278 @@
+/*-------------------------------------------------------------------------
+ *
+ * topic_admin.c
+ *	  cq.topic_create, group_join and what else is about topics and groups
+ *	  rather than records: unpack, call.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "sql/queue_args.h"
+#include "sql/topic_args.h"
+#include "topic/topic_admin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+PG_FUNCTION_INFO_V1(cq_topic_create);
+PG_FUNCTION_INFO_V1(cq_topic_alter);
+PG_FUNCTION_INFO_V1(cq_topic_drop);
+PG_FUNCTION_INFO_V1(cq_topic_grant);
+PG_FUNCTION_INFO_V1(cq_topic_revoke);
+PG_FUNCTION_INFO_V1(cq_group_create);
+PG_FUNCTION_INFO_V1(cq_group_drop);
+PG_FUNCTION_INFO_V1(cq_group_grant);
+PG_FUNCTION_INFO_V1(cq_group_revoke);
+PG_FUNCTION_INFO_V1(cq_group_join);
+PG_FUNCTION_INFO_V1(cq_group_leave);
+PG_FUNCTION_INFO_V1(cq_group_heartbeat);
+
+/* ---- topics ---------------------------------------------------------- */
+
+/* Arguments partitions, retain, retain_bytes, compact, tombstone_retain. */
+static void
+option_args(FunctionCallInfo fcinfo, CqTopicOptions *options)
+{
+	memset(options, 0, sizeof(*options));
+	options->set_partitions = !PG_ARGISNULL(1);
+	if (options->set_partitions)
+		options->partitions = PG_GETARG_INT32(1);
+	options->set_retain = !PG_ARGISNULL(2);
+	if (options->set_retain)
+		options->retain = PG_GETARG_INTERVAL_P(2);
+	options->set_retain_bytes = !PG_ARGISNULL(3);
+	if (options->set_retain_bytes)
+	{
+		options->retain_bytes = PG_GETARG_INT64(3);
+		if (options->retain_bytes < 1)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("retain_bytes must be greater than zero")));
+	}
+	options->set_compact = !PG_ARGISNULL(4);
+	if (options->set_compact)
+		options->compact = PG_GETARG_BOOL(4);
+	options->set_tombstone_retain = !PG_ARGISNULL(5);
+	if (options->set_tombstone_retain)
+		options->tombstone_retain = PG_GETARG_INTERVAL_P(5);
+}
+
+/* cq.topic_create(topic, partitions, retain, retain_bytes, compact, tombstone_retain) → void */
+Datum
+cq_topic_create(PG_FUNCTION_ARGS)
+{
+	char	   *name = cq_topic_name_arg(fcinfo, 0, "topic");
+	CqTopicOptions options;
+
+	cq_refuse_null(fcinfo, 1, "partitions");
+	cq_refuse_null(fcinfo, 4, "compact");
+	cq_refuse_null(fcinfo, 5, "tombstone_retain");
+	option_args(fcinfo, &options);
+	cq_topic_create_named(name, &options);
+	PG_RETURN_VOID();
+}
+
+/* Argument reset: names of options that are taken away. */
+static void
+reset_arg(FunctionCallInfo fcinfo, int arg, CqTopicOptions *options)
+{
+	Datum	   *names;
+	bool	   *nulls;
+	int			n;
+
+	cq_refuse_null(fcinfo, arg, "reset");
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(arg), TEXTOID, -1, false, TYPALIGN_INT,
+					  &names, &nulls, &n);
+	for (int i = 0; i < n; i++)
+	{
+		char	   *name = nulls[i] ? NULL : TextDatumGetCString(names[i]);
+		bool	   *set = NULL;
+
+		if (name == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("reset must not contain NULL")));
+		if (strcmp(name, "retain") == 0)
+			set = &options->set_retain;
+		else if (strcmp(name, "retain_bytes") == 0)
+			set = &options->set_retain_bytes;
+		else
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("option \"%s\" cannot be reset", name),
+					 errhint("Options that can be are retain and retain_bytes.")));
+		if (*set)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("option \"%s\" is given more than once", name)));
+		*set = true;
+	}
+}
+
+/* cq.topic_alter(topic, the same, reset) → void */
+Datum
+cq_topic_alter(PG_FUNCTION_ARGS)
+{
+	char	   *name = cq_topic_name_arg(fcinfo, 0, "topic");
+	CqTopicOptions options;
+
+	option_args(fcinfo, &options);
+	reset_arg(fcinfo, 6, &options);
+	cq_topic_alter_named(name, &options);
+	PG_RETURN_VOID();
+}
+
+/* cq.topic_drop(topic) → void */
+Datum
+cq_topic_drop(PG_FUNCTION_ARGS)
+{
+	cq_topic_drop_named(cq_topic_name_arg(fcinfo, 0, "topic"));
+	PG_RETURN_VOID();
+}
+
+/* ---- privileges ------------------------------------------------------ */
+
+static int
+privilege_named(const char *name, bool group)
+{
+	if (strcmp(name, "publish") == 0 && !group)
+		return CQ_TOPIC_PUBLISH;
+	if (strcmp(name, "consume") == 0)
+		return CQ_TOPIC_CONSUME;
+	if (strcmp(name, "manage") == 0)
+		return CQ_TOPIC_MANAGE;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unknown privilege \"%s\"", name),
+			 group ? errhint("Privileges of groups are consume and manage.") :
+			 errhint("Privileges of topics are publish, consume and manage.")));
+	return 0;
+}
+
+/* All four functions; arg: the first argument behind topic and group. */
+static void
+change_grant(FunctionCallInfo fcinfo, bool group, bool grant)
+{
+	char	   *topic = cq_topic_name_arg(fcinfo, 0, "topic");
+	char	   *group_name = group ? cq_topic_name_arg(fcinfo, 1, "group_name") : NULL;
+	int			arg = group ? 2 : 1;
+
+	cq_refuse_null(fcinfo, arg, "role");
+	cq_refuse_null(fcinfo, arg + 1, "privilege");
+	cq_topic_change_grant(topic, group_name, text_to_cstring(PG_GETARG_TEXT_PP(arg)),
+						  privilege_named(text_to_cstring(PG_GETARG_TEXT_PP(arg + 1)), group),
+						  grant);
+}
+
+/* cq.topic_grant(topic, role, privilege) → void */
+Datum
+cq_topic_grant(PG_FUNCTION_ARGS)
+{
+	change_grant(fcinfo, false, true);
+	PG_RETURN_VOID();
+}
+
+/* cq.topic_revoke(topic, role, privilege) → void */
+Datum
+cq_topic_revoke(PG_FUNCTION_ARGS)
+{
+	change_grant(fcinfo, false, false);
+	PG_RETURN_VOID();
+}
+
+/* cq.group_grant(topic, group_name, role, privilege) → void */
+Datum
+cq_group_grant(PG_FUNCTION_ARGS)
+{
+	change_grant(fcinfo, true, true);
+	PG_RETURN_VOID();
+}
+
+/* cq.group_revoke(topic, group_name, role, privilege) → void */
+Datum
+cq_group_revoke(PG_FUNCTION_ARGS)
+{
+	change_grant(fcinfo, true, false);
+	PG_RETURN_VOID();
+}
+
+/* ---- groups ---------------------------------------------------------- */
+
+/* An argument that is one of two words; whether it is the second. */
+static bool
+choice_arg(FunctionCallInfo fcinfo, int arg, const char *name, const char *first,
+		   const char *second)
+{
+	char	   *value;
+
+	cq_refuse_null(fcinfo, arg, name);
+	value = text_to_cstring(PG_GETARG_TEXT_PP(arg));
+	if (strcmp(value, first) != 0 && strcmp(value, second) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be %s or %s, not \"%s\"", name, first, second, value)));
+	return strcmp(value, second) == 0;
+}
+
+/* cq.group_create(topic, group_name, kind, start, assignment, session_timeout) → void */
+Datum
+cq_group_create(PG_FUNCTION_ARGS)
+{
+	CqTopicDef *def = cq_topic_arg(fcinfo, CQ_TOPIC_NONE);
+	char	   *name = cq_topic_name_arg(fcinfo, 1, "group_name");
+	CqGroupOptions options;
+
+	options.shared = choice_arg(fcinfo, 2, "kind", "exclusive", "shared");
+	cq_refuse_null(fcinfo, 3, "start");
+	options.start = cq_position_parse(text_to_cstring(PG_GETARG_TEXT_PP(3)));
+	options.range = choice_arg(fcinfo, 4, "assignment", "sticky", "range");
+	cq_refuse_null(fcinfo, 5, "session_timeout");
+	options.session_timeout = PG_GETARG_INTERVAL_P(5);
+	cq_group_create_named(def, name, &options);
+	PG_RETURN_VOID();
+}
+
+/* cq.group_drop(topic, group_name) → void */
+Datum
+cq_group_drop(PG_FUNCTION_ARGS)
+{
+	CqTopicDef *def = cq_topic_arg(fcinfo, CQ_TOPIC_NONE);
+
+	cq_group_drop_named(def, cq_topic_name_arg(fcinfo, 1, "group_name"));
+	PG_RETURN_VOID();
+}
+
+/* cq.group_join(topic, group_name, member, session_bound) → bigint */
+Datum
+cq_group_join(PG_FUNCTION_ARGS)
+{
+	CqTopicDef *def = cq_topic_arg(fcinfo, CQ_TOPIC_NONE);
+	char	   *group = cq_topic_name_arg(fcinfo, 1, "group_name");
+	char	   *member = cq_member_arg(fcinfo, 2);
+
+	cq_refuse_null(fcinfo, 3, "session_bound");
+	PG_RETURN_INT64(cq_group_join_as(def, group, member, PG_GETARG_BOOL(3)));
+}
+
+/* cq.group_leave(topic, group_name, member, generation) → boolean */
+Datum
+cq_group_leave(PG_FUNCTION_ARGS)
+{
+	CqTopicDef *def = cq_topic_arg(fcinfo, CQ_TOPIC_NONE);
+	char	   *group = cq_topic_name_arg(fcinfo, 1, "group_name");
+	char	   *member = cq_member_arg(fcinfo, 2);
+
+	PG_RETURN_BOOL(cq_group_leave_as(def, group, member, cq_generation_arg(fcinfo, 3)));
+}
+
+/* cq.group_heartbeat(topic, group_name, member, generation) → boolean */
+Datum
+cq_group_heartbeat(PG_FUNCTION_ARGS)
+{
+	CqTopicDef *def = cq_topic_arg(fcinfo, CQ_TOPIC_NONE);
+	char	   *group = cq_topic_name_arg(fcinfo, 1, "group_name");
+	char	   *member = cq_member_arg(fcinfo, 2);
+
+	PG_RETURN_BOOL(cq_group_hear_of(def, group, member, cq_generation_arg(fcinfo, 3)));
+}

@@ -1,0 +1,272 @@
+/*-------------------------------------------------------------------------
+ *
+ * feed.c
+ *	  Shared groups: their queues get the topic's records.
+ *
+ * The members of a shared group take single records, settle each for itself and
+ * get them again when they fail: that is a queue.	The worker copies the records
+ * there and commits the group's offset in the same transaction, so each gets
+ * there once, in the order of its partition.  It stops while the queue is long:
+ * the log keeps the rest.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/detoast.h"
+#include "access/xact.h"
+#include "core/clock.h"
+#include "miscadmin.h"
+#include "queue/definition.h"
+#include "queue/limits.h"
+#include "queue/send.h"
+#include "queue/step.h"
+#include "topic/feed.h"
+#include "topic/offsets.h"
+#include "topic/record.h"
+#include "topic/share.h"
+#include "topic/topic_xact.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
+
+/* records copied in one transaction */
+#define FEED_MAX 1000
+
+/* a queue with so many messages is not fed; looked at again after */
+#define QUEUE_LENGTH_MAX 10000
+#define FULL_RETRY_MS 100
+
+typedef struct Feed
+{
+	const char *topic;
+	int			partition;
+	int			n;
+	CqNewMessage messages[FEED_MAX];
+} Feed;
+
+static void
+push_string(JsonbParseState **state, JsonbIteratorToken token, const char *value, int len)
+{
+	JsonbValue	v;
+
+	v.type = jbvString;
+	v.val.string.val = unconstify(char *, value);
+	v.val.string.len = len;
+	pushJsonbValue(state, token, &v);
+}
+
+static void
+push_number(JsonbParseState **state, int64 value)
+{
+	JsonbValue	v;
+
+	v.type = jbvNumeric;
+	v.val.numeric = int64_to_numeric(value);
+	pushJsonbValue(state, WJB_VALUE, &v);
+}
+
+/* The record's headers, and where it comes from. */
+static Datum
+feed_headers(const Feed *feed, TupleTableSlot *slot)
+{
+	JsonbParseState *state = NULL;
+	bool		isnull;
+	Datum		headers = slot_getattr(slot, CQ_MESSAGE_HEADERS, &isnull);
+	Datum		value;
+
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	if (!isnull)
+	{
+		JsonbIterator *it = JsonbIteratorInit(&DatumGetJsonbP(headers)->root);
+		JsonbIteratorToken token;
+		JsonbValue	v;
+
+		while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+		{
+			if (token == WJB_KEY || token == WJB_VALUE)
+				pushJsonbValue(&state, token, &v);
+		}
+	}
+	push_string(&state, WJB_KEY, "cq_topic", 8);
+	push_string(&state, WJB_VALUE, feed->topic, strlen(feed->topic));
+	push_string(&state, WJB_KEY, "cq_partition", 12);
+	push_number(&state, feed->partition);
+	push_string(&state, WJB_KEY, "cq_offset", 9);
+	push_number(&state, DatumGetInt64(slot_getattr(slot, CQ_MESSAGE_ID, &isnull)));
+	value = slot_getattr(slot, CQ_MESSAGE_KEY, &isnull);
+	if (!isnull)
+	{
+		text	   *key = DatumGetTextPP(value);
+
+		push_string(&state, WJB_KEY, "cq_key", 6);
+		push_string(&state, WJB_VALUE, VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key));
+	}
+	return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
+}
+
+/* CqRecordReader */
+static void
+collect(TupleTableSlot *slot, void *arg)
+{
+	Feed	   *feed = arg;
+	CqNewMessage *message = &feed->messages[feed->n++];
+	bool		isnull;
+	Datum		body = slot_getattr(slot, CQ_MESSAGE_BODY, &isnull);
+	JsonbValue	null_value = {.type = jbvNull};
+
+	memset(message, 0, sizeof(*message));
+	message->enqueued_at = GetCurrentTimestamp();
+	message->headers = feed_headers(feed, slot);
+	/* a tombstone is a JSON null there */
+	message->body = isnull ? JsonbPGetDatum(JsonbValueToJsonb(&null_value)) :
+		PointerGetDatum(PG_DETOAST_DATUM_COPY(body));
+	message->bytes = toast_raw_datum_size(message->body) +
+		toast_raw_datum_size(message->headers);
+}
+
+/* Take a share that has news for this transaction; false when there is none. */
+static bool
+take_share(CqTopicDef *def, int32 group_id, int partition, CqTopicItem **item,
+		   int64 *from, int64 *limit)
+{
+	CqTopicRow *row;
+	uint32		g;
+	uint32		i = CQ_NO_CELL;
+	CqShare    *share;
+	bool		taken = false;
+
+	cq_topic_items_reserve(1);
+	row = cq_topic_lock(def, LW_EXCLUSIVE);
+	g = cq_row_group(row, group_id);
+	if (g != CQ_NO_CELL)
+		i = cq_share_find(row, g, partition);
+	if (i != CQ_NO_CELL)
+	{
+		share = &CQ_CELL(i)->share;
+		*from = share->committed;
+		*limit = cq_partition_stable(&CQ_CELL(share->partition)->partition);
+		taken = share->busy == 0 && share->passing == 0 && *from < *limit;
+	}
+	if (taken)
+	{
+		share->busy = MyProcPid;
+		*item = cq_topic_item_add(CQ_TOPIC_ITEM_COMMIT, def, i);
+		(*item)->epoch = share->epoch;
+		(*item)->rewind = share->rewind;
+		(*item)->offset = *from;
+		(*item)->busy = true;
+	}
+	LWLockRelease(&row->lock);
+	return taken;
+}
+
+/* Copy some records of a partition; true when there may be more. */
+static bool
+feed_partition(CqTopicDef *def, CqQueueDef *queue, int32 group_id, int partition)
+{
+	Feed	   *feed = palloc(sizeof(Feed));
+	CqOffset	offset = {0};
+	CqTopicItem *item;
+	int64		from;
+	int64		limit;
+	int64		next;
+
+	if (!take_share(def, group_id, partition, &item, &from, &limit))
+		return false;
+	offset.group_id = group_id;
+	offset.partition = partition;
+	offset.rewind = item->rewind;
+	feed->topic = def->name;
+	feed->partition = partition;
+	feed->n = 0;
+	(void) cq_records_read(def, partition, from, limit, FEED_MAX, collect, feed, &next);
+	item->offset = offset.offset = next;
+	offset.at = GetCurrentTimestamp();
+	for (int i = 0; i < feed->n; i++)
+		feed->messages[i].expires_at = cq_options_expiry(&queue->options,
+														 feed->messages[i].enqueued_at);
+	if (feed->n > 0)
+		cq_queue_send_messages(queue, feed->messages, feed->n);
+	cq_offsets_append(def, &offset, 1);
+	return next < limit;
+}
+
+static bool
+is_full(CqQueueDef *queue)
+{
+	CqQueueRow *row = cq_queue_lock(queue, LW_SHARED);
+	bool		full = cq_row_length(row).n >= QUEUE_LENGTH_MAX;
+
+	LWLockRelease(&row->lock);
+	return full;
+}
+
+/* One transaction for one partition of one group. */
+static bool
+feed_step(int32 topic_id, int32 group_id, int partition, bool *full)
+{
+	CqTopicDef *def;
+	CqGroupDef *group = NULL;
+	CqQueueDef *queue;
+	bool		more = false;
+
+	cq_step_start();
+	def = cq_topic_by_id(topic_id);
+	if (def != NULL)
+		def = cq_topic_open(def->name, CQ_TOPIC_NONE);
+	for (int i = 0; def != NULL && i < def->ngroups; i++)
+	{
+		if (def->groups[i].group_id == group_id)
+			group = &def->groups[i];
+	}
+	if (group != NULL && partition < def->npartitions)
+	{
+		queue = cq_queue_open(psprintf("%s.%s", def->name, group->name), CQ_QUEUE_NONE);
+		cq_share_load_group(def, group);
+		*full = is_full(queue);
+		if (!*full)
+			more = feed_partition(def, queue, group_id, partition);
+	}
+	cq_step_commit();
+	return more;
+}
+
+int64
+cq_feed_groups(int32 topic_id)
+{
+	CqTopicDef *def;
+	int32		group_ids[64];
+	int			ngroups = 0;
+	int			npartitions = 0;
+	bool		any_full = false;
+	bool		any_more = false;
+
+	cq_step_start();
+	def = cq_topic_by_id(topic_id);
+	if (def != NULL)
+	{
+		npartitions = def->npartitions;
+		for (int i = 0; i < def->ngroups && ngroups < lengthof(group_ids); i++)
+		{
+			if (def->groups[i].shared)
+				group_ids[ngroups++] = def->groups[i].group_id;
+		}
+	}
+	cq_step_commit();
+
+	for (int g = 0; g < ngroups; g++)
+	{
+		for (int p = 0; p < npartitions; p++)
+		{
+			bool		full = false;
+
+			CHECK_FOR_INTERRUPTS();
+			any_more |= feed_step(topic_id, group_ids[g], p, &full);
+			any_full |= full;
+		}
+	}
+	if (any_more)
+		return cq_clock_ms();
+	return any_full ? cq_clock_ms() + FULL_RETRY_MS : PG_INT64_MAX;
+}

@@ -1,0 +1,417 @@
+/*-------------------------------------------------------------------------
+ *
+ * log_segment.c
+ *	  The segments of a topic.
+ *
+ * cq.topic_segment says which table holds which segment.  A table that holds
+ * none is empty and will be used again, or still has what compaction has copied
+ * elsewhere; then it is truncated when no snapshot can need it.
+ *
+ * Publishers choose the current segment under the row's lock and lock its table
+ * afterwards.	So a segment is closed for good when it is not current, nobody is
+ * open who began when it was (cq_row_open_since), and nobody holds a lock for
+ * writing.
+ *
+ * Compaction writes what is left of all closed segments to an empty table, and
+ * makes this the last of them, in one transaction.  Readers and writers go on
+ * meanwhile: nothing of what they use is changed.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/transam.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "core/clock.h"
+#include "core/faults.h"
+#include "core/horizon.h"
+#include "core/owner.h"
+#include "miscadmin.h"
+#include "queue/definition.h"
+#include "queue/step.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "topic/log_segment.h"
+#include "topic/record.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+/* a table that could not be locked is tried again after that */
+#define LOCKED_RETRY_MS 1000
+
+/* and so is one more segment when there are too many */
+#define FULL_RETRY_MS 60000
+
+/* bounds of the time between looks for old segments */
+#define RETAIN_LOOK_MS_MIN 1000
+#define RETAIN_LOOK_MS_MAX 3600000
+
+/* Start a transaction and open the topic; NULL when it is no more. */
+static CqTopicDef *
+start(int32 topic_id)
+{
+	CqTopicDef *def;
+
+	cq_step_start();
+	def = cq_topic_by_id(topic_id);
+	return (def == NULL) ? NULL : cq_topic_open(def->name, CQ_TOPIC_NONE);
+}
+
+static void
+execute(const char *command)
+{
+	(void) cq_execute_as_owner(command, 0, NULL, NULL, NULL);
+}
+
+static Oid
+table_oid(const CqTopicDef *def, int k)
+{
+	return get_relname_relid(psprintf("t%d_s%d", def->topic_id, k),
+							 get_namespace_oid("cq", false));
+}
+
+static bool
+is_empty(Oid relid)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	bool		empty = RelationGetNumberOfBlocks(rel) == 0;
+
+	table_close(rel, AccessShareLock);
+	return empty;
+}
+
+static bool
+is_used(const CqTopicDef *def, int k)
+{
+	for (int i = 0; i < def->nsegments; i++)
+	{
+		if (def->segments[i].table == k)
+			return true;
+	}
+	return false;
+}
+
+/* The number of an empty table that holds no segment; created if need be. */
+static int
+free_table(const CqTopicDef *def)
+{
+	for (int k = 0;; k++)
+	{
+		Oid			relid = table_oid(def, k);
+
+		if (!OidIsValid(relid))
+		{
+			cq_record_table_create(def->topic_id, k);
+			return k;
+		}
+		if (!is_used(def, k) && is_empty(relid))
+			return k;
+	}
+}
+
+void
+cq_log_next_segment(CqTopicRow *row)
+{
+	row->current = row->next;
+	row->next = 0;
+	row->inserted = row->bytes = 0;
+	row->began_ms = cq_clock_ms();
+	row->segment_at_ms = 0;
+	row->compact_due = true;
+	cq_topic_plan(row, row->began_ms);
+}
+
+int64
+cq_log_add_segment(int32 topic_id)
+{
+	CqTopicDef *def = start(topic_id);
+	CqTopicRow *row;
+	int64		number = 0;
+	int64		current;
+
+	if (def == NULL || def->nsegments >= CQ_TOPIC_SEGMENTS_MAX)
+	{
+		cq_step_commit();
+		return cq_clock_ms() + FULL_RETRY_MS;
+	}
+	row = cq_topic_lock(def, LW_SHARED);
+	current = row->current;
+	LWLockRelease(&row->lock);
+
+	/* it may be there, when we were interrupted last time */
+	number = def->segments[def->nsegments - 1].number;
+	if (number <= current)
+	{
+		number = current + 1;
+		execute(psprintf("INSERT INTO cq.topic_segment VALUES (%d, " INT64_FORMAT ", %d)",
+						 topic_id, number, free_table(def)));
+	}
+	cq_step_commit();
+
+	row = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
+	if (row == NULL)
+		return 0;
+	if (row->current < number)
+		row->next = number;
+	LWLockRelease(&row->lock);
+	return 0;
+}
+
+/* ---- retention ------------------------------------------------------- */
+
+/* When the last record of the segment was published; 0: there is none. */
+static TimestampTz
+last_published(const CqTopicDef *def, const CqTopicSegment *segment)
+{
+	TimestampTz last = 0;
+
+	for (int p = 0; p < def->npartitions; p++)
+	{
+		TimestampTz at;
+		int64		offset;
+
+		CHECK_FOR_INTERRUPTS();
+		if (cq_segment_last(segment, p, &offset, &at))
+			last = Max(last, at);
+	}
+	return last;
+}
+
+static int64
+segment_bytes(const CqTopicSegment *segment)
+{
+	return DatumGetInt64(DirectFunctionCall1(pg_total_relation_size,
+											 ObjectIdGetDatum(segment->relation)));
+}
+
+/* Whether nobody can write to the segment any more. */
+static bool
+is_closed(CqTopicDef *def, int64 number)
+{
+	CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
+	bool		closed = number < row->current && !cq_row_open_since(row, number);
+
+	LWLockRelease(&row->lock);
+	return closed;
+}
+
+/* False when somebody uses it. */
+static bool
+drop_segment(CqTopicDef *def, const CqTopicSegment *segment)
+{
+	if (!ConditionalLockRelationOid(segment->relation, AccessExclusiveLock) ||
+		!is_closed(def, segment->number))
+		return false;
+	execute(psprintf("DELETE FROM cq.topic_segment WHERE topic_id = %d AND number = " INT64_FORMAT,
+					 def->topic_id, segment->number));
+	execute(psprintf("TRUNCATE cq.t%d_s%d", def->topic_id, segment->table));
+	return true;
+}
+
+/* Go on to the next segment when the current one has been written to for long. */
+static void
+roll(CqTopicDef *def, int64 look_ms)
+{
+	CqTopicRow *row = cq_topic_lock(def, LW_EXCLUSIVE);
+
+	if (row->next != 0 && row->inserted > 0 && row->retain_ms > 0 &&
+		cq_clock_ms() - row->began_ms >= look_ms)
+		cq_log_next_segment(row);
+	LWLockRelease(&row->lock);
+}
+
+int64
+cq_log_retain(int32 topic_id)
+{
+	int64		look_ms = RETAIN_LOOK_MS_MAX;
+	bool		dropped = true;
+	bool		locked = false;
+
+	while (dropped)
+	{
+		CqTopicDef *def = start(topic_id);
+		int64		bytes = 0;
+
+		dropped = false;
+		if (def == NULL || (def->retain_ms == 0 && def->retain_bytes == 0))
+		{
+			cq_step_commit();
+			return PG_INT64_MAX;
+		}
+		if (def->retain_ms > 0)
+			look_ms = Min(Max(def->retain_ms / 8, RETAIN_LOOK_MS_MIN), RETAIN_LOOK_MS_MAX);
+		if (def->retain_bytes > 0)
+		{
+			look_ms = Min(look_ms, 60000);
+			for (int i = 0; i < def->nsegments; i++)
+				bytes += segment_bytes(&def->segments[i]);
+		}
+		roll(def, look_ms);
+		if (is_closed(def, def->segments[0].number))
+		{
+			const CqTopicSegment *oldest = &def->segments[0];
+			bool		drop = def->retain_bytes > 0 && bytes > def->retain_bytes;
+
+			if (!drop && def->retain_ms > 0)
+				drop = last_published(def, oldest) <
+					GetCurrentTimestamp() - def->retain_ms * 1000;
+			if (drop)
+				dropped = drop_segment(def, oldest);
+			locked = drop && !dropped;
+		}
+		cq_step_commit();
+	}
+	return cq_clock_ms() + (locked ? LOCKED_RETRY_MS : look_ms);
+}
+
+/* ---- compaction ------------------------------------------------------ */
+
+/* Those of the first n segments, as a subquery. */
+static char *
+union_of(const CqTopicDef *def, int n)
+{
+	StringInfoData query;
+
+	initStringInfo(&query);
+	for (int i = 0; i < n; i++)
+		appendStringInfo(&query, "%sSELECT * FROM cq.t%d_s%d", i > 0 ? " UNION ALL " : "",
+						 def->topic_id, def->segments[i].table);
+	return query.data;
+}
+
+/* Write what is left of the first n segments to table k. */
+static void
+write_compacted(const CqTopicDef *def, int n, int k)
+{
+	Oid			types[] = {TIMESTAMPTZOID};
+	Datum		values[1];
+
+	values[0] = TimestampTzGetDatum(GetCurrentTimestamp() - def->tombstone_ms * 1000);
+	(void) cq_execute_as_owner(psprintf("INSERT INTO cq.t%d_s%d SELECT r.* FROM (%s) AS r "
+										"LEFT JOIN (SELECT partition, key, max(msg_id) AS msg_id "
+										"FROM (%s) AS a WHERE key IS NOT NULL GROUP BY partition, key) AS l "
+										"USING (partition, key) "
+										"WHERE r.key IS NULL OR (r.msg_id = l.msg_id AND "
+										"(r.body IS NOT NULL OR r.enqueued_at >= $1)) "
+										"ORDER BY r.enqueued_at, r.partition, r.msg_id",
+										def->topic_id, k, union_of(def, n),
+										union_of(def, def->nsegments)),
+							   1, types, values, NULL);
+}
+
+/* How many of the first segments are closed. */
+static int
+count_closed(CqTopicDef *def)
+{
+	int			n = 0;
+
+	while (n < def->nsegments && is_closed(def, def->segments[n].number))
+		n++;
+	return n;
+}
+
+/* Whether at least half of them has not been compacted. */
+static bool
+is_worth_it(CqTopicDef *def, int n)
+{
+	CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
+	int64		compacted = row->compacted;
+	int64		clean = 0;
+	int64		dirty = 0;
+
+	LWLockRelease(&row->lock);
+	for (int i = 0; i < n; i++)
+	{
+		if (def->segments[i].number <= compacted)
+			clean += segment_bytes(&def->segments[i]);
+		else
+			dirty += segment_bytes(&def->segments[i]);
+	}
+	return dirty > 0 && dirty >= clean;
+}
+
+void
+cq_log_compact(int32 topic_id)
+{
+	CqTopicDef *def = start(topic_id);
+	CqTopicRow *row;
+	FullTransactionId xid;
+	int64		last;
+	int			n;
+	int			k;
+
+	n = (def == NULL || !def->compact) ? 0 : count_closed(def);
+	if (n == 0 || !is_worth_it(def, n))
+	{
+		cq_step_commit();
+		return;
+	}
+	last = def->segments[n - 1].number;
+	k = free_table(def);
+	write_compacted(def, n, k);
+	execute(psprintf("DELETE FROM cq.topic_segment WHERE topic_id = %d AND number < " INT64_FORMAT,
+					 topic_id, last));
+	execute(psprintf("UPDATE cq.topic_segment SET k = %d WHERE topic_id = %d AND number = " INT64_FORMAT,
+					 k, topic_id, last));
+	xid = GetTopFullTransactionId();
+	cq_step_commit();
+
+	row = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
+	if (row == NULL)
+		return;
+	row->compacted = last;
+	row->retired = xid;
+	row->retired_ms = cq_clock_ms();
+	row->retired_at_ms = cq_clock_ms() + LOCKED_RETRY_MS;
+	LWLockRelease(&row->lock);
+}
+
+/* Truncate what holds no segment; false when some of it is used. */
+static bool
+truncate_unused(CqTopicDef *def)
+{
+	bool		complete = true;
+
+	for (int k = 0;; k++)
+	{
+		Oid			relid = table_oid(def, k);
+
+		if (!OidIsValid(relid))
+			return complete;
+		if (is_used(def, k) || is_empty(relid))
+			continue;
+		if (ConditionalLockRelationOid(relid, AccessExclusiveLock))
+			execute(psprintf("TRUNCATE cq.t%d_s%d", def->topic_id, k));
+		else
+			complete = false;
+	}
+}
+
+int64
+cq_log_truncate_retired(int32 topic_id)
+{
+	CqTopicDef *def = start(topic_id);
+	bool		complete = false;
+	bool		waited;
+	CqTopicRow *row;
+
+	if (def == NULL)
+	{
+		cq_step_commit();
+		return PG_INT64_MAX;
+	}
+	row = cq_topic_lock(def, LW_SHARED);
+	waited = U64FromFullTransactionId(row->retired) == 0 ||
+		cq_clock_ms() >= row->retired_ms + CQ_HORIZON_WAIT_MS ||
+		!FullTransactionIdFollows(row->retired, cq_oldest_snapshot());
+	LWLockRelease(&row->lock);
+	if (waited)
+		complete = truncate_unused(def);
+	cq_step_commit();
+	return complete ? PG_INT64_MAX : cq_clock_ms() + LOCKED_RETRY_MS;
+}

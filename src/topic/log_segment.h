@@ -1,0 +1,39 @@
+/*-------------------------------------------------------------------------
+ *
+ * log_segment.h
+ *	  The segments of a topic: a next one, retention, compaction.
+ *
+ * Each of these is one or more transactions of the worker (queue/step.h).
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CQ_LOG_SEGMENT_H
+#define CQ_LOG_SEGMENT_H
+
+#include "topic/topic_definition.h"
+
+/* segments of a topic, at most; then the last one grows */
+#define CQ_TOPIC_SEGMENTS_MAX 64
+
+/*
+ * Have an empty segment ready for when the current one is full.  Returns when to
+ * try again if there is none, in ms of cq_clock_ms().
+ */
+extern int64 cq_log_add_segment(int32 topic_id);
+
+/* Row locked: go on to the next segment, of which there is one. */
+extern void cq_log_next_segment(CqTopicRow *row);
+
+/*
+ * Drop segments that have become too old or are too much.  Returns when to look
+ * again, in ms of cq_clock_ms(), or PG_INT64_MAX.
+ */
+extern int64 cq_log_retain(int32 topic_id);
+
+/* Merge the segments before the current one when that is worth it. */
+extern void cq_log_compact(int32 topic_id);
+
+/* Truncate tables that compaction has left; returns as above. */
+extern int64 cq_log_truncate_retired(int32 topic_id);
+
+#endif							/* CQ_LOG_SEGMENT_H */

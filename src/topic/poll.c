@@ -1,0 +1,562 @@
+/*-------------------------------------------------------------------------
+ *
+ * poll.c
+ *	  Reading a topic: as a member of a group, or without one.
+ *
+ * No record may be skipped: a transaction that commits late has records below
+ * those that are there already.  So a reader first asks how far the log is
+ * stable, under the lock, and then takes his snapshot, which sees everything
+ * below: whoever was given a lower offset has ended before we asked.	The
+ * snapshot is a new one at every isolation level.
+ *
+ * One transaction at a time reads a partition for a group, so that a rollback
+ * can give back what it has read before anybody goes on behind it.
+ *
+ * During recovery there is no shared memory of the topic; then the limit is what
+ * the worker of the primary has written into the log: what it says was true when
+ * its transaction committed, after all others below.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "core/clock.h"
+#include "core/faults.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/ipc.h"
+#include "topic/offsets.h"
+#include "topic/poll.h"
+#include "topic/share.h"
+#include "topic/topic_xact.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+/* longest sleep in one piece */
+#define SLEEP_MS_MAX 3600000
+
+/* ---- limits ---------------------------------------------------------- */
+
+/*
+ * Rows may have come behind our back since the topic was loaded (a dump is being
+ * restored), as long as nobody has published here.
+ */
+static void
+check_end(CqTopicDef *def, int partition)
+{
+	int64		last;
+	TimestampTz published_at;
+	CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
+	bool		fresh = CQ_CELL(def->partitions[partition])->partition.offset_limit == 0;
+	CqPartition *p;
+
+	LWLockRelease(&row->lock);
+	if (!fresh || !cq_records_last(def, partition, &last, &published_at))
+		return;
+	row = cq_topic_lock(def, LW_EXCLUSIVE);
+	p = &CQ_CELL(def->partitions[partition])->partition;
+	if (p->offset_limit == 0)
+	{
+		p->end = Max(p->end, last + 1);
+		p->last_time = Max(p->last_time, published_at);
+	}
+	LWLockRelease(&row->lock);
+}
+
+int64
+cq_topic_stable_offset(CqTopicDef *def, int partition)
+{
+	CqTopicRow *row;
+	int64		stable;
+
+	if (def->row == NULL)
+	{
+		CqOffset	limit;
+
+		return cq_offsets_latest(def, CQ_OFFSETS_STABLE, partition, &limit) ? limit.offset : 0;
+	}
+	check_end(def, partition);
+	if (def->row->by_xid > 0)
+		(void) cq_topic_settle_prepared(def->row);
+	row = cq_topic_lock(def, LW_SHARED);
+	stable = cq_partition_stable(&CQ_CELL(def->partitions[partition])->partition);
+	LWLockRelease(&row->lock);
+	return stable;
+}
+
+void
+cq_topic_read_records(CqTopicDef *def, int partition, int64 from, int max,
+					  CqRecordReader reader, void *arg)
+{
+	int64		limit = cq_topic_stable_offset(def, partition);
+	int64		next;
+
+	(void) cq_records_read(def, partition, from, limit, max, reader, arg, &next);
+}
+
+/* ---- polling --------------------------------------------------------- */
+
+static void
+pg_attribute_noreturn()
+not_a_member(const CqTopicDef *def, const char *group, const char *member)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("\"%s\" is not a member of group \"%s\" of topic \"%s\"",
+					member, group, def->name),
+			 errdetail("It has not joined, has not been heard of for too long, has joined again elsewhere, or the server was restarted."),
+			 errhint("Call cq.group_join.")));
+}
+
+/* What one look under the lock has found to read. */
+typedef struct Job
+{
+	uint32		share;			/* cell */
+	uint32		serial;
+	uint32		epoch;
+	int			partition;
+	int64		rewind;
+	int64		from;
+	int64		limit;
+} Job;
+
+/* Row locked: whether the member may read of the share now. */
+static bool
+may_read(const CqShare *share, uint32 member)
+{
+	return share->owner == member &&
+		(share->busy == 0 || share->busy == MyProcPid) &&
+		(share->started || share->passing == 0 || CQ_FAULT("topic-start-early"));
+}
+
+/* Row locked: where the owner goes on reading. */
+static int64
+share_position(const CqShare *share)
+{
+	return share->started ? share->position : share->committed;
+}
+
+static bool
+has_news(const CqShare *share)
+{
+	return share_position(share) < cq_partition_stable(&CQ_CELL(share->partition)->partition);
+}
+
+/* Row locked: take what the member owns, from behind its turn up to *last. */
+static bool
+take_job(CqTopicDef *def, CqTopicRow *row, uint32 group, uint32 member, int *visited,
+		 Job *job)
+{
+	CqMember   *m = &CQ_CELL(member)->member;
+
+	for (; *visited < row->npartitions; (*visited)++)
+	{
+		int			number = (m->turn + 1) % row->npartitions;
+		uint32		i = cq_share_find(row, group, number);
+		CqShare    *share = &CQ_CELL(i)->share;
+		CqTopicItem *item;
+
+		m->turn = number;
+		if (!may_read(share, member) || !has_news(share))
+			continue;
+		job->share = i;
+		job->serial = CQ_CELL(i)->serial;
+		job->partition = number;
+		job->from = share_position(share);
+		job->limit = CQ_FAULT("topic-no-limit") ?
+			CQ_CELL(share->partition)->partition.end :
+			cq_partition_stable(&CQ_CELL(share->partition)->partition);
+		share->position = job->from;
+		share->started = true;
+		job->epoch = share->epoch;
+		job->rewind = share->rewind;
+		item = cq_topic_item_add(CQ_TOPIC_ITEM_POLLED, def, i);
+		item->epoch = share->epoch;
+		item->offset = job->from;
+		item->busy = (share->busy == 0);
+		share->busy = MyProcPid;
+		(*visited)++;
+		return true;
+	}
+	return false;
+}
+
+/*
+ * Lock the row and find the member; raises, with no lock held, when it is none.
+ */
+static CqTopicRow *
+lock_member(CqTopicDef *def, const CqGroupDef *group, const char *name,
+			int64 generation, uint32 *g, uint32 *member)
+{
+	CqTopicRow *row = cq_topic_lock(def, LW_EXCLUSIVE);
+
+	*member = CQ_NO_CELL;
+	*g = cq_row_group(row, group->group_id);
+	if (*g != CQ_NO_CELL)
+		*member = cq_member_find(row, *g, name, generation);
+	if (*member == CQ_NO_CELL)
+	{
+		LWLockRelease(&row->lock);
+		not_a_member(def, group->name, name);
+	}
+	return row;
+}
+
+/* Go on behind what was read; returns false when the share was lost meanwhile. */
+static bool
+advance(CqTopicDef *def, const Job *job, int64 next)
+{
+	CqTopicRow *row = cq_topic_lock(def, LW_EXCLUSIVE);
+	CqCell	   *cell = CQ_CELL(job->share);
+	bool		same = cell->kind == CQ_CELL_SHARE && cell->serial == job->serial &&
+	cell->share.epoch == job->epoch;
+
+	if (same)
+		cell->share.position = next;
+	LWLockRelease(&row->lock);
+	return same;
+}
+
+/* Commit the offset of a share, in this transaction; an item is reserved. */
+static void
+commit_share(CqTopicDef *def, const CqGroupDef *group, const Job *job, int64 next, bool busy)
+{
+	CqTopicItem *item;
+	CqOffset	offset = {0};
+
+	offset.group_id = group->group_id;
+	offset.partition = job->partition;
+	offset.rewind = job->rewind;
+	offset.offset = next;
+	offset.at = GetCurrentTimestamp();
+
+	/* with the item first, an error in writing undoes what it stands for */
+	item = cq_topic_item_add(CQ_TOPIC_ITEM_COMMIT, def, job->share);
+	item->epoch = job->epoch;
+	item->rewind = job->rewind;
+	item->offset = next;
+	item->busy = busy;
+	cq_offsets_append(def, &offset, 1);
+}
+
+/* Look at what is not in shared memory before polling. */
+static void
+prepare_to_poll(CqTopicDef *def)
+{
+	for (int p = 0; p < def->npartitions; p++)
+	{
+		if (CQ_CELL(def->partitions[p])->partition.offset_limit == 0)
+			check_end(def, p);
+	}
+	if (def->row->by_xid > 0)
+		(void) cq_topic_settle_prepared(def->row);
+}
+
+void
+cq_topic_poll_records(CqTopicDef *def, const CqGroupDef *group_def, const char *member,
+					  int64 generation, int max, bool auto_commit,
+					  CqRecordReader reader, void *arg)
+{
+	CqGroupDef	group = *group_def;
+	int			visited = 0;
+	int			n = 0;
+
+	PreventCommandDuringRecovery("topic_poll()");
+	PreventCommandIfParallelMode("topic_poll()");
+	if (auto_commit)
+		PreventCommandIfReadOnly("topic_poll()");
+	prepare_to_poll(def);
+	while (n < max)
+	{
+		CqTopicRow *row;
+		uint32		g;
+		uint32		m;
+		Job			job;
+		bool		any;
+		int			found;
+		int64		next;
+
+		cq_topic_items_reserve(2);
+		row = lock_member(def, &group, member, generation, &g, &m);
+		any = take_job(def, row, g, m, &visited, &job);
+		LWLockRelease(&row->lock);
+		if (!any)
+			break;
+		CQ_PAUSE("topic-poll");
+		found = cq_records_read(def, job.partition, job.from, job.limit, max - n,
+								reader, arg, &next);
+		n += found;
+		if (!advance(def, &job, next))
+		{
+			/* as if it had not been read: its new owner will */
+			if (found == 0)
+				continue;
+			ereport(ERROR,
+					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					 errmsg("the member has lost a partition while it polled"),
+					 errhint("Retry the transaction.")));
+		}
+		if (auto_commit && found > 0)
+			commit_share(def, &group, &job, next, false);
+	}
+}
+
+bool
+cq_topic_commit_offset(CqTopicDef *def, const CqGroupDef *group_def, const char *member,
+					   int64 generation, int partition, int64 record_offset)
+{
+	CqGroupDef	group = *group_def;
+	CqTopicRow *row;
+	uint32		g;
+	uint32		m;
+	uint32		i;
+	CqShare    *share;
+	Job			job;
+	bool		mine;
+	bool		done;
+	bool		busy;
+
+	PreventCommandIfReadOnly("topic_commit()");
+	PreventCommandIfParallelMode("topic_commit()");
+	if (partition < 0 || partition >= def->npartitions)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("topic \"%s\" has no partition %d", def->name, partition)));
+
+	cq_topic_items_reserve(1);
+	row = cq_topic_lock(def, LW_EXCLUSIVE);
+	g = cq_row_group(row, group.group_id);
+	m = (g == CQ_NO_CELL) ? CQ_NO_CELL : cq_member_find(row, g, member, generation);
+	if (m == CQ_NO_CELL)
+	{
+		LWLockRelease(&row->lock);
+		return false;
+	}
+	i = cq_share_find(row, g, partition);
+	share = &CQ_CELL(i)->share;
+	mine = share->owner == m && share->started && record_offset >= 0 &&
+		record_offset < share->position && record_offset + 1 >= share->committed &&
+		!cq_topic_item_exists(CQ_TOPIC_ITEM_SEEK, def, i);
+	done = mine && record_offset + 1 == share->committed;
+	busy = mine && !done && share->busy == 0;
+	if (busy)
+		share->busy = MyProcPid;
+	job.share = i;
+	job.serial = CQ_CELL(i)->serial;
+	job.epoch = share->epoch;
+	job.partition = partition;
+	job.rewind = share->rewind;
+	LWLockRelease(&row->lock);
+	if (mine && !done)
+		commit_share(def, &group, &job, record_offset + 1, busy);
+	return mine;
+}
+
+/* ---- seeking --------------------------------------------------------- */
+
+CqPosition
+cq_position_parse(const char *text)
+{
+	CqPosition	position = {0};
+
+	if (strcmp(text, "earliest") == 0)
+		position.kind = CQ_POSITION_EARLIEST;
+	else if (strcmp(text, "latest") == 0)
+		position.kind = CQ_POSITION_LATEST;
+	else if (text[0] != '\0' && strspn(text, "0123456789") == strlen(text))
+	{
+		position.kind = CQ_POSITION_OFFSET;
+		position.offset = DatumGetInt64(DirectFunctionCall1(int8in, CStringGetDatum(text)));
+	}
+	else
+	{
+		position.kind = CQ_POSITION_TIME;
+		position.time = DatumGetTimestampTz(DirectFunctionCall3(timestamptz_in,
+																CStringGetDatum(text),
+																ObjectIdGetDatum(InvalidOid),
+																Int32GetDatum(-1)));
+	}
+	return position;
+}
+
+int64
+cq_position_offset(CqTopicDef *def, int partition, const CqPosition *position)
+{
+	int64		stable = cq_topic_stable_offset(def, partition);
+	int64		first;
+
+	switch (position->kind)
+	{
+		case CQ_POSITION_EARLIEST:
+			return cq_records_first(def, partition, &first) ? Min(first, stable) : stable;
+		case CQ_POSITION_LATEST:
+			return stable;
+		case CQ_POSITION_TIME:
+			return cq_records_at(def, partition, position->time, stable);
+		case CQ_POSITION_OFFSET:
+			return position->offset;
+	}
+	return 0;
+}
+
+static void
+seek_partition(CqTopicDef *def, const CqGroupDef *group, int partition,
+			   const CqPosition *position)
+{
+	CqOffset	offset = {0};
+	CqTopicItem *item;
+	CqTopicRow *row;
+	uint32		g;
+	uint32		i = CQ_NO_CELL;
+
+	offset.group_id = group->group_id;
+	offset.partition = partition;
+	offset.offset = cq_position_offset(def, partition, position);
+	offset.at = GetCurrentTimestamp();
+
+	cq_topic_items_reserve(1);
+	row = cq_topic_lock(def, LW_EXCLUSIVE);
+	g = cq_row_group(row, group->group_id);
+	if (g != CQ_NO_CELL)
+		i = cq_share_find(row, g, partition);
+	if (i == CQ_NO_CELL || cq_topic_item_exists(CQ_TOPIC_ITEM_SEEK, def, i))
+	{
+		LWLockRelease(&row->lock);
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot seek twice in one transaction")));
+	}
+	offset.rewind = CQ_CELL(i)->share.rewind + 1;
+	item = cq_topic_item_add(CQ_TOPIC_ITEM_SEEK, def, i);
+	item->offset = offset.offset;
+	item->rewind = offset.rewind;
+	LWLockRelease(&row->lock);
+	cq_offsets_append(def, &offset, 1);
+}
+
+void
+cq_topic_seek_to(CqTopicDef *def, const CqGroupDef *group_def, int partition,
+				 const CqPosition *position)
+{
+	CqGroupDef	group = *group_def;
+
+	PreventCommandIfReadOnly("topic_seek()");
+	PreventCommandIfParallelMode("topic_seek()");
+	if (partition < -1 || partition >= def->npartitions)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("topic \"%s\" has no partition %d", def->name, partition)));
+	for (int p = 0; p < def->npartitions; p++)
+	{
+		if (partition == -1 || partition == p)
+			seek_partition(def, &group, p, position);
+	}
+}
+
+/* ---- waiting --------------------------------------------------------- */
+
+typedef enum Readiness
+{
+	NOTHING,
+	READY,
+	NO_MEMBER,
+	GONE
+} Readiness;
+
+/*
+ * Whether the member has something to poll.  It has been heard of; *again_ms is
+ * lowered to when it should be again.
+ */
+static Readiness
+look(CqTopicDef *def, int32 group_id, const char *member, int64 generation,
+	 int64 *again_ms)
+{
+	CqTopicRow *row = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
+	uint32		g;
+	uint32		m = CQ_NO_CELL;
+	Readiness	result = NOTHING;
+
+	if (row == NULL)
+		return GONE;
+	g = cq_row_group(row, group_id);
+	if (g != CQ_NO_CELL)
+		m = cq_member_find(row, g, member, generation);
+	if (m == CQ_NO_CELL)
+		result = NO_MEMBER;
+	else
+	{
+		*again_ms = Min(*again_ms, cq_clock_ms() + CQ_CELL(g)->group.timeout_ms / 3 + 1);
+		for (uint32 i = CQ_CELL(g)->group.shares; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
+		{
+			if (may_read(&CQ_CELL(i)->share, m) && has_news(&CQ_CELL(i)->share))
+				result = READY;
+		}
+	}
+	LWLockRelease(&row->lock);
+	return result;
+}
+
+static Readiness
+sleep_until_ready(CqTopicDef *def, int32 group_id, const char *member, int64 generation,
+				  int64 timeout_ms)
+{
+	int64		end = (timeout_ms < 0) ? PG_INT64_MAX : cq_clock_ms() + timeout_ms;
+	CqTopicRow *row = def->row;
+	Readiness	result;
+
+	ConditionVariablePrepareToSleep(&row->cv);
+	for (;;)
+	{
+		int64		until = end;
+		int64		now;
+
+		result = look(def, group_id, member, generation, &until);
+		now = cq_clock_ms();
+		if (result != NOTHING || now >= end)
+			break;
+		if (row->by_xid > 0)
+			until = Min(until, now + CQ_XID_POLL_MS);
+		(void) ConditionVariableTimedSleep(&row->cv, Min(Max(until - now, 1), SLEEP_MS_MAX),
+										   PG_WAIT_EXTENSION);
+	}
+	ConditionVariableCancelSleep();
+	return result;
+}
+
+bool
+cq_topic_wait_for(const char *topic, const char *group_name, const char *member,
+				  int64 generation, int64 timeout_ms)
+{
+	int64		ignored = PG_INT64_MAX;
+	CqTopicDef *def;
+	CqGroupDef *group;
+	int32		group_id;
+	Readiness	result;
+
+	PreventCommandDuringRecovery("topic_wait()");
+	def = cq_topic_open(topic, CQ_TOPIC_NONE);
+	group = cq_group_def(def, group_name, CQ_TOPIC_CONSUME);
+	group_id = group->group_id;
+	cq_share_load_group(def, group);
+	prepare_to_poll(def);
+	result = look(def, group_id, member, generation, &ignored);
+	if (result == NOTHING)
+	{
+		/* what holds back vacuum goes with the transaction */
+		SPI_connect_ext(SPI_OPT_NONATOMIC);
+		SPI_commit();
+		SPI_finish();
+		result = sleep_until_ready(def, group_id, member, generation, timeout_ms);
+	}
+	if (result == NO_MEMBER)
+		not_a_member(def, group_name, member);
+	if (result == GONE)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("topic \"%s\" does not exist", topic),
+				 errdetail("It was dropped while waiting for it.")));
+	return result == READY;
+}

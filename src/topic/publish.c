@@ -1,0 +1,211 @@
+/*-------------------------------------------------------------------------
+ *
+ * publish.c
+ *	  Publishing to a topic.
+ *
+ * Under the row's lock a record gets its offset, the time, and its segment, and
+ * the transaction is registered with the lowest offset that it was given in the
+ * partition: readers stop below it until the transaction has ended.  Then the
+ * row is appended.
+ *
+ * Offsets come from blocks of CQ_OFFSET_BLOCK that a sequence hands out, and
+ * sequences are logged ahead, so that an offset is never given out again.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "commands/sequence.h"
+#include "core/clock.h"
+#include "core/faults.h"
+#include "core/settings.h"
+#include "miscadmin.h"
+#include "storage/proc.h"
+#include "topic/log_segment.h"
+#include "topic/partitioner.h"
+#include "topic/publish.h"
+#include "topic/record.h"
+#include "topic/topic_xact.h"
+#include "utils/timestamp.h"
+
+/* records that get their offsets, and are inserted, in one go */
+#define RUN_MAX 1000
+
+/* a topic with retention goes on to its next segment after that part of it */
+#define RETAIN_PARTS 8
+
+/* ---- partitions ------------------------------------------------------ */
+
+/*
+ * Records without a key: those of one transaction go to the same partition, so
+ * that they are read in their order; each transaction takes the next one.
+ */
+static int
+sticky_partition(CqTopicDef *def)
+{
+	LocalTransactionId xact = MyProc->lxid;
+
+	if (def->sticky_xact != xact)
+	{
+		/* not all sessions at once in the same */
+		def->sticky = (def->sticky_xact == InvalidLocalTransactionId) ?
+			MyProcPid % def->npartitions : (def->sticky + 1) % def->npartitions;
+		def->sticky_xact = xact;
+	}
+	return def->sticky % def->npartitions;
+}
+
+static void
+choose_partition(CqTopicDef *def, CqNewMessage *record)
+{
+	if (record->group_key == NULL && (def->compact || record->no_body))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 record->no_body
+				 ? errmsg("a record without a body needs a key")
+				 : errmsg("records of topic \"%s\" need a key", def->name),
+				 record->no_body
+				 ? errdetail("It says that what was published under that key is deleted.")
+				 : errdetail("The topic is compacted: the latest record of each key is kept.")));
+	if (record->partition == CQ_PARTITION_ANY)
+	{
+		record->partition = (record->group_key == NULL) ? sticky_partition(def) :
+			cq_partition_of(VARDATA_ANY(record->group_key),
+							VARSIZE_ANY_EXHDR(record->group_key), def->npartitions);
+	}
+	if (record->partition < 0 || record->partition >= def->npartitions)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("topic \"%s\" has no partition %d", def->name, record->partition),
+				 errdetail("Its partitions are 0 to %d.", def->npartitions - 1)));
+}
+
+/* ---- offsets --------------------------------------------------------- */
+
+/* Take a new block of offsets from the partition's sequence.  No lock held. */
+static void
+refill_offsets(CqTopicDef *def, int partition)
+{
+	for (;;)
+	{
+		int64		first = nextval_internal(def->sequences[partition], false);
+		CqTopicRow *row = cq_topic_lock(def, LW_EXCLUSIVE);
+		CqPartition *p = &CQ_CELL(def->partitions[partition])->partition;
+		bool		done;
+
+		/*
+		 * Blocks must be used in ascending order, above whatever is there (a
+		 * sequence may have been restored without its value).
+		 */
+		if (p->offset_next >= p->offset_limit && first >= Max(p->offset_limit, p->end))
+		{
+			p->offset_next = first;
+			p->offset_limit = first + CQ_OFFSET_BLOCK;
+		}
+		done = p->offset_next < p->offset_limit;
+		LWLockRelease(&row->lock);
+		if (done)
+			return;
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/* Row locked: go on to the next segment when the current one is full or old. */
+static void
+choose_segment(CqTopicRow *row)
+{
+	int64		now = cq_clock_ms();
+	bool		full = row->inserted >= cq_segment_rows ||
+	(row->retain_bytes > 0 && row->bytes >= row->retain_bytes / RETAIN_PARTS) ||
+	(row->retain_ms > 0 && now - row->began_ms >= Max(row->retain_ms / RETAIN_PARTS, 1000));
+
+	if (row->inserted == 0)
+		row->began_ms = now;
+	else if (full && row->next != 0)
+		cq_log_next_segment(row);
+}
+
+/* Row locked: the transaction has published so many to the partition. */
+static void
+note_published(CqTopicDef *def, CqTopicRow *row, int partition, int64 offset)
+{
+	CqTopicItem *item = cq_topic_item_open(def, partition);
+
+	if (item == NULL)
+	{
+		uint32		cell = def->partitions[partition];
+		uint32		open = CQ_FAULT("topic-no-register") ? CQ_NO_CELL :
+		cq_open_register(row, cell, offset, row->current);
+
+		if (CQ_FAULT("topic-no-register"))
+			CQ_CELL(cell)->partition.crowd++, CQ_CELL(cell)->partition.crowd_lowest = PG_INT64_MAX;
+		item = cq_topic_item_add(CQ_TOPIC_ITEM_OPEN, def, open);
+		item->partition = cell;
+		item->offset = offset;
+	}
+	item->count++;
+}
+
+/*
+ * Row locked: offsets for as many of the records as there are before a partition
+ * runs out of them; *refill is that partition, or -1.
+ */
+static int
+take_run(CqTopicDef *def, CqTopicRow *row, CqNewMessage *records, int n,
+		 TimestampTz now, int *refill)
+{
+	int			i;
+
+	*refill = -1;
+	choose_segment(row);
+	for (i = 0; i < n; i++)
+	{
+		CqNewMessage *record = &records[i];
+		CqPartition *p = &CQ_CELL(def->partitions[record->partition])->partition;
+
+		if (p->offset_next >= p->offset_limit)
+		{
+			*refill = record->partition;
+			break;
+		}
+		record->msg_id = p->offset_next++;
+		p->end = p->offset_next;
+		p->last_time = record->enqueued_at = Max(now, p->last_time);
+		row->bytes += record->bytes;
+		note_published(def, row, record->partition, record->msg_id);
+	}
+	row->inserted += i;
+	return i;
+}
+
+void
+cq_topic_publish_records(CqTopicDef *def, CqNewMessage *records, int n)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	int			done = 0;
+
+	PreventCommandIfReadOnly("topic_publish()");
+	PreventCommandIfParallelMode("topic_publish()");
+	for (int i = 0; i < n; i++)
+		choose_partition(def, &records[i]);
+
+	while (done < n)
+	{
+		CqTopicRow *row;
+		int64		segment;
+		int			refill;
+		int			run;
+
+		cq_topic_items_reserve(Min(Min(n - done, RUN_MAX), def->npartitions));
+		row = cq_topic_lock(def, LW_EXCLUSIVE);
+		run = take_run(def, row, records + done, Min(n - done, RUN_MAX), now, &refill);
+		segment = row->current;
+		LWLockRelease(&row->lock);
+		if (run > 0)
+			cq_records_append(def, segment, records + done, run);
+		if (refill >= 0)
+			refill_offsets(def, refill);
+		done += run;
+	}
+}

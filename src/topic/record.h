@@ -1,0 +1,63 @@
+/*-------------------------------------------------------------------------
+ *
+ * record.h
+ *	  The records of a topic: appending them to a segment, reading them in the
+ *	  order of their offsets.
+ *
+ *	cq.t<topic>_s<k>		the table of a segment, of the layout of a queue's
+ *	cq.t<topic>_s<k>_offset	index on (partition, msg_id): msg_id is the offset
+ *	cq.t<topic>_o<p>		sequence: blocks of offsets of partition p
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CQ_RECORD_H
+#define CQ_RECORD_H
+
+#include "executor/tuptable.h"
+#include "queue/segment.h"
+#include "topic/topic_definition.h"
+
+/*
+ * Append records to the segment with that number; the lock on its table stays
+ * until the transaction ends.
+ */
+extern void cq_records_append(CqTopicDef *def, int64 segment,
+							  const CqNewMessage *records, int n);
+
+/* Called with each record; the slot has the columns of a message. */
+typedef void (*CqRecordReader) (TupleTableSlot *slot, void *arg);
+
+/*
+ * Read up to max records of the partition with offsets from 'from' on and below
+ * 'limit', as of now, in order.  Returns how many; *next is where to go on: behind
+ * the last one, or the limit when there is nothing left below it.
+ */
+extern int	cq_records_read(CqTopicDef *def, int partition, int64 from, int64 limit,
+							int max, CqRecordReader reader, void *arg, int64 *next);
+
+/*
+ * The lowest and highest offset of a partition that any row in the tables has,
+ * whatever became of its transaction; false when there is no row.
+ */
+extern bool cq_records_first(CqTopicDef *def, int partition, int64 *offset);
+extern bool cq_records_last(CqTopicDef *def, int partition, int64 *offset,
+							TimestampTz *published_at);
+
+/* The same in one segment. */
+extern bool cq_segment_last(const CqTopicSegment *segment, int partition, int64 *offset,
+							TimestampTz *published_at);
+
+/*
+ * The offset of the first record of the partition that was published at that
+ * time or later, below limit; limit when there is none.
+ */
+extern int64 cq_records_at(CqTopicDef *def, int partition, TimestampTz at, int64 limit);
+
+/* Create the table k of a topic, and the sequence of a partition. */
+extern void cq_record_table_create(int32 topic_id, int k);
+extern void cq_record_sequence_create(int32 topic_id, int partition);
+
+/* Drop all relations of the topic. */
+extern void cq_record_relations_drop(int32 topic_id, int npartitions);
+
+#endif							/* CQ_RECORD_H */

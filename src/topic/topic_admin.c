@@ -1,0 +1,549 @@
+/*-------------------------------------------------------------------------
+ *
+ * topic_admin.c
+ *	  Creating, changing and dropping topics and groups; joining and leaving.
+ *
+ * The tables of topics belong to the extension's owner and nobody else has
+ * privileges on them; who may do what is decided here, from the owners of topic
+ * and group and from cq.topic_grant.  A ShareUpdateExclusiveLock on cq.topic,
+ * kept until the end of the transaction, puts changes one after another.
+ *
+ * A shared group is a queue that the worker feeds (feed.c).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "core/args.h"
+#include "core/owner.h"
+#include "core/shmem.h"
+#include "miscadmin.h"
+#include "queue/admin.h"
+#include "queue/definition.h"
+#include "storage/ipc.h"
+#include "storage/lmgr.h"
+#include "topic/offsets.h"
+#include "topic/record.h"
+#include "topic/share.h"
+#include "topic/topic_admin.h"
+#include "topic/topic_xact.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+static void
+lock_definitions(void)
+{
+	LockRelationOid(cq_relation("topic"), ShareUpdateExclusiveLock);
+}
+
+/* Parameters of a command. */
+typedef struct Parameters
+{
+	int			n;
+	Oid			types[10];
+	Datum		values[10];
+	char		nulls[11];
+} Parameters;
+
+static void
+add_parameter(Parameters *p, Oid type, Datum value, bool isnull)
+{
+	p->types[p->n] = type;
+	p->values[p->n] = value;
+	p->nulls[p->n] = isnull ? 'n' : ' ';
+	p->n++;
+}
+
+static int32
+execute(const char *command, Parameters *p)
+{
+	return cq_execute_as_owner(command, p->n, p->types, p->values, p->nulls);
+}
+
+/* ---- topics ---------------------------------------------------------- */
+
+static void
+check_options(const CqTopicOptions *options)
+{
+	if (options->set_partitions &&
+		(options->partitions < 1 || options->partitions > CQ_PARTITIONS_MAX))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("partitions must be between 1 and %d", CQ_PARTITIONS_MAX)));
+	if (options->retain != NULL)
+		(void) cq_interval_ms(options->retain, 1, "retain");
+	if (options->set_tombstone_retain)
+		(void) cq_interval_ms(options->tombstone_retain, 0, "tombstone_retain");
+	if (options->set_retain_bytes && options->retain_bytes < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("retain_bytes must be greater than zero")));
+}
+
+void
+cq_topic_create_named(const char *name, const CqTopicOptions *options)
+{
+	Parameters	p = {0};
+	int32		topic_id;
+	CqTopicDef *def;
+	CqTopicRow *row;
+
+	cq_require_shared();
+	PreventCommandIfReadOnly("topic_create()");
+	if (creating_extension)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("topics cannot be created by an extension's script")));
+	check_options(options);
+	lock_definitions();
+	add_parameter(&p, TEXTOID, CStringGetTextDatum(name), false);
+	add_parameter(&p, OIDOID, ObjectIdGetDatum(GetUserId()), false);
+	add_parameter(&p, INT4OID, Int32GetDatum(options->partitions), false);
+	add_parameter(&p, INTERVALOID, PointerGetDatum(options->retain), options->retain == NULL);
+	add_parameter(&p, INT8OID, Int64GetDatum(options->retain_bytes), options->retain_bytes == 0);
+	add_parameter(&p, BOOLOID, BoolGetDatum(options->compact), false);
+	add_parameter(&p, INTERVALOID, PointerGetDatum(options->tombstone_retain), false);
+	topic_id = execute("INSERT INTO cq.topic (name, owner, partitions, retain, retain_bytes, "
+					   "compact, tombstone_retain) VALUES ($1, $2::regrole, $3, $4, $5, $6, $7) "
+					   "ON CONFLICT DO NOTHING RETURNING topic_id", &p);
+	if (topic_id < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("topic \"%s\" already exists", name)));
+
+	for (int i = 0; i < options->partitions; i++)
+		cq_record_sequence_create(topic_id, i);
+	cq_offsets_create(topic_id);
+	cq_record_table_create(topic_id, 0);
+	p.n = 0;
+	add_parameter(&p, INT4OID, Int32GetDatum(topic_id), false);
+	(void) execute("INSERT INTO cq.topic_segment VALUES ($1, 1, 0)", &p);
+
+	CommandCounterIncrement();
+	cq_topic_items_reserve(1);
+	def = cq_topic_open(name, CQ_TOPIC_NONE);
+	cq_topic_item_add(CQ_TOPIC_ITEM_CREATED, def, CQ_NO_CELL)->offset = topic_id;
+	row = cq_topic_lock(def, LW_EXCLUSIVE);
+	row->creating = true;
+	LWLockRelease(&row->lock);
+}
+
+void
+cq_topic_alter_named(const char *name, const CqTopicOptions *options)
+{
+	CqTopicDef *def;
+	Parameters	p = {0};
+	StringInfoData command;
+	int			had;
+	int32		topic_id;
+
+	PreventCommandIfReadOnly("topic_alter()");
+	check_options(options);
+	lock_definitions();
+	def = cq_topic_open(name, CQ_TOPIC_MANAGE);
+	had = def->npartitions;
+	topic_id = def->topic_id;
+	if (options->set_partitions && options->partitions < had)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("topic \"%s\" has %d partitions", name, had),
+				 errdetail("Partitions can be added, not taken away.")));
+
+	initStringInfo(&command);
+	appendStringInfoString(&command, "UPDATE cq.topic SET name = name");
+	add_parameter(&p, INT4OID, Int32GetDatum(topic_id), false);
+	if (options->set_partitions)
+	{
+		add_parameter(&p, INT4OID, Int32GetDatum(options->partitions), false);
+		appendStringInfo(&command, ", partitions = $%d", p.n);
+	}
+	if (options->set_retain)
+	{
+		add_parameter(&p, INTERVALOID, PointerGetDatum(options->retain), options->retain == NULL);
+		appendStringInfo(&command, ", retain = $%d", p.n);
+	}
+	if (options->set_retain_bytes)
+	{
+		add_parameter(&p, INT8OID, Int64GetDatum(options->retain_bytes),
+					  options->retain_bytes == 0);
+		appendStringInfo(&command, ", retain_bytes = $%d", p.n);
+	}
+	if (options->set_compact)
+	{
+		add_parameter(&p, BOOLOID, BoolGetDatum(options->compact), false);
+		appendStringInfo(&command, ", compact = $%d", p.n);
+	}
+	if (options->set_tombstone_retain)
+	{
+		add_parameter(&p, INTERVALOID, PointerGetDatum(options->tombstone_retain), false);
+		appendStringInfo(&command, ", tombstone_retain = $%d", p.n);
+	}
+	appendStringInfoString(&command, " WHERE topic_id = $1");
+	(void) execute(command.data, &p);
+	for (int i = had; options->set_partitions && i < options->partitions; i++)
+		cq_record_sequence_create(topic_id, i);
+}
+
+/* The queue of a shared group. */
+static char *
+group_queue(const CqTopicDef *def, const char *group)
+{
+	return psprintf("%s.%s", def->name, group);
+}
+
+static void
+drop_group_queue(const CqTopicDef *def, const char *group)
+{
+	char	   *queue = group_queue(def, group);
+	char	   *dead = psprintf("%s.dead", queue);
+
+	if (cq_definition_find(queue) != NULL)
+		cq_queue_drop_named(queue);
+	if (cq_definition_find(dead) != NULL)
+		cq_queue_drop_named(dead);
+}
+
+void
+cq_topic_drop_named(const char *name)
+{
+	CqTopicDef *def;
+	Parameters	p = {0};
+	int32		topic_id;
+
+	cq_require_shared();
+	PreventCommandIfReadOnly("topic_drop()");
+	lock_definitions();
+	def = cq_topic_find(name);
+	if (def == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("topic \"%s\" does not exist", name)));
+	if (!cq_topic_allowed(def, CQ_TOPIC_MANAGE))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for topic \"%s\"", name)));
+	topic_id = def->topic_id;
+	cq_record_relations_drop(topic_id, def->npartitions);
+	for (int i = 0; i < def->ngroups; i++)
+	{
+		if (def->groups[i].shared)
+			drop_group_queue(def, def->groups[i].name);
+	}
+	add_parameter(&p, INT4OID, Int32GetDatum(topic_id), false);
+	(void) execute("DELETE FROM cq.topic_grant WHERE topic_id = $1", &p);
+	(void) execute("DELETE FROM cq.topic_group WHERE topic_id = $1", &p);
+	(void) execute("DELETE FROM cq.topic_segment WHERE topic_id = $1", &p);
+	(void) execute("DELETE FROM cq.topic WHERE topic_id = $1", &p);
+	cq_topic_items_reserve(1);
+	def->row = &cq_topic_rows[0];
+	cq_topic_item_add(CQ_TOPIC_ITEM_DROPPED, def, CQ_NO_CELL)->offset = topic_id;
+	def->resolved = false;
+}
+
+void
+cq_topic_change_grant(const char *name, const char *group, const char *role,
+					  int privileges, bool grant)
+{
+	CqTopicDef *def;
+	Parameters	p = {0};
+	int32		group_id = 0;
+
+	PreventCommandIfReadOnly("topic_grant()");
+	lock_definitions();
+	def = cq_topic_open(name, group == NULL ? CQ_TOPIC_MANAGE : CQ_TOPIC_NONE);
+	if (group != NULL)
+		group_id = cq_group_def(def, group, CQ_TOPIC_MANAGE)->group_id;
+	add_parameter(&p, INT4OID, Int32GetDatum(def->topic_id), false);
+	add_parameter(&p, INT4OID, Int32GetDatum(group_id), false);
+	add_parameter(&p, OIDOID, ObjectIdGetDatum(strcmp(role, "public") == 0 ? InvalidOid :
+											   get_role_oid(role, false)), false);
+	add_parameter(&p, INT4OID, Int32GetDatum(privileges), false);
+	(void) execute(grant ?
+				   "INSERT INTO cq.topic_grant AS g VALUES ($1, $2, $3::regrole, $4) "
+				   "ON CONFLICT (topic_id, group_id, grantee) "
+				   "DO UPDATE SET privileges = g.privileges | $4" :
+				   "UPDATE cq.topic_grant SET privileges = privileges & ~$4 "
+				   "WHERE topic_id = $1 AND group_id = $2 AND grantee = $3::regrole", &p);
+}
+
+/* ---- groups ---------------------------------------------------------- */
+
+void
+cq_group_set_defaults(CqGroupOptions *options)
+{
+	memset(options, 0, sizeof(*options));
+	options->start.kind = CQ_POSITION_EARLIEST;
+	options->session_timeout = palloc0(sizeof(Interval));
+	options->session_timeout->time = 45 * USECS_PER_SEC;
+}
+
+/* A queue as queue_create() makes it. */
+static void
+create_group_queue(const CqTopicDef *def, const char *group)
+{
+	Datum		values[CQ_OPTIONS];
+	bool		nulls[CQ_OPTIONS];
+
+	for (int i = 0; i < CQ_OPTIONS; i++)
+		values[i] = cq_option_default(i, &nulls[i]);
+	cq_queue_create_named(group_queue(def, group), values, nulls);
+}
+
+/* Have the new group, which nobody else knows yet, start there. */
+static void
+set_start(CqTopicDef *def, int32 group_id, const CqPosition *start)
+{
+	CqOffset   *offsets = palloc0(def->npartitions * sizeof(CqOffset));
+	int			n = def->npartitions;
+	CqTopicRow *row;
+	uint32		g;
+
+	for (int p = 0; p < n; p++)
+	{
+		offsets[p].group_id = group_id;
+		offsets[p].partition = p;
+		offsets[p].offset = cq_position_offset(def, p, start);
+		offsets[p].at = GetCurrentTimestamp();
+	}
+	cq_offsets_append(def, offsets, n);
+	row = cq_topic_lock(def, LW_EXCLUSIVE);
+	g = cq_row_group(row, group_id);
+	for (int p = 0; p < n && g != CQ_NO_CELL; p++)
+	{
+		uint32		i = cq_share_find(row, g, p);
+
+		if (i != CQ_NO_CELL)
+			CQ_CELL(i)->share.committed = offsets[p].offset;
+	}
+	LWLockRelease(&row->lock);
+}
+
+void
+cq_group_create_named(CqTopicDef *def, const char *name, const CqGroupOptions *options)
+{
+	Parameters	p = {0};
+	CqGroupDef *group;
+	int32		group_id;
+
+	PreventCommandIfReadOnly("group_create()");
+	(void) cq_interval_ms(options->session_timeout, 1, "session_timeout");
+	lock_definitions();
+	if (!cq_topic_allowed(def, CQ_TOPIC_CONSUME | CQ_TOPIC_MANAGE))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for topic \"%s\"", def->name),
+				 errdetail("Creating a group needs the privilege consume on the topic.")));
+	add_parameter(&p, INT4OID, Int32GetDatum(def->topic_id), false);
+	add_parameter(&p, TEXTOID, CStringGetTextDatum(name), false);
+	add_parameter(&p, OIDOID, ObjectIdGetDatum(GetUserId()), false);
+	add_parameter(&p, TEXTOID, CStringGetTextDatum(options->shared ? "shared" : "exclusive"), false);
+	add_parameter(&p, TEXTOID, CStringGetTextDatum(options->range ? "range" : "sticky"), false);
+	add_parameter(&p, INTERVALOID, PointerGetDatum(options->session_timeout), false);
+	group_id = execute("INSERT INTO cq.topic_group (topic_id, name, owner, kind, assignment, "
+					   "session_timeout) VALUES ($1, $2, $3::regrole, $4, $5, $6) "
+					   "ON CONFLICT DO NOTHING RETURNING group_id", &p);
+	if (group_id < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("group \"%s\" of topic \"%s\" already exists", name, def->name)));
+	if (options->shared)
+		create_group_queue(def, name);
+
+	CommandCounterIncrement();
+	cq_topic_refresh(def);
+	group = cq_group_def(def, name, CQ_TOPIC_NONE);
+	cq_topic_items_reserve(1);
+	cq_topic_item_add(CQ_TOPIC_ITEM_GROUP_CREATED, def, CQ_NO_CELL)->offset = group_id;
+	cq_share_load_group(def, group);
+	if (options->start.kind != CQ_POSITION_EARLIEST)
+		set_start(def, group_id, &options->start);
+	if (options->shared)
+	{
+		CqTopicRow *row = cq_topic_lock(def, LW_EXCLUSIVE);
+
+		row->feed_due = true;
+		LWLockRelease(&row->lock);
+	}
+}
+
+void
+cq_group_drop_named(CqTopicDef *def, const char *name)
+{
+	CqGroupDef	group;
+	Parameters	p = {0};
+
+	PreventCommandIfReadOnly("group_drop()");
+	lock_definitions();
+	group = *cq_group_def(def, name, CQ_TOPIC_MANAGE);
+	add_parameter(&p, INT4OID, Int32GetDatum(def->topic_id), false);
+	add_parameter(&p, INT4OID, Int32GetDatum(group.group_id), false);
+	(void) execute("DELETE FROM cq.topic_grant WHERE topic_id = $1 AND group_id = $2", &p);
+	(void) execute("DELETE FROM cq.topic_group WHERE topic_id = $1 AND group_id = $2", &p);
+	if (group.shared)
+		drop_group_queue(def, name);
+	cq_topic_items_reserve(1);
+	cq_topic_item_add(CQ_TOPIC_ITEM_GROUP_DROPPED, def, CQ_NO_CELL)->offset = group.group_id;
+}
+
+/* ---- members --------------------------------------------------------- */
+
+/* A membership that ends with this session. */
+typedef struct Bound
+{
+	uint32		row;
+	uint32		generation;
+	uint32		member;			/* cell */
+	uint32		serial;
+} Bound;
+
+static Bound *bound_members = NULL;
+static int	nbound = 0;
+
+/* before_shmem_exit callback */
+static void
+leave_all(int code, Datum arg)
+{
+	for (int i = 0; i < nbound; i++)
+	{
+		const Bound *b = &bound_members[i];
+		CqTopicRow *row = &cq_topic_rows[b->row];
+
+		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
+		if (row->generation == b->generation &&
+			CQ_CELL(b->member)->kind == CQ_CELL_MEMBER &&
+			CQ_CELL(b->member)->serial == b->serial &&
+			CQ_CELL(b->member)->member.pid == MyProcPid)
+			cq_member_remove(row, b->member);
+		LWLockRelease(&row->lock);
+		cq_row_wake(row);
+	}
+	nbound = 0;
+}
+
+/* Room for one more. */
+static void
+reserve_bound(void)
+{
+	static bool registered = false;
+
+	if (!registered)
+		before_shmem_exit(leave_all, (Datum) 0);
+	registered = true;
+	if (bound_members == NULL)
+		bound_members = MemoryContextAlloc(TopMemoryContext, sizeof(Bound));
+	else
+		bound_members = repalloc(bound_members, (nbound + 1) * sizeof(Bound));
+}
+
+/* The group, created unless it exists; not a shared one. */
+static CqGroupDef *
+group_to_join(CqTopicDef *def, const char *name)
+{
+	CqGroupDef *group = cq_group_def_find(def, name, CQ_TOPIC_CONSUME);
+
+	if (group == NULL)
+	{
+		/* somebody else may be about to create it */
+		lock_definitions();
+		cq_topic_refresh(def);
+		group = cq_group_def_find(def, name, CQ_TOPIC_CONSUME);
+	}
+	if (group == NULL)
+	{
+		CqGroupOptions options;
+
+		cq_group_set_defaults(&options);
+		cq_group_create_named(def, name, &options);
+		group = cq_group_def(def, name, CQ_TOPIC_CONSUME);
+	}
+	if (group->shared)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("group \"%s\" of topic \"%s\" is shared", name, def->name),
+				 errhint("Consume it from the queue \"%s\".", group_queue(def, name))));
+	return group;
+}
+
+int64
+cq_group_join_as(CqTopicDef *def, const char *name, const char *member, bool bound)
+{
+	CqGroupDef *group = group_to_join(def, name);
+	int32		group_id = group->group_id;
+	int64		generation = 0;
+	CqTopicRow *row;
+	uint32		g;
+	uint32		i = CQ_NO_CELL;
+
+	if (bound)
+		reserve_bound();
+	cq_share_load_group(def, group);
+	row = cq_topic_lock(def, LW_EXCLUSIVE);
+	(void) cq_members_expire(row);
+	g = cq_row_group(row, group_id);
+	if (g != CQ_NO_CELL)
+		i = cq_member_join(row, g, member, bound ? MyProcPid : 0);
+	if (i != CQ_NO_CELL)
+	{
+		generation = CQ_CELL(i)->member.generation;
+		if (bound)
+		{
+			Bound	   *b = &bound_members[nbound++];
+
+			b->row = CQ_TOPIC_ROW_INDEX(row);
+			b->generation = row->generation;
+			b->member = i;
+			b->serial = CQ_CELL(i)->serial;
+		}
+	}
+	LWLockRelease(&row->lock);
+	if (i == CQ_NO_CELL)
+		cq_topic_memory_full();
+	cq_row_wake(row);
+	return generation;
+}
+
+/*
+ * Lock the row and find the member, which has been heard of then; the caller
+ * unlocks, whether there is one or not.
+ */
+static CqTopicRow *
+lock_member(CqTopicDef *def, const char *name, const char *member, int64 generation,
+			uint32 *i)
+{
+	CqGroupDef *group = cq_group_def(def, name, CQ_TOPIC_CONSUME);
+	int32		group_id = group->group_id;
+	CqTopicRow *row = cq_topic_lock(def, LW_EXCLUSIVE);
+	uint32		g = cq_row_group(row, group_id);
+
+	*i = (g == CQ_NO_CELL) ? CQ_NO_CELL : cq_member_find(row, g, member, generation);
+	return row;
+}
+
+bool
+cq_group_leave_as(CqTopicDef *def, const char *name, const char *member, int64 generation)
+{
+	CqTopicRow *row;
+	uint32		i;
+
+	cq_topic_items_reserve(1);
+	row = lock_member(def, name, member, generation, &i);
+	if (i != CQ_NO_CELL)
+		(void) cq_topic_item_add(CQ_TOPIC_ITEM_LEAVE, def, i);
+	LWLockRelease(&row->lock);
+	return i != CQ_NO_CELL;
+}
+
+bool
+cq_group_hear_of(CqTopicDef *def, const char *name, const char *member, int64 generation)
+{
+	CqTopicRow *row;
+	uint32		i;
+
+	row = lock_member(def, name, member, generation, &i);
+	LWLockRelease(&row->lock);
+	return i != CQ_NO_CELL;
+}

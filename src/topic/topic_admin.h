@@ -1,0 +1,70 @@
+/*-------------------------------------------------------------------------
+ *
+ * topic_admin.h
+ *	  Creating, changing and dropping topics and groups, and who may use them;
+ *	  joining and leaving groups.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CQ_TOPIC_ADMIN_H
+#define CQ_TOPIC_ADMIN_H
+
+#include "topic/poll.h"
+#include "topic/topic_definition.h"
+#include "utils/timestamp.h"
+
+/* Options of a topic, as arguments; NULL in alter: as it is. */
+typedef struct CqTopicOptions
+{
+	bool		set_partitions;
+	int			partitions;
+	bool		set_retain;
+	Interval   *retain;			/* NULL: for ever */
+	bool		set_retain_bytes;
+	int64		retain_bytes;	/* 0: any number */
+	bool		set_compact;
+	bool		compact;
+	bool		set_tombstone_retain;
+	Interval   *tombstone_retain;
+} CqTopicOptions;
+
+/* Raises 42710, 22023, 53400. */
+extern void cq_topic_create_named(const char *name, const CqTopicOptions *options);
+
+/* Raises 42704, 42501, 22023 (fewer partitions). */
+extern void cq_topic_alter_named(const char *name, const CqTopicOptions *options);
+extern void cq_topic_drop_named(const char *name);
+
+/* Add or take privileges (CqTopicPrivilege); group NULL: on the topic. */
+extern void cq_topic_change_grant(const char *name, const char *group, const char *role,
+								  int privileges, bool grant);
+
+typedef struct CqGroupOptions
+{
+	bool		shared;
+	bool		range;			/* rather than sticky */
+	CqPosition	start;
+	Interval   *session_timeout;
+} CqGroupOptions;
+
+extern void cq_group_set_defaults(CqGroupOptions *options);
+
+/* Raises 42710, 42501, 22023. */
+extern void cq_group_create_named(CqTopicDef *def, const char *name,
+								  const CqGroupOptions *options);
+extern void cq_group_drop_named(CqTopicDef *def, const char *name);
+
+/*
+ * Join, creating the group unless it exists; returns the member's generation.
+ * bound: it leaves when this session ends.
+ */
+extern int64 cq_group_join_as(CqTopicDef *def, const char *group, const char *member,
+							  bool bound);
+
+/* False when it is no member of that generation (0: any). */
+extern bool cq_group_leave_as(CqTopicDef *def, const char *group, const char *member,
+							  int64 generation);
+extern bool cq_group_hear_of(CqTopicDef *def, const char *group, const char *member,
+							 int64 generation);
+
+#endif							/* CQ_TOPIC_ADMIN_H */

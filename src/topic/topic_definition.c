@@ -1,0 +1,612 @@
+/*-------------------------------------------------------------------------
+ *
+ * topic_definition.c
+ *	  What a backend remembers of the topics it uses.
+ *
+ * Definitions are read from the tables cq.topic, topic_grant, topic_group and
+ * topic_segment when first used and kept in a hash by name.  A relcache
+ * invalidation of cq.topic (sent by a statement trigger on each of these tables)
+ * advances the epoch, which makes all of them stale; a stale one is read again,
+ * in place, by the next cq_topic_open().  So a definition that is in use never
+ * changes under its user, and its address is good for ever.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_collation.h"
+#include "core/args.h"
+#include "core/shmem.h"
+#include "miscadmin.h"
+#include "queue/definition.h"
+#include "storage/lmgr.h"
+#include "topic/offsets.h"
+#include "topic/share.h"
+#include "topic/topic_definition.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+/* columns of the tables */
+#define TOPIC_ID 1
+#define TOPIC_NAME 2
+#define TOPIC_OWNER 3
+#define TOPIC_PARTITIONS 5
+#define TOPIC_RETAIN 6
+#define TOPIC_RETAIN_BYTES 7
+#define TOPIC_COMPACT 8
+#define TOPIC_TOMBSTONE_RETAIN 9
+#define TOPIC_COLUMNS 9
+
+#define GRANT_GROUP_ID 2
+#define GRANT_GRANTEE 3
+#define GRANT_PRIVILEGES 4
+#define GRANT_COLUMNS 4
+
+#define GROUP_ID 2
+#define GROUP_NAME 3
+#define GROUP_OWNER 4
+#define GROUP_KIND 6
+#define GROUP_ASSIGNMENT 7
+#define GROUP_SESSION_TIMEOUT 8
+#define GROUP_COLUMNS 8
+
+#define SEGMENT_NUMBER 2
+#define SEGMENT_TABLE 3
+#define SEGMENT_COLUMNS 3
+
+#define COLUMNS_MAX 9
+
+static HTAB *definitions = NULL;
+static uint64 epoch = 1;
+static Oid	topic_relation = InvalidOid;
+
+static void
+on_relcache_inval(Datum arg, Oid relid)
+{
+	if (!OidIsValid(relid) || relid == topic_relation)
+		epoch++;
+}
+
+void
+cq_topic_definition_init(void)
+{
+	CacheRegisterRelcacheCallback(on_relcache_inval, (Datum) 0);
+}
+
+uint64
+cq_topics_epoch(void)
+{
+	return epoch;
+}
+
+void
+cq_topics_changed(void)
+{
+	CacheInvalidateRelcacheByRelid(cq_relation("topic"));
+}
+
+char *
+cq_topic_name(const text *arg, const char *what)
+{
+	int			bytes = VARSIZE_ANY_EXHDR(arg);
+
+	if (bytes == 0 || bytes > CQ_TOPIC_NAME_BYTES_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must have 1 to %d bytes, not %d",
+						what, CQ_TOPIC_NAME_BYTES_MAX, bytes)));
+	return text_to_cstring(arg);
+}
+
+static CqTopicDef *
+hash_enter(const char *name)
+{
+	CqTopicDef *def;
+	bool		found;
+
+	if (definitions == NULL)
+	{
+		HASHCTL		ctl;
+
+		ctl.keysize = CQ_TOPIC_NAME_BYTES_MAX + 1;
+		ctl.entrysize = sizeof(CqTopicDef);
+		definitions = hash_create("cachequeue topics", 64, &ctl,
+								  HASH_ELEM | HASH_STRINGS);
+	}
+	def = hash_search(definitions, name, HASH_ENTER, &found);
+	if (!found)
+	{
+		memset((char *) def + sizeof(def->name), 0,
+			   sizeof(*def) - sizeof(def->name));
+		def->context = AllocSetContextCreate(TopMemoryContext, "cachequeue topic",
+											 ALLOCSET_SMALL_SIZES);
+	}
+	return def;
+}
+
+/* ---- reading the tables ---------------------------------------------- */
+
+typedef void (*RowReader) (CqTopicDef *def, const Datum *values);
+
+/* Call the reader with each row of that topic, in the order of the index. */
+static void
+read_rows(CqTopicDef *def, const char *table, const char *index, int ncolumns,
+		  RowReader reader)
+{
+	Relation	rel = table_open(cq_relation(table), AccessShareLock);
+	Relation	index_rel = index_open(cq_relation(index), AccessShareLock);
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	ScanKeyData key;
+
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(def->topic_id));
+	scan = systable_beginscan_ordered(rel, index_rel, snapshot, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext_ordered(scan, ForwardScanDirection)))
+	{
+		Datum		values[COLUMNS_MAX];
+		bool		nulls[COLUMNS_MAX];
+		MemoryContext old = MemoryContextSwitchTo(def->context);
+
+		for (int i = 0; i < ncolumns; i++)
+			values[i] = heap_getattr(tuple, i + 1, RelationGetDescr(rel), &nulls[i]);
+		reader(def, values);
+		MemoryContextSwitchTo(old);
+	}
+	systable_endscan_ordered(scan);
+	UnregisterSnapshot(snapshot);
+	index_close(index_rel, AccessShareLock);
+	table_close(rel, AccessShareLock);
+}
+
+/* Room for one more element in an array of n. */
+static void *
+grow(void *array, int n, Size size)
+{
+	return (array == NULL) ? palloc(size) : repalloc(array, (n + 1) * size);
+}
+
+/* RowReader */
+static void
+read_grant(CqTopicDef *def, const Datum *values)
+{
+	CqTopicGrant *grant;
+
+	def->grants = grow(def->grants, def->ngrants, sizeof(CqTopicGrant));
+	grant = &def->grants[def->ngrants++];
+	grant->group_id = DatumGetInt32(values[GRANT_GROUP_ID - 1]);
+	grant->role = DatumGetObjectId(values[GRANT_GRANTEE - 1]);
+	grant->privileges = DatumGetInt32(values[GRANT_PRIVILEGES - 1]);
+}
+
+/* RowReader */
+static void
+read_group(CqTopicDef *def, const Datum *values)
+{
+	CqGroupDef *group;
+
+	def->groups = grow(def->groups, def->ngroups, sizeof(CqGroupDef));
+	group = &def->groups[def->ngroups++];
+	group->group_id = DatumGetInt32(values[GROUP_ID - 1]);
+	strlcpy(group->name, TextDatumGetCString(values[GROUP_NAME - 1]), sizeof(group->name));
+	group->owner = DatumGetObjectId(values[GROUP_OWNER - 1]);
+	group->shared = strcmp(TextDatumGetCString(values[GROUP_KIND - 1]), "shared") == 0;
+	group->assignment = strcmp(TextDatumGetCString(values[GROUP_ASSIGNMENT - 1]), "range") == 0 ?
+		CQ_ASSIGN_RANGE : CQ_ASSIGN_STICKY;
+	group->timeout_ms = cq_interval_ms(DatumGetIntervalP(values[GROUP_SESSION_TIMEOUT - 1]),
+									   1, "session_timeout");
+}
+
+/* RowReader */
+static void
+read_segment(CqTopicDef *def, const Datum *values)
+{
+	CqTopicSegment *segment;
+
+	def->segments = grow(def->segments, def->nsegments, sizeof(CqTopicSegment));
+	segment = &def->segments[def->nsegments++];
+	segment->number = DatumGetInt64(values[SEGMENT_NUMBER - 1]);
+	segment->table = DatumGetInt32(values[SEGMENT_TABLE - 1]);
+}
+
+/* Put a row of cq.topic into the hash. */
+static CqTopicDef *
+store(HeapTuple tuple, TupleDesc desc, uint64 read_epoch)
+{
+	Datum		values[TOPIC_COLUMNS];
+	bool		nulls[TOPIC_COLUMNS];
+	CqTopicDef *def;
+	int32		topic_id;
+
+	for (int i = 0; i < TOPIC_COLUMNS; i++)
+		values[i] = heap_getattr(tuple, i + 1, desc, &nulls[i]);
+
+	def = hash_enter(TextDatumGetCString(values[TOPIC_NAME - 1]));
+	topic_id = DatumGetInt32(values[TOPIC_ID - 1]);
+	if (def->topic_id != topic_id)
+		def->row = NULL;
+	def->epoch = 0;
+	def->topic_id = topic_id;
+	def->owner = DatumGetObjectId(values[TOPIC_OWNER - 1]);
+	def->npartitions = DatumGetInt32(values[TOPIC_PARTITIONS - 1]);
+	def->retain_ms = nulls[TOPIC_RETAIN - 1] ? 0 :
+		cq_interval_ms(DatumGetIntervalP(values[TOPIC_RETAIN - 1]), 1, "retain");
+	def->retain_bytes = nulls[TOPIC_RETAIN_BYTES - 1] ? 0 :
+		DatumGetInt64(values[TOPIC_RETAIN_BYTES - 1]);
+	def->compact = DatumGetBool(values[TOPIC_COMPACT - 1]);
+	def->tombstone_ms = cq_interval_ms(DatumGetIntervalP(values[TOPIC_TOMBSTONE_RETAIN - 1]),
+									   0, "tombstone_retain");
+	def->resolved = false;
+	def->ngrants = def->ngroups = def->nsegments = 0;
+	def->grants = NULL;
+	def->groups = NULL;
+	def->segments = NULL;
+	MemoryContextReset(def->context);
+	read_rows(def, "topic_grant", "topic_grant_pkey", GRANT_COLUMNS, read_grant);
+	read_rows(def, "topic_group", "topic_group_topic_id_name_key", GROUP_COLUMNS, read_group);
+	read_rows(def, "topic_segment", "topic_segment_pkey", SEGMENT_COLUMNS, read_segment);
+	def->epoch = read_epoch;
+	return def;
+}
+
+CqTopicDef *
+cq_topic_find(const char *name)
+{
+	CqTopicDef *def = NULL;
+	Relation	rel;
+	Snapshot	snapshot;
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+	uint64		read_epoch;
+
+	if (strlen(name) > CQ_TOPIC_NAME_BYTES_MAX)
+		return NULL;
+	if (definitions != NULL)
+		def = hash_search(definitions, name, HASH_FIND, NULL);
+	if (def != NULL && def->epoch == epoch)
+		return def;
+
+	topic_relation = cq_relation("topic");
+	rel = table_open(topic_relation, AccessShareLock);
+	read_epoch = epoch;
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	ScanKeyEntryInitialize(&key, 0, TOPIC_NAME, BTEqualStrategyNumber,
+						   InvalidOid, C_COLLATION_OID, F_TEXTEQ,
+						   CStringGetTextDatum(name));
+	scan = systable_beginscan(rel, cq_relation("topic_name_key"), true, snapshot, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		def = store(tuple, RelationGetDescr(rel), read_epoch);
+	else
+	{
+		if (def != NULL)
+			def->epoch = 0;
+		def = NULL;
+	}
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, AccessShareLock);
+	return def;
+}
+
+List *
+cq_topics_all(void)
+{
+	List	   *result = NIL;
+	Relation	rel;
+	Snapshot	snapshot;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	uint64		read_epoch;
+
+	topic_relation = cq_relation("topic");
+	rel = table_open(topic_relation, AccessShareLock);
+	read_epoch = epoch;
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		result = lappend(result, store(tuple, RelationGetDescr(rel), read_epoch));
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, AccessShareLock);
+	return result;
+}
+
+CqTopicDef *
+cq_topic_by_id(int32 topic_id)
+{
+	CqTopicDef *def;
+	ListCell   *cell;
+
+	if (definitions != NULL)
+	{
+		HASH_SEQ_STATUS seq;
+
+		hash_seq_init(&seq, definitions);
+		while ((def = hash_seq_search(&seq)) != NULL)
+		{
+			if (def->topic_id == topic_id && def->epoch == epoch)
+			{
+				hash_seq_term(&seq);
+				return def;
+			}
+		}
+	}
+	foreach(cell, cq_topics_all())
+	{
+		def = lfirst(cell);
+		if (def->topic_id == topic_id)
+			return def;
+	}
+	return NULL;
+}
+
+/* ---- privileges ------------------------------------------------------ */
+
+static bool
+is_owner(Oid owner)
+{
+	return OidIsValid(owner) && has_privs_of_role(GetUserId(), owner);
+}
+
+static bool
+granted(const CqTopicDef *def, int32 group_id, int privileges)
+{
+	for (int i = 0; i < def->ngrants; i++)
+	{
+		const CqTopicGrant *grant = &def->grants[i];
+
+		if (grant->group_id == group_id && (grant->privileges & privileges) != 0 &&
+			(!OidIsValid(grant->role) || has_privs_of_role(GetUserId(), grant->role)))
+			return true;
+	}
+	return false;
+}
+
+bool
+cq_topic_allowed(const CqTopicDef *def, int privileges)
+{
+	return is_owner(def->owner) || granted(def, 0, privileges) || superuser();
+}
+
+CqGroupDef *
+cq_group_def_find(CqTopicDef *def, const char *name, int privileges)
+{
+	for (int i = 0; i < def->ngroups; i++)
+	{
+		CqGroupDef *group = &def->groups[i];
+
+		if (strcmp(group->name, name) != 0)
+			continue;
+		if (privileges != CQ_TOPIC_NONE && !is_owner(group->owner) &&
+			!granted(def, group->group_id, privileges) &&
+			!cq_topic_allowed(def, CQ_TOPIC_MANAGE))
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("permission denied for group \"%s\" of topic \"%s\"",
+							name, def->name)));
+		return group;
+	}
+	return NULL;
+}
+
+CqGroupDef *
+cq_group_def(CqTopicDef *def, const char *name, int privileges)
+{
+	CqGroupDef *group = cq_group_def_find(def, name, privileges);
+
+	if (group == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("group \"%s\" of topic \"%s\" does not exist", name, def->name)));
+	return group;
+}
+
+/* ---- tables and row -------------------------------------------------- */
+
+static void
+pg_attribute_noreturn()
+missing(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("topic \"%s\" does not exist", name)));
+}
+
+static Oid
+relation_of(const CqTopicDef *def, const char *format, int k)
+{
+	char		name[NAMEDATALEN];
+
+	snprintf(name, sizeof(name), format, def->topic_id, k);
+	return get_relname_relid(name, get_namespace_oid("cq", false));
+}
+
+/*
+ * Whoever uses a topic holds a lock on its first sequence, taken before any on
+ * its tables, until his transaction ends; who drops it locks the sequence first.
+ * So a drop waits for all users before it holds anything that they could want.
+ */
+static void
+enter(const CqTopicDef *def)
+{
+	LockRelationOid(def->sequences[0], AccessShareLock);
+}
+
+/* Find the topic's relations; raises when one is missing. */
+static void
+resolve_relations(CqTopicDef *def)
+{
+	bool		complete = true;
+	MemoryContext old = MemoryContextSwitchTo(def->context);
+
+	def->sequences = palloc0(def->npartitions * sizeof(Oid));
+	def->partitions = palloc0(def->npartitions * sizeof(uint32));
+	def->hint_offset = palloc0(def->npartitions * sizeof(int64));
+	def->hint_segment = palloc0(def->npartitions * sizeof(int64));
+	MemoryContextSwitchTo(old);
+
+	def->sequences[0] = relation_of(def, "t%d_o%d", 0);
+	if (OidIsValid(def->sequences[0]))
+	{
+		enter(def);
+		if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(def->sequences[0])))
+			missing(def->name);
+	}
+	for (int p = 0; p < def->npartitions; p++)
+	{
+		def->sequences[p] = relation_of(def, "t%d_o%d", p);
+		complete &= OidIsValid(def->sequences[p]);
+	}
+	for (int i = 0; i < def->nsegments; i++)
+	{
+		CqTopicSegment *segment = &def->segments[i];
+
+		segment->relation = relation_of(def, "t%d_s%d", segment->table);
+		segment->index = relation_of(def, "t%d_s%d_offset", segment->table);
+		complete &= OidIsValid(segment->relation) && OidIsValid(segment->index);
+	}
+	for (int k = 0; k < CQ_OFFSETS_TABLES; k++)
+	{
+		def->offsets[k] = relation_of(def, "t%d_c%d", k);
+		def->offsets_indexes[k] = relation_of(def, "t%d_c%d_share", k);
+		complete &= OidIsValid(def->offsets[k]) && OidIsValid(def->offsets_indexes[k]);
+	}
+	if (!complete || def->nsegments == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("the tables of topic \"%s\" are missing", def->name),
+				 errhint("Restore them from a backup, or drop the topic.")));
+}
+
+/* Row locked: what the row knows of the definition. */
+static void
+set_row(CqTopicDef *def, CqTopicRow *row)
+{
+	uint32		i = row->partitions;
+
+	def->generation = row->generation;
+	for (int p = 0; p < def->npartitions && i != CQ_NO_CELL; p++)
+	{
+		def->partitions[p] = i;
+		i = CQ_CELL(i)->next;
+	}
+	row->retain_ms = def->retain_ms;
+	row->retain_bytes = def->retain_bytes;
+	row->compact_due |= def->compact && !row->compact;
+	row->compact = def->compact;
+	row->feeds = 0;
+	for (int g = 0; g < def->ngroups; g++)
+	{
+		row->feeds += def->groups[g].shared ? 1 : 0;
+		i = cq_row_group(row, def->groups[g].group_id);
+		if (i != CQ_NO_CELL)
+		{
+			CQ_CELL(i)->group.timeout_ms = def->groups[g].timeout_ms;
+			CQ_CELL(i)->group.assignment = def->groups[g].assignment;
+		}
+	}
+}
+
+/* Find the topic's tables and its row in shared memory. */
+static void
+resolve(CqTopicDef *def)
+{
+	CqTopicRow *row;
+
+	resolve_relations(def);
+	def->row = NULL;
+	if (!RecoveryInProgress())
+	{
+		def->row = cq_topic_row_find(def->topic_id, def->sequences[0]);
+		if (def->row == NULL)
+			def->row = cq_share_load_topic(def);
+		if (def->row->npartitions < def->npartitions)
+			cq_share_add_partitions(def);
+		row = def->row;
+		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
+		if (row->database != MyDatabaseId || row->topic_id != def->topic_id ||
+			row->npartitions < def->npartitions)
+		{
+			LWLockRelease(&row->lock);
+			missing(def->name);
+		}
+		set_row(def, row);
+		LWLockRelease(&row->lock);
+	}
+	def->resolved = true;
+}
+
+CqTopicDef *
+cq_topic_open(const char *name, int privileges)
+{
+	CqTopicDef *def;
+
+	cq_require_shared();
+	def = cq_topic_find(name);
+	if (def != NULL && def->resolved)
+	{
+		enter(def);
+		if (def->epoch != epoch)	/* waiting has brought news */
+			def = cq_topic_find(name);
+	}
+	if (def == NULL)
+		missing(name);
+	if (privileges != CQ_TOPIC_NONE && !cq_topic_allowed(def, privileges))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for topic \"%s\"", name)));
+	if (!def->resolved || (def->row == NULL && !RecoveryInProgress()))
+		resolve(def);
+	return def;
+}
+
+void
+cq_topic_refresh(CqTopicDef *def)
+{
+	AcceptInvalidationMessages();
+	def->epoch = 0;
+	if (cq_topic_find(def->name) == NULL)
+		missing(def->name);
+	resolve(def);
+}
+
+CqTopicRow *
+cq_topic_lock_if_same(CqTopicDef *def, LWLockMode mode)
+{
+	CqTopicRow *row = def->row;
+
+	LWLockAcquire(&row->lock, mode);
+	if (row->generation == def->generation && row->topic_id == def->topic_id)
+		return row;
+	LWLockRelease(&row->lock);
+	return NULL;
+}
+
+CqTopicRow *
+cq_topic_lock(CqTopicDef *def, LWLockMode mode)
+{
+	CqTopicRow *row;
+
+	while ((row = cq_topic_lock_if_same(def, mode)) == NULL)
+	{
+		CHECK_FOR_INTERRUPTS();
+		cq_topic_refresh(def);
+	}
+	return row;
+}

@@ -1,0 +1,145 @@
+/*-------------------------------------------------------------------------
+ *
+ * topic_definition.h
+ *	  What a backend remembers of the topics it uses: options, privileges,
+ *	  groups, segments, the row in shared memory.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CQ_TOPIC_DEFINITION_H
+#define CQ_TOPIC_DEFINITION_H
+
+#include "nodes/pg_list.h"
+#include "topic/log.h"
+
+#define CQ_TOPIC_NAME_BYTES_MAX 200
+
+typedef enum CqTopicPrivilege
+{
+	CQ_TOPIC_NONE = 0,
+	CQ_TOPIC_PUBLISH = 0x01,
+	CQ_TOPIC_CONSUME = 0x02,
+	CQ_TOPIC_MANAGE = 0x04
+} CqTopicPrivilege;
+
+typedef struct CqTopicGrant
+{
+	int32		group_id;		/* 0: on the topic */
+	Oid			role;			/* InvalidOid: PUBLIC */
+	int			privileges;
+} CqTopicGrant;
+
+typedef struct CqGroupDef
+{
+	int32		group_id;
+	char		name[CQ_TOPIC_NAME_BYTES_MAX + 1];
+	Oid			owner;
+	bool		shared;			/* its records go to a queue */
+	CqAssignment assignment;
+	int64		timeout_ms;
+} CqGroupDef;
+
+/* Segments in the order of their numbers; records of lower ones are older. */
+typedef struct CqTopicSegment
+{
+	int64		number;
+	int			table;			/* k of cq.t<id>_s<k> */
+	Oid			relation;
+	Oid			index;
+} CqTopicSegment;
+
+/* Two tables of offsets are used in turns; see offsets.h */
+#define CQ_OFFSETS_TABLES 2
+
+/*
+ * Stays at its address for the life of the backend.  Its contents change only
+ * in cq_topic_open() and cq_topic_refresh() of the same topic.
+ */
+typedef struct CqTopicDef
+{
+	char		name[CQ_TOPIC_NAME_BYTES_MAX + 1];	/* hash key */
+	uint64		epoch;			/* of the definitions; old: read again */
+	int32		topic_id;
+	Oid			owner;
+	int			npartitions;
+	int64		retain_ms;		/* 0: for ever */
+	int64		retain_bytes;	/* 0: any number */
+	bool		compact;
+	int64		tombstone_ms;	/* how long compaction keeps tombstones */
+	MemoryContext context;		/* of the arrays below */
+	int			ngrants;
+	CqTopicGrant *grants;
+	int			ngroups;
+	CqGroupDef *groups;
+
+	/* what follows is resolved on first need */
+	bool		resolved;
+	Oid		   *sequences;		/* of each partition */
+	int			nsegments;
+	CqTopicSegment *segments;
+	Oid			offsets[CQ_OFFSETS_TABLES];
+	Oid			offsets_indexes[CQ_OFFSETS_TABLES];
+	CqTopicRow *row;			/* NULL during recovery */
+	uint32		generation;		/* of row, when resolved */
+	uint32	   *partitions;		/* cells */
+
+	/*
+	 * For each partition: records from hint_offset on are in segments from
+	 * hint_segment on.
+	 */
+	int64	   *hint_offset;
+	int64	   *hint_segment;
+	int			sticky;			/* partition of records without a key */
+	LocalTransactionId sticky_xact; /* in that transaction */
+} CqTopicDef;
+
+extern void cq_topic_definition_init(void);
+
+/* Changes of topics become known to all backends at commit. */
+extern void cq_topics_changed(void);
+
+/* Advances whenever a definition may have changed. */
+extern uint64 cq_topics_epoch(void);
+
+/* The definition by that name or number, or NULL; no privilege is asked for. */
+extern CqTopicDef *cq_topic_find(const char *name);
+extern CqTopicDef *cq_topic_by_id(int32 topic_id);
+
+/* All definitions, without order; freshly read. */
+extern List *cq_topics_all(void);
+
+/*
+ * The topic by that name, ready for use.  Raises 42704 when there is none, 42501
+ * without the privilege (a CqTopicPrivilege, or several), 55000 when not
+ * preloaded.
+ */
+extern CqTopicDef *cq_topic_open(const char *name, int privileges);
+
+/* Read it again; raises 42704 when it is no more. */
+extern void cq_topic_refresh(CqTopicDef *def);
+
+/* Whether the current user has one of these. */
+extern bool cq_topic_allowed(const CqTopicDef *def, int privileges);
+
+/*
+ * A group of the topic, or NULL.  With privileges: raises 42501 unless the
+ * current user has one of them.
+ */
+extern CqGroupDef *cq_group_def_find(CqTopicDef *def, const char *name, int privileges);
+
+/* The same, but raises 42704 when there is none. */
+extern CqGroupDef *cq_group_def(CqTopicDef *def, const char *name, int privileges);
+
+/*
+ * Lock its row.  Raises 42704, with no lock held, when the topic has been
+ * dropped meanwhile.
+ */
+extern CqTopicRow *cq_topic_lock(CqTopicDef *def, LWLockMode mode);
+
+/* The same, but NULL instead of an error; nothing is read or resolved. */
+extern CqTopicRow *cq_topic_lock_if_same(CqTopicDef *def, LWLockMode mode);
+
+/* A name from an argument; raises 22023 for empty or overlong ones. */
+extern char *cq_topic_name(const text *arg, const char *what);
+
+#endif							/* CQ_TOPIC_DEFINITION_H */
