@@ -24,6 +24,7 @@
 #include "miscadmin.h"
 #include "storage/lwlock.h"
 #include "topic/log.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 CqTopics   *cq_topics = NULL;
@@ -62,6 +63,7 @@ row_reset(CqTopicRow *row)
 
 	memset((char *) row + from, 0, sizeof(*row) - from);
 	row->partitions = row->groups = row->prepared = CQ_NO_CELL;
+	row->pending_head = row->pending_tail = CQ_NO_CELL;
 	row->plan_ms = PG_INT64_MAX;
 }
 
@@ -156,6 +158,12 @@ free_list(uint32 i)
 }
 
 void
+cq_notice_free(uint32 i)
+{
+	free_list(i);
+}
+
+void
 cq_topic_memory_full(void)
 {
 	ereport(ERROR,
@@ -196,6 +204,11 @@ free_row(CqTopicRow *row)
 	while (row->groups != CQ_NO_CELL)
 		cq_row_drop_group(row, CQ_CELL(row->groups)->group.group_id);
 	free_list(row->partitions);
+	for (i = row->pending_head; i != CQ_NO_CELL; i = row->pending_head)
+	{
+		row->pending_head = CQ_CELL(i)->notice.next_notice;
+		cq_notice_free(i);
+	}
 	row->database = InvalidOid;
 	row->generation++;
 	row_reset(row);
@@ -217,33 +230,72 @@ cq_topic_row_find(int32 topic_id, Oid sequence)
 	return NULL;
 }
 
-CqTopicRow *
-cq_topic_row_take(int32 topic_id, Oid sequence, bool *taken)
+/* Free the rows of databases that are no more. */
+static void
+forget_dropped_databases(void)
 {
-	CqTopicRow *row;
-
-	*taken = false;
-	LWLockAcquire(&cq_topics->registry_lock, LW_EXCLUSIVE);
-	row = find_row(MyDatabaseId, topic_id);
-	for (int i = 0; row == NULL && i < cq_topics->nrows; i++)
+	for (int i = 0; i < cq_topics->nrows; i++)
 	{
-		if (OidIsValid(cq_topic_rows[i].database))
+		CqTopicRow *row = &cq_topic_rows[i];
+		Oid			database;
+		int32		topic_id;
+
+		LWLockAcquire(&row->lock, LW_SHARED);
+		database = row->database;
+		topic_id = row->topic_id;
+		LWLockRelease(&row->lock);
+		if (OidIsValid(database) && database != MyDatabaseId &&
+			!SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(database)))
+			cq_topic_row_forget(database, topic_id);
+	}
+}
+
+/* Registry lock held exclusively: a free row, locked, for this topic; or NULL. */
+static CqTopicRow *
+take_row(int32 topic_id, Oid sequence)
+{
+	for (int i = 0; i < cq_topics->nrows; i++)
+	{
+		CqTopicRow *row = &cq_topic_rows[i];
+
+		if (OidIsValid(row->database))
 			continue;
-		row = &cq_topic_rows[i];
 		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
 		row_reset(row);
 		row->database = MyDatabaseId;
 		row->topic_id = topic_id;
 		row->sequence = sequence;
 		row->generation++;
-		*taken = true;
+		return row;
 	}
-	LWLockRelease(&cq_topics->registry_lock);
+	return NULL;
+}
+
+CqTopicRow *
+cq_topic_row_take(int32 topic_id, Oid sequence, bool *taken)
+{
+	CqTopicRow *row = NULL;
+
+	*taken = false;
+	for (int attempt = 0; row == NULL && attempt < 2; attempt++)
+	{
+		if (attempt > 0)
+			forget_dropped_databases();
+		LWLockAcquire(&cq_topics->registry_lock, LW_EXCLUSIVE);
+		row = find_row(MyDatabaseId, topic_id);
+		if (row == NULL)
+		{
+			row = take_row(topic_id, sequence);
+			*taken = (row != NULL);
+		}
+		LWLockRelease(&cq_topics->registry_lock);
+	}
 	if (row == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("there are too many topics"),
-				 errhint("Raise cachequeue.max_topics, or drop topics.")));
+				 errmsg("too many topics"),
+				 errhint("Raise cachequeue.max_topics (now %d) and restart the server.",
+						 cq_topics->nrows)));
 	return row;
 }
 

@@ -16,6 +16,7 @@
  *				+--> share --> share ...	one for each partition
  *				+--> member --> member ...	in the order of their names
  *	row --> prepared --> prepared			offsets of prepared transactions
+ *	row --> notice --> notice				of channels, to be sent; one row of its own
  *
  * Glossary: a *share* is what one group knows of one partition: who owns it, how
  * far he has read (position) and how far it is done (committed).  Both are
@@ -39,6 +40,10 @@
 #include "storage/spin.h"
 
 #define CQ_NO_CELL ((uint32) 0xFFFFFFFF)
+
+/* in the place of a topic's number: the row for a database's channels */
+#define CQ_CHANNELS (-1)
+
 #define CQ_PARTITIONS_MAX 1024
 #define CQ_MEMBER_NAME_BYTES_MAX 100
 
@@ -59,7 +64,9 @@ typedef enum CqCellKind
 	CQ_CELL_GROUP,
 	CQ_CELL_SHARE,
 	CQ_CELL_MEMBER,
-	CQ_CELL_PREPARED
+	CQ_CELL_PREPARED,
+	CQ_CELL_NOTICE,				/* begin of a notification of a channel */
+	CQ_CELL_TEXT				/* more of it */
 } CqCellKind;
 
 typedef struct CqPartition
@@ -159,6 +166,20 @@ typedef struct CqPrepared
 	int64		rewind;
 } CqPrepared;
 
+/* bytes of a notification in one cell */
+#define CQ_NOTICE_BYTES 112
+
+/*
+ * A notification: the channel and the payload, each with a terminating zero; goes
+ * on in the cells linked by next.
+ */
+typedef struct CqNotice
+{
+	uint32		next_notice;
+	uint32		bytes;			/* of both, in all cells */
+	char text[	CQ_NOTICE_BYTES];
+} CqNotice;
+
 typedef struct CqCell
 {
 	uint32		next;			/* in the list that it stands in */
@@ -172,6 +193,7 @@ typedef struct CqCell
 		CqShare		share;
 		CqMember	member;
 		CqPrepared	prepared;
+		CqNotice	notice;		/* of TEXT: the text only */
 	};
 } CqCell;
 
@@ -195,6 +217,11 @@ typedef struct CqTopicRow
 	uint32		prepared;
 	int			by_xid;			/* prepared cells, and open ones with an xid */
 	int64		generations;	/* given to members */
+
+	/* of the row for channels (topic_id CQ_CHANNELS): not sent yet, in order */
+	uint32		pending_head;
+	uint32		pending_tail;
+	bool		stored;			/* payloads have been stored in a table */
 
 	/* segments have numbers, in order */
 	int64		current;
@@ -277,6 +304,9 @@ extern CqTopicRow *cq_topic_row_take(int32 topic_id, Oid sequence, bool *taken);
 
 /* Free the row and its cells, waking who waits.  Fit for callbacks. */
 extern void cq_topic_row_forget(Oid database, int32 topic_id);
+
+/* Free a notification with all its cells. */
+extern void cq_notice_free(uint32 i);
 
 /* Raises 53400. */
 extern void cq_topic_memory_full(void) pg_attribute_noreturn();

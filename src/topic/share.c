@@ -22,6 +22,7 @@
 #include "postgres.h"
 
 #include "core/clock.h"
+#include "core/dbworker.h"
 #include "miscadmin.h"
 #include "topic/offsets.h"
 #include "topic/record.h"
@@ -454,6 +455,7 @@ cq_share_load_topic(CqTopicDef *def)
 		cq_topic_row_forget(MyDatabaseId, def->topic_id);
 		cq_topic_memory_full();
 	}
+	cq_dbworker_request();
 	return row;
 }
 

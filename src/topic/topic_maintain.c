@@ -17,9 +17,11 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "core/clock.h"
+#include "core/dbworker.h"
 #include "core/shmem.h"
 #include "miscadmin.h"
 #include "queue/step.h"
+#include "topic/channel.h"
 #include "topic/feed.h"
 #include "topic/log_segment.h"
 #include "topic/offsets.h"
@@ -226,6 +228,8 @@ maintain_row(CqTopicRow *row)
 	int64		members_ms;
 	int64		at;
 
+	if (row->database == MyDatabaseId && row->topic_id == CQ_CHANNELS)
+		return cq_channels_maintain(row);
 	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
 	topic_id = (row->database == MyDatabaseId && !row->creating) ? row->topic_id : 0;
 	if (topic_id == 0 || (row->retry_ms > cq_clock_ms() && !cq_step_by_hand()))
@@ -310,7 +314,7 @@ take_stock(void)
 		LWLockAcquire(&row->lock, LW_SHARED);
 		topic_id = (row->database == MyDatabaseId && !row->creating) ? row->topic_id : 0;
 		LWLockRelease(&row->lock);
-		if (topic_id == 0)
+		if (topic_id <= 0)
 			continue;
 		foreach(cell, defs)
 			found |= (((CqTopicDef *) lfirst(cell))->topic_id == topic_id);
@@ -363,4 +367,6 @@ cq_topic_maintain_by_hand(void)
 	cq_require_shared();
 	PreventCommandDuringRecovery("topic_maintain()");
 	(void) cq_step_run_alone(pass, true);
+	/* the plans are the worker's promises: let it make its own */
+	cq_dbworker_wake(MyDatabaseId);
 }

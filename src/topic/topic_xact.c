@@ -27,6 +27,7 @@
 #include "core/clock.h"
 #include "miscadmin.h"
 #include "storage/procarray.h"
+#include "topic/channel.h"
 #include "topic/offsets.h"
 #include "topic/share.h"
 #include "topic/topic_xact.h"
@@ -58,14 +59,21 @@ cq_topic_items_reserve(int n)
 CqTopicItem *
 cq_topic_item_add(CqTopicItemKind kind, const CqTopicDef *def, uint32 cell)
 {
+	return cq_topic_item_add_to(kind, def->row, def->generation, cell);
+}
+
+CqTopicItem *
+cq_topic_item_add_to(CqTopicItemKind kind, const CqTopicRow *row, uint32 generation,
+					 uint32 cell)
+{
 	CqTopicItem *item = &items[nitems];
 
 	Assert(nitems < capacity);
 	memset(item, 0, sizeof(*item));
 	item->kind = kind;
 	item->level = GetCurrentTransactionNestLevel();
-	item->row = CQ_TOPIC_ROW_INDEX(def->row);
-	item->generation = def->generation;
+	item->row = CQ_TOPIC_ROW_INDEX(row);
+	item->generation = generation;
 	item->cell = cell;
 	item->serial = (cell == CQ_NO_CELL) ? 0 : CQ_CELL(cell)->serial;
 	nitems++;
@@ -178,6 +186,10 @@ finish_item(CqTopicRow *row, const CqTopicItem *item, bool commit)
 				CQ_CELL(item->cell)->serial == item->serial)
 				cq_member_remove(row, item->cell);
 			break;
+		case CQ_TOPIC_ITEM_NOTICE:
+			if (commit)
+				cq_channel_pend(row, item->cell);
+			break;
 		case CQ_TOPIC_ITEM_GROUP_CREATED:
 			if (!commit)
 				cq_row_drop_group(row, (int32) item->offset);
@@ -200,6 +212,7 @@ static void
 finish(const CqTopicItem *item, bool commit)
 {
 	CqTopicRow *row = &cq_topic_rows[item->row];
+	bool		same;
 
 	if (item->kind == CQ_TOPIC_ITEM_CREATED || item->kind == CQ_TOPIC_ITEM_DROPPED)
 	{
@@ -217,10 +230,13 @@ finish(const CqTopicItem *item, bool commit)
 		return;
 	}
 	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	if (row->generation == item->generation)
+	same = row->generation == item->generation;
+	if (same)
 		finish_item(row, item, commit);
 	LWLockRelease(&row->lock);
 	cq_row_wake(row);
+	if (item->kind == CQ_TOPIC_ITEM_NOTICE && !(commit && same))
+		cq_notice_free(item->cell);
 }
 
 static void
@@ -370,10 +386,12 @@ before_prepare(void)
 	before_commit();
 	for (int i = 0; i < nitems; i++)
 	{
-		if (items[i].kind == CQ_TOPIC_ITEM_LEAVE)
+		if (items[i].kind == CQ_TOPIC_ITEM_LEAVE || items[i].kind == CQ_TOPIC_ITEM_NOTICE)
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("cannot PREPARE a transaction that has left a group")));
+					 items[i].kind == CQ_TOPIC_ITEM_LEAVE
+					 ? errmsg("cannot PREPARE a transaction that has left a group")
+					 : errmsg("cannot PREPARE a transaction that has published to a channel")));
 		if (items[i].kind == CQ_TOPIC_ITEM_OPEN)
 		{
 			if (items[i].cell == CQ_NO_CELL)

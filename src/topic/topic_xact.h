@@ -20,6 +20,7 @@ typedef enum CqTopicItemKind
 								 * on */
 	CQ_TOPIC_ITEM_SEEK,			/* the same, and position too */
 	CQ_TOPIC_ITEM_LEAVE,		/* cell: a member */
+	CQ_TOPIC_ITEM_NOTICE,		/* cell: a notification */
 	CQ_TOPIC_ITEM_GROUP_CREATED,	/* offset: group_id */
 	CQ_TOPIC_ITEM_GROUP_DROPPED,
 	CQ_TOPIC_ITEM_CREATED,		/* offset: topic_id; without a row */
@@ -52,6 +53,10 @@ extern void cq_topic_items_reserve(int n);
 /* Add an item, of reserved ones; fit to be called with the row locked. */
 extern CqTopicItem *cq_topic_item_add(CqTopicItemKind kind, const CqTopicDef *def,
 									  uint32 cell);
+
+/* The same without a definition. */
+extern CqTopicItem *cq_topic_item_add_to(CqTopicItemKind kind, const CqTopicRow *row,
+										 uint32 generation, uint32 cell);
 
 /* Row locked: the OPEN item of this transaction for the partition, or NULL. */
 extern CqTopicItem *cq_topic_item_open(CqTopicDef *def, int partition);

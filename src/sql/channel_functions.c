@@ -1,0 +1,53 @@
+/*-------------------------------------------------------------------------
+ *
+ * channel_functions.c
+ *	  cq.channel_publish and channel_fetch: unpack, call, pack.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "core/shmem.h"
+#include "fmgr.h"
+#include "sql/queue_args.h"
+#include "topic/channel.h"
+#include "utils/builtins.h"
+
+PG_FUNCTION_INFO_V1(cq_channel_publish);
+PG_FUNCTION_INFO_V1(cq_channel_fetch);
+
+/* cq.channel_publish(channel, payload) → void */
+Datum
+cq_channel_publish(PG_FUNCTION_ARGS)
+{
+	text	   *channel;
+	int			bytes;
+
+	cq_require_shared();
+	cq_refuse_null(fcinfo, 0, "channel");
+	cq_refuse_null(fcinfo, 1, "payload");
+	channel = PG_GETARG_TEXT_PP(0);
+	bytes = VARSIZE_ANY_EXHDR(channel);
+	if (bytes == 0 || bytes > CQ_CHANNEL_BYTES_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("channel must have 1 to %d bytes, not %d",
+						CQ_CHANNEL_BYTES_MAX, bytes)));
+	cq_channel_publish_text(text_to_cstring(channel),
+							text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	PG_RETURN_VOID();
+}
+
+/* cq.channel_fetch(payload) → text */
+Datum
+cq_channel_fetch(PG_FUNCTION_ARGS)
+{
+	text	   *payload;
+
+	cq_require_shared();
+	cq_refuse_null(fcinfo, 0, "payload");
+	payload = cq_channel_fetch_text(PG_GETARG_TEXT_PP(0));
+	if (payload == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(payload);
+}

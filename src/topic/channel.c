@@ -1,0 +1,320 @@
+/*-------------------------------------------------------------------------
+ *
+ * channel.c
+ *	  Channels: notifications for those who LISTEN.
+ *
+ * NOTIFY takes a lock of the whole server when its transaction commits.  So who
+ * publishes only puts the text into cells of the pool, and at commit appends them
+ * to a list; the worker sends all that are there in one transaction.  PostgreSQL
+ * drops a notification that its transaction has sent already, so equal ones go
+ * into different transactions.	 The order is that of the commits.
+ *
+ * What is too long for a notification is stored in one of two unlogged tables,
+ * used in turns of SLOT_S, and the notification says where.  The worker empties
+ * the other table when half of a turn has passed.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "commands/async.h"
+#include "core/clock.h"
+#include "core/dbworker.h"
+#include "core/owner.h"
+#include "core/shmem.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "queue/definition.h"
+#include "queue/step.h"
+#include "storage/lmgr.h"
+#include "topic/channel.h"
+#include "topic/topic_xact.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+/* longest payload of a NOTIFY, see commands/async.c */
+#define PAYLOAD_BYTES_MAX (BLCKSZ - NAMEDATALEN - 128 - 1)
+
+/* begins what stands for a stored payload */
+#define REFERENCE "cq_ref:"
+
+/* seconds that a table of payloads is written to before it is the other's turn */
+#define SLOT_S 600
+
+/* notifications sent in one transaction */
+#define SEND_MAX 1000
+
+/* ---- publishing ------------------------------------------------------ */
+
+/* Store the payload; returns what stands for it. */
+static char *
+store_payload(const char *payload)
+{
+	Oid			types[] = {TEXTOID};
+	Datum		values[1];
+	int			slot = (int) ((GetCurrentTimestamp() / USECS_PER_SEC / SLOT_S) & 1);
+	int32		id;
+
+	values[0] = CStringGetTextDatum(payload);
+	id = cq_execute_as_owner(psprintf("INSERT INTO cq.channel_payload_%d (payload) VALUES ($1) "
+									  "RETURNING id::int", slot), 1, types, values, NULL);
+	return psprintf(REFERENCE "%d", id);
+}
+
+/* A notification in cells of its own; raises 53400. */
+static uint32
+make_notice(const char *channel, const char *payload)
+{
+	Size		channel_bytes = strlen(channel) + 1;
+	Size		bytes = channel_bytes + strlen(payload) + 1;
+	char	   *text = palloc(bytes);
+	uint32		first = CQ_NO_CELL;
+	uint32		last = CQ_NO_CELL;
+
+	memcpy(text, channel, channel_bytes);
+	strcpy(text +channel_bytes, payload);
+	for (Size done = 0; done < bytes; done += CQ_NOTICE_BYTES)
+	{
+		uint32		i = cq_cell_take(first == CQ_NO_CELL ? CQ_CELL_NOTICE : CQ_CELL_TEXT);
+
+		if (i == CQ_NO_CELL)
+		{
+			if (first != CQ_NO_CELL)
+				cq_notice_free(first);
+			ereport(ERROR,
+					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+					 errmsg("too many notifications are waiting to be sent"),
+					 errhint("Try again later, or raise cachequeue.topic_memory.")));
+		}
+		memcpy(CQ_CELL(i)->notice.text, text +done, Min(bytes - done, CQ_NOTICE_BYTES));
+		if (first == CQ_NO_CELL)
+			first = i;
+		else
+			CQ_CELL(last)->next = i;
+		last = i;
+	}
+	CQ_CELL(first)->notice.bytes = bytes;
+	CQ_CELL(first)->notice.next_notice = CQ_NO_CELL;
+	pfree(text);
+	return first;
+}
+
+/* The row of this database's channels and its generation. */
+static CqTopicRow *
+channels_row(uint32 *generation)
+{
+	static CqTopicRow *known = NULL;
+	CqTopicRow *row = known;
+	bool		taken = false;
+
+	if (row == NULL || row->database != MyDatabaseId || row->topic_id != CQ_CHANNELS)
+		row = cq_topic_row_take(CQ_CHANNELS, InvalidOid, &taken);
+	*generation = row->generation;
+	if (taken)
+	{
+		LWLockRelease(&row->lock);
+		cq_dbworker_request();
+	}
+	known = row;
+	return row;
+}
+
+void
+cq_channel_publish_text(const char *channel, const char *payload)
+{
+	bool		stored = strlen(payload) > PAYLOAD_BYTES_MAX ||
+	strncmp(payload, REFERENCE, strlen(REFERENCE)) == 0;
+	CqTopicRow *row;
+	uint32		generation;
+	uint32		notice;
+
+	PreventCommandDuringRecovery("channel_publish()");
+	PreventCommandIfParallelMode("channel_publish()");
+	row = channels_row(&generation);
+	if (stored)
+	{
+		PreventCommandIfReadOnly("channel_publish()");
+		payload = store_payload(payload);
+		row->stored = true;
+	}
+	cq_topic_items_reserve(1);
+	notice = make_notice(channel, payload);
+	(void) cq_topic_item_add_to(CQ_TOPIC_ITEM_NOTICE, row, generation, notice);
+}
+
+void
+cq_channel_pend(CqTopicRow *row, uint32 notice)
+{
+	if (row->pending_head == CQ_NO_CELL)
+		row->pending_head = notice;
+	else
+		CQ_CELL(row->pending_tail)->notice.next_notice = notice;
+	row->pending_tail = notice;
+	cq_topic_plan(row, 1);
+}
+
+/* ---- what was too long ----------------------------------------------- */
+
+text *
+cq_channel_fetch_text(const text *payload)
+{
+	char	   *reference = text_to_cstring(payload);
+	Oid			types[] = {INT4OID};
+	Datum		values[1];
+	CqRoleScope scope;
+	char	   *end;
+	long		id;
+	char	   *found = NULL;
+	MemoryContext caller = CurrentMemoryContext;
+
+	if (strncmp(reference, REFERENCE, strlen(REFERENCE)) != 0)
+		return (text *) payload;
+	errno = 0;
+	id = strtol(reference + strlen(REFERENCE), &end, 10);
+	if (errno != 0 || *end != '\0' || id < 1 || id > PG_INT32_MAX)
+		return NULL;
+	values[0] = Int32GetDatum((int32) id);
+	cq_role_begin(&scope, cq_extension_owner());
+	SPI_connect();
+	if (SPI_execute_with_args("SELECT payload FROM cq.channel_payload_0 WHERE id = $1 "
+							  "UNION ALL SELECT payload FROM cq.channel_payload_1 WHERE id = $1",
+							  1, types, values, NULL, true, 1) < 0)
+		elog(ERROR, "SPI_execute_with_args failed");
+	if (SPI_processed > 0)
+		found = MemoryContextStrdup(caller, SPI_getvalue(SPI_tuptable->vals[0],
+														 SPI_tuptable->tupdesc, 1));
+	SPI_finish();
+	cq_role_end(&scope);
+	return (found == NULL) ? NULL : cstring_to_text(found);
+}
+
+/*
+ * Empty the table whose turn is next, once half of this turn has passed; returns
+ * when to look again.
+ */
+static int64
+empty_payloads(CqTopicRow *row)
+{
+	int64		now_s = GetCurrentTimestamp() / USECS_PER_SEC;
+	int64		into_slot = now_s % SLOT_S;
+	int			k = (int) ((now_s / SLOT_S + 1) & 1);
+	char	   *name = psprintf("channel_payload_%d", k);
+	int64		again_s = SLOT_S + SLOT_S / 2 - into_slot;
+
+	if (into_slot < SLOT_S / 2)
+		return cq_clock_ms() + (SLOT_S / 2 - into_slot) * 1000 + 1000;
+	cq_step_start();
+	if (!ConditionalLockRelationOid(cq_relation(name), AccessExclusiveLock))
+		again_s = 5;
+	else
+		(void) cq_execute_as_owner(psprintf("TRUNCATE cq.%s", name), 0, NULL, NULL, NULL);
+	cq_step_commit();
+	return cq_clock_ms() + again_s * 1000;
+}
+
+/* ---- sending --------------------------------------------------------- */
+
+/* Both parts of a notification. */
+typedef struct Notice
+{
+	char	   *channel;
+	char	   *payload;
+} Notice;
+
+/* Take up to SEND_MAX that wait, in order, out of the list. */
+static uint32
+take_pending(CqTopicRow *row, int *n)
+{
+	uint32		first;
+	uint32		last = CQ_NO_CELL;
+
+	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
+	first = row->pending_head;
+	for (*n = 0; *n < SEND_MAX && row->pending_head != CQ_NO_CELL; (*n)++)
+	{
+		last = row->pending_head;
+		row->pending_head = CQ_CELL(last)->notice.next_notice;
+	}
+	if (last != CQ_NO_CELL)
+		CQ_CELL(last)->notice.next_notice = CQ_NO_CELL;
+	LWLockRelease(&row->lock);
+	return first;
+}
+
+static Notice
+copy_notice(uint32 i)
+{
+	Size		bytes = CQ_CELL(i)->notice.bytes;
+	char	   *text = palloc(bytes);
+	Notice		notice;
+
+	for (Size done = 0; done < bytes; done += CQ_NOTICE_BYTES)
+	{
+		memcpy(text +done, CQ_CELL(i)->notice.text, Min(bytes - done, CQ_NOTICE_BYTES));
+		i = CQ_CELL(i)->next;
+	}
+	notice.channel = text;
+	notice.payload = text +strlen(text) + 1;
+
+	return notice;
+}
+
+/* Send notifications, in one transaction where none is equal to another. */
+static void
+send_notices(const Notice *notices, int n)
+{
+	int			began = 0;
+
+	cq_step_start();
+	for (int i = 0; i < n; i++)
+	{
+		bool		equal = false;
+
+		for (int j = began; j < i && !equal; j++)
+			equal = strcmp(notices[i].payload, notices[j].payload) == 0 &&
+				strcmp(notices[i].channel, notices[j].channel) == 0;
+		if (equal)
+		{
+			cq_step_commit();
+			cq_step_start();
+			began = i;
+		}
+		Async_Notify(notices[i].channel, notices[i].payload);
+	}
+	cq_step_commit();
+}
+
+int64
+cq_channels_maintain(CqTopicRow *row)
+{
+	int64		at = PG_INT64_MAX;
+	int			n;
+
+	row->plan_ms = PG_INT64_MAX;
+	do
+	{
+		uint32		i = take_pending(row, &n);
+		Notice	   *notices = palloc(Max(n, 1) * sizeof(Notice));
+
+		for (int j = 0; j < n; j++)
+		{
+			uint32		next = CQ_CELL(i)->notice.next_notice;
+
+			notices[j] = copy_notice(i);
+			cq_notice_free(i);
+			i = next;
+		}
+		if (n > 0)
+			send_notices(notices, n);
+	} while (n == SEND_MAX);
+
+	if (row->stored)
+		at = empty_payloads(row);
+	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
+	row->plan_ms = Min(row->plan_ms, at);
+	at = row->plan_ms;
+	LWLockRelease(&row->lock);
+	return at;
+}

@@ -1,0 +1,34 @@
+/*-------------------------------------------------------------------------
+ *
+ * channel.h
+ *	  Channels: notifications for those who LISTEN.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CQ_CHANNEL_H
+#define CQ_CHANNEL_H
+
+#include "topic/log.h"
+
+/* a channel's name is an identifier */
+#define CQ_CHANNEL_BYTES_MAX 63
+
+/*
+ * Have the payload sent to the channel when the transaction has committed.
+ * Raises 53400 when too many are waiting to be sent.
+ */
+extern void cq_channel_publish_text(const char *channel, const char *payload);
+
+/*
+ * What a notification's payload stands for: itself, or what was too long to be
+ * sent; NULL: that is kept no more.
+ */
+extern text *cq_channel_fetch_text(const text *payload);
+
+/* Row of the channels locked: to be sent from now on. */
+extern void cq_channel_pend(CqTopicRow *row, uint32 notice);
+
+/* The worker's part; returns when to look again, or PG_INT64_MAX. */
+extern int64 cq_channels_maintain(CqTopicRow *row);
+
+#endif							/* CQ_CHANNEL_H */
