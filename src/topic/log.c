@@ -19,6 +19,7 @@
 
 #include "core/clock.h"
 #include "core/dbworker.h"
+#include "core/faults.h"
 #include "core/settings.h"
 #include "core/shmem.h"
 #include "miscadmin.h"
@@ -396,6 +397,8 @@ cq_partition_stable(const CqPartition *partition)
 {
 	int64		stable = partition->end;
 
+	if (CQ_FAULT("topic-no-register"))
+		return stable;
 	if (partition->open_head != CQ_NO_CELL)
 		stable = CQ_CELL(partition->open_head)->open.lowest;
 	if (partition->crowd > 0)

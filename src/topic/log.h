@@ -211,6 +211,7 @@ typedef struct CqTopicRow
 								 * number apart */
 
 	bool		creating;		/* by a transaction that has not ended */
+	TransactionId creating_xid; /* valid: which was prepared */
 	int			npartitions;
 	uint32		partitions;
 	uint32		groups;

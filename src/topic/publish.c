@@ -131,18 +131,20 @@ static void
 note_published(CqTopicDef *def, CqTopicRow *row, int partition, int64 offset)
 {
 	CqTopicItem *item = cq_topic_item_open(def, partition);
+	uint32		cell = def->partitions[partition];
 
 	if (item == NULL)
 	{
-		uint32		cell = def->partitions[partition];
-		uint32		open = CQ_FAULT("topic-no-register") ? CQ_NO_CELL :
-		cq_open_register(row, cell, offset, row->current);
+		uint32		open = cq_open_register(row, cell, offset, row->current);
 
-		if (CQ_FAULT("topic-no-register"))
-			CQ_CELL(cell)->partition.crowd++, CQ_CELL(cell)->partition.crowd_lowest = PG_INT64_MAX;
 		item = cq_topic_item_add(CQ_TOPIC_ITEM_OPEN, def, open);
 		item->partition = cell;
 		item->offset = offset;
+	}
+	else if (item->level != GetCurrentTransactionNestLevel())
+	{
+		item = cq_topic_item_add(CQ_TOPIC_ITEM_COUNT, def, CQ_NO_CELL);
+		item->partition = cell;
 	}
 	item->count++;
 }

@@ -184,6 +184,22 @@ read_segment(PartitionScan *s, int partition, int64 from, int64 limit, int max,
 	return n;
 }
 
+/*
+ * Open segment i, which stays what it is from then on.  False when the
+ * definition was stale: it has been read again, begin anew.
+ */
+static bool
+begin_current(CqTopicDef *def, int i, Snapshot snapshot, int nkeys, PartitionScan *s)
+{
+	scan_begin(s, &def->segments[i], snapshot, nkeys);
+	if (def->epoch == cq_topics_epoch())
+		return true;
+	/* the table may have become another segment before we locked it */
+	scan_end(s);
+	cq_topic_refresh(def);
+	return false;
+}
+
 /* The first segment that may have records from that offset on. */
 static int
 first_segment(const CqTopicDef *def, int partition, int64 from)
@@ -212,15 +228,14 @@ cq_records_read(CqTopicDef *def, int partition, int64 from, int64 limit, int max
 		int			found;
 		PartitionScan s;
 
-		scan_begin(&s, &def->segments[i], snapshot, 2);
-		if (def->epoch != cq_topics_epoch())
+		if (!begin_current(def, i, snapshot, 2, &s))
 		{
 			/*
-			 * the table may have become another segment; now it stays what it
-			 * is
+			 * what has been moved is in its new place for later snapshots
+			 * only
 			 */
-			scan_end(&s);
-			cq_topic_refresh(def);
+			UnregisterSnapshot(snapshot);
+			snapshot = RegisterSnapshot(GetLatestSnapshot());
 			i = first_segment(def, partition, *next);
 			continue;
 		}
@@ -245,26 +260,30 @@ cq_records_read(CqTopicDef *def, int partition, int64 from, int64 limit, int max
 
 /* The first or last row of the partition in the segment, whoever wrote it. */
 static bool
-segment_end(const CqTopicSegment *segment, int partition, ScanDirection direction,
-			int64 *offset, TimestampTz *published_at)
+segment_end(PartitionScan *s, int partition, ScanDirection direction, int64 *offset,
+			TimestampTz *published_at)
+{
+	ScanKeyData key;
+	bool		isnull;
+
+	ScanKeyInit(&key, KEY_PARTITION, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(partition));
+	index_rescan(s->scan, &key, 1, NULL, 0);
+	if (!index_getnext_slot(s->scan, direction, s->slot))
+		return false;
+	*offset = slot_offset(s->slot);
+	*published_at = DatumGetTimestampTz(slot_getattr(s->slot, CQ_MESSAGE_ENQUEUED_AT, &isnull));
+	return true;
+}
+
+bool
+cq_segment_last(const CqTopicSegment *segment, int partition, int64 *offset,
+				TimestampTz *published_at)
 {
 	PartitionScan s;
-	ScanKeyData key;
 	bool		found;
 
 	scan_begin(&s, segment, SnapshotAny, 1);
-	ScanKeyInit(&key, KEY_PARTITION, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(partition));
-	index_rescan(s.scan, &key, 1, NULL, 0);
-	found = index_getnext_slot(s.scan, direction, s.slot);
-	if (found)
-	{
-		bool		isnull;
-
-		*offset = slot_offset(s.slot);
-		if (published_at != NULL)
-			*published_at = DatumGetTimestampTz(slot_getattr(s.slot, CQ_MESSAGE_ENQUEUED_AT,
-															 &isnull));
-	}
+	found = segment_end(&s, partition, BackwardScanDirection, offset, published_at);
 	scan_end(&s);
 	return found;
 }
@@ -272,30 +291,46 @@ segment_end(const CqTopicSegment *segment, int partition, ScanDirection directio
 bool
 cq_records_first(CqTopicDef *def, int partition, int64 *offset)
 {
-	for (int i = 0; i < def->nsegments; i++)
-	{
-		if (segment_end(&def->segments[i], partition, ForwardScanDirection, offset, NULL))
-			return true;
-	}
-	return false;
-}
+	TimestampTz ignored;
+	bool		found = false;
+	int			i = 0;
 
-bool
-cq_segment_last(const CqTopicSegment *segment, int partition, int64 *offset,
-				TimestampTz *published_at)
-{
-	return segment_end(segment, partition, BackwardScanDirection, offset, published_at);
+	while (i < def->nsegments && !found)
+	{
+		PartitionScan s;
+
+		if (!begin_current(def, i, SnapshotAny, 1, &s))
+		{
+			i = 0;
+			continue;
+		}
+		found = segment_end(&s, partition, ForwardScanDirection, offset, &ignored);
+		scan_end(&s);
+		i++;
+	}
+	return found;
 }
 
 bool
 cq_records_last(CqTopicDef *def, int partition, int64 *offset, TimestampTz *published_at)
 {
-	for (int i = def->nsegments - 1; i >= 0; i--)
+	bool		found = false;
+	int			i = def->nsegments - 1;
+
+	while (i >= 0 && !found)
 	{
-		if (cq_segment_last(&def->segments[i], partition, offset, published_at))
-			return true;
+		PartitionScan s;
+
+		if (!begin_current(def, i, SnapshotAny, 1, &s))
+		{
+			i = def->nsegments - 1;
+			continue;
+		}
+		found = segment_end(&s, partition, BackwardScanDirection, offset, published_at);
+		scan_end(&s);
+		i--;
 	}
-	return false;
+	return found;
 }
 
 /* ---- times ----------------------------------------------------------- */
@@ -317,23 +352,30 @@ record_from(PartitionScan *s, int partition, int64 *offset, TimestampTz *publish
 	return true;
 }
 
-/* Binary search in one segment, whose last row was published in time. */
-static int64
-search_segment(PartitionScan *s, int partition, TimestampTz at, int64 low, int64 high)
+/*
+ * Look in one segment for the first visible record that was published at that
+ * time or later, by binary search.
+ */
+static bool
+search_segment(PartitionScan *s, int partition, TimestampTz at, int64 *offset)
 {
-	/* records below low are too old; the answer is not above high */
+	int64		low = 0;
+	int64		high = PG_INT64_MAX - 1;
+	TimestampTz published_at;
+
+	/* records below low are too old; what we look for is not above high */
 	while (low < high)
 	{
 		int64		middle = low + (high - low) / 2;
-		int64		offset = middle;
-		TimestampTz published_at;
+		int64		found = middle;
 
-		if (record_from(s, partition, &offset, &published_at) && published_at < at)
-			low = offset + 1;
-		else
+		if (!record_from(s, partition, &found, &published_at) || published_at >= at)
 			high = middle;
+		else
+			low = found + 1;
 	}
-	return low;
+	*offset = low;
+	return record_from(s, partition, offset, &published_at);
 }
 
 int64
@@ -341,24 +383,26 @@ cq_records_at(CqTopicDef *def, int partition, TimestampTz at, int64 limit)
 {
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	int64		result = limit;
+	bool		found = false;
+	int			i = 0;
 
-	for (int i = 0; i < def->nsegments && result == limit; i++)
+	while (i < def->nsegments && !found)
 	{
-		int64		first;
-		int64		last;
-		TimestampTz published_at;
 		PartitionScan s;
+		int64		offset;
 
-		if (!cq_segment_last(&def->segments[i], partition, &last, &published_at) ||
-			published_at < at)
+		if (!begin_current(def, i, snapshot, 2, &s))
+		{
+			UnregisterSnapshot(snapshot);
+			snapshot = RegisterSnapshot(GetLatestSnapshot());
+			i = 0;
 			continue;
-		(void) segment_end(&def->segments[i], partition, ForwardScanDirection, &first, NULL);
-		scan_begin(&s, &def->segments[i], snapshot, 2);
-		first = search_segment(&s, partition, at, first, last);
-		/* the record found may be in a later segment: an aborted one is last */
-		if (record_from(&s, partition, &first, &published_at))
-			result = Min(first, limit);
+		}
+		found = search_segment(&s, partition, at, &offset);
+		if (found)
+			result = Min(offset, limit);
 		scan_end(&s);
+		i++;
 	}
 	UnregisterSnapshot(snapshot);
 	return result;

@@ -250,6 +250,8 @@ store(HeapTuple tuple, TupleDesc desc, uint64 read_epoch)
 	def->compact = DatumGetBool(values[TOPIC_COMPACT - 1]);
 	def->tombstone_ms = cq_interval_ms(DatumGetIntervalP(values[TOPIC_TOMBSTONE_RETAIN - 1]),
 									   0, "tombstone_retain");
+	def->uncommitted =
+		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
 	def->resolved = false;
 	def->ngrants = def->ngroups = def->nsegments = 0;
 	def->grants = NULL;
@@ -393,7 +395,9 @@ cq_group_def_find(CqTopicDef *def, const char *name, int privileges)
 
 		if (strcmp(group->name, name) != 0)
 			continue;
-		if (privileges != CQ_TOPIC_NONE && !is_owner(group->owner) &&
+		if (privileges != CQ_TOPIC_NONE &&
+			!(is_owner(group->owner) &&
+			  cq_topic_allowed(def, CQ_TOPIC_CONSUME)) &&
 			!granted(def, group->group_id, privileges) &&
 			!cq_topic_allowed(def, CQ_TOPIC_MANAGE))
 			ereport(ERROR,
@@ -506,10 +510,13 @@ set_row(CqTopicDef *def, CqTopicRow *row)
 		def->partitions[p] = i;
 		i = CQ_CELL(i)->next;
 	}
-	row->retain_ms = def->retain_ms;
-	row->retain_bytes = def->retain_bytes;
-	row->compact_due |= def->compact && !row->compact;
-	row->compact = def->compact;
+	if (!def->uncommitted || row->creating)
+	{
+		row->retain_ms = def->retain_ms;
+		row->retain_bytes = def->retain_bytes;
+		row->compact_due |= def->compact && !row->compact;
+		row->compact = def->compact;
+	}
 	row->feeds = 0;
 	for (int g = 0; g < def->ngroups; g++)
 	{
@@ -536,9 +543,15 @@ resolve(CqTopicDef *def)
 		def->row = cq_topic_row_find(def->topic_id, def->sequences[0]);
 		if (def->row == NULL)
 			def->row = cq_share_load_topic(def);
-		if (def->row->npartitions < def->npartitions)
-			cq_share_add_partitions(def);
 		row = def->row;
+		if (row->npartitions < def->npartitions)
+		{
+			/* the others must not see what may be rolled back */
+			if (def->uncommitted && row->npartitions > 0 && !row->creating)
+				def->npartitions = row->npartitions;
+			else
+				cq_share_add_partitions(def);
+		}
 		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
 		if (row->database != MyDatabaseId || row->topic_id != def->topic_id ||
 			row->npartitions < def->npartitions)

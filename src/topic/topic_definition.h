@@ -66,6 +66,7 @@ typedef struct CqTopicDef
 	int64		retain_bytes;	/* 0: any number */
 	bool		compact;
 	int64		tombstone_ms;	/* how long compaction keeps tombstones */
+	bool		uncommitted;	/* as this transaction has made it */
 	MemoryContext context;		/* of the arrays below */
 	int			ngrants;
 	CqTopicGrant *grants;

@@ -21,6 +21,7 @@
 #include "core/shmem.h"
 #include "miscadmin.h"
 #include "queue/step.h"
+#include "storage/procarray.h"
 #include "topic/channel.h"
 #include "topic/feed.h"
 #include "topic/log_segment.h"
@@ -296,6 +297,30 @@ open_safely(const char *name)
 	CurrentResourceOwner = owner;
 }
 
+/* Free the row if its topic is gone. */
+static void
+check_row(CqTopicRow *row, List *defs)
+{
+	bool		found = false;
+	bool		gone = false;
+	int32		topic_id;
+	ListCell   *cell;
+
+	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
+	topic_id = (row->database == MyDatabaseId) ? row->topic_id : 0;
+	foreach(cell, defs)
+		found |= (((CqTopicDef *) lfirst(cell))->topic_id == topic_id);
+	if (topic_id > 0 && found)
+		row->creating = false;
+	else if (topic_id > 0)
+		gone = !row->creating || TransactionIdIsValid(row->creating_xid);
+	LWLockRelease(&row->lock);
+	if (gone && row->creating && TransactionIdIsInProgress(row->creating_xid))
+		gone = false;
+	if (gone)
+		cq_topic_row_forget(MyDatabaseId, topic_id);
+}
+
 /* Free rows whose topic is gone; give every other topic its row. */
 static void
 take_stock(void)
@@ -306,21 +331,7 @@ take_stock(void)
 	cq_step_start();
 	defs = cq_topics_all();
 	for (int i = 0; i < cq_topics->nrows; i++)
-	{
-		CqTopicRow *row = &cq_topic_rows[i];
-		bool		found = false;
-		int32		topic_id;
-
-		LWLockAcquire(&row->lock, LW_SHARED);
-		topic_id = (row->database == MyDatabaseId && !row->creating) ? row->topic_id : 0;
-		LWLockRelease(&row->lock);
-		if (topic_id <= 0)
-			continue;
-		foreach(cell, defs)
-			found |= (((CqTopicDef *) lfirst(cell))->topic_id == topic_id);
-		if (!found)
-			cq_topic_row_forget(MyDatabaseId, topic_id);
-	}
+		check_row(&cq_topic_rows[i], defs);
 	foreach(cell, defs)
 	{
 		CqTopicDef *def = lfirst(cell);

@@ -85,7 +85,7 @@ cq_topic_item_open(CqTopicDef *def, int partition)
 {
 	for (int i = nitems - 1; i >= 0; i--)
 	{
-		if (items[i].kind == CQ_TOPIC_ITEM_OPEN &&
+		if ((items[i].kind == CQ_TOPIC_ITEM_OPEN || items[i].kind == CQ_TOPIC_ITEM_COUNT) &&
 			items[i].row == CQ_TOPIC_ROW_INDEX(def->row) &&
 			items[i].generation == def->generation &&
 			items[i].partition == def->partitions[partition])
@@ -185,6 +185,10 @@ finish_item(CqTopicRow *row, const CqTopicItem *item, bool commit)
 			if (commit && CQ_CELL(item->cell)->kind == CQ_CELL_MEMBER &&
 				CQ_CELL(item->cell)->serial == item->serial)
 				cq_member_remove(row, item->cell);
+			break;
+		case CQ_TOPIC_ITEM_COUNT:
+			if (commit)
+				CQ_CELL(item->partition)->partition.published += item->count;
 			break;
 		case CQ_TOPIC_ITEM_NOTICE:
 			if (commit)
@@ -392,6 +396,8 @@ before_prepare(void)
 					 items[i].kind == CQ_TOPIC_ITEM_LEAVE
 					 ? errmsg("cannot PREPARE a transaction that has left a group")
 					 : errmsg("cannot PREPARE a transaction that has published to a channel")));
+		if (items[i].kind == CQ_TOPIC_ITEM_CREATED)
+			cq_topic_rows[items[i].row].creating_xid = xid;
 		if (items[i].kind == CQ_TOPIC_ITEM_OPEN)
 		{
 			if (items[i].cell == CQ_NO_CELL)

@@ -20,6 +20,7 @@ typedef enum CqTopicItemKind
 								 * on */
 	CQ_TOPIC_ITEM_SEEK,			/* the same, and position too */
 	CQ_TOPIC_ITEM_LEAVE,		/* cell: a member */
+	CQ_TOPIC_ITEM_COUNT,		/* count: more of OPEN, in a savepoint */
 	CQ_TOPIC_ITEM_NOTICE,		/* cell: a notification */
 	CQ_TOPIC_ITEM_GROUP_CREATED,	/* offset: group_id */
 	CQ_TOPIC_ITEM_GROUP_DROPPED,
@@ -41,7 +42,7 @@ typedef struct CqTopicItem
 	uint32		epoch;			/* of the share */
 	uint32		partition;		/* OPEN: cell */
 	int64		offset;
-	int64		count;			/* OPEN: records */
+	int64		count;			/* OPEN, COUNT: records */
 	int64		rewind;			/* of the share */
 } CqTopicItem;
 
@@ -58,7 +59,10 @@ extern CqTopicItem *cq_topic_item_add(CqTopicItemKind kind, const CqTopicDef *de
 extern CqTopicItem *cq_topic_item_add_to(CqTopicItemKind kind, const CqTopicRow *row,
 										 uint32 generation, uint32 cell);
 
-/* Row locked: the OPEN item of this transaction for the partition, or NULL. */
+/*
+ * Row locked: the latest OPEN or COUNT item of this transaction for the
+ * partition, or NULL.
+ */
 extern CqTopicItem *cq_topic_item_open(CqTopicDef *def, int partition);
 
 /* Whether this transaction has an item of that kind for the cell. */
