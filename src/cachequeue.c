@@ -17,6 +17,7 @@
 #include "core/settings.h"
 #include "core/shmem.h"
 #include "core/tasks.h"
+#include "exchange/definition.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "queue/queue.h"
@@ -131,6 +132,7 @@ _PG_init(void)
 	cq_write_behind_init();
 	cq_queue_init();
 	cq_topic_init();
+	cq_exchange_init();
 	register_tasks();
 	cq_workers_register();
 }

@@ -27,6 +27,10 @@
 #define CQ_QUEUE_NAME_BYTES_MAX 255
 #define CQ_RECEIVE_MAX 10000
 
+/* exchanges */
+#define CQ_EXCHANGE_NAME_BYTES_MAX 200
+#define CQ_ROUTING_KEY_BYTES_MAX 1024
+
 /* longest interval accepted for a TTL, lease, delay or timeout: 100 years */
 #define CQ_INTERVAL_MS_MAX INT64CONST(3155760000000)
 

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * postgres.h
- *	  The few of the server's names that the cache engine uses, so that it
- *	  builds without the server.
+ *	  The few of the server's names that the cache engine and the trie of
+ *	  exchanges use, so that they build without the server.
  *
  *-------------------------------------------------------------------------
  */
@@ -33,6 +33,11 @@ typedef uint64_t uint64;
 typedef size_t Size;
 
 #define pg_usleep(microseconds) usleep(microseconds)
+
+#define palloc(bytes) malloc(bytes)
+#define palloc0(bytes) calloc(1, bytes)
+#define repalloc(pointer, bytes) realloc(pointer, bytes)
+#define pfree(pointer) free(pointer)
 
 #define INT64CONST(x) INT64_C(x)
 #define UINT64CONST(x) UINT64_C(x)

@@ -1,0 +1,129 @@
+/*-------------------------------------------------------------------------
+ *
+ * definition.h
+ *	  What a backend remembers of exchanges: privileges, bindings, made ready
+ *	  for matching.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CQ_EXCHANGE_DEFINITION_H
+#define CQ_EXCHANGE_DEFINITION_H
+
+#include "exchange/headers.h"
+#include "exchange/trie.h"
+#include "nodes/pg_list.h"
+
+typedef enum CqExchangePrivilege
+{
+	CQ_EXCHANGE_NONE = 0,
+	CQ_EXCHANGE_PUBLISH = 0x01,
+	CQ_EXCHANGE_MANAGE = 0x02,
+	CQ_EXCHANGE_ANY = 0x03
+} CqExchangePrivilege;
+
+typedef enum CqExchangeKind
+{
+	CQ_EXCHANGE_DIRECT,			/* keys are equal */
+	CQ_EXCHANGE_FANOUT,			/* always */
+	CQ_EXCHANGE_TOPIC,			/* the key matches the pattern */
+	CQ_EXCHANGE_HEADERS			/* the headers match */
+} CqExchangeKind;
+
+typedef enum CqTargetKind
+{
+	CQ_TARGET_QUEUE,
+	CQ_TARGET_TOPIC,
+	CQ_TARGET_EXCHANGE
+} CqTargetKind;
+
+/* What an exchange is bound to; one for all bindings to it. */
+typedef struct CqTarget
+{
+	CqTargetKind kind;			/* hash key, with the id */
+	int32		id;
+	char	   *name;			/* NULL: an exchange, or gone */
+	uint64		route;			/* the last that has found it */
+} CqTarget;
+
+typedef struct CqHeadersBinding
+{
+	CqHeadersWanted wanted;
+	CqTarget   *target;
+} CqHeadersBinding;
+
+typedef struct CqExchangeGrant
+{
+	Oid			role;			/* InvalidOid: PUBLIC */
+	int			privileges;
+} CqExchangeGrant;
+
+/* Good until the next cq_exchange_open() of any exchange. */
+typedef struct CqExchange
+{
+	int32		id;				/* hash key */
+	char	   *name;
+	CqExchangeKind kind;
+	Oid			owner;
+	int32		alternate;		/* id; 0: none */
+	int			ngrants;
+	CqExchangeGrant *grants;
+	uint64		route;			/* the last that came by */
+
+	/* what follows is read by cq_exchange_read_bindings() */
+	bool		ready;
+	CqTrie	   *trie;			/* CQ_EXCHANGE_DIRECT, CQ_EXCHANGE_TOPIC */
+	int			nheaders;
+	CqHeadersBinding *headers;	/* CQ_EXCHANGE_HEADERS */
+	List	   *targets;		/* CQ_EXCHANGE_FANOUT, CqTarget of each
+								 * binding */
+	List	   *next;			/* CqTarget of each exchange bound to */
+} CqExchange;
+
+/* Of the table cq.exchange; its columns in order. */
+#define CQ_EXCHANGE_COLUMN_ID 1
+#define CQ_EXCHANGE_COLUMN_NAME 2
+#define CQ_EXCHANGE_COLUMN_OWNER 3
+#define CQ_EXCHANGE_COLUMN_KIND 4
+#define CQ_EXCHANGE_COLUMN_ALTERNATE 5
+#define CQ_EXCHANGE_COLUMNS 5
+
+/* Of the table cq.exchange_binding. */
+#define CQ_BINDING_COLUMN_ID 1
+#define CQ_BINDING_COLUMN_EXCHANGE 2
+#define CQ_BINDING_COLUMN_TARGET 3	/* the first of three, by CqTargetKind */
+#define CQ_BINDING_COLUMN_KEY 6
+#define CQ_BINDING_COLUMN_HEADERS 7
+#define CQ_BINDING_COLUMN_MATCH 8
+#define CQ_BINDING_COLUMNS 8
+
+extern void cq_exchange_init(void);
+
+/* Changes of exchanges become known to all backends at commit. */
+extern void cq_exchanges_changed(void);
+
+/*
+ * The exchange by that name.  Raises 42704 when there is none, 42501 without
+ * one of the privileges (CQ_EXCHANGE_NONE: none is asked for), 55000 when not
+ * preloaded.
+ */
+extern CqExchange *cq_exchange_open(const char *name, int privileges);
+
+/* The exchange by that name, or NULL; the same otherwise, without privileges. */
+extern CqExchange *cq_exchange_find(const char *name);
+
+/* The exchange with that number, or NULL; those found before stay good. */
+extern CqExchange *cq_exchange_by_id(int32 id);
+
+/* Make it ready for matching. */
+extern void cq_exchange_read_bindings(CqExchange *exchange);
+
+/* Whether the current user has one of these. */
+extern bool cq_exchange_allowed(const CqExchange *exchange, int privileges);
+
+/* Kinds by name, which raise 22023, and back. */
+extern CqExchangeKind cq_exchange_kind_named(const char *name);
+extern const char *cq_exchange_kind_name(CqExchangeKind kind);
+extern CqTargetKind cq_target_kind_named(const char *name);
+extern const char *cq_target_kind_name(CqTargetKind kind);
+
+#endif							/* CQ_EXCHANGE_DEFINITION_H */

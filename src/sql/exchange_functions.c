@@ -1,0 +1,287 @@
+/*-------------------------------------------------------------------------
+ *
+ * exchange_functions.c
+ *	  cq.exchange_create, exchange_publish and their like: unpack, call, pack.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "cachequeue.h"
+#include "commands/trigger.h"
+#include "core/shmem.h"
+#include "exchange/admin.h"
+#include "exchange/publish.h"
+#include "exchange/route.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "sql/queue_args.h"
+#include "utils/builtins.h"
+
+PG_FUNCTION_INFO_V1(cq_exchange_create);
+PG_FUNCTION_INFO_V1(cq_exchange_alter);
+PG_FUNCTION_INFO_V1(cq_exchange_drop);
+PG_FUNCTION_INFO_V1(cq_exchange_bind);
+PG_FUNCTION_INFO_V1(cq_exchange_unbind);
+PG_FUNCTION_INFO_V1(cq_exchange_publish);
+PG_FUNCTION_INFO_V1(cq_exchange_route);
+PG_FUNCTION_INFO_V1(cq_exchange_grant);
+PG_FUNCTION_INFO_V1(cq_exchange_revoke);
+PG_FUNCTION_INFO_V1(cq_exchange_may_see);
+PG_FUNCTION_INFO_V1(cq_exchange_changed);
+
+#define ROUTE_COLUMNS 2
+
+/* ---- arguments ------------------------------------------------------- */
+
+static char *
+text_arg(FunctionCallInfo fcinfo, int arg, const char *name)
+{
+	cq_refuse_null(fcinfo, arg, name);
+	return text_to_cstring(PG_GETARG_TEXT_PP(arg));
+}
+
+/* An exchange's name; raises 22004, 22023, 55000. */
+static char *
+exchange_arg(FunctionCallInfo fcinfo, int arg, const char *name)
+{
+	char	   *value;
+
+	cq_require_shared();
+	value = text_arg(fcinfo, arg, name);
+	if (value[0] == '\0' || strlen(value) > CQ_EXCHANGE_NAME_BYTES_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("an exchange's name must have 1 to %d bytes, not %zu",
+						CQ_EXCHANGE_NAME_BYTES_MAX, strlen(value))));
+	return value;
+}
+
+static char *
+alternate_arg(FunctionCallInfo fcinfo, int arg)
+{
+	return PG_ARGISNULL(arg) ? NULL : exchange_arg(fcinfo, arg, "alternate");
+}
+
+static text *
+short_text(text *value, int bytes_max, const char *name)
+{
+	int			bytes = VARSIZE_ANY_EXHDR(value);
+
+	if (bytes > bytes_max)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("%s must have at most %d bytes, not %d", name, bytes_max, bytes)));
+	return value;
+}
+
+static text *
+routing_key_arg(FunctionCallInfo fcinfo, int arg)
+{
+	cq_refuse_null(fcinfo, arg, "routing_key");
+	return short_text(PG_GETARG_TEXT_PP(arg), CQ_ROUTING_KEY_BYTES_MAX, "routing_key");
+}
+
+/* NULL, or a JSON object; raises 22023. */
+static Jsonb *
+headers_arg(FunctionCallInfo fcinfo, int arg)
+{
+	Jsonb	   *headers;
+
+	if (PG_ARGISNULL(arg))
+		return NULL;
+	headers = PG_GETARG_JSONB_P(arg);
+	if (!JB_ROOT_IS_OBJECT(headers))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("headers must be a JSON object")));
+	return headers;
+}
+
+/* A key for groups and partitions, or NULL; raises 22023 and 54000. */
+static text *
+key_arg(FunctionCallInfo fcinfo, int arg)
+{
+	text	   *key;
+
+	if (PG_ARGISNULL(arg))
+		return NULL;
+	key = short_text(PG_GETARG_TEXT_PP(arg), CQ_KEY_BYTES_MAX, "key");
+	if (VARSIZE_ANY_EXHDR(key) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("key must not be empty")));
+	return key;
+}
+
+/* Arguments target_kind, target, routing_key, headers, match. */
+static void
+binding_args(FunctionCallInfo fcinfo, CqBinding *binding)
+{
+	char	   *match;
+
+	binding->target_kind = cq_target_kind_named(text_arg(fcinfo, 1, "target_kind"));
+	binding->target = text_arg(fcinfo, 2, "target");
+	binding->routing_key = routing_key_arg(fcinfo, 3);
+	binding->headers = headers_arg(fcinfo, 4);
+	match = text_arg(fcinfo, 5, "match");
+	binding->any = strcmp(match, "any") == 0;
+	if (!binding->any && strcmp(match, "all") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("match must be all or any, not \"%s\"", match)));
+}
+
+/* ---- exchanges ------------------------------------------------------- */
+
+/* cq.exchange_create(exchange, kind, alternate) → void */
+Datum
+cq_exchange_create(PG_FUNCTION_ARGS)
+{
+	char	   *name = exchange_arg(fcinfo, 0, "exchange");
+	CqExchangeKind kind = cq_exchange_kind_named(text_arg(fcinfo, 1, "kind"));
+
+	cq_exchange_create_named(name, kind, alternate_arg(fcinfo, 2));
+	PG_RETURN_VOID();
+}
+
+/* cq.exchange_alter(exchange, alternate) → void */
+Datum
+cq_exchange_alter(PG_FUNCTION_ARGS)
+{
+	char	   *name = exchange_arg(fcinfo, 0, "exchange");
+
+	cq_exchange_alter_named(name, alternate_arg(fcinfo, 1));
+	PG_RETURN_VOID();
+}
+
+/* cq.exchange_drop(exchange) → void */
+Datum
+cq_exchange_drop(PG_FUNCTION_ARGS)
+{
+	cq_exchange_drop_named(exchange_arg(fcinfo, 0, "exchange"));
+	PG_RETURN_VOID();
+}
+
+/* cq.exchange_bind(exchange, target_kind, target, routing_key, headers, match) → boolean */
+Datum
+cq_exchange_bind(PG_FUNCTION_ARGS)
+{
+	char	   *name = exchange_arg(fcinfo, 0, "exchange");
+	CqBinding	binding;
+
+	binding_args(fcinfo, &binding);
+	PG_RETURN_BOOL(cq_exchange_bind_to(name, &binding));
+}
+
+/* cq.exchange_unbind(exchange, target_kind, target, routing_key, headers, match) → boolean */
+Datum
+cq_exchange_unbind(PG_FUNCTION_ARGS)
+{
+	char	   *name = exchange_arg(fcinfo, 0, "exchange");
+	CqBinding	binding;
+
+	binding_args(fcinfo, &binding);
+	PG_RETURN_BOOL(cq_exchange_unbind_from(name, &binding));
+}
+
+/* cq.exchange_grant(exchange, role, privileges) → void */
+Datum
+cq_exchange_grant(PG_FUNCTION_ARGS)
+{
+	char	   *name = exchange_arg(fcinfo, 0, "exchange");
+	char	   *role = text_arg(fcinfo, 1, "role");
+
+	cq_exchange_grant_to(name, role, cq_exchange_privileges_named(text_arg(fcinfo, 2, "privileges")));
+	PG_RETURN_VOID();
+}
+
+/* cq.exchange_revoke(exchange, role, privileges) → void */
+Datum
+cq_exchange_revoke(PG_FUNCTION_ARGS)
+{
+	char	   *name = exchange_arg(fcinfo, 0, "exchange");
+	char	   *role = text_arg(fcinfo, 1, "role");
+
+	cq_exchange_revoke_from(name, role, cq_exchange_privileges_named(text_arg(fcinfo, 2, "privileges")));
+	PG_RETURN_VOID();
+}
+
+/* ---- messages -------------------------------------------------------- */
+
+/* cq.exchange_publish(exchange, routing_key, body, headers, mandatory, key) → int */
+Datum
+cq_exchange_publish(PG_FUNCTION_ARGS)
+{
+	char	   *name = exchange_arg(fcinfo, 0, "exchange");
+	text	   *routing_key = routing_key_arg(fcinfo, 1);
+	Jsonb	   *headers = headers_arg(fcinfo, 3);
+	text	   *key = key_arg(fcinfo, 5);
+	CqExchange *exchange;
+	int			received;
+
+	cq_refuse_null(fcinfo, 2, "body");
+	cq_refuse_null(fcinfo, 4, "mandatory");
+	PreventCommandIfReadOnly("exchange_publish()");
+	PreventCommandIfParallelMode("exchange_publish()");
+	exchange = cq_exchange_open(name, CQ_EXCHANGE_PUBLISH);
+	received = cq_exchange_publish_message(exchange, routing_key, PG_GETARG_DATUM(2),
+										   headers, key);
+	if (received == 0 && PG_GETARG_BOOL(4))
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA_FOUND),
+				 errmsg("exchange \"%s\" has no queue or topic for this message", name),
+				 errdetail("Its routing key is \"%s\".", text_to_cstring(routing_key))));
+	PG_RETURN_INT32(received);
+}
+
+/* cq.exchange_route(exchange, routing_key, headers) → SETOF record */
+Datum
+cq_exchange_route(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	char	   *name = exchange_arg(fcinfo, 0, "exchange");
+	text	   *routing_key = routing_key_arg(fcinfo, 1);
+	Jsonb	   *headers = headers_arg(fcinfo, 2);
+	CqTarget  **targets;
+	int			n;
+
+	InitMaterializedSRF(fcinfo, 0);
+	n = cq_exchange_match(cq_exchange_open(name, CQ_EXCHANGE_ANY), routing_key, headers, &targets);
+	for (int i = 0; i < n; i++)
+	{
+		Datum		values[ROUTE_COLUMNS];
+		bool		nulls[ROUTE_COLUMNS] = {0};
+
+		if (targets[i]->name == NULL)
+			continue;
+		values[0] = CStringGetTextDatum(cq_target_kind_name(targets[i]->kind));
+		values[1] = CStringGetTextDatum(targets[i]->name);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	PG_RETURN_NULL();
+}
+
+/* ---- for the script of the extension --------------------------------- */
+
+/* cq._exchange_may_see(exchange) → boolean */
+Datum
+cq_exchange_may_see(PG_FUNCTION_ARGS)
+{
+	CqExchange *exchange = cq_exchange_find(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+
+	PG_RETURN_BOOL(exchange != NULL && cq_exchange_allowed(exchange, CQ_EXCHANGE_ANY));
+}
+
+/* Statement trigger on cq.exchange, cq.exchange_binding and cq.exchange_grant. */
+Datum
+cq_exchange_changed(PG_FUNCTION_ARGS)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("cq._exchange_changed() is a trigger function")));
+	cq_exchanges_changed();
+	return PointerGetDatum(NULL);
+}
