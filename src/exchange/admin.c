@@ -51,9 +51,12 @@ begin(const char *function)
 	LockRelationOid(cq_relation("exchange"), ShareUpdateExclusiveLock);
 }
 
-/* Run a command with these ints as its parameters. */
-static int32
-execute(const char *command, int n, const int32 *numbers)
+/*
+ * Run a command that changes one row and returns a number, with these ints as
+ * its parameters.  Raises 40001 when an old snapshot does not show that row.
+ */
+static void
+change(const char *command, int n, const int32 *numbers)
 {
 	Oid			types[] = {INT4OID, INT4OID};
 	Datum		values[2];
@@ -61,7 +64,10 @@ execute(const char *command, int n, const int32 *numbers)
 	Assert(n <= lengthof(values));
 	for (int i = 0; i < n; i++)
 		values[i] = Int32GetDatum(numbers[i]);
-	return cq_execute_as_owner(command, n, types, values, NULL);
+	if (cq_execute_as_owner(command, n, types, values, NULL) < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent update")));
 }
 
 /* Raises unless the exchange 'from', when it leads to 'to', is not reached from there. */
@@ -126,13 +132,14 @@ cq_exchange_alter_named(const char *name, const char *alternate)
 	numbers[0] = cq_exchange_open(name, CQ_EXCHANGE_MANAGE)->id;
 	if (alternate == NULL)
 	{
-		(void) execute("UPDATE cq.exchange SET alternate = NULL WHERE exchange_id = $1",
-					   1, numbers);
+		change("UPDATE cq.exchange SET alternate = NULL WHERE exchange_id = $1 RETURNING 1",
+			   1, numbers);
 		return;
 	}
 	numbers[1] = cq_exchange_open(alternate, CQ_EXCHANGE_MANAGE)->id;
 	check_cycle(cq_exchange_by_id(numbers[0]), cq_exchange_by_id(numbers[1]));
-	(void) execute("UPDATE cq.exchange SET alternate = $2 WHERE exchange_id = $1", 2, numbers);
+	change("UPDATE cq.exchange SET alternate = $2 WHERE exchange_id = $1 RETURNING 1",
+		   2, numbers);
 }
 
 void
@@ -142,15 +149,12 @@ cq_exchange_drop_named(const char *name)
 
 	begin("exchange_drop()");
 	id = cq_exchange_open(name, CQ_EXCHANGE_MANAGE)->id;
-	if (execute("SELECT 1 FROM cq.exchange_binding WHERE target_id = $1 "
-				"UNION ALL SELECT 1 FROM cq.exchange WHERE alternate = $1 LIMIT 1", 1, &id) > 0)
+	if (cq_exchange_has_sources(id))
 		ereport(ERROR,
 				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 				 errmsg("another exchange leads to exchange \"%s\"", name),
 				 errhint("See cq.exchange_bindings; unbind it, or change the other's alternate with cq.exchange_alter.")));
-	(void) execute("DELETE FROM cq.exchange_binding WHERE exchange_id = $1", 1, &id);
-	(void) execute("DELETE FROM cq.exchange_grant WHERE exchange_id = $1", 1, &id);
-	(void) execute("DELETE FROM cq.exchange WHERE exchange_id = $1", 1, &id);
+	change("DELETE FROM cq.exchange WHERE exchange_id = $1 RETURNING 1", 1, &id);
 }
 
 /* ---- bindings -------------------------------------------------------- */
@@ -189,7 +193,7 @@ resolve(const char *name, const CqBinding *binding, Bound *bound)
 /*
  * The number of the binding, or 0; as the table is now.
  */
-static int64
+static int32
 find_binding(const CqBinding *binding, const Bound *bound)
 {
 	Relation	rel = table_open(cq_relation("exchange_binding"), AccessShareLock);
@@ -197,7 +201,7 @@ find_binding(const CqBinding *binding, const Bound *bound)
 	ScanKeyData keys[3];
 	SysScanDesc scan;
 	HeapTuple	tuple;
-	int64		result = 0;
+	int32		result = 0;
 
 	ScanKeyInit(&keys[0], CQ_BINDING_COLUMN_TARGET + binding->target_kind,
 				BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(bound->target_id));
@@ -221,7 +225,7 @@ find_binding(const CqBinding *binding, const Bound *bound)
 			continue;
 		if (isnull ||
 			compareJsonbContainers(&DatumGetJsonbP(headers)->root, &bound->headers->root) == 0)
-			result = DatumGetInt64(heap_getattr(tuple, CQ_BINDING_COLUMN_ID, desc, &isnull));
+			result = DatumGetInt32(heap_getattr(tuple, CQ_BINDING_COLUMN_ID, desc, &isnull));
 	}
 	systable_endscan(scan);
 	UnregisterSnapshot(snapshot);
@@ -283,9 +287,7 @@ bool
 cq_exchange_unbind_from(const char *name, const CqBinding *binding)
 {
 	Bound		bound;
-	Oid			types[] = {INT8OID};
-	Datum		values[1];
-	int64		binding_id;
+	int32		binding_id;
 
 	begin("exchange_unbind()");
 	resolve(name, binding, &bound);
@@ -293,12 +295,7 @@ cq_exchange_unbind_from(const char *name, const CqBinding *binding)
 	binding_id = find_binding(binding, &bound);
 	if (binding_id == 0)
 		return false;
-	values[0] = Int64GetDatum(binding_id);
-	if (cq_execute_as_owner("DELETE FROM cq.exchange_binding WHERE binding_id = $1 RETURNING 1",
-							1, types, values, NULL) < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("could not serialize access due to concurrent update")));
+	change("DELETE FROM cq.exchange_binding WHERE binding_id = $1 RETURNING 1", 1, &binding_id);
 	return true;
 }
 

@@ -421,3 +421,22 @@ cq_exchange_read_bindings(CqExchange *exchange)
 	*exchange = read;
 	MemoryContextSwitchTo(caller);
 }
+
+/* RowReader: there is one. */
+static void
+note_row(HeapTuple tuple, TupleDesc desc, void *arg)
+{
+	*(bool *) arg = true;
+}
+
+bool
+cq_exchange_has_sources(int32 id)
+{
+	bool		result = false;
+
+	read_rows_by_id("exchange_binding", "exchange_binding_target_idx",
+					CQ_BINDING_COLUMN_TARGET + CQ_TARGET_EXCHANGE, id, note_row, &result);
+	read_rows_by_id("exchange", "exchange_alternate_idx", CQ_EXCHANGE_COLUMN_ALTERNATE,
+					id, note_row, &result);
+	return result;
+}

@@ -117,6 +117,9 @@ extern CqExchange *cq_exchange_by_id(int32 id);
 /* Make it ready for matching. */
 extern void cq_exchange_read_bindings(CqExchange *exchange);
 
+/* Whether another exchange is bound to it or has it as its alternate, now. */
+extern bool cq_exchange_has_sources(int32 id);
+
 /* Whether the current user has one of these. */
 extern bool cq_exchange_allowed(const CqExchange *exchange, int privileges);
 

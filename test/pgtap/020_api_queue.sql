@@ -198,7 +198,7 @@ SELECT results_eq($$
     'settings of the queue');
 SELECT results_eq($$
     SELECT tgrelid::regclass::text COLLATE "default", tgname::text COLLATE "default", tgenabled::text COLLATE "default" FROM pg_trigger
-    WHERE tgrelid IN ('cq.queue'::regclass, 'cq.queue_grant'::regclass) ORDER BY 1 $$,
+    WHERE tgrelid IN ('cq.queue'::regclass, 'cq.queue_grant'::regclass) AND NOT tgisinternal ORDER BY 1 $$,
     $$ VALUES ('cq.queue', 'queue_changed', 'A'), ('cq.queue_grant', 'queue_grant_changed', 'A') $$,
     'triggers fire always');
 SELECT is_empty($$
