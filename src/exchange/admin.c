@@ -70,7 +70,7 @@ change(const char *command, int n, const int32 *numbers)
 				 errmsg("could not serialize access due to concurrent update")));
 }
 
-/* Raises unless the exchange 'from', when it leads to 'to', is not reached from there. */
+/* Raises when 'to' leads to 'from', so that this must not lead there. */
 static void
 check_cycle(CqExchange *from, CqExchange *to)
 {

@@ -335,7 +335,7 @@ read_target_name(HeapTuple tuple, TupleDesc desc, void *arg)
 	((CqTarget *) arg)->name = text_column(tuple, desc, 2);
 }
 
-/* The target that a binding names. */
+/* The target that a binding names; its kind is its table's name. */
 static CqTarget *
 target_of(HeapTuple tuple, TupleDesc desc)
 {

@@ -53,6 +53,25 @@ SELECT h, route('headers', '', h::jsonb) FROM unnest(ARRAY['{"type": "pdf", "pag
 	'{"type": "pdf"}', '{"pages": "1"}', '{"type": null}', '{"type": ["pdf"]}', '{"urgent": false}', '{"urgent": null}', '{}', NULL,
 	'{"list": [1, {"a": true}], "x-b": false}', '{"list": [1, {"a": true}]}', '{"list": [{"a": true}, 1], "x-b": false}']) AS h;
 
+-- the same rule in SQL, on random headers
+SELECT setseed(0.5);
+CREATE TABLE sample AS SELECT i, (SELECT coalesce(jsonb_object_agg(k, v), '{}') FROM
+	(SELECT 'h' || (random() * 3)::int AS k, (ARRAY['1', '1.0', '"1"', 'null', 'true', '[1]', '[]', '{"a": 1}']::jsonb[])[1 + (random() * 7)::int] AS v
+	FROM generate_series(1, (random() * 3 + i * 0)::int)) AS h) AS headers, random() < 0.5 AS whole FROM generate_series(1, 400) AS i;
+DO $$ BEGIN
+	PERFORM cq.exchange_create('r' || i, 'headers'), cq.exchange_bind('r' || i, 'queue', 'q1', headers => headers, match => CASE WHEN whole THEN 'all' ELSE 'any' END)
+	FROM sample WHERE i <= 40;
+END $$;
+WITH c AS (
+	SELECT b.headers AS wanted, b.whole, m.headers AS given,
+		EXISTS (SELECT FROM cq.exchange_route('r' || b.i, '', m.headers)) AS ours,
+		(SELECT CASE WHEN b.whole THEN coalesce(bool_and(ok), true) ELSE coalesce(bool_or(ok), false) END
+		FROM jsonb_each(b.headers) AS h (k, v), LATERAL (SELECT m.headers ? k AND (v = 'null' OR v = m.headers -> k)) AS x (ok)) AS expected
+	FROM sample AS b, sample AS m WHERE b.i <= 40 AND m.i > 40)
+SELECT count(*) FILTER (WHERE ours) > 1000 AS match, count(*) FILTER (WHERE NOT ours) > 1000 AS no_match, count(*) FILTER (WHERE ours <> expected) AS wrong FROM c;
+DO $$ BEGIN PERFORM cq.exchange_drop('r' || i) FROM sample WHERE i <= 40; END $$;
+DROP TABLE sample;
+
 -- a topic as the target
 DO $$ BEGIN PERFORM cq.topic_create('events'); END $$;
 SELECT cq.exchange_bind('direct', 'topic', 'events', 'red'), cq.exchange_bind('direct', 'topic', 'events', 'red');
