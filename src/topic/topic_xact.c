@@ -180,6 +180,11 @@ finish_item(CqTopicRow *row, const CqTopicItem *item, bool commit)
 		case CQ_TOPIC_ITEM_COMMIT:
 		case CQ_TOPIC_ITEM_SEEK:
 			finish_commit_of(row, item, commit);
+			if (item->kind == CQ_TOPIC_ITEM_SEEK && commit && row->feeds > 0)
+			{
+				row->feed_due = true;
+				cq_topic_plan(row, cq_clock_ms());
+			}
 			break;
 		case CQ_TOPIC_ITEM_LEAVE:
 			if (commit && CQ_CELL(item->cell)->kind == CQ_CELL_MEMBER &&
