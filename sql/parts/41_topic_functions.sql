@@ -144,6 +144,30 @@ AS 'MODULE_PATHNAME', 'cq_topic_maintain_now';
 COMMENT ON PROCEDURE cq.topic_maintain() IS
 'Do at once what the maintenance worker does for topics: retention, compaction, limits for standbys, feeding shared groups. Raises 25001 in a transaction block.';
 
+-- the queue of a shared group goes with the group
+CREATE FUNCTION cq._queue_of_group() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	topic text;
+	name text;
+BEGIN
+	SELECT t.name, g.name INTO topic, name
+	FROM cq.topic_group g JOIN cq.topic t USING (topic_id)
+	WHERE g.kind = 'shared' AND OLD.name = (t.name || '.' || g.name) COLLATE "C";
+	IF FOUND THEN
+		RAISE EXCEPTION 'queue "%" belongs to group "%" of topic "%"', OLD.name, name, topic
+			USING ERRCODE = 'dependent_objects_still_exist', HINT = 'Drop the group with cq.group_drop.';
+	END IF;
+	RETURN OLD;
+END
+$$;
+COMMENT ON FUNCTION cq._queue_of_group() IS 'Trigger function: refuses to drop the queue of a shared group.';
+CREATE TRIGGER queue_of_group
+BEFORE DELETE ON cq.queue
+FOR EACH ROW EXECUTE FUNCTION cq._queue_of_group();
+
 CREATE FUNCTION cq._topic_stats(OUT topic text, OUT partition int, OUT start_offset bigint,
 	OUT end_offset bigint, OUT stable_offset bigint, OUT open_transactions bigint,
 	OUT published bigint, OUT segments int, OUT bytes bigint) RETURNS SETOF record

@@ -5,6 +5,7 @@ REVOKE ALL ON cq.topic, cq.topic_group, cq.topic_grant, cq.topic_segment FROM PU
 REVOKE ALL ON SEQUENCE cq.topic_topic_id_seq, cq.topic_group_group_id_seq FROM PUBLIC;
 REVOKE ALL ON FUNCTION
 	cq._topic_changed(),
+	cq._queue_of_group(),
 	cq.topic_create(text, int, interval, bigint, boolean, interval)
 FROM PUBLIC;
 REVOKE ALL ON PROCEDURE cq.topic_maintain() FROM PUBLIC;

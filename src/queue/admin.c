@@ -237,8 +237,8 @@ cq_queue_set_paused(const char *name, bool paused)
 				   "WHERE queue_id = $1", 2, types, values, NULL);
 }
 
-void
-cq_queue_drop_named(const char *name)
+static void
+drop(const char *name, bool check)
 {
 	Oid			types[] = {INT4OID};
 	Datum		values[1];
@@ -254,7 +254,7 @@ cq_queue_drop_named(const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("queue \"%s\" does not exist", name)));
-	if (!cq_queue_allowed(def, CQ_QUEUE_MANAGE))
+	if (check && !cq_queue_allowed(def, CQ_QUEUE_MANAGE))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for queue \"%s\"", name)));
@@ -279,6 +279,18 @@ cq_queue_drop_named(const char *name)
 							   1, types, values, NULL);
 	cq_items_reserve(1);
 	cq_item_add_drop(queue_id);
+}
+
+void
+cq_queue_drop_named(const char *name)
+{
+	drop(name, true);
+}
+
+void
+cq_queue_drop_unchecked(const char *name)
+{
+	drop(name, false);
 }
 
 int

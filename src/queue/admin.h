@@ -28,6 +28,9 @@ extern void cq_queue_set_paused(const char *name, bool paused);
 /* Drop it with all its messages. */
 extern void cq_queue_drop_named(const char *name);
 
+/* The same whatever privileges the current user has on the queue. */
+extern void cq_queue_drop_unchecked(const char *name);
+
 /* CqQueuePrivilege by name; raises 22023. */
 extern int	cq_queue_privilege_named(const char *name);
 

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "core/clock.h"
@@ -18,6 +19,7 @@
 #include "topic/poll.h"
 #include "topic/record.h"
 #include "topic/share.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -32,6 +34,25 @@ PG_FUNCTION_INFO_V1(cq_topic_changed);
 #define MEMBER_COLUMNS 8
 
 typedef void (*TopicReporter) (ReturnSetInfo *rsinfo, CqTopicDef *def);
+
+/* Whether the user may see all of the topic. */
+static bool
+sees_topic(const CqTopicDef *def)
+{
+	return cq_topic_allowed(def, CQ_TOPIC_PUBLISH | CQ_TOPIC_CONSUME | CQ_TOPIC_MANAGE) ||
+		has_privs_of_role(GetUserId(), ROLE_PG_MONITOR);
+}
+
+static bool
+sees_a_group(const CqTopicDef *def)
+{
+	for (int i = 0; i < def->ngroups; i++)
+	{
+		if (cq_group_visible(def, &def->groups[i]))
+			return true;
+	}
+	return false;
+}
 
 /* Report each topic that the user may use in some way. */
 static Datum
@@ -48,7 +69,7 @@ for_each_topic(FunctionCallInfo fcinfo, const char *view, TopicReporter report)
 	{
 		CqTopicDef *def = lfirst(cell);
 
-		if (cq_topic_allowed(def, CQ_TOPIC_PUBLISH | CQ_TOPIC_CONSUME | CQ_TOPIC_MANAGE))
+		if (sees_topic(def) || sees_a_group(def))
 			names = lappend(names, pstrdup(def->name));
 	}
 	foreach(cell, names)
@@ -84,8 +105,11 @@ topic_bytes(const CqTopicDef *def)
 static void
 put_topic(ReturnSetInfo *rsinfo, CqTopicDef *def)
 {
-	int64		bytes = topic_bytes(def);
+	int64		bytes;
 
+	if (!sees_topic(def))
+		return;
+	bytes = topic_bytes(def);
 	for (int p = 0; p < def->npartitions; p++)
 	{
 		int64		stable = cq_topic_stable_offset(def, p);
@@ -219,6 +243,8 @@ put_groups(ReturnSetInfo *rsinfo, CqTopicDef *def)
 	memcpy(groups, def->groups, n * sizeof(CqGroupDef));
 	for (int i = 0; i < n; i++)
 	{
+		if (!sees_topic(def) && !cq_group_visible(def, &groups[i]))
+			continue;
 		cq_share_load_group(def, &groups[i]);
 		put_group(rsinfo, def, &groups[i]);
 	}
@@ -296,7 +322,10 @@ put_members(ReturnSetInfo *rsinfo, CqTopicDef *def)
 
 	memcpy(groups, def->groups, n * sizeof(CqGroupDef));
 	for (int i = 0; i < n; i++)
-		put_members_of(rsinfo, def, &groups[i]);
+	{
+		if (sees_topic(def) || cq_group_visible(def, &groups[i]))
+			put_members_of(rsinfo, def, &groups[i]);
+	}
 }
 
 /* cq._group_members() → SETOF record */

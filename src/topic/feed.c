@@ -116,6 +116,7 @@ collect(TupleTableSlot *slot, void *arg)
 	JsonbValue	null_value = {.type = jbvNull};
 
 	memset(message, 0, sizeof(*message));
+	message->exempt = true;		/* of limits: the log is not to stand still */
 	message->enqueued_at = GetCurrentTimestamp();
 	message->headers = feed_headers(feed, slot);
 	/* a tombstone is a JSON null there */
@@ -123,6 +124,14 @@ collect(TupleTableSlot *slot, void *arg)
 		PointerGetDatum(PG_DETOAST_DATUM_COPY(body));
 	message->bytes = toast_raw_datum_size(message->body) +
 		toast_raw_datum_size(message->headers);
+}
+
+/* Row locked: whether there is something to be fed to the share. */
+static bool
+has_news(const CqShare *share)
+{
+	return share->busy == 0 && share->passing == 0 &&
+		share->committed < cq_partition_stable(&CQ_CELL(share->partition)->partition);
 }
 
 /* Take a share that has news for this transaction; false when there is none. */
@@ -146,7 +155,7 @@ take_share(CqTopicDef *def, int32 group_id, int partition, CqTopicItem **item,
 		share = &CQ_CELL(i)->share;
 		*from = share->committed;
 		*limit = cq_partition_stable(&CQ_CELL(share->partition)->partition);
-		taken = share->busy == 0 && share->passing == 0 && *from < *limit;
+		taken = has_news(share);
 	}
 	if (taken)
 	{
@@ -202,13 +211,87 @@ is_full(CqQueueDef *queue)
 	return full;
 }
 
-/* One transaction for one partition of one group. */
+/* A share that has news. */
+typedef struct Job
+{
+	int32		group_id;
+	int			partition;
+} Job;
+
+/* Add jobs of a group, whose cells have been loaded. */
+static List *
+add_jobs(CqTopicDef *def, const CqGroupDef *group, List *jobs)
+{
+	int			n = 0;
+	int32		group_id = group->group_id;
+	int		   *partitions = palloc(CQ_PARTITIONS_MAX * sizeof(int));
+	CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
+	uint32		g = cq_row_group(row, group_id);
+	uint32		i = (g == CQ_NO_CELL) ? CQ_NO_CELL : CQ_CELL(g)->group.shares;
+
+	for (; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
+	{
+		if (has_news(&CQ_CELL(i)->share))
+			partitions[n++] = CQ_CELL(i)->share.number;
+	}
+	LWLockRelease(&row->lock);
+	for (int p = 0; p < n; p++)
+	{
+		Job		   *job = palloc(sizeof(Job));
+
+		job->group_id = group_id;
+		job->partition = partitions[p];
+		jobs = lappend(jobs, job);
+	}
+	pfree(partitions);
+	return jobs;
+}
+
+/*
+ * What there is to be fed, in one transaction.	 *full: and some of it not now,
+ * since its queue is long.
+ */
+static List *
+find_jobs(int32 topic_id, bool *full)
+{
+	MemoryContext context = CurrentMemoryContext;
+	List	   *jobs = NIL;
+	CqTopicDef *def;
+
+	*full = false;
+	cq_step_start();
+	def = cq_topic_by_id(topic_id);
+	if (def != NULL)
+		def = cq_topic_open(def->name, CQ_TOPIC_NONE);
+	for (int i = 0; def != NULL && i < def->ngroups; i++)
+	{
+		CqGroupDef	group = def->groups[i];
+		const char *queue = psprintf("%s.%s", def->name, group.name);
+		MemoryContext old;
+		int			before = list_length(jobs);
+
+		if (!group.shared || cq_definition_find(queue) == NULL)
+			continue;
+		cq_share_load_group(def, &group);
+		old = MemoryContextSwitchTo(context);
+		jobs = add_jobs(def, &group, jobs);
+		MemoryContextSwitchTo(old);
+		if (list_length(jobs) > before && is_full(cq_queue_open(queue, CQ_QUEUE_NONE)))
+		{
+			*full = true;
+			jobs = list_truncate(jobs, before);
+		}
+	}
+	cq_step_commit();
+	return jobs;
+}
+
+/* One transaction for one partition of one group; true when there may be more. */
 static bool
-feed_step(int32 topic_id, int32 group_id, int partition, bool *full)
+feed_step(int32 topic_id, const Job *job)
 {
 	CqTopicDef *def;
 	CqGroupDef *group = NULL;
-	CqQueueDef *queue;
 	bool		more = false;
 
 	cq_step_start();
@@ -217,17 +300,13 @@ feed_step(int32 topic_id, int32 group_id, int partition, bool *full)
 		def = cq_topic_open(def->name, CQ_TOPIC_NONE);
 	for (int i = 0; def != NULL && i < def->ngroups; i++)
 	{
-		if (def->groups[i].group_id == group_id)
+		if (def->groups[i].group_id == job->group_id)
 			group = &def->groups[i];
 	}
-	if (group != NULL && partition < def->npartitions)
-	{
-		queue = cq_queue_open(psprintf("%s.%s", def->name, group->name), CQ_QUEUE_NONE);
-		cq_share_load_group(def, group);
-		*full = is_full(queue);
-		if (!*full)
-			more = feed_partition(def, queue, group_id, partition);
-	}
+	if (group != NULL)
+		more = feed_partition(def, cq_queue_open(psprintf("%s.%s", def->name, group->name),
+												 CQ_QUEUE_NONE),
+							  job->group_id, job->partition);
 	cq_step_commit();
 	return more;
 }
@@ -235,38 +314,18 @@ feed_step(int32 topic_id, int32 group_id, int partition, bool *full)
 int64
 cq_feed_groups(int32 topic_id)
 {
-	CqTopicDef *def;
-	int32		group_ids[64];
-	int			ngroups = 0;
-	int			npartitions = 0;
-	bool		any_full = false;
-	bool		any_more = false;
+	bool		full;
+	bool		more = false;
+	List	   *jobs = find_jobs(topic_id, &full);
+	ListCell   *cell;
 
-	cq_step_start();
-	def = cq_topic_by_id(topic_id);
-	if (def != NULL)
+	foreach(cell, jobs)
 	{
-		npartitions = def->npartitions;
-		for (int i = 0; i < def->ngroups && ngroups < lengthof(group_ids); i++)
-		{
-			if (def->groups[i].shared)
-				group_ids[ngroups++] = def->groups[i].group_id;
-		}
+		CHECK_FOR_INTERRUPTS();
+		more |= feed_step(topic_id, lfirst(cell));
 	}
-	cq_step_commit();
-
-	for (int g = 0; g < ngroups; g++)
-	{
-		for (int p = 0; p < npartitions; p++)
-		{
-			bool		full = false;
-
-			CHECK_FOR_INTERRUPTS();
-			any_more |= feed_step(topic_id, group_ids[g], p, &full);
-			any_full |= full;
-		}
-	}
-	if (any_more)
+	list_free_deep(jobs);
+	if (more)
 		return cq_clock_ms();
-	return any_full ? cq_clock_ms() + FULL_RETRY_MS : PG_INT64_MAX;
+	return full ? cq_clock_ms() + FULL_RETRY_MS : PG_INT64_MAX;
 }

@@ -86,7 +86,7 @@ cq_topic_shmem_init(void *mem)
 	pg_atomic_init_u32(&t->by_xid, 0);
 	SpinLockInit(&t->pool_lock);
 	t->pool_free = CQ_NO_CELL;
-	t->pool_size = pool_size();
+	t->pool_size = t->pool_nfree = pool_size();
 
 	for (int i = 0; i < t->nrows; i++)
 	{
@@ -119,6 +119,7 @@ cq_cell_take(CqCellKind kind)
 		i = t->pool_fresh++;
 		fresh = true;
 	}
+	t->pool_nfree -= (i == CQ_NO_CELL) ? 0 : 1;
 	SpinLockRelease(&t->pool_lock);
 	if (i != CQ_NO_CELL)
 	{
@@ -143,7 +144,19 @@ cq_cell_free(uint32 i)
 	SpinLockAcquire(&t->pool_lock);
 	cq_cells[i].next = t->pool_free;
 	t->pool_free = i;
+	t->pool_nfree++;
 	SpinLockRelease(&t->pool_lock);
+}
+
+int64
+cq_cells_free(void)
+{
+	int64		n;
+
+	SpinLockAcquire(&cq_topics->pool_lock);
+	n = cq_topics->pool_nfree;
+	SpinLockRelease(&cq_topics->pool_lock);
+	return n;
 }
 
 static void

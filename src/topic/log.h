@@ -269,9 +269,10 @@ typedef struct CqTopics
 	int			nrows;
 	uint32		salt;			/* of this server start: in generations */
 	pg_atomic_uint32 by_xid;	/* sum over the rows */
-	slock_t		pool_lock;		/* guards the three below */
+	slock_t		pool_lock;		/* guards the four below */
 	uint32		pool_free;
 	uint32		pool_fresh;		/* cells from here on were never used */
+	uint32		pool_nfree;
 	uint32		pool_size;
 } CqTopics;
 
@@ -289,6 +290,9 @@ extern void cq_topic_shmem_init(void *mem);
 /* A cell, or CQ_NO_CELL when there is none; its union is zeroed. */
 extern uint32 cq_cell_take(CqCellKind kind);
 extern void cq_cell_free(uint32 i);
+
+/* How many there are to be taken, for the moment. */
+extern int64 cq_cells_free(void);
 
 /*
  * The row of this topic or NULL; one of an earlier topic with the same number is

@@ -352,6 +352,8 @@ cq_log_compact(int32 topic_id)
 		return;
 	}
 	last = def->segments[n - 1].number;
+	/* if this fails, the table is not empty any more */
+	def->row->retired_at_ms = cq_clock_ms() + LOCKED_RETRY_MS;
 	k = free_table(def);
 	write_compacted(def, n, k);
 	execute(psprintf("DELETE FROM cq.topic_segment WHERE topic_id = %d AND number < " INT64_FORMAT,

@@ -136,8 +136,7 @@ latest_in(CqTopicDef *def, int k, int32 group_id, int partition, CqOffset *found
 	Relation	rel = table_open(def->offsets[k], AccessShareLock);
 	Relation	index = index_open(def->offsets_indexes[k], AccessShareLock);
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	IndexScanDesc scan = index_beginscan(rel, index, snapshot, 2, 0);
+	IndexScanDesc scan = index_beginscan(rel, index, SnapshotSelf, 2, 0);
 	ScanKeyData keys[2];
 
 	ScanKeyInit(&keys[0], COLUMN_GROUP_ID, BTEqualStrategyNumber, F_INT4EQ,
@@ -155,7 +154,6 @@ latest_in(CqTopicDef *def, int k, int32 group_id, int partition, CqOffset *found
 		any = true;
 	}
 	index_endscan(scan);
-	UnregisterSnapshot(snapshot);
 	ExecDropSingleTupleTableSlot(slot);
 	index_close(index, AccessShareLock);
 	table_close(rel, AccessShareLock);

@@ -5,9 +5,8 @@
  *
  * No record may be skipped: a transaction that commits late has records below
  * those that are there already.  So a reader first asks how far the log is
- * stable, under the lock, and then takes his snapshot, which sees everything
- * below: whoever was given a lower offset has ended before we asked.	The
- * snapshot is a new one at every isolation level.
+ * stable, under the lock, and then reads what is committed, at every isolation
+ * level: whoever was given a lower offset has ended before he asked.
  *
  * One transaction at a time reads a partition for a group, so that a rollback
  * can give back what it has read before anybody goes on behind it.
@@ -160,7 +159,8 @@ take_job(CqTopicDef *def, CqTopicRow *row, uint32 group, uint32 member, int *vis
 		CqTopicItem *item;
 
 		m->turn = number;
-		if (!may_read(share, member) || !has_news(share))
+		if (!may_read(share, member) || !has_news(share) ||
+			cq_topic_item_exists(CQ_TOPIC_ITEM_SEEK, def, i))
 			continue;
 		job->share = i;
 		job->serial = CQ_CELL(i)->serial;
@@ -266,6 +266,7 @@ cq_topic_poll_records(CqTopicDef *def, const CqGroupDef *group_def, const char *
 
 	PreventCommandDuringRecovery("topic_poll()");
 	PreventCommandIfParallelMode("topic_poll()");
+	cq_group_refuse_shared(def, group_def);
 	if (auto_commit)
 		PreventCommandIfReadOnly("topic_poll()");
 	prepare_to_poll(def);
@@ -299,7 +300,7 @@ cq_topic_poll_records(CqTopicDef *def, const CqGroupDef *group_def, const char *
 					 errmsg("the member has lost a partition while it polled"),
 					 errhint("Retry the transaction.")));
 		}
-		if (auto_commit && found > 0)
+		if (auto_commit && next > job.from)
 			commit_share(def, &group, &job, next, false);
 	}
 }
@@ -321,6 +322,7 @@ cq_topic_commit_offset(CqTopicDef *def, const CqGroupDef *group_def, const char 
 
 	PreventCommandIfReadOnly("topic_commit()");
 	PreventCommandIfParallelMode("topic_commit()");
+	cq_group_refuse_shared(def, group_def);
 	if (partition < 0 || partition >= def->npartitions)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -422,7 +424,12 @@ seek_partition(CqTopicDef *def, const CqGroupDef *group, int partition,
 	g = cq_row_group(row, group->group_id);
 	if (g != CQ_NO_CELL)
 		i = cq_share_find(row, g, partition);
-	if (i == CQ_NO_CELL || cq_topic_item_exists(CQ_TOPIC_ITEM_SEEK, def, i))
+	if (i == CQ_NO_CELL)
+	{
+		LWLockRelease(&row->lock);
+		elog(ERROR, "group \"%s\" has no partition %d", group->name, partition);
+	}
+	if (cq_topic_item_exists(CQ_TOPIC_ITEM_SEEK, def, i))
 	{
 		LWLockRelease(&row->lock);
 		ereport(ERROR,
@@ -449,6 +456,7 @@ cq_topic_seek_to(CqTopicDef *def, const CqGroupDef *group_def, int partition,
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("topic \"%s\" has no partition %d", def->name, partition)));
+	cq_share_load_group(def, &group);
 	for (int p = 0; p < def->npartitions; p++)
 	{
 		if (partition == -1 || partition == p)
@@ -540,6 +548,7 @@ cq_topic_wait_for(const char *topic, const char *group_name, const char *member,
 	def = cq_topic_open(topic, CQ_TOPIC_NONE);
 	group = cq_group_def(def, group_name, CQ_TOPIC_CONSUME);
 	group_id = group->group_id;
+	cq_group_refuse_shared(def, group);
 	cq_share_load_group(def, group);
 	prepare_to_poll(def);
 	result = look(def, group_id, member, generation, &ignored);

@@ -8,6 +8,10 @@
  * chosen under the same lock (publish.c).  So a reader goes through the segments
  * in order, and in each along its index.
  *
+ * SnapshotSelf sees what is committed now.  Whoever reads below the stable offset
+ * has asked for that first, so everything there has been decided.  It is what is
+ * wanted at every isolation level, and takes no predicate locks.
+ *
  * A segment's time index is the index on offsets: published_at never falls
  * within a partition, so a time is found by binary search.
  *
@@ -217,7 +221,6 @@ int
 cq_records_read(CqTopicDef *def, int partition, int64 from, int64 limit, int max,
 				CqRecordReader reader, void *arg, int64 *next)
 {
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	int			n = 0;
 	bool		beyond = false;
 	int			i = first_segment(def, partition, from);
@@ -228,14 +231,8 @@ cq_records_read(CqTopicDef *def, int partition, int64 from, int64 limit, int max
 		int			found;
 		PartitionScan s;
 
-		if (!begin_current(def, i, snapshot, 2, &s))
+		if (!begin_current(def, i, SnapshotSelf, 2, &s))
 		{
-			/*
-			 * what has been moved is in its new place for later snapshots
-			 * only
-			 */
-			UnregisterSnapshot(snapshot);
-			snapshot = RegisterSnapshot(GetLatestSnapshot());
 			i = first_segment(def, partition, *next);
 			continue;
 		}
@@ -252,7 +249,6 @@ cq_records_read(CqTopicDef *def, int partition, int64 from, int64 limit, int max
 	}
 	if (n < max)
 		*next = limit;
-	UnregisterSnapshot(snapshot);
 	return n;
 }
 
@@ -381,7 +377,6 @@ search_segment(PartitionScan *s, int partition, TimestampTz at, int64 *offset)
 int64
 cq_records_at(CqTopicDef *def, int partition, TimestampTz at, int64 limit)
 {
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	int64		result = limit;
 	bool		found = false;
 	int			i = 0;
@@ -391,10 +386,8 @@ cq_records_at(CqTopicDef *def, int partition, TimestampTz at, int64 limit)
 		PartitionScan s;
 		int64		offset;
 
-		if (!begin_current(def, i, snapshot, 2, &s))
+		if (!begin_current(def, i, SnapshotSelf, 2, &s))
 		{
-			UnregisterSnapshot(snapshot);
-			snapshot = RegisterSnapshot(GetLatestSnapshot());
 			i = 0;
 			continue;
 		}
@@ -404,7 +397,6 @@ cq_records_at(CqTopicDef *def, int partition, TimestampTz at, int64 limit)
 		scan_end(&s);
 		i++;
 	}
-	UnregisterSnapshot(snapshot);
 	return result;
 }
 

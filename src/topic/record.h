@@ -29,7 +29,7 @@ typedef void (*CqRecordReader) (TupleTableSlot *slot, void *arg);
 
 /*
  * Read up to max records of the partition with offsets from 'from' on and below
- * 'limit', as of now, in order.  Returns how many; *next is where to go on: behind
+ * 'limit', as committed now, in order.  Returns how many; *next is where to go on: behind
  * the last one, or the limit when there is nothing left below it.
  */
 extern int	cq_records_read(CqTopicDef *def, int partition, int64 from, int64 limit,

@@ -441,6 +441,7 @@ cq_share_load_topic(CqTopicDef *def)
 		if (complete && offset->partition < def->npartitions)
 			complete = add_prepared_open(row, offset);
 	}
+	row->creating = def->uncommitted;
 	row->current = def->segments[def->nsegments - 1].number;
 	row->began_ms = cq_clock_ms();
 	/* segments, old tables of offsets, limits for others */
@@ -459,6 +460,32 @@ cq_share_load_topic(CqTopicDef *def)
 	return row;
 }
 
+/* Take away the last partition, which nobody has used yet, and its shares. */
+static void
+remove_last_partition(CqTopicRow *row)
+{
+	int			number = row->npartitions - 1;
+	uint32	   *link = &row->partitions;
+
+	for (uint32 g = row->groups; g != CQ_NO_CELL; g = CQ_CELL(g)->next)
+	{
+		uint32	   *share = &CQ_CELL(g)->group.shares;
+
+		while (*share != CQ_NO_CELL && CQ_CELL(*share)->share.number != number)
+			share = &CQ_CELL(*share)->next;
+		if (*share != CQ_NO_CELL)
+		{
+			cq_cell_free(*share);
+			*share = CQ_NO_CELL;
+		}
+	}
+	while (CQ_CELL(*link)->partition.number != number)
+		link = &CQ_CELL(*link)->next;
+	cq_cell_free(*link);
+	*link = CQ_NO_CELL;
+	row->npartitions--;
+}
+
 void
 cq_share_add_partitions(CqTopicDef *def)
 {
@@ -472,10 +499,14 @@ cq_share_add_partitions(CqTopicDef *def)
 		int			number = row->npartitions;
 
 		complete = add_partition(row, number, 0, 0);
+		if (!complete)
+			break;
 		for (uint32 g = row->groups; complete && g != CQ_NO_CELL; g = CQ_CELL(g)->next)
 			complete = add_share(row, g, number, NULL);
+		if (!complete)
+			remove_last_partition(row);
 	}
-	for (uint32 g = row->groups; complete && g != CQ_NO_CELL; g = CQ_CELL(g)->next)
+	for (uint32 g = row->groups; g != CQ_NO_CELL; g = CQ_CELL(g)->next)
 		rebalance(row, g);
 	LWLockRelease(&row->lock);
 	if (!complete)
@@ -504,6 +535,8 @@ add_prepared(CqTopicRow *row, uint32 group, const CqOffset *offset)
 	prepared->offset = offset->offset;
 	prepared->rewind = offset->rewind;
 	CQ_CELL(share)->share.passing++;
+	if (offset->rewind > CQ_CELL(share)->share.rewind)
+		CQ_CELL(share)->share.seeking++;
 	CQ_CELL(i)->next = row->prepared;
 	row->prepared = i;
 	row->by_xid++;

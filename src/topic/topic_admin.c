@@ -90,7 +90,6 @@ cq_topic_create_named(const char *name, const CqTopicOptions *options)
 	Parameters	p = {0};
 	int32		topic_id;
 	CqTopicDef *def;
-	CqTopicRow *row;
 
 	cq_require_shared();
 	PreventCommandIfReadOnly("topic_create()");
@@ -127,9 +126,6 @@ cq_topic_create_named(const char *name, const CqTopicOptions *options)
 	cq_topic_items_reserve(1);
 	def = cq_topic_open(name, CQ_TOPIC_NONE);
 	cq_topic_item_add(CQ_TOPIC_ITEM_CREATED, def, CQ_NO_CELL)->offset = topic_id;
-	row = cq_topic_lock(def, LW_EXCLUSIVE);
-	row->creating = true;
-	LWLockRelease(&row->lock);
 }
 
 void
@@ -152,6 +148,10 @@ cq_topic_alter_named(const char *name, const CqTopicOptions *options)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("topic \"%s\" has %d partitions", name, had),
 				 errdetail("Partitions can be added, not taken away.")));
+
+	if (options->set_partitions &&
+		cq_cells_free() < (options->partitions - had) * (1 + def->ngroups))
+		cq_topic_memory_full();
 
 	initStringInfo(&command);
 	appendStringInfoString(&command, "UPDATE cq.topic SET name = name");
@@ -195,16 +195,16 @@ group_queue(const CqTopicDef *def, const char *group)
 	return psprintf("%s.%s", def->name, group);
 }
 
+/* Its rows in cq.topic_group are gone; who may do that may drop the queue. */
 static void
-drop_group_queue(const CqTopicDef *def, const char *group)
+drop_group_queue(const char *queue)
 {
-	char	   *queue = group_queue(def, group);
-	char	   *dead = psprintf("%s.dead", queue);
+	const char *dead = psprintf("%s.dead", queue);
 
 	if (cq_definition_find(queue) != NULL)
-		cq_queue_drop_named(queue);
+		cq_queue_drop_unchecked(queue);
 	if (cq_definition_find(dead) != NULL)
-		cq_queue_drop_named(dead);
+		cq_queue_drop_unchecked(dead);
 }
 
 void
@@ -212,6 +212,8 @@ cq_topic_drop_named(const char *name)
 {
 	CqTopicDef *def;
 	Parameters	p = {0};
+	List	   *queues = NIL;
+	ListCell   *cell;
 	int32		topic_id;
 
 	cq_require_shared();
@@ -231,13 +233,15 @@ cq_topic_drop_named(const char *name)
 	for (int i = 0; i < def->ngroups; i++)
 	{
 		if (def->groups[i].shared)
-			drop_group_queue(def, def->groups[i].name);
+			queues = lappend(queues, group_queue(def, def->groups[i].name));
 	}
 	add_parameter(&p, INT4OID, Int32GetDatum(topic_id), false);
 	(void) execute("DELETE FROM cq.topic_grant WHERE topic_id = $1", &p);
 	(void) execute("DELETE FROM cq.topic_group WHERE topic_id = $1", &p);
 	(void) execute("DELETE FROM cq.topic_segment WHERE topic_id = $1", &p);
 	(void) execute("DELETE FROM cq.topic WHERE topic_id = $1", &p);
+	foreach(cell, queues)
+		drop_group_queue(lfirst(cell));
 	cq_topic_items_reserve(1);
 	def->row = &cq_topic_rows[0];
 	cq_topic_item_add(CQ_TOPIC_ITEM_DROPPED, def, CQ_NO_CELL)->offset = topic_id;
@@ -384,7 +388,7 @@ cq_group_drop_named(CqTopicDef *def, const char *name)
 	(void) execute("DELETE FROM cq.topic_grant WHERE topic_id = $1 AND group_id = $2", &p);
 	(void) execute("DELETE FROM cq.topic_group WHERE topic_id = $1 AND group_id = $2", &p);
 	if (group.shared)
-		drop_group_queue(def, name);
+		drop_group_queue(group_queue(def, name));
 	cq_topic_items_reserve(1);
 	cq_topic_item_add(CQ_TOPIC_ITEM_GROUP_DROPPED, def, CQ_NO_CELL)->offset = group.group_id;
 }
@@ -429,10 +433,19 @@ static void
 reserve_bound(void)
 {
 	static bool registered = false;
+	int			kept = 0;
 
 	if (!registered)
 		before_shmem_exit(leave_all, (Datum) 0);
 	registered = true;
+
+	/* without those that have ended */
+	for (int i = 0; i < nbound; i++)
+	{
+		if (CQ_CELL(bound_members[i].member)->serial == bound_members[i].serial)
+			bound_members[kept++] = bound_members[i];
+	}
+	nbound = kept;
 	if (bound_members == NULL)
 		bound_members = MemoryContextAlloc(TopMemoryContext, sizeof(Bound));
 	else
@@ -460,24 +473,24 @@ group_to_join(CqTopicDef *def, const char *name)
 		cq_group_create_named(def, name, &options);
 		group = cq_group_def(def, name, CQ_TOPIC_CONSUME);
 	}
-	if (group->shared)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("group \"%s\" of topic \"%s\" is shared", name, def->name),
-				 errhint("Consume it from the queue \"%s\".", group_queue(def, name))));
+	cq_group_refuse_shared(def, group);
 	return group;
 }
 
 int64
 cq_group_join_as(CqTopicDef *def, const char *name, const char *member, bool bound)
 {
-	CqGroupDef *group = group_to_join(def, name);
-	int32		group_id = group->group_id;
+	CqGroupDef *group;
+	int32		group_id;
 	int64		generation = 0;
 	CqTopicRow *row;
 	uint32		g;
 	uint32		i = CQ_NO_CELL;
 
+	PreventCommandDuringRecovery("group_join()");
+	PreventCommandIfParallelMode("group_join()");
+	group = group_to_join(def, name);
+	group_id = group->group_id;
 	if (bound)
 		reserve_bound();
 	cq_share_load_group(def, group);
@@ -516,9 +529,13 @@ lock_member(CqTopicDef *def, const char *name, const char *member, int64 generat
 {
 	CqGroupDef *group = cq_group_def(def, name, CQ_TOPIC_CONSUME);
 	int32		group_id = group->group_id;
-	CqTopicRow *row = cq_topic_lock(def, LW_EXCLUSIVE);
-	uint32		g = cq_row_group(row, group_id);
+	CqTopicRow *row;
+	uint32		g;
 
+	PreventCommandDuringRecovery("group_heartbeat()");
+	cq_group_refuse_shared(def, group);
+	row = cq_topic_lock(def, LW_EXCLUSIVE);
+	g = cq_row_group(row, group_id);
 	*i = (g == CQ_NO_CELL) ? CQ_NO_CELL : cq_member_find(row, g, member, generation);
 	return row;
 }

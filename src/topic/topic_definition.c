@@ -421,6 +421,23 @@ cq_group_def(CqTopicDef *def, const char *name, int privileges)
 	return group;
 }
 
+void
+cq_group_refuse_shared(const CqTopicDef *def, const CqGroupDef *group)
+{
+	if (group->shared)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("group \"%s\" of topic \"%s\" is shared", group->name, def->name),
+				 errhint("Consume it from the queue \"%s.%s\".", def->name, group->name)));
+}
+
+bool
+cq_group_visible(const CqTopicDef *def, const CqGroupDef *group)
+{
+	return is_owner(group->owner) ||
+		granted(def, group->group_id, CQ_TOPIC_CONSUME | CQ_TOPIC_MANAGE);
+}
+
 /* ---- tables and row -------------------------------------------------- */
 
 static void
@@ -604,6 +621,8 @@ cq_topic_lock_if_same(CqTopicDef *def, LWLockMode mode)
 {
 	CqTopicRow *row = def->row;
 
+	if (row == NULL)
+		PreventCommandDuringRecovery("this function");
 	LWLockAcquire(&row->lock, mode);
 	if (row->generation == def->generation && row->topic_id == def->topic_id)
 		return row;

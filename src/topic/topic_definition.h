@@ -131,6 +131,12 @@ extern CqGroupDef *cq_group_def_find(CqTopicDef *def, const char *name, int priv
 /* The same, but raises 42704 when there is none. */
 extern CqGroupDef *cq_group_def(CqTopicDef *def, const char *name, int privileges);
 
+/* Raises 42809 for a shared group. */
+extern void cq_group_refuse_shared(const CqTopicDef *def, const CqGroupDef *group);
+
+/* Whether the current user has any privilege on the group. */
+extern bool cq_group_visible(const CqTopicDef *def, const CqGroupDef *group);
+
 /*
  * Lock its row.  Raises 42704, with no lock held, when the topic has been
  * dropped meanwhile.

@@ -38,36 +38,40 @@
 /* the worker's next try while somebody does maintenance by hand */
 #define OTHERS_MS 50
 
-/* What there is to do for a topic. */
-typedef struct Chores
+/* What there is to do for a topic, in this order. */
+typedef enum Chore
 {
-	bool		segment;
-	bool		limits;
-	bool		feed;
-	bool		retain;
-	bool		compact;
-	bool		retired;
-	bool		offsets;
-} Chores;
+	CHORE_SEGMENT,
+	CHORE_LIMITS,
+	CHORE_FEED,
+	CHORE_RETAIN,
+	CHORE_COMPACT,
+	CHORE_RETIRED,
+	CHORE_OFFSETS,
+	CHORES
+} Chore;
 
-/* Row locked. */
-static Chores
-look(CqTopicRow *row)
+static bool
+is_due(int64 at_ms)
 {
-	int64		now = cq_clock_ms();
-	Chores		chores;
+	return at_ms != 0 && at_ms <= cq_clock_ms();
+}
 
-	chores.segment = row->next == 0 && row->segment_at_ms <= now;
-	chores.limits = row->limits_due;
-	chores.feed = row->feed_due || (row->feed_at_ms != 0 && row->feed_at_ms <= now);
-	chores.retain = (row->retain_ms > 0 || row->retain_bytes > 0) &&
-		(row->retain_at_ms <= now || cq_step_by_hand());
-	chores.compact = row->compact && (row->compact_due || cq_step_by_hand());
-	chores.retired = row->retired_at_ms != 0 && row->retired_at_ms <= now;
-	chores.offsets = row->offsets_rows >= CQ_OFFSETS_ROWS ||
-		(row->offsets_at_ms != 0 && row->offsets_at_ms <= now);
+/* Row locked: which of them are due. */
+static void
+look(CqTopicRow *row, bool *due)
+{
+	bool		by_hand = cq_step_by_hand();
+
+	due[CHORE_SEGMENT] = row->next == 0 && row->segment_at_ms <= cq_clock_ms();
+	due[CHORE_LIMITS] = row->limits_due;
+	due[CHORE_FEED] = row->feed_due || is_due(row->feed_at_ms) || (by_hand && row->feeds > 0);
+	due[CHORE_RETAIN] = (row->retain_ms > 0 || row->retain_bytes > 0) &&
+		(row->retain_at_ms <= cq_clock_ms() || by_hand);
+	due[CHORE_COMPACT] = row->compact && (row->compact_due || by_hand);
+	due[CHORE_RETIRED] = is_due(row->retired_at_ms);
+	due[CHORE_OFFSETS] = row->offsets_rows >= CQ_OFFSETS_ROWS || is_due(row->offsets_at_ms);
 	row->limits_due = row->feed_due = row->compact_due = false;
-	return chores;
 }
 
 /* Row locked: when there is something to do again, or PG_INT64_MAX. */
@@ -103,8 +107,8 @@ static void
 write_limits(int32 topic_id)
 {
 	CqTopicDef *def;
-	CqTopicRow *row;
-	CqOffset   *limits;
+	CqTopicRow *row = NULL;
+	CqOffset   *limits = NULL;
 	int			n = 0;
 
 	cq_step_start();
@@ -112,23 +116,40 @@ write_limits(int32 topic_id)
 	if (def != NULL)
 	{
 		def = cq_topic_open(def->name, CQ_TOPIC_NONE);
-		limits = palloc0(def->npartitions * sizeof(CqOffset));
-		row = cq_topic_lock(def, LW_EXCLUSIVE);
+		limits = MemoryContextAllocZero(TopTransactionContext, def->npartitions * sizeof(CqOffset));
+		row = cq_topic_lock(def, LW_SHARED);
 		for (int p = 0; p < def->npartitions; p++)
 		{
-			CqPartition *partition = &CQ_CELL(def->partitions[p])->partition;
+			const CqPartition *partition = &CQ_CELL(def->partitions[p])->partition;
 			int64		stable = cq_partition_stable(partition);
 
 			if (stable == partition->limit_written)
 				continue;
 			limits[n].partition = p;
-			limits[n].offset = partition->limit_written = stable;
+			limits[n].offset = stable;
 			limits[n].at = GetCurrentTimestamp();
 			n++;
 		}
 		LWLockRelease(&row->lock);
-		if (n > 0)
-			cq_offsets_append(def, limits, n);
+	}
+	if (n > 0)
+	{
+		int64	   *written = palloc(n * sizeof(int64));
+		int		   *partitions = palloc(n * sizeof(int));
+
+		cq_offsets_append(def, limits, n);
+		for (int i = 0; i < n; i++)
+		{
+			written[i] = limits[i].offset;
+			partitions[i] = limits[i].partition;
+		}
+		cq_step_commit();
+		row = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
+		for (int i = 0; row != NULL && i < n; i++)
+			CQ_CELL(def->partitions[partitions[i]])->partition.limit_written = written[i];
+		if (row != NULL)
+			LWLockRelease(&row->lock);
+		return;
 	}
 	cq_step_commit();
 }
@@ -155,38 +176,70 @@ or_zero(int64 at)
 }
 
 static void
-do_chores(CqTopicRow *row, int32 topic_id, const Chores *chores)
+do_chore(CqTopicRow *row, int32 topic_id, Chore chore)
 {
-	if (chores->segment)
-		row->segment_at_ms = cq_log_add_segment(topic_id);
-	if (chores->feed)
-		row->feed_at_ms = or_zero(cq_feed_groups(topic_id));
-	if (chores->limits)
-		write_limits(topic_id);
-	if (chores->retain)
-		row->retain_at_ms = cq_log_retain(topic_id);
-	if (chores->compact)
-		cq_log_compact(topic_id);
-	if (chores->retired)
-		row->retired_at_ms = or_zero(cq_log_truncate_retired(topic_id));
-	if (chores->offsets)
-		row->offsets_at_ms = rotate_offsets(topic_id);
+	switch (chore)
+	{
+		case CHORE_SEGMENT:
+			row->segment_at_ms = cq_log_add_segment(topic_id);
+			break;
+		case CHORE_FEED:
+			row->feed_at_ms = or_zero(cq_feed_groups(topic_id));
+			break;
+		case CHORE_LIMITS:
+			write_limits(topic_id);
+			break;
+		case CHORE_RETAIN:
+			row->retain_at_ms = cq_log_retain(topic_id);
+			break;
+		case CHORE_COMPACT:
+			cq_log_compact(topic_id);
+			break;
+		case CHORE_RETIRED:
+			row->retired_at_ms = or_zero(cq_log_truncate_retired(topic_id));
+			break;
+		case CHORE_OFFSETS:
+			row->offsets_at_ms = rotate_offsets(topic_id);
+			break;
+		case CHORES:
+			break;
+	}
 }
 
-/* The same; an error becomes a warning. */
+/* After an error in a chore; returns whether it is one to be reported. */
+static bool
+put_off(CqTopicRow *row, Chore chore, int sqlerrcode)
+{
+	/* somebody has sought: at once again */
+	bool		again = (chore == CHORE_FEED && sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE);
+
+	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
+	if (!again)
+		row->retry_ms = cq_clock_ms() + RETRY_MS;
+	row->limits_due |= (chore == CHORE_LIMITS);
+	row->feed_due |= (chore == CHORE_FEED);
+	row->compact_due |= (chore == CHORE_COMPACT);
+	LWLockRelease(&row->lock);
+
+	/* it may have been dropped a moment ago */
+	return !again && sqlerrcode != ERRCODE_UNDEFINED_OBJECT &&
+		sqlerrcode != ERRCODE_UNDEFINED_TABLE;
+}
+
+/* The same; an error becomes a warning, and does not keep others from theirs. */
 static void
-do_chores_safely(CqTopicRow *row, int32 topic_id, const Chores *chores)
+do_chore_safely(CqTopicRow *row, int32 topic_id, Chore chore)
 {
 	MemoryContext context = CurrentMemoryContext;
 
 	if (cq_step_by_hand())
 	{
-		do_chores(row, topic_id, chores);
+		do_chore(row, topic_id, chore);
 		return;
 	}
 	PG_TRY();
 	{
-		do_chores(row, topic_id, chores);
+		do_chore(row, topic_id, chore);
 	}
 	PG_CATCH();
 	{
@@ -200,16 +253,7 @@ do_chores_safely(CqTopicRow *row, int32 topic_id, const Chores *chores)
 		LWLockReleaseAll();
 		RESUME_INTERRUPTS();
 
-		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-		row->retry_ms = cq_clock_ms() + RETRY_MS;
-		row->limits_due |= chores->limits;
-		row->feed_due |= chores->feed;
-		row->compact_due |= chores->compact;
-		LWLockRelease(&row->lock);
-
-		/* it may have been dropped a moment ago */
-		if (error->sqlerrcode != ERRCODE_UNDEFINED_OBJECT &&
-			error->sqlerrcode != ERRCODE_UNDEFINED_TABLE)
+		if (put_off(row, chore, error->sqlerrcode))
 			ereport(WARNING,
 					(errcode(error->sqlerrcode),
 					 errmsg("maintenance of topic %d failed: %s", topic_id, error->message),
@@ -224,7 +268,7 @@ do_chores_safely(CqTopicRow *row, int32 topic_id, const Chores *chores)
 static int64
 maintain_row(CqTopicRow *row)
 {
-	Chores		chores;
+	bool		due[CHORES];
 	int32		topic_id;
 	int64		members_ms;
 	int64		at;
@@ -242,14 +286,18 @@ maintain_row(CqTopicRow *row)
 	/* from here on who makes something due wakes us */
 	row->plan_ms = PG_INT64_MAX;
 	(void) cq_members_expire(row);
-	chores = look(row);
+	look(row, due);
 	LWLockRelease(&row->lock);
 	cq_row_wake(row);
 
 	if (row->by_xid > 0)
 		while (cq_topic_settle_prepared(row))
 			CHECK_FOR_INTERRUPTS();
-	do_chores_safely(row, topic_id, &chores);
+	for (int chore = 0; chore < CHORES; chore++)
+	{
+		if (due[chore])
+			do_chore_safely(row, topic_id, chore);
+	}
 
 	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
 	at = PG_INT64_MAX;
@@ -297,28 +345,49 @@ open_safely(const char *name)
 	CurrentResourceOwner = owner;
 }
 
+/* A row as it was before the definitions were read. */
+typedef struct Known
+{
+	int32		topic_id;		/* 0: none of ours */
+	uint32		generation;
+	bool		committed;		/* the topic's creation has ended */
+} Known;
+
+static Known
+note_row(CqTopicRow *row)
+{
+	Known		known = {0};
+	TransactionId xid;
+
+	LWLockAcquire(&row->lock, LW_SHARED);
+	if (row->database == MyDatabaseId && row->topic_id > 0)
+		known.topic_id = row->topic_id;
+	known.generation = row->generation;
+	known.committed = !row->creating;
+	xid = row->creating_xid;
+	LWLockRelease(&row->lock);
+	if (!known.committed && TransactionIdIsValid(xid))
+		known.committed = !TransactionIdIsInProgress(xid);
+	return known;
+}
+
 /* Free the row if its topic is gone. */
 static void
-check_row(CqTopicRow *row, List *defs)
+check_row(CqTopicRow *row, const Known *known, List *defs)
 {
 	bool		found = false;
-	bool		gone = false;
-	int32		topic_id;
+	bool		same;
 	ListCell   *cell;
 
-	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	topic_id = (row->database == MyDatabaseId) ? row->topic_id : 0;
 	foreach(cell, defs)
-		found |= (((CqTopicDef *) lfirst(cell))->topic_id == topic_id);
-	if (topic_id > 0 && found)
+		found |= (((CqTopicDef *) lfirst(cell))->topic_id == known->topic_id);
+	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
+	same = row->generation == known->generation;
+	if (same && found)
 		row->creating = false;
-	else if (topic_id > 0)
-		gone = !row->creating || TransactionIdIsValid(row->creating_xid);
 	LWLockRelease(&row->lock);
-	if (gone && row->creating && TransactionIdIsInProgress(row->creating_xid))
-		gone = false;
-	if (gone)
-		cq_topic_row_forget(MyDatabaseId, topic_id);
+	if (same && !found && known->committed)
+		cq_topic_row_forget(MyDatabaseId, known->topic_id);
 }
 
 /* Free rows whose topic is gone; give every other topic its row. */
@@ -327,11 +396,20 @@ take_stock(void)
 {
 	List	   *defs;
 	ListCell   *cell;
+	Known	   *known;
 
 	cq_step_start();
+
+	/* first: what was committed then is seen in the definitions */
+	known = palloc(cq_topics->nrows * sizeof(Known));
+	for (int i = 0; i < cq_topics->nrows; i++)
+		known[i] = note_row(&cq_topic_rows[i]);
 	defs = cq_topics_all();
 	for (int i = 0; i < cq_topics->nrows; i++)
-		check_row(&cq_topic_rows[i], defs);
+	{
+		if (known[i].topic_id != 0)
+			check_row(&cq_topic_rows[i], &known[i], defs);
+	}
 	foreach(cell, defs)
 	{
 		CqTopicDef *def = lfirst(cell);

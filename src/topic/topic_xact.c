@@ -141,7 +141,7 @@ finish_polled(CqTopicRow *row, const CqTopicItem *item, bool commit)
 	if (share == NULL || share->epoch != item->epoch)
 		return;
 	if (!commit && share->started && !CQ_FAULT("topic-keep-position"))
-		share->position = item->offset;
+		share->position = Max(item->offset, share->committed);
 	if (item->busy)
 		cq_share_end_busy(row, item->cell);
 }
@@ -444,13 +444,13 @@ settle_prepared(CqTopicRow *row, const CqPrepared *prepared, bool committed)
 	if (prepared->commits)
 	{
 		share->passing--;
-		if (prepared->rewind > share->rewind)
-			share->seeking = 0;
+		if (prepared->rewind > share->rewind && share->seeking > 0)
+			share->seeking--;
 		if (committed)
 			cq_share_commit(share, prepared->offset, prepared->rewind, GetCurrentTimestamp());
 	}
 	if (prepared->polled && !committed && share->epoch == prepared->epoch && share->started)
-		share->position = prepared->position;
+		share->position = Max(prepared->position, share->committed);
 	if (prepared->busy && share->epoch == prepared->epoch)
 		cq_share_end_busy(row, prepared->share);
 }
