@@ -22,6 +22,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
 #include "core/args.h"
+#include "core/clock.h"
 #include "core/shmem.h"
 #include "miscadmin.h"
 #include "queue/definition.h"
@@ -529,6 +530,11 @@ set_row(CqTopicDef *def, CqTopicRow *row)
 	}
 	if (!def->uncommitted || row->creating)
 	{
+		if (row->retain_ms != def->retain_ms || row->retain_bytes != def->retain_bytes)
+		{
+			row->retain_at_ms = 0;
+			cq_topic_plan(row, cq_clock_ms());
+		}
 		row->retain_ms = def->retain_ms;
 		row->retain_bytes = def->retain_bytes;
 		row->compact_due |= def->compact && !row->compact;
