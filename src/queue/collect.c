@@ -51,14 +51,36 @@
  */
 #define GROUP_RANK_MAX 16
 
-/* What became of a message, according to the events. */
+/*
+ * Messages that are settled, 64 of consecutive numbers in a word.  Nearly all
+ * events say nothing else, and a segment has many times as many as there is
+ * room for in memory.
+ */
+typedef struct SettledWord
+{
+	int64		number;			/* msg_id >> 6 */
+	uint64		bits;
+	char		status;			/* of the hash */
+} SettledWord;
+
+#define SH_PREFIX settled
+#define SH_ELEMENT_TYPE SettledWord
+#define SH_KEY_TYPE int64
+#define SH_KEY number
+#define SH_HASH_KEY(tb, key) murmurhash32((uint32) (key) ^ (uint32) ((key) >> 32))
+#define SH_EQUAL(tb, a, b) ((a) == (b))
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+/* What else became of a message, according to the events. */
 typedef struct Fate
 {
 	int64		msg_id;
 	TimestampTz due;			/* of the latest failed attempt */
 	int32		attempts;
 	char		status;			/* of the hash */
-	bool		settled;
 	bool		moved;
 	int32		lease_attempts; /* of the latest durable lease */
 	TimestampTz lease_until;
@@ -79,6 +101,14 @@ typedef struct Fate
 #define SH_DECLARE
 #define SH_DEFINE
 #include "lib/simplehash.h"
+
+/* What the events of a segment say. */
+typedef struct Events
+{
+	settled_hash *settled;
+	SettledWord *word;			/* the latest one that was looked up */
+	fate_hash  *fates;
+} Events;
 
 /* Candidates of a group. */
 typedef struct GroupCount
@@ -259,9 +289,56 @@ writer_in_progress(TupleTableSlot *slot, const SnapshotData *dirty)
 }
 
 static void
-note_event(fate_hash *fates, TupleTableSlot *slot, TransactionId xid)
+note_settled(Events *events, int64 id)
 {
-	bool		isnull;
+	SettledWord *word = events->word;
+
+	if (word == NULL || word->number != id >> 6)
+	{
+		bool		found;
+
+		word = settled_insert(events->settled, id >> 6, &found);
+		if (!found)
+			word->bits = 0;
+		events->word = word;
+	}
+	word->bits |= UINT64CONST(1) << (id & 63);
+}
+
+static bool
+is_settled(Events *events, int64 id)
+{
+	if (events->word == NULL || events->word->number != id >> 6)
+	{
+		SettledWord *word = settled_lookup(events->settled, id >> 6);
+
+		if (word == NULL)
+			return false;
+		events->word = word;
+	}
+	return (events->word->bits >> (id & 63)) & 1;
+}
+
+static Fate *
+fate_of(Events *events, int64 id)
+{
+	bool		found;
+	Fate	   *fate = fate_insert(events->fates, id, &found);
+
+	if (!found)
+	{
+		char		status = fate->status;
+
+		memset(fate, 0, sizeof(*fate));
+		fate->msg_id = id;
+		fate->status = status;
+	}
+	return fate;
+}
+
+static void
+note_event(Events *events, TupleTableSlot *slot, TransactionId xid)
+{
 	bool		no_due;
 	char		kind;
 	int32		attempts;
@@ -286,35 +363,29 @@ note_event(fate_hash *fates, TupleTableSlot *slot, TransactionId xid)
 	for (int i = 0; i < n; i++)
 	{
 		int64		id;
-		bool		found;
 		Fate	   *fate;
 
 		memcpy(&id, &ids[i], sizeof(id));
-		fate = fate_insert(fates, id, &found);
-		isnull = !found;
-		if (isnull)
-		{
-			char		status = fate->status;
-
-			memset(fate, 0, sizeof(*fate));
-			fate->msg_id = id;
-			fate->status = status;
-		}
 		if (TransactionIdIsValid(xid) && kind == 'l')
 			continue;			/* the delivery is not certain: not lost */
 		if (TransactionIdIsValid(xid))
 		{
+			fate = fate_of(events, id);
 			fate->pending_kind = kind;
 			fate->pending_xid = xid;
 			fate->pending_attempts = attempts;
 			fate->pending_due = due;
 		}
 		else if (kind == 'a')
-			fate->settled = true;
+			note_settled(events, id);
 		else if (kind == 'm')
-			fate->settled = fate->moved = true;
+		{
+			note_settled(events, id);
+			fate_of(events, id)->moved = true;
+		}
 		else if (kind == 'l')
 		{
+			fate = fate_of(events, id);
 			if (attempts > fate->lease_attempts ||
 				(attempts == fate->lease_attempts && due > fate->lease_until))
 			{
@@ -323,33 +394,38 @@ note_event(fate_hash *fates, TupleTableSlot *slot, TransactionId xid)
 				fate->nonce = nonce;
 			}
 		}
-		else if (attempts >= fate->attempts)
+		else
 		{
-			fate->attempts = attempts;
-			fate->due = due;
+			fate = fate_of(events, id);
+			if (attempts >= fate->attempts)
+			{
+				fate->attempts = attempts;
+				fate->due = due;
+			}
 		}
 	}
 	if ((Pointer) array != DatumGetPointer(slot->tts_values[CQ_EVENT_IDS - 1]))
 		pfree(array);
 }
 
-static fate_hash *
-read_events(CqScan *scan, Relation rel, TupleTableSlot *slot)
+static void
+read_events(CqScan *scan, Relation rel, TupleTableSlot *slot, Events *events)
 {
-	fate_hash  *fates = fate_create(scan->context, 1024, NULL);
 	SnapshotData dirty;
 	TableScanDesc tablescan;
 
+	events->settled = settled_create(scan->context, 256, NULL);
+	events->fates = fate_create(scan->context, 256, NULL);
+	events->word = NULL;
 	InitDirtySnapshot(dirty);
 	tablescan = table_beginscan_strat(rel, &dirty, 0, NULL, true, false);
 	while (table_scan_getnextslot(tablescan, ForwardScanDirection, slot))
 	{
 		CHECK_FOR_INTERRUPTS();
-		note_event(fates, slot, writer_in_progress(slot, &dirty));
+		note_event(events, slot, writer_in_progress(slot, &dirty));
 	}
 	table_endscan(tablescan);
 	ExecClearTuple(slot);
-	return fates;
 }
 
 /* A transaction that was in progress a moment ago. */
@@ -393,12 +469,13 @@ rank(CqScan *scan, CqCandidate *c)
 
 /* Judge one message. */
 static void
-note_message(CqScan *scan, int k, fate_hash *fates, TupleTableSlot *slot,
+note_message(CqScan *scan, int k, Events *events, TupleTableSlot *slot,
 			 TransactionId xid, TimestampTz now)
 {
 	CqCandidate c = {0};
 	Fate	   *fate;
 	Datum		key;
+	bool		settled;
 	bool		isnull;
 
 	c.msg_id = DatumGetInt64(slot_getattr(slot, CQ_MESSAGE_ID, &isnull));
@@ -407,16 +484,20 @@ note_message(CqScan *scan, int k, fate_hash *fates, TupleTableSlot *slot,
 	if (scan->lowest[k] == 0 || c.msg_id < scan->lowest[k])
 		scan->lowest[k] = c.msg_id;
 
-	fate = fate_lookup(fates, c.msg_id);
-	if (scan->archived ? fate == NULL || !fate->settled || fate->moved :
-		(fate != NULL && fate->settled) || is_known(scan, c.msg_id))
+	settled = is_settled(events, c.msg_id);
+	if (settled != scan->archived)
 		return;
+	if (!settled && is_known(scan, c.msg_id))
+		return;
+	fate = fate_lookup(events->fates, c.msg_id);
 
 	c.segment = k;
 	c.tid = slot->tts_tid;
 	if (scan->archived)
 	{
-		c.attempts = fate->attempts;
+		if (fate != NULL && fate->moved)
+			return;
+		c.attempts = (fate == NULL) ? 0 : fate->attempts;
 		add(scan, &scan->ready, &c);
 		return;
 	}
@@ -512,7 +593,7 @@ note_message(CqScan *scan, int k, fate_hash *fates, TupleTableSlot *slot,
  * wants; then left[k] is the block it has come to.
  */
 static bool
-read_messages(CqScan *scan, int k, Relation rel, fate_hash *fates,
+read_messages(CqScan *scan, int k, Relation rel, Events *events,
 			  TupleTableSlot *slot)
 {
 	SnapshotData dirty;
@@ -544,7 +625,7 @@ read_messages(CqScan *scan, int k, Relation rel, fate_hash *fates,
 			more = false;
 			break;
 		}
-		note_message(scan, k, fates, slot, writer_in_progress(slot, &dirty), now);
+		note_message(scan, k, events, slot, writer_in_progress(slot, &dirty), now);
 	}
 	table_endscan(tablescan);
 	ExecClearTuple(slot);
@@ -596,7 +677,7 @@ cq_collect(CqScan *scan)
 	{
 		int			k = order[i];
 		TupleTableSlot *slot;
-		fate_hash  *fates;
+		Events		found;
 
 		if (!more)
 		{
@@ -604,14 +685,15 @@ cq_collect(CqScan *scan)
 			continue;			/* left_ready is set */
 		}
 		slot = table_slot_create(events[i], NULL);
-		fates = read_events(scan, events[i], slot);
+		read_events(scan, events[i], slot, &found);
 		ExecDropSingleTupleTableSlot(slot);
 		CQ_PAUSE("queue-scan");
 
 		slot = table_slot_create(messages[i], NULL);
-		more = read_messages(scan, k, messages[i], fates, slot);
+		more = read_messages(scan, k, messages[i], &found, slot);
 		ExecDropSingleTupleTableSlot(slot);
-		fate_destroy(fates);
+		settled_destroy(found.settled);
+		fate_destroy(found.fates);
 	}
 	for (int i = 0; i < n; i++)
 	{

@@ -321,16 +321,28 @@ finish_item(const CqItem *item, bool commit, CqQueueRow **locked, CqEffects *eff
 		abort_item(row, item, effects);
 }
 
+/* The first item from here on that a commit acts on: claims stay as they are. */
+static int
+next_to_commit(int i)
+{
+	while (i < nitems && items[i].kind == CQ_ITEM_CLAIM)
+		i++;
+	return i;
+}
+
+/* Who has only received does not lock the row again. */
 static void
 finish_commit(void)
 {
 	CqQueueRow *locked = NULL;
 	CqEffects	effects = {0};
+	int			next;
 
-	for (int i = 0; i < nitems; i++)
+	for (int i = next_to_commit(0); i < nitems; i = next)
 	{
+		next = next_to_commit(i + 1);
 		finish_item(&items[i], true, &locked, &effects);
-		if (locked != NULL && (i + 1 == nitems || items[i + 1].row != items[i].row))
+		if (locked != NULL && (next == nitems || items[next].row != items[i].row))
 			cq_row_trim(locked, &effects);
 	}
 	if (locked != NULL)
