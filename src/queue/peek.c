@@ -199,8 +199,13 @@ cq_queue_peek_messages(CqQueueDef *def, CqPeekState state, int max,
 		}
 		find_unloaded(scan, CQ_PEEK_READY, &found);
 	}
-	else if (copy_entries(def, state, &found, scan))
-		find_unloaded(scan, state, &found);
+	else
+	{
+		/* before it, leases of before the start are not known as such */
+		cq_scan_first(def);
+		if (copy_entries(def, state, &found, scan))
+			find_unloaded(scan, state, &found);
+	}
 
 	qsort(found.claims, found.n, sizeof(CqClaim), by_number);
 	for (int64 j = 0; j < found.n && kept < max; j++)

@@ -511,6 +511,17 @@ cq_scan_refill(CqQueueDef *def)
 }
 
 void
+cq_scan_first(CqQueueDef *def)
+{
+	CqQueueRow *row = cq_queue_lock(def, LW_SHARED);
+	bool		loaded = row->loaded;
+
+	LWLockRelease(&row->lock);
+	if (!loaded)
+		cq_scan_refill(def);
+}
+
+void
 cq_scan_abandon(void)
 {
 	CqQueueRow *row = running.row;

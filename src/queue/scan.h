@@ -18,6 +18,9 @@
  */
 extern void cq_scan_refill(CqQueueDef *def);
 
+/* Make sure that memory knows what the tables say.  Row not locked. */
+extern void cq_scan_first(CqQueueDef *def);
+
 /* Row locked: whether a scan would bring messages that can be delivered now. */
 extern bool cq_scan_due(const CqQueueRow *row);
 

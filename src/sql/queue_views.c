@@ -95,18 +95,6 @@ take_snapshot(CqQueueDef *def, QueueSnapshot *s)
 	LWLockRelease(&row->lock);
 }
 
-/* Make sure that the counters are those of the tables. */
-static void
-load(CqQueueDef *def)
-{
-	CqQueueRow *row = cq_queue_lock(def, LW_SHARED);
-	bool		loaded = row->loaded;
-
-	LWLockRelease(&row->lock);
-	if (!loaded)
-		cq_scan_refill(def);
-}
-
 /* When the next message was sent; false when nobody knows. */
 static bool
 first_sent_at(CqQueueDef *def, const QueueSnapshot *s, TimestampTz *at)
@@ -139,7 +127,7 @@ count_dead(const CqQueueDef *def, int64 *dead)
 	if (def->options.dead_letter[0] == '\0' || cq_definition_find(def->options.dead_letter) == NULL)
 		return false;
 	to = cq_queue_open(def->options.dead_letter, CQ_QUEUE_NONE);
-	load(to);
+	cq_scan_first(to);
 	take_snapshot(to, &s);
 	*dead = s.ready + s.delayed + s.in_flight + s.blocked;
 	return true;
@@ -155,7 +143,7 @@ put_stats(ReturnSetInfo *rsinfo, CqQueueDef *def)
 	int64		dead = 0;
 	int			n = 0;
 
-	load(def);
+	cq_scan_first(def);
 	take_snapshot(def, &s);
 	values[n++] = CStringGetTextDatum(def->name);
 	values[n++] = Int64GetDatum(s.ready);
@@ -322,7 +310,7 @@ put_segments(ReturnSetInfo *rsinfo, CqQueueDef *def)
 	int			current;
 	int			n;
 
-	load(def);
+	cq_scan_first(def);
 	row = cq_queue_lock(def, LW_SHARED);
 	memcpy(segments, row->segment, sizeof(segments));
 	current = row->current;

@@ -13,6 +13,7 @@ $node->init;
 $node->append_conf('postgresql.conf', <<'EOC');
 autovacuum = off
 restart_after_crash = on
+max_prepared_transactions = 2
 EOC
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION cachequeue');
@@ -124,6 +125,26 @@ sql(q{SELECT cq.queue_pause('fifo'); SELECT cq.queue_alter('fifo', max_length =>
 crash();
 is($node->psql('postgres', "SELECT cq.queue_send('fifo', '6')"), 3, 'the queue is full');
 is(sql("SELECT paused FROM cq.stat_queues WHERE queue = 'fifo'"), 't', 'and paused');
+
+# a peek waits for the first scan, which stands still as long as the lock is held
+if (sql("SELECT count(*) FROM pg_settings WHERE name = 'cachequeue.pause'"))
+{
+	sql(q{SELECT cq.queue_create('early', lease => '1 h', durable_leases => true);
+		SELECT cq.queue_send('early', '1')});
+	sql(q{SELECT count(*) FROM cq.queue_receive('early')});
+	sql(q{ALTER SYSTEM SET cachequeue.pause = 'queue-scan'});
+	sql(q{BEGIN; SELECT pg_advisory_xact_lock(4711); PREPARE TRANSACTION 'hold'});
+	crash();
+	my $early = session();
+	$early->send(q{SELECT count(*) FROM cq.queue_peek('early', state => 'in_flight')});
+	ok($node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM pg_stat_activity
+		WHERE query LIKE '%peek(''early''%' AND pid <> pg_backend_pid()
+		AND (state = 'idle' OR wait_event_type IN ('Lock', 'Extension'))}), 'peek has begun');
+	sql(q{COMMIT PREPARED 'hold'});
+	is($early->wait, '1', 'a peek right after the start sees the durable lease');
+	$early->quit;
+	sql(q{ALTER SYSTEM RESET cachequeue.pause});
+}
 
 $node->stop;
 done_testing();
