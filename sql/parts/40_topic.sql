@@ -9,7 +9,9 @@ CREATE TABLE cq.topic (
 	retain interval,
 	retain_bytes bigint,
 	compact boolean NOT NULL,
-	tombstone_retain interval NOT NULL
+	tombstone_retain interval NOT NULL,
+	replica boolean NOT NULL DEFAULT false,
+	tables int
 );
 COMMENT ON TABLE cq.topic IS 'Topics and their options; changed by the functions cq.topic_* only.';
 COMMENT ON COLUMN cq.topic.topic_id IS 'Names the tables of the topic: cq.t<id>_s<k>, cq.t<id>_c<k>, cq.t<id>_o<partition>.';
@@ -18,6 +20,8 @@ COMMENT ON COLUMN cq.topic.retain IS 'How long records are kept, at least; NULL:
 COMMENT ON COLUMN cq.topic.retain_bytes IS 'Size of the tables above which the oldest records go; NULL: any.';
 COMMENT ON COLUMN cq.topic.compact IS 'Of each key only the latest record is kept, in the long run.';
 COMMENT ON COLUMN cq.topic.tombstone_retain IS 'How long compaction keeps records that say that a key was deleted.';
+COMMENT ON COLUMN cq.topic.replica IS 'Its records come by logical replication.';
+COMMENT ON COLUMN cq.topic.tables IS 'Number of tables for segments, which is fixed when it is replicated; NULL: as many as needed.';
 
 CREATE TABLE cq.topic_group (
 	topic_id int NOT NULL,
@@ -73,13 +77,18 @@ FOR EACH STATEMENT EXECUTE FUNCTION cq._topic_changed();
 CREATE TRIGGER topic_grant_changed
 AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON cq.topic_grant
 FOR EACH STATEMENT EXECUTE FUNCTION cq._topic_changed();
+-- logical replication fires no triggers of statements
 CREATE TRIGGER topic_segment_changed
-AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON cq.topic_segment
+AFTER INSERT OR UPDATE OR DELETE ON cq.topic_segment
+FOR EACH ROW EXECUTE FUNCTION cq._topic_changed();
+CREATE TRIGGER topic_segment_truncated
+AFTER TRUNCATE ON cq.topic_segment
 FOR EACH STATEMENT EXECUTE FUNCTION cq._topic_changed();
 ALTER TABLE cq.topic ENABLE ALWAYS TRIGGER topic_changed;
 ALTER TABLE cq.topic_group ENABLE ALWAYS TRIGGER topic_group_changed;
 ALTER TABLE cq.topic_grant ENABLE ALWAYS TRIGGER topic_grant_changed;
 ALTER TABLE cq.topic_segment ENABLE ALWAYS TRIGGER topic_segment_changed;
+ALTER TABLE cq.topic_segment ENABLE ALWAYS TRIGGER topic_segment_truncated;
 
 CREATE TYPE cq.record AS (
 	topic text,

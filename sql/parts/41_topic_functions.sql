@@ -34,6 +34,25 @@ AS 'MODULE_PATHNAME', 'cq_topic_revoke';
 COMMENT ON FUNCTION cq.topic_revoke(text, text, text) IS
 'Take back what cq.topic_grant gave. Raises 42704, 42501, 22023.';
 
+CREATE FUNCTION cq.topic_publication_create(topic text, publication text, tables int = 16) RETURNS int
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'cq_topic_publication_create';
+COMMENT ON FUNCTION cq.topic_publication_create(text, text, int) IS
+'Prepare a topic for logical replication: create the publications <publication> and <publication>_limits, and so many tables for segments, which is all that it will use from then on. Returns the topic_id that cq.topic_replica_create needs. Raises 42704, 42501, 22023, 42710 (a publication exists).';
+
+CREATE FUNCTION cq.topic_replica_create(topic text, topic_id int, partitions int = 1,
+	tables int = 16) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'cq_topic_replica_create';
+COMMENT ON FUNCTION cq.topic_replica_create(text, int, int, int) IS
+'Create a topic whose records come by logical replication, from one with that topic_id and as many partitions and tables; then subscribe to both publications in one subscription. It has groups of its own. Raises 22023, 22004, 42710 (the name or topic_id is taken), 53400.';
+
+CREATE FUNCTION cq.topic_replica_promote(topic text) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'cq_topic_replica_promote';
+COMMENT ON FUNCTION cq.topic_replica_promote(text) IS
+'Make a replica a topic of its own, to be published to; drop the subscription first. Raises 42704, 42501, 55000 (it is no replica).';
+
 CREATE FUNCTION cq.topic_publish(topic text, body jsonb, key text = NULL,
 	headers jsonb = NULL, partition int = NULL,
 	OUT partition int, OUT record_offset bigint) RETURNS record

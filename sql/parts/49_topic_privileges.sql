@@ -6,7 +6,10 @@ REVOKE ALL ON SEQUENCE cq.topic_topic_id_seq, cq.topic_group_group_id_seq FROM P
 REVOKE ALL ON FUNCTION
 	cq._topic_changed(),
 	cq._queue_of_group(),
-	cq.topic_create(text, int, interval, bigint, boolean, interval)
+	cq.topic_create(text, int, interval, bigint, boolean, interval),
+	cq.topic_publication_create(text, text, int),
+	cq.topic_replica_create(text, int, int, int),
+	cq.topic_replica_promote(text)
 FROM PUBLIC;
 REVOKE ALL ON PROCEDURE cq.topic_maintain() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION

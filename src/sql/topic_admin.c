@@ -20,6 +20,9 @@ PG_FUNCTION_INFO_V1(cq_topic_alter);
 PG_FUNCTION_INFO_V1(cq_topic_drop);
 PG_FUNCTION_INFO_V1(cq_topic_grant);
 PG_FUNCTION_INFO_V1(cq_topic_revoke);
+PG_FUNCTION_INFO_V1(cq_topic_publication_create);
+PG_FUNCTION_INFO_V1(cq_topic_replica_create);
+PG_FUNCTION_INFO_V1(cq_topic_replica_promote);
 PG_FUNCTION_INFO_V1(cq_group_create);
 PG_FUNCTION_INFO_V1(cq_group_drop);
 PG_FUNCTION_INFO_V1(cq_group_grant);
@@ -128,6 +131,40 @@ Datum
 cq_topic_drop(PG_FUNCTION_ARGS)
 {
 	cq_topic_drop_named(cq_topic_name_arg(fcinfo, 0, "topic"));
+	PG_RETURN_VOID();
+}
+
+/* cq.topic_publication_create(topic, publication, tables) → int */
+Datum
+cq_topic_publication_create(PG_FUNCTION_ARGS)
+{
+	char	   *name = cq_topic_name_arg(fcinfo, 0, "topic");
+
+	cq_refuse_null(fcinfo, 1, "publication");
+	cq_refuse_null(fcinfo, 2, "tables");
+	PG_RETURN_INT32(cq_topic_publication_create_for(name, text_to_cstring(PG_GETARG_TEXT_PP(1)),
+													PG_GETARG_INT32(2)));
+}
+
+/* cq.topic_replica_create(topic, topic_id, partitions, tables) → void */
+Datum
+cq_topic_replica_create(PG_FUNCTION_ARGS)
+{
+	char	   *name = cq_topic_name_arg(fcinfo, 0, "topic");
+
+	cq_refuse_null(fcinfo, 1, "topic_id");
+	cq_refuse_null(fcinfo, 2, "partitions");
+	cq_refuse_null(fcinfo, 3, "tables");
+	cq_topic_replica_create_named(name, PG_GETARG_INT32(1), PG_GETARG_INT32(2),
+								  PG_GETARG_INT32(3));
+	PG_RETURN_VOID();
+}
+
+/* cq.topic_replica_promote(topic) → void */
+Datum
+cq_topic_replica_promote(PG_FUNCTION_ARGS)
+{
+	cq_topic_replica_promote_named(cq_topic_name_arg(fcinfo, 0, "topic"));
 	PG_RETURN_VOID();
 }
 

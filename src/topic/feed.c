@@ -23,6 +23,7 @@
 #include "queue/step.h"
 #include "topic/feed.h"
 #include "topic/offsets.h"
+#include "topic/poll.h"
 #include "topic/record.h"
 #include "topic/share.h"
 #include "topic/topic_xact.h"
@@ -263,6 +264,8 @@ find_jobs(int32 topic_id, bool *full)
 	def = cq_topic_by_id(topic_id);
 	if (def != NULL)
 		def = cq_topic_open(def->name, CQ_TOPIC_NONE);
+	for (int p = 0; def != NULL && def->replica && p < def->npartitions; p++)
+		(void) cq_topic_stable_offset(def, p);
 	for (int i = 0; def != NULL && i < def->ngroups; i++)
 	{
 		CqGroupDef	group = def->groups[i];

@@ -400,7 +400,8 @@ cq_topic_plan(CqTopicRow *row, int64 at_ms)
 	if (at_ms >= row->plan_ms)
 		return;
 	row->plan_ms = at_ms;
-	cq_dbworker_wake_by(row->database, at_ms);
+	/* it works out itself how long to sleep */
+	cq_dbworker_wake(row->database);
 }
 
 /* ---- open transactions ----------------------------------------------- */

@@ -50,6 +50,9 @@
 /* limits for those who read elsewhere are written so often, at most */
 #define CQ_LIMITS_MS 200
 
+/* new records of a replica are looked for so often, while somebody waits */
+#define CQ_REPLICA_POLL_MS 200
+
 /* ended prepared transactions are looked for so often, at least */
 #define CQ_XID_POLL_MS 1000
 
@@ -235,6 +238,7 @@ typedef struct CqTopicRow
 	int64		retain_ms;		/* 0: for ever */
 	int64		retain_bytes;	/* 0: any number */
 	bool		compact;
+	bool		replica;
 	int			feeds;			/* shared groups */
 
 	/* offsets are appended to one of two tables */
@@ -248,6 +252,7 @@ typedef struct CqTopicRow
 	/* maintenance */
 	bool		limits_due;		/* something was published since limits were
 								 * written */
+	int64		limits_at_ms;	/* not before that */
 	bool		feed_due;		/* and shared groups have not been fed */
 	int64		plan_ms;		/* when the worker has promised to look */
 	bool		compact_due;	/* and segments have been closed */

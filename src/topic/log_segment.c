@@ -68,13 +68,6 @@ execute(const char *command)
 	(void) cq_execute_as_owner(command, 0, NULL, NULL, NULL);
 }
 
-static Oid
-table_oid(const CqTopicDef *def, int k)
-{
-	return get_relname_relid(psprintf("t%d_s%d", def->topic_id, k),
-							 get_namespace_oid("cq", false));
-}
-
 static bool
 is_empty(Oid relid)
 {
@@ -96,13 +89,16 @@ is_used(const CqTopicDef *def, int k)
 	return false;
 }
 
-/* The number of an empty table that holds no segment; created if need be. */
+/*
+ * The number of an empty table that holds no segment; created if need be.  -1:
+ * there is none and must not be one more.
+ */
 static int
 free_table(const CqTopicDef *def)
 {
-	for (int k = 0;; k++)
+	for (int k = 0; k < def->ntables; k++)
 	{
-		Oid			relid = table_oid(def, k);
+		Oid			relid = cq_record_table(def, k);
 
 		if (!OidIsValid(relid))
 		{
@@ -112,6 +108,7 @@ free_table(const CqTopicDef *def)
 		if (!is_used(def, k) && is_empty(relid))
 			return k;
 	}
+	return -1;
 }
 
 void
@@ -133,6 +130,7 @@ cq_log_add_segment(int32 topic_id)
 	CqTopicRow *row;
 	int64		number = 0;
 	int64		current;
+	int			k;
 
 	if (def == NULL || def->nsegments >= CQ_TOPIC_SEGMENTS_MAX)
 	{
@@ -148,8 +146,14 @@ cq_log_add_segment(int32 topic_id)
 	if (number <= current)
 	{
 		number = current + 1;
+		k = free_table(def);
+		if (k < 0)
+		{
+			cq_step_commit();
+			return cq_clock_ms() + FULL_RETRY_MS;
+		}
 		execute(psprintf("INSERT INTO cq.topic_segment VALUES (%d, " INT64_FORMAT ", %d)",
-						 topic_id, number, free_table(def)));
+						 topic_id, number, k));
 	}
 	cq_step_commit();
 
@@ -355,6 +359,11 @@ cq_log_compact(int32 topic_id)
 	/* if this fails, the table is not empty any more */
 	def->row->retired_at_ms = cq_clock_ms() + LOCKED_RETRY_MS;
 	k = free_table(def);
+	if (k < 0)
+	{
+		cq_step_commit();
+		return;
+	}
 	write_compacted(def, n, k);
 	execute(psprintf("DELETE FROM cq.topic_segment WHERE topic_id = %d AND number < " INT64_FORMAT,
 					 topic_id, last));
@@ -381,7 +390,7 @@ truncate_unused(CqTopicDef *def)
 
 	for (int k = 0;; k++)
 	{
-		Oid			relid = table_oid(def, k);
+		Oid			relid = cq_record_table(def, k);
 
 		if (!OidIsValid(relid))
 			return complete;

@@ -12,9 +12,6 @@
 
 #include "topic/topic_definition.h"
 
-/* segments of a topic, at most; then the last one grows */
-#define CQ_TOPIC_SEGMENTS_MAX 64
-
 /*
  * Have an empty segment ready for when the current one is full.  Returns when to
  * try again if there is none, in ms of cq_clock_ms().

@@ -269,6 +269,14 @@ cq_offsets_rotate(CqTopicDef *def)
 	LWLockRelease(&row->lock);
 	if (!is_empty(def->offsets[other]))
 	{
+		if (def->replica)
+		{
+			/* limits go on coming to it: nothing between copy and end */
+			if (!ConditionalLockRelationOid(def->offsets[other], AccessExclusiveLock))
+				return cq_clock_ms() + RETRY_MS;
+			copy_latest(def, other, current);
+			copied = waited = true;
+		}
 		if (!copied)
 		{
 			/* nobody writes to it any more when this lock is to be had */

@@ -11,6 +11,8 @@
  * One transaction at a time reads a partition for a group, so that a rollback
  * can give back what it has read before anybody goes on behind it.
  *
+ * A replica is read up to the same limits, which come with its records.
+ *
  * During recovery there is no shared memory of the topic; then the limit is what
  * the worker of the primary has written into the log: what it says was true when
  * its transaction committed, after all others below.
@@ -19,25 +21,90 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "catalog/pg_subscription_rel.h"
 #include "core/clock.h"
 #include "core/faults.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "queue/definition.h"
 #include "storage/ipc.h"
 #include "topic/offsets.h"
 #include "topic/poll.h"
 #include "topic/share.h"
 #include "topic/topic_xact.h"
 #include "utils/builtins.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 /* longest sleep in one piece */
 #define SLEEP_MS_MAX 3600000
 
 /* ---- limits ---------------------------------------------------------- */
+
+/*
+ * Whether the tables of a replica have been copied; until then limits may come
+ * before what they are about.
+ */
+static bool
+replica_is_ready(CqTopicDef *def)
+{
+	Relation	rel;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		ready = true;
+
+	if (def->replica_ready)
+		return true;
+	rel = table_open(SubscriptionRelRelationId, AccessShareLock);
+	scan = systable_beginscan(rel, InvalidOid, false, SnapshotSelf, 0, NULL);
+	while (ready && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_subscription_rel form = (Form_pg_subscription_rel) GETSTRUCT(tuple);
+
+		if (form->srsubstate == SUBREL_STATE_READY)
+			continue;
+		ready = form->srrelid != cq_relation("topic_segment");
+		for (int k = 0; ready && k < CQ_OFFSETS_TABLES; k++)
+			ready = form->srrelid != def->offsets[k];
+		for (int k = 0; ready && k < def->ntables; k++)
+			ready = form->srrelid != cq_record_table(def, k);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	def->replica_ready = ready;
+	return ready;
+}
+
+/* How far what the worker of another server has written says that it is stable. */
+static int64
+written_limit(CqTopicDef *def, int partition)
+{
+	CqOffset	limit;
+
+	if (def->replica && !replica_is_ready(def))
+		return 0;
+	return cq_offsets_latest(def, CQ_OFFSETS_STABLE, partition, &limit) ? limit.offset : 0;
+}
+
+/* The end of a partition of a replica. */
+static void
+follow_limit(CqTopicDef *def, int partition)
+{
+	int64		limit = written_limit(def, partition);
+	CqTopicRow *row = cq_topic_lock(def, LW_EXCLUSIVE);
+	CqPartition *p = &CQ_CELL(def->partitions[partition])->partition;
+
+	/* it has been loaded with what is there already */
+	p->end = limit;
+	LWLockRelease(&row->lock);
+}
 
 /*
  * Rows may have come behind our back since the topic was loaded (a dump is being
@@ -72,12 +139,11 @@ cq_topic_stable_offset(CqTopicDef *def, int partition)
 	int64		stable;
 
 	if (def->row == NULL)
-	{
-		CqOffset	limit;
-
-		return cq_offsets_latest(def, CQ_OFFSETS_STABLE, partition, &limit) ? limit.offset : 0;
-	}
-	check_end(def, partition);
+		return written_limit(def, partition);
+	if (def->replica)
+		follow_limit(def, partition);
+	else
+		check_end(def, partition);
 	if (def->row->by_xid > 0)
 		(void) cq_topic_settle_prepared(def->row);
 	row = cq_topic_lock(def, LW_SHARED);
@@ -248,7 +314,9 @@ prepare_to_poll(CqTopicDef *def)
 {
 	for (int p = 0; p < def->npartitions; p++)
 	{
-		if (CQ_CELL(def->partitions[p])->partition.offset_limit == 0)
+		if (def->replica)
+			follow_limit(def, p);
+		else if (CQ_CELL(def->partitions[p])->partition.offset_limit == 0)
 			check_end(def, p);
 	}
 	if (def->row->by_xid > 0)
@@ -527,8 +595,17 @@ sleep_until_ready(CqTopicDef *def, int32 group_id, const char *member, int64 gen
 			break;
 		if (row->by_xid > 0)
 			until = Min(until, now + CQ_XID_POLL_MS);
+		if (def->replica)
+			until = Min(until, now + CQ_REPLICA_POLL_MS);
 		(void) ConditionVariableTimedSleep(&row->cv, Min(Max(until - now, 1), SLEEP_MS_MAX),
 										   PG_WAIT_EXTENSION);
+		if (def->replica)
+		{
+			/* scans may sleep on other condition variables */
+			ConditionVariableCancelSleep();
+			prepare_to_poll(def);
+			ConditionVariablePrepareToSleep(&row->cv);
+		}
 	}
 	ConditionVariableCancelSleep();
 	return result;

@@ -87,6 +87,12 @@ choose_partition(CqTopicDef *def, CqNewMessage *record)
 static void
 refill_offsets(CqTopicDef *def, int partition)
 {
+	int64		last = -1;
+	TimestampTz published_at = 0;
+
+	/* rows may have come otherwise: restored, or replicated */
+	if (CQ_CELL(def->partitions[partition])->partition.offset_limit == 0)
+		(void) cq_records_last(def, partition, &last, &published_at);
 	for (;;)
 	{
 		int64		first = nextval_internal(def->sequences[partition], false);
@@ -98,6 +104,8 @@ refill_offsets(CqTopicDef *def, int partition)
 		 * Blocks must be used in ascending order, above whatever is there (a
 		 * sequence may have been restored without its value).
 		 */
+		p->end = Max(p->end, last + 1);
+		p->last_time = Max(p->last_time, published_at);
 		if (p->offset_next >= p->offset_limit && first >= Max(p->offset_limit, p->end))
 		{
 			p->offset_next = first;
@@ -189,6 +197,12 @@ cq_topic_publish_records(CqTopicDef *def, CqNewMessage *records, int n)
 
 	PreventCommandIfReadOnly("topic_publish()");
 	PreventCommandIfParallelMode("topic_publish()");
+	if (def->replica)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("topic \"%s\" is a replica", def->name),
+				 errdetail("Its records come by logical replication."),
+				 errhint("Publish to the topic that it is a replica of, or call cq.topic_replica_promote.")));
 	for (int i = 0; i < n; i++)
 		choose_partition(def, &records[i]);
 

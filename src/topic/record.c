@@ -402,6 +402,13 @@ cq_records_at(CqTopicDef *def, int partition, TimestampTz at, int64 limit)
 
 /* ---- relations ------------------------------------------------------- */
 
+Oid
+cq_record_table(const CqTopicDef *def, int k)
+{
+	return get_relname_relid(psprintf("t%d_s%d", def->topic_id, k),
+							 get_namespace_oid("cq", false));
+}
+
 void
 cq_record_table_create(int32 topic_id, int k)
 {

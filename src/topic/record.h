@@ -53,6 +53,9 @@ extern bool cq_segment_last(const CqTopicSegment *segment, int partition, int64 
  */
 extern int64 cq_records_at(CqTopicDef *def, int partition, TimestampTz at, int64 limit);
 
+/* The table k of a topic, or InvalidOid. */
+extern Oid	cq_record_table(const CqTopicDef *def, int k);
+
 /* Create the table k of a topic, and the sequence of a partition. */
 extern void cq_record_table_create(int32 topic_id, int k);
 extern void cq_record_sequence_create(int32 topic_id, int partition);

@@ -442,7 +442,8 @@ cq_share_load_topic(CqTopicDef *def)
 			complete = add_prepared_open(row, offset);
 	}
 	row->creating = def->uncommitted;
-	row->current = def->segments[def->nsegments - 1].number;
+	row->current = (def->nsegments == 0) ? 0 : def->segments[def->nsegments - 1].number;
+	row->replica = def->replica;
 	row->began_ms = cq_clock_ms();
 	/* segments, old tables of offsets, limits for others */
 	row->limits_due = true;

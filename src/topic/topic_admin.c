@@ -84,12 +84,23 @@ check_options(const CqTopicOptions *options)
 				 errmsg("retain_bytes must be greater than zero")));
 }
 
+/* Take the row of a topic that this transaction has created. */
+static void
+open_created(const char *name, int32 topic_id)
+{
+	CqTopicDef *def;
+
+	CommandCounterIncrement();
+	cq_topic_items_reserve(1);
+	def = cq_topic_open(name, CQ_TOPIC_NONE);
+	cq_topic_item_add(CQ_TOPIC_ITEM_CREATED, def, CQ_NO_CELL)->offset = topic_id;
+}
+
 void
 cq_topic_create_named(const char *name, const CqTopicOptions *options)
 {
 	Parameters	p = {0};
 	int32		topic_id;
-	CqTopicDef *def;
 
 	cq_require_shared();
 	PreventCommandIfReadOnly("topic_create()");
@@ -121,11 +132,7 @@ cq_topic_create_named(const char *name, const CqTopicOptions *options)
 	p.n = 0;
 	add_parameter(&p, INT4OID, Int32GetDatum(topic_id), false);
 	(void) execute("INSERT INTO cq.topic_segment VALUES ($1, 1, 0)", &p);
-
-	CommandCounterIncrement();
-	cq_topic_items_reserve(1);
-	def = cq_topic_open(name, CQ_TOPIC_NONE);
-	cq_topic_item_add(CQ_TOPIC_ITEM_CREATED, def, CQ_NO_CELL)->offset = topic_id;
+	open_created(name, topic_id);
 }
 
 void
@@ -272,6 +279,118 @@ cq_topic_change_grant(const char *name, const char *group, const char *role,
 				   "DO UPDATE SET privileges = g.privileges | $4" :
 				   "UPDATE cq.topic_grant SET privileges = privileges & ~$4 "
 				   "WHERE topic_id = $1 AND group_id = $2 AND grantee = $3::regrole", &p);
+}
+
+/* ---- replication ----------------------------------------------------- */
+
+static void
+check_tables(int ntables)
+{
+	if (ntables < 3 || ntables > CQ_TOPIC_SEGMENTS_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("tables must be between 3 and %d", CQ_TOPIC_SEGMENTS_MAX)));
+}
+
+int32
+cq_topic_publication_create_for(const char *name, const char *publication, int ntables)
+{
+	CqTopicDef *def;
+	Parameters	p = {0};
+	StringInfoData tables;
+	int32		topic_id;
+	int			k;
+
+	PreventCommandIfReadOnly("topic_publication_create()");
+	check_tables(ntables);
+	lock_definitions();
+	def = cq_topic_open(name, CQ_TOPIC_MANAGE);
+	topic_id = def->topic_id;
+	for (k = 0; OidIsValid(cq_record_table(def, k)); k++)
+		;
+	if (k > ntables)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("topic \"%s\" has %d tables already", name, k)));
+	add_parameter(&p, INT4OID, Int32GetDatum(topic_id), false);
+	add_parameter(&p, INT4OID, Int32GetDatum(ntables), false);
+	(void) execute("UPDATE cq.topic SET tables = $2 WHERE topic_id = $1", &p);
+	for (; k < ntables; k++)
+		cq_record_table_create(topic_id, k);
+
+	initStringInfo(&tables);
+	for (k = 0; k < ntables; k++)
+		appendStringInfo(&tables, "cq.t%d_s%d, ", topic_id, k);
+	p.n = 0;
+	(void) execute(psprintf("CREATE PUBLICATION %s FOR TABLE %scq.topic_segment WHERE (topic_id = %d)",
+							quote_identifier(publication), tables.data, topic_id), &p);
+	(void) execute(psprintf("CREATE PUBLICATION %s FOR TABLE cq.t%d_c0 WHERE (group_id = 0), "
+							"cq.t%d_c1 WHERE (group_id = 0) WITH (publish = 'insert')",
+							quote_identifier(psprintf("%s_limits", publication)),
+							topic_id, topic_id), &p);
+	return topic_id;
+}
+
+void
+cq_topic_replica_create_named(const char *name, int32 topic_id, int partitions, int ntables)
+{
+	Parameters	p = {0};
+
+	cq_require_shared();
+	PreventCommandIfReadOnly("topic_replica_create()");
+	check_tables(ntables);
+	if (topic_id < 1 || partitions < 1 || partitions > CQ_PARTITIONS_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 topic_id < 1 ? errmsg("topic_id must be greater than zero") :
+				 errmsg("partitions must be between 1 and %d", CQ_PARTITIONS_MAX)));
+	lock_definitions();
+	add_parameter(&p, TEXTOID, CStringGetTextDatum(name), false);
+	add_parameter(&p, OIDOID, ObjectIdGetDatum(GetUserId()), false);
+	add_parameter(&p, INT4OID, Int32GetDatum(topic_id), false);
+	add_parameter(&p, INT4OID, Int32GetDatum(partitions), false);
+	add_parameter(&p, INT4OID, Int32GetDatum(ntables), false);
+	if (execute("INSERT INTO cq.topic (topic_id, name, owner, partitions, compact, "
+				"tombstone_retain, replica, tables) "
+				"VALUES ($3, $1, $2::regrole, $4, false, '1 day', true, $5) "
+				"ON CONFLICT DO NOTHING RETURNING topic_id", &p) < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("there is a topic \"%s\", or another one with number %d", name, topic_id),
+				 errhint("A replica has the number of what it is a replica of; a database made for replicas has room for it.")));
+	/* new topics must not get that number */
+	p.n = 0;
+	add_parameter(&p, INT4OID, Int32GetDatum(topic_id), false);
+	(void) execute("SELECT 1 FROM pg_catalog.setval('cq.topic_topic_id_seq', "
+				   "greatest($1, pg_catalog.nextval('cq.topic_topic_id_seq')))", &p);
+	for (int i = 0; i < partitions; i++)
+		cq_record_sequence_create(topic_id, i);
+	cq_offsets_create(topic_id);
+	for (int k = 0; k < ntables; k++)
+		cq_record_table_create(topic_id, k);
+	open_created(name, topic_id);
+}
+
+void
+cq_topic_replica_promote_named(const char *name)
+{
+	CqTopicDef *def;
+	Parameters	p = {0};
+
+	PreventCommandIfReadOnly("topic_replica_promote()");
+	lock_definitions();
+	def = cq_topic_open(name, CQ_TOPIC_MANAGE);
+	if (!def->replica)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("topic \"%s\" is no replica", name)));
+	add_parameter(&p, INT4OID, Int32GetDatum(def->topic_id), false);
+	(void) execute("UPDATE cq.topic SET replica = false, tables = NULL WHERE topic_id = $1", &p);
+	(void) execute("INSERT INTO cq.topic_segment SELECT $1, 1, 0 "
+				   "WHERE NOT EXISTS (SELECT FROM cq.topic_segment WHERE topic_id = $1)", &p);
+	/* loaded again, with what the tables have; its members join again */
+	cq_topic_items_reserve(1);
+	cq_topic_item_add(CQ_TOPIC_ITEM_DROPPED, def, CQ_NO_CELL)->offset = def->topic_id;
 }
 
 /* ---- groups ---------------------------------------------------------- */

@@ -35,6 +35,16 @@ extern void cq_topic_create_named(const char *name, const CqTopicOptions *option
 extern void cq_topic_alter_named(const char *name, const CqTopicOptions *options);
 extern void cq_topic_drop_named(const char *name);
 
+/*
+ * Logical replication: the other end's part, and this one's.  Raise 42704, 42501,
+ * 42710, 22023, 55000; the first returns the topic's number.
+ */
+extern int32 cq_topic_publication_create_for(const char *name, const char *publication,
+											 int ntables);
+extern void cq_topic_replica_create_named(const char *name, int32 topic_id, int partitions,
+										  int ntables);
+extern void cq_topic_replica_promote_named(const char *name);
+
 /* Add or take privileges (CqTopicPrivilege); group NULL: on the topic. */
 extern void cq_topic_change_grant(const char *name, const char *group, const char *role,
 								  int privileges, bool grant);

@@ -50,7 +50,9 @@
 #define TOPIC_RETAIN_BYTES 7
 #define TOPIC_COMPACT 8
 #define TOPIC_TOMBSTONE_RETAIN 9
-#define TOPIC_COLUMNS 9
+#define TOPIC_REPLICA 10
+#define TOPIC_TABLES 11
+#define TOPIC_COLUMNS 11
 
 #define GRANT_GROUP_ID 2
 #define GRANT_GRANTEE 3
@@ -69,7 +71,7 @@
 #define SEGMENT_TABLE 3
 #define SEGMENT_COLUMNS 3
 
-#define COLUMNS_MAX 9
+#define COLUMNS_MAX 8
 
 static HTAB *definitions = NULL;
 static uint64 epoch = 1;
@@ -251,6 +253,11 @@ store(HeapTuple tuple, TupleDesc desc, uint64 read_epoch)
 	def->compact = DatumGetBool(values[TOPIC_COMPACT - 1]);
 	def->tombstone_ms = cq_interval_ms(DatumGetIntervalP(values[TOPIC_TOMBSTONE_RETAIN - 1]),
 									   0, "tombstone_retain");
+	def->replica = DatumGetBool(values[TOPIC_REPLICA - 1]);
+	def->replica_ready = false;
+	/* a compaction needs one more */
+	def->ntables = nulls[TOPIC_TABLES - 1] ? CQ_TOPIC_SEGMENTS_MAX * 2 :
+		DatumGetInt32(values[TOPIC_TABLES - 1]);
 	def->uncommitted =
 		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
 	def->resolved = false;
@@ -509,7 +516,7 @@ resolve_relations(CqTopicDef *def)
 		def->offsets_indexes[k] = relation_of(def, "t%d_c%d_share", k);
 		complete &= OidIsValid(def->offsets[k]) && OidIsValid(def->offsets_indexes[k]);
 	}
-	if (!complete || def->nsegments == 0)
+	if (!complete || (def->nsegments == 0 && !def->replica))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("the tables of topic \"%s\" are missing", def->name),
@@ -539,6 +546,7 @@ set_row(CqTopicDef *def, CqTopicRow *row)
 		row->retain_bytes = def->retain_bytes;
 		row->compact_due |= def->compact && !row->compact;
 		row->compact = def->compact;
+		row->replica = def->replica;
 	}
 	row->feeds = 0;
 	for (int g = 0; g < def->ngroups; g++)

@@ -14,6 +14,9 @@
 
 #define CQ_TOPIC_NAME_BYTES_MAX 200
 
+/* segments of a topic, at most; then the last one grows */
+#define CQ_TOPIC_SEGMENTS_MAX 64
+
 typedef enum CqTopicPrivilege
 {
 	CQ_TOPIC_NONE = 0,
@@ -66,6 +69,9 @@ typedef struct CqTopicDef
 	int64		retain_bytes;	/* 0: any number */
 	bool		compact;
 	int64		tombstone_ms;	/* how long compaction keeps tombstones */
+	bool		replica;		/* its records come by logical replication */
+	bool		replica_ready;	/* and their initial copy is complete */
+	int			ntables;		/* tables for segments, at most */
 	bool		uncommitted;	/* as this transaction has made it */
 	MemoryContext context;		/* of the arrays below */
 	int			ngrants;

@@ -64,14 +64,24 @@ look(CqTopicRow *row, bool *due)
 	bool		by_hand = cq_step_by_hand();
 
 	due[CHORE_SEGMENT] = row->next == 0 && row->segment_at_ms <= cq_clock_ms();
-	due[CHORE_LIMITS] = row->limits_due;
-	due[CHORE_FEED] = row->feed_due || is_due(row->feed_at_ms) || (by_hand && row->feeds > 0);
+	due[CHORE_LIMITS] = row->limits_due && row->limits_at_ms <= cq_clock_ms();
+	due[CHORE_FEED] = row->feed_due || is_due(row->feed_at_ms) ||
+		(row->feeds > 0 && (by_hand || row->replica));
 	due[CHORE_RETAIN] = (row->retain_ms > 0 || row->retain_bytes > 0) &&
 		(row->retain_at_ms <= cq_clock_ms() || by_hand);
 	due[CHORE_COMPACT] = row->compact && (row->compact_due || by_hand);
 	due[CHORE_RETIRED] = is_due(row->retired_at_ms);
 	due[CHORE_OFFSETS] = row->offsets_rows >= CQ_OFFSETS_ROWS || is_due(row->offsets_at_ms);
-	row->limits_due = row->feed_due = row->compact_due = false;
+	if (row->replica)
+	{
+		/* what it is a replica of has a worker of its own */
+		due[CHORE_SEGMENT] = due[CHORE_LIMITS] = due[CHORE_RETAIN] = false;
+		due[CHORE_COMPACT] = due[CHORE_RETIRED] = false;
+	}
+	row->limits_due &= !due[CHORE_LIMITS];
+	row->feed_due = row->compact_due = false;
+	if (due[CHORE_LIMITS])
+		row->limits_at_ms = cq_clock_ms() + CQ_LIMITS_MS;
 }
 
 /* Row locked: when there is something to do again, or PG_INT64_MAX. */
@@ -80,10 +90,16 @@ plan(CqTopicRow *row, int64 members_ms)
 {
 	int64		at = members_ms;
 
+	if (row->replica)
+	{
+		if (row->feeds > 0)
+			at = Min(at, cq_clock_ms() + CQ_REPLICA_POLL_MS);
+		return (row->offsets_at_ms == 0) ? at : Min(at, row->offsets_at_ms);
+	}
 	if (row->next == 0)
 		at = Min(at, row->segment_at_ms);
 	if (row->limits_due)
-		at = Min(at, cq_clock_ms() + CQ_LIMITS_MS);
+		at = Min(at, row->limits_at_ms);
 	if (row->feed_due || row->compact_due)
 		at = Min(at, cq_clock_ms());
 	if (row->feed_at_ms != 0)

@@ -125,7 +125,7 @@ finish_open(CqTopicRow *row, const CqTopicItem *item, bool commit)
 	if (commit)
 		CQ_CELL(item->partition)->partition.published += item->count;
 	row->limits_due = true;
-	cq_topic_plan(row, cq_clock_ms() + CQ_LIMITS_MS);
+	cq_topic_plan(row, Max(row->limits_at_ms, 1));
 	if (row->feeds > 0)
 	{
 		row->feed_due = true;
