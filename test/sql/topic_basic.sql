@@ -53,15 +53,15 @@ SELECT key, p.partition, p.partition = (hash & 2147483647) % 1000 AS as_in_kafka
 FROM vector, cq.topic_publish_many('many', ARRAY['1']::jsonb[], ARRAY[key]) AS p ORDER BY key COLLATE "C";
 DROP TABLE vector;
 -- the key is bytes; the same one is always in the same partition, '' is one
-SELECT count(DISTINCT partition) FROM generate_series(1, 20), cq.topic_publish('seven', '1', 'grüße');
-SELECT count(DISTINCT partition) FROM generate_series(1, 20), cq.topic_publish('seven', '1', '');
+SELECT count(DISTINCT partition) FROM generate_series(1, 20) AS i, cq.topic_publish('seven', to_jsonb(i), 'grüße');
+SELECT count(DISTINCT partition) FROM generate_series(1, 20) AS i, cq.topic_publish('seven', to_jsonb(i), '');
 SELECT count(DISTINCT partition) FROM generate_series(1, 200) AS i, cq.topic_publish('seven', '1', 'k' || i);
 -- who names the partition decides
 SELECT partition FROM cq.topic_publish('seven', '1', 'foobar', partition => 0);
 SELECT DISTINCT partition FROM cq.topic_publish_many('seven', ARRAY['1', '2', '3']::jsonb[], ARRAY['a', 'b', NULL], partition => 6);
 -- without key: one partition in a transaction, the next one in the next
 BEGIN;
-SELECT count(DISTINCT partition) FROM generate_series(1, 50), cq.topic_publish('seven', '1');
+SELECT count(DISTINCT partition) FROM generate_series(1, 50) AS i, cq.topic_publish('seven', to_jsonb(i));
 SELECT partition AS sticky FROM cq.topic_publish('seven', '1') \gset
 SELECT partition = :sticky FROM cq.topic_publish_many('seven', ARRAY['1']::jsonb[]);
 COMMIT;
