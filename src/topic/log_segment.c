@@ -45,7 +45,7 @@
 #define LOCKED_RETRY_MS 1000
 
 /* and so is one more segment when there are too many */
-#define FULL_RETRY_MS 60000
+#define FULL_RETRY_MS 5000
 
 /* bounds of the time between looks for old segments */
 #define RETAIN_LOOK_MS_MIN 1000
@@ -66,6 +66,19 @@ static void
 execute(const char *command)
 {
 	(void) cq_execute_as_owner(command, 0, NULL, NULL, NULL);
+}
+
+/*
+ * Lock out those who create tables, or change what there may be; false: somebody
+ * is at it.
+ */
+static bool
+lock_definition(CqTopicDef *def)
+{
+	if (!ConditionalLockRelationOid(cq_relation("topic"), ShareUpdateExclusiveLock))
+		return false;
+	cq_topic_refresh(def);
+	return true;
 }
 
 static bool
@@ -145,12 +158,14 @@ cq_log_add_segment(int32 topic_id)
 	number = def->segments[def->nsegments - 1].number;
 	if (number <= current)
 	{
+		bool		locked = lock_definition(def);
+
 		number = current + 1;
-		k = free_table(def);
+		k = locked ? free_table(def) : -1;
 		if (k < 0)
 		{
 			cq_step_commit();
-			return cq_clock_ms() + FULL_RETRY_MS;
+			return cq_clock_ms() + (locked ? FULL_RETRY_MS : LOCKED_RETRY_MS);
 		}
 		execute(psprintf("INSERT INTO cq.topic_segment VALUES (%d, " INT64_FORMAT ", %d)",
 						 topic_id, number, k));
@@ -266,6 +281,8 @@ cq_log_retain(int32 topic_id)
 					GetCurrentTimestamp() - def->retain_ms * 1000;
 			if (drop)
 				dropped = drop_segment(def, oldest);
+			if (dropped)
+				def->row->segment_at_ms = 0;	/* there may be room now */
 			locked = drop && !dropped;
 		}
 		cq_step_commit();
@@ -349,7 +366,7 @@ cq_log_compact(int32 topic_id)
 	int			n;
 	int			k;
 
-	n = (def == NULL || !def->compact) ? 0 : count_closed(def);
+	n = (def == NULL || !def->compact || !lock_definition(def)) ? 0 : count_closed(def);
 	if (n == 0 || !is_worth_it(def, n))
 	{
 		cq_step_commit();

@@ -193,6 +193,8 @@ cq_topic_alter_named(const char *name, const CqTopicOptions *options)
 	(void) execute(command.data, &p);
 	for (int i = had; options->set_partitions && i < options->partitions; i++)
 		cq_record_sequence_create(topic_id, i);
+	cq_topic_items_reserve(1);
+	(void) cq_topic_item_add(CQ_TOPIC_ITEM_ALTERED, def, CQ_NO_CELL);
 }
 
 /* The queue of a shared group. */

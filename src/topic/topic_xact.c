@@ -195,6 +195,14 @@ finish_item(CqTopicRow *row, const CqTopicItem *item, bool commit)
 			if (commit)
 				CQ_CELL(item->partition)->partition.published += item->count;
 			break;
+		case CQ_TOPIC_ITEM_ALTERED:
+			if (commit)
+			{
+				row->retain_at_ms = 0;
+				row->compact_due = true;
+				cq_topic_plan(row, 1);
+			}
+			break;
 		case CQ_TOPIC_ITEM_NOTICE:
 			if (commit)
 				cq_channel_pend(row, item->cell);

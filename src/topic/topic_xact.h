@@ -22,6 +22,7 @@ typedef enum CqTopicItemKind
 	CQ_TOPIC_ITEM_LEAVE,		/* cell: a member */
 	CQ_TOPIC_ITEM_COUNT,		/* count: more of OPEN, in a savepoint */
 	CQ_TOPIC_ITEM_NOTICE,		/* cell: a notification */
+	CQ_TOPIC_ITEM_ALTERED,		/* options of the topic */
 	CQ_TOPIC_ITEM_GROUP_CREATED,	/* offset: group_id */
 	CQ_TOPIC_ITEM_GROUP_DROPPED,
 	CQ_TOPIC_ITEM_CREATED,		/* offset: topic_id; without a row */
