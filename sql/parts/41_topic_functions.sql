@@ -130,14 +130,14 @@ AS 'MODULE_PATHNAME', 'cq_topic_commit';
 COMMENT ON FUNCTION cq.topic_commit(text, text, text, int, bigint, bigint) IS
 'Commit, with this transaction, that the group is done with the partition up to and including that record. False: the member does not own the partition (any more), has not polled so far, or was further already. If it loses the partition before the transaction ends, COMMIT raises 40001. Raises 42704, 42501, 22023.';
 
-CREATE FUNCTION cq.topic_seek(topic text, group_name text, "position" text,
+CREATE FUNCTION cq.topic_seek(topic text, group_name text, to_position text,
 	partition int = NULL) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cq_topic_seek';
 COMMENT ON FUNCTION cq.topic_seek(text, text, text, int) IS
 'Have the group go on, from the end of the transaction, at earliest, latest, a timestamp or an offset, in one partition or all. Transactions of members that have not committed by then are refused with 40001. Raises 42704, 42501, 22023, 22007, 55000 (twice in a transaction), 40001.';
 
-CREATE FUNCTION cq.topic_offset(topic text, partition int, "position" text) RETURNS bigint
+CREATE FUNCTION cq.topic_offset(topic text, partition int, at_position text) RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'cq_topic_offset';
 COMMENT ON FUNCTION cq.topic_offset(text, int, text) IS
@@ -186,6 +186,7 @@ COMMENT ON FUNCTION cq._queue_of_group() IS 'Trigger function: refuses to drop t
 CREATE TRIGGER queue_of_group
 BEFORE DELETE ON cq.queue
 FOR EACH ROW EXECUTE FUNCTION cq._queue_of_group();
+ALTER TABLE cq.queue ENABLE ALWAYS TRIGGER queue_of_group;
 
 CREATE FUNCTION cq._topic_stats(OUT topic text, OUT partition int, OUT start_offset bigint,
 	OUT end_offset bigint, OUT stable_offset bigint, OUT open_transactions bigint,
@@ -205,7 +206,7 @@ COMMENT ON COLUMN cq.stat_topics.segments IS 'Segments of the topic.';
 COMMENT ON COLUMN cq.stat_topics.bytes IS 'Size of all tables of the topic.';
 
 CREATE FUNCTION cq._group_stats(OUT topic text, OUT group_name text, OUT kind text,
-	OUT partition int, OUT member text, OUT generation bigint, OUT "position" bigint,
+	OUT partition int, OUT member text, OUT generation bigint, OUT polled bigint,
 	OUT committed bigint, OUT end_offset bigint, OUT lag bigint, OUT lag_time interval,
 	OUT committed_at timestamptz) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL RESTRICTED
@@ -215,7 +216,7 @@ COMMENT ON FUNCTION cq._group_stats() IS 'Behind the view cq.stat_groups.';
 CREATE VIEW cq.stat_groups AS SELECT * FROM cq._group_stats();
 COMMENT ON VIEW cq.stat_groups IS 'One row for each group and partition of the topics that the reader may use.';
 COMMENT ON COLUMN cq.stat_groups.member IS 'Who owns the partition; NULL: nobody.';
-COMMENT ON COLUMN cq.stat_groups."position" IS 'Offset of the next record to be polled; NULL: the owner has not polled yet.';
+COMMENT ON COLUMN cq.stat_groups.polled IS 'Offset of the next record to be polled; NULL: the owner has not polled yet.';
 COMMENT ON COLUMN cq.stat_groups.committed IS 'Offset of the next record after those that the group is done with.';
 COMMENT ON COLUMN cq.stat_groups.lag IS 'end_offset less committed: records that the group is not done with; gaps count.';
 COMMENT ON COLUMN cq.stat_groups.lag_time IS 'Age of the first record that the group is not done with; zero: there is none.';

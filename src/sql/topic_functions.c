@@ -367,7 +367,7 @@ position_arg(FunctionCallInfo fcinfo, int arg)
 	return cq_position_parse(text_to_cstring(PG_GETARG_TEXT_PP(arg)));
 }
 
-/* cq.topic_seek(topic, group_name, position, partition) → void */
+/* cq.topic_seek(topic, group_name, to_position, partition) → void */
 Datum
 cq_topic_seek(PG_FUNCTION_ARGS)
 {
@@ -380,7 +380,7 @@ cq_topic_seek(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* cq.topic_offset(topic, partition, position) → bigint */
+/* cq.topic_offset(topic, partition, at_position) → bigint */
 Datum
 cq_topic_offset(PG_FUNCTION_ARGS)
 {

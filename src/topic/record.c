@@ -117,7 +117,12 @@ typedef struct PartitionScan
 static void
 scan_begin(PartitionScan *s, const CqTopicSegment *segment, Snapshot snapshot, int nkeys)
 {
-	s->rel = table_open(segment->relation, AccessShareLock);
+	s->rel = try_table_open(segment->relation, AccessShareLock);
+	if (s->rel == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("a table of the topic is missing"),
+				 errhint("Restore it from a backup, or drop the topic.")));
 	s->index = index_open(segment->index, AccessShareLock);
 	s->snapshot = snapshot;
 	s->slot = table_slot_create(s->rel, NULL);

@@ -127,7 +127,7 @@ SELECT results_eq($$
     SELECT p.proname::text COLLATE "default" FROM pg_proc p
     WHERE p.pronamespace = 'cq'::regnamespace AND p.proname ~ '^_?queue_'
       AND NOT has_function_privilege('public', p.oid, 'execute') ORDER BY 1 $$,
-    $$ VALUES ('_queue_changed'), ('queue_create'), ('queue_maintain') $$,
+    $$ VALUES ('_queue_changed'), ('_queue_of_group'), ('queue_create'), ('queue_maintain') $$,
     'behind the schema all is open but creating queues and maintenance');
 SELECT table_privs_are('cq', v.name, 'public', ARRAY['SELECT'], v.name || ' may be read')
 FROM (VALUES ('stat_queues'), ('stat_queue_consumers'), ('queue_segments')) AS v (name);
@@ -198,8 +198,8 @@ SELECT results_eq($$
     'settings of the queue');
 SELECT results_eq($$
     SELECT tgrelid::regclass::text COLLATE "default", tgname::text COLLATE "default", tgenabled::text COLLATE "default" FROM pg_trigger
-    WHERE tgrelid IN ('cq.queue'::regclass, 'cq.queue_grant'::regclass) AND NOT tgisinternal ORDER BY 1 $$,
-    $$ VALUES ('cq.queue', 'queue_changed', 'A'), ('cq.queue_grant', 'queue_grant_changed', 'A') $$,
+    WHERE tgrelid IN ('cq.queue'::regclass, 'cq.queue_grant'::regclass) AND NOT tgisinternal ORDER BY 1, 2 $$,
+    $$ VALUES ('cq.queue', 'queue_changed', 'A'), ('cq.queue', 'queue_of_group', 'A'), ('cq.queue_grant', 'queue_grant_changed', 'A') $$,
     'triggers fire always');
 SELECT is_empty($$
     SELECT unnest('{cq.queue,cq.queue_queue_id_seq,cq.queue_grant}'::regclass[]::oid[])

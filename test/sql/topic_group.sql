@@ -13,7 +13,7 @@ RETURNS text LANGUAGE sql AS
 CREATE FUNCTION owners(wanted text) RETURNS text LANGUAGE sql AS
 'SELECT string_agg(member || partitions::text, '' '' ORDER BY member) FROM cq.stat_group_members WHERE group_name = $1';
 CREATE FUNCTION progress(wanted_topic text, wanted text) RETURNS text LANGUAGE sql AS
-'SELECT string_agg(format(''%s: %s/%s'', partition, coalesce("position"::text, ''-''), committed), '', '' ORDER BY partition)
+'SELECT string_agg(format(''%s: %s/%s'', partition, coalesce(polled::text, ''-''), committed), '', '' ORDER BY partition)
 	FROM cq.stat_groups WHERE topic = $1 AND group_name = $2';
 
 SELECT cq.topic_create('t', 2);
@@ -26,7 +26,7 @@ SELECT polled('t', 'g', 'a', 3);
 SELECT polled('t', 'g', 'a', 4);
 SELECT polled('t', 'g', 'a');
 SELECT polled('t', 'g', 'a') IS NULL;
-SELECT partition, member, position, committed, end_offset, lag, lag_time > '0', committed_at
+SELECT partition, member, polled, committed, end_offset, lag, lag_time > '0', committed_at
 FROM cq.stat_groups WHERE group_name = 'g' ORDER BY partition;
 
 -- commit: up to what was polled, not below what is committed
@@ -37,7 +37,7 @@ SELECT cq.topic_commit('t', 'g', 'a', 0, 4);
 SELECT cq.topic_commit('t', 'g', 'a', 0, 5);
 SELECT cq.topic_commit('t', 'g', 'a', 1, -1);
 SELECT cq.topic_commit('t', 'g', 'nobody', 1, 1);
-SELECT partition, position, committed, lag, lag_time > '0', committed_at IS NOT NULL
+SELECT partition, polled, committed, lag, lag_time > '0', committed_at IS NOT NULL
 FROM cq.stat_groups WHERE group_name = 'g' ORDER BY partition;
 -- with the transaction
 BEGIN;

@@ -44,7 +44,7 @@ SELECT start_offset, end_offset FROM cq.stat_topics WHERE topic = 'size';
 SELECT cq.topic_offset('size', 0, 'earliest'), cq.topic_offset('size', 0, 'yesterday');
 -- who was in the midst of it goes on with what is left
 SELECT min(record_offset), count(*) FROM cq.topic_poll('size', 'g', 'm', 5);
-SELECT position, committed, lag FROM cq.stat_groups WHERE group_name = 'g';
+SELECT polled, committed, lag FROM cq.stat_groups WHERE group_name = 'g';
 SELECT cq.topic_seek('size', 'g', 'earliest');
 SELECT min(record_offset) FROM cq.topic_poll('size', 'g', 'm', 1);
 -- offsets go on
