@@ -8,8 +8,16 @@ SELECT cq.cache_watch('pgbench_accounts', ARRAY['account:{aid}']);
 SELECT cq.cache_watch('pgbench_branches', ARRAY['branch:{bid}']);
 SELECT cq.cache_watch('pgbench_tellers', ARRAY['branch:{bid}']);
 
--- A short lease, so that what the killed worker held comes back soon.
-SELECT cq.queue_create('ledger', lease => '3 s');
+-- A short lease, so that what the killed worker held comes back soon.  The account
+-- is the group key; its messages may be worked on at the same time, all of them.
+SELECT cq.queue_create('ledger', lease => '3 s', group_concurrency => 1000);
+
+-- The writers publish to an exchange, from which the queue gets each event once, and
+-- the topic too, in the partition of the account.
+SELECT cq.topic_create('history', partitions => 4);
+SELECT cq.exchange_create('events', 'topic');
+SELECT cq.exchange_bind('events', 'queue', 'ledger', 'branch.#');
+SELECT cq.exchange_bind('events', 'topic', 'history', 'branch.*');
 
 CREATE SCHEMA demo;
 
@@ -21,6 +29,24 @@ CREATE TABLE demo.ledger (
 	delta int NOT NULL,
 	attempt int NOT NULL,
 	worker text NOT NULL DEFAULT current_setting('application_name')
+);
+
+-- Where the members of group audit write the records that they have read; one that
+-- is read twice breaks the primary key.
+CREATE TABLE demo.audit (
+	partition int NOT NULL,
+	record_offset bigint NOT NULL,
+	aid int NOT NULL,
+	delta int NOT NULL,
+	member text NOT NULL,
+	PRIMARY KEY (partition, record_offset)
+);
+
+-- What group totals has added up.
+CREATE TABLE demo.total (
+	bid int PRIMARY KEY,
+	records bigint NOT NULL,
+	delta bigint NOT NULL
 );
 
 -- Comparisons of a cached value with the tables, and those that failed.

@@ -1,5 +1,5 @@
 -- pgbench's TPC-B, some accounts and branches more often than others, and each
--- transaction tells the ledger by a message.  Two of a hundred are rolled back.
+-- transaction publishes an event about it.  Two of a hundred are rolled back.
 \set aid random_zipfian(1, 100000 * :scale, 1.2)
 \set bid random_zipfian(1, :scale, 1.2)
 \set tid 10 * (:bid - 1) + random(1, 10)
@@ -11,7 +11,7 @@ SELECT abalance FROM pgbench_accounts WHERE aid = :aid;
 UPDATE pgbench_tellers SET tbalance = tbalance + :delta WHERE tid = :tid;
 UPDATE pgbench_branches SET bbalance = bbalance + :delta WHERE bid = :bid;
 INSERT INTO pgbench_history (tid, bid, aid, delta, mtime) VALUES (:tid, :bid, :aid, :delta, CURRENT_TIMESTAMP);
-SELECT cq.queue_send('ledger', jsonb_build_object('aid', :aid::int, 'delta', :delta::int));
+SELECT cq.exchange_publish('events', 'branch.' || :bid, jsonb_build_object('aid', :aid::int, 'bid', :bid::int, 'delta', :delta::int), key => :aid::text);
 \if :fate <= 2
 ROLLBACK;
 \else
