@@ -70,12 +70,14 @@ execute(const char *command)
 
 /*
  * Lock out those who create tables, or change what there may be; false: somebody
- * is at it.
+ * is at it.  By hand we wait, for who calls wants it done.
  */
 static bool
 lock_definition(CqTopicDef *def)
 {
-	if (!ConditionalLockRelationOid(cq_relation("topic"), ShareUpdateExclusiveLock))
+	if (cq_step_by_hand())
+		LockRelationOid(cq_relation("topic"), ShareUpdateExclusiveLock);
+	else if (!ConditionalLockRelationOid(cq_relation("topic"), ShareUpdateExclusiveLock))
 		return false;
 	cq_topic_refresh(def);
 	return true;

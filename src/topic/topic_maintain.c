@@ -63,7 +63,7 @@ look(CqTopicRow *row, bool *due)
 {
 	bool		by_hand = cq_step_by_hand();
 
-	due[CHORE_SEGMENT] = row->next == 0 && row->segment_at_ms <= cq_clock_ms();
+	due[CHORE_SEGMENT] = row->next == 0 && (row->segment_at_ms <= cq_clock_ms() || by_hand);
 	due[CHORE_LIMITS] = row->limits_due && row->limits_at_ms <= cq_clock_ms();
 	due[CHORE_FEED] = row->feed_due || is_due(row->feed_at_ms) ||
 		(row->feeds > 0 && (by_hand || row->replica));
