@@ -375,8 +375,6 @@ SELECT cq.topic_publish('meddled', '1');
 DO $$ BEGIN
 	EXECUTE (SELECT format('DROP TABLE cq.t%s_s0', topic_id) FROM cq.topic WHERE name = 'meddled');
 END $$;
-SELECT cq.topic_publish('meddled', '1');
-SELECT * FROM cq.topic_read('meddled', 0);
 SELECT cq.topic_drop('meddled');
 
 SELECT cq.topic_drop(name) FROM cq.topic ORDER BY name;
