@@ -113,21 +113,22 @@ follow_limit(CqTopicDef *def, int partition)
 static void
 check_end(CqTopicDef *def, int partition)
 {
-	int64		last;
-	TimestampTz published_at;
+	int64		end;
+	TimestampTz last_time;
 	CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
 	bool		fresh = CQ_CELL(def->partitions[partition])->partition.offset_limit == 0;
 	CqPartition *p;
 
 	LWLockRelease(&row->lock);
-	if (!fresh || !cq_records_last(def, partition, &last, &published_at))
+	if (!fresh)
 		return;
+	cq_share_read_end(def, partition, &end, &last_time);
 	row = cq_topic_lock(def, LW_EXCLUSIVE);
 	p = &CQ_CELL(def->partitions[partition])->partition;
 	if (p->offset_limit == 0)
 	{
-		p->end = Max(p->end, last + 1);
-		p->last_time = Max(p->last_time, published_at);
+		p->end = Max(p->end, end);
+		p->last_time = Max(p->last_time, last_time);
 	}
 	LWLockRelease(&row->lock);
 }

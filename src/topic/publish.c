@@ -26,6 +26,7 @@
 #include "topic/partitioner.h"
 #include "topic/publish.h"
 #include "topic/record.h"
+#include "topic/share.h"
 #include "topic/topic_xact.h"
 #include "utils/timestamp.h"
 
@@ -87,12 +88,12 @@ choose_partition(CqTopicDef *def, CqNewMessage *record)
 static void
 refill_offsets(CqTopicDef *def, int partition)
 {
-	int64		last = -1;
-	TimestampTz published_at = 0;
+	int64		end = 0;
+	TimestampTz last_time = 0;
 
 	/* rows may have come otherwise: restored, or replicated */
 	if (CQ_CELL(def->partitions[partition])->partition.offset_limit == 0)
-		(void) cq_records_last(def, partition, &last, &published_at);
+		cq_share_read_end(def, partition, &end, &last_time);
 	for (;;)
 	{
 		int64		first = nextval_internal(def->sequences[partition], false);
@@ -104,8 +105,8 @@ refill_offsets(CqTopicDef *def, int partition)
 		 * Blocks must be used in ascending order, above whatever is there (a
 		 * sequence may have been restored without its value).
 		 */
-		p->end = Max(p->end, last + 1);
-		p->last_time = Max(p->last_time, published_at);
+		p->end = Max(p->end, end);
+		p->last_time = Max(p->last_time, last_time);
 		if (p->offset_next >= p->offset_limit && first >= Max(p->offset_limit, p->end))
 		{
 			p->offset_next = first;

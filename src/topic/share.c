@@ -403,16 +403,19 @@ add_prepared_open(CqTopicRow *row, const CqOffset *offset)
 	return true;
 }
 
-/* End of a partition and the time of its last record, as the tables have it. */
-static void
-read_end(CqTopicDef *def, int partition, int64 *end, TimestampTz *last_time)
+void
+cq_share_read_end(CqTopicDef *def, int partition, int64 *end, TimestampTz *last_time)
 {
+	CqOffset	limit;
 	int64		last;
 
 	*end = 0;
 	*last_time = 0;
 	if (cq_records_last(def, partition, &last, last_time))
 		*end = last + 1;
+	/* the last record may have gone, by retention or compaction */
+	if (cq_offsets_latest(def, CQ_OFFSETS_STABLE, partition, &limit))
+		*end = Max(*end, limit.offset);
 }
 
 CqTopicRow *
@@ -427,7 +430,7 @@ cq_share_load_topic(CqTopicDef *def)
 	bool		complete = true;
 
 	for (int p = 0; p < def->npartitions; p++)
-		read_end(def, p, &ends[p], &times[p]);
+		cq_share_read_end(def, p, &ends[p], &times[p]);
 
 	row = cq_topic_row_take(def->topic_id, def->sequences[0], &taken);
 	if (!taken)

@@ -18,6 +18,13 @@
  */
 extern CqTopicRow *cq_share_load_topic(CqTopicDef *def);
 
+/*
+ * The end of a partition, and the time of its last record or 0, as the tables
+ * have them.  No lock held.
+ */
+extern void cq_share_read_end(CqTopicDef *def, int partition, int64 *end,
+							  TimestampTz *last_time);
+
 /* Partitions that the definition has and the row has not.  No lock held. */
 extern void cq_share_add_partitions(CqTopicDef *def);
 
