@@ -14,6 +14,7 @@ $node->init;
 $node->append_conf('postgresql.conf', <<'EOC');
 max_prepared_transactions = 2
 cachequeue.topic_memory = 256kB
+cachequeue.max_topics = 2
 EOC
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION cachequeue');
@@ -211,6 +212,8 @@ is(length(fetched($heard =~ /(cq_ref:\d+)/)), 9000, 'and fetched');
 $node->safe_psql('postgres', 'CREATE DATABASE other');
 $node->safe_psql('other', q{CREATE EXTENSION cachequeue; SELECT cq.channel_publish('c', 'elsewhere')});
 is(heard($listener), '', 'a channel is of its database');
+($rc, $out, $err) = $node->psql('postgres', q{SELECT cq.topic_create('t')});
+like($err, qr/too many topics/, 'and counts there as one topic');
 sql(q{DROP EXTENSION cachequeue; CREATE EXTENSION cachequeue; SELECT cq.channel_publish('c', 'new')});
 is(heard($listener), 'c new', 'after DROP EXTENSION and CREATE EXTENSION');
 
