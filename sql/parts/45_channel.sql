@@ -16,7 +16,7 @@ CREATE FUNCTION cq.channel_publish(channel text, payload text) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cq_channel_publish';
 COMMENT ON FUNCTION cq.channel_publish(text, text) IS
-'Notify those who LISTEN to the channel, when the transaction has committed, as NOTIFY does, but without its lock of the whole server. One too long for a notification is kept for five minutes at least: see cq.channel_fetch. Raises 22023 (channel empty or over 63 bytes), 22004, 53400 (too many wait).';
+'Notify those who LISTEN to the channel, when the transaction has committed, as NOTIFY does, but without its lock of the whole server. One too long for a notification is kept for five minutes at least, from the call on: see cq.channel_fetch. Raises 22023 (channel empty or over 63 bytes), 22004, 53400 (too many wait).';
 
 CREATE FUNCTION cq.channel_fetch(payload text) RETURNS text
 LANGUAGE c VOLATILE PARALLEL RESTRICTED

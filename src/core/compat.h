@@ -10,11 +10,13 @@
 #ifndef CQ_COMPAT_H
 #define CQ_COMPAT_H
 
+#include "access/genam.h"
 #include "access/transam.h"
 #include "access/xact.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/plannodes.h"
+#include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
 #if PG_VERSION_NUM >= 160000
@@ -69,6 +71,28 @@ cq_check_function_privilege(Oid function)
 #endif
 	if (result != ACLCHECK_OK)
 		aclcheck_error(result, OBJECT_FUNCTION, get_func_name(function));
+}
+
+/* Tells this session's transactions apart. */
+static inline LocalTransactionId
+cq_local_transaction(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return MyProc->vxid.lxid;
+#else
+	return MyProc->lxid;
+#endif
+}
+
+/* Begin a scan of an index, without statistics of EXPLAIN. */
+static inline IndexScanDesc
+cq_index_beginscan(Relation rel, Relation index, Snapshot snapshot, int nkeys)
+{
+#if PG_VERSION_NUM >= 180000
+	return index_beginscan(rel, index, snapshot, NULL, nkeys, 0);
+#else
+	return index_beginscan(rel, index, snapshot, nkeys, 0);
+#endif
 }
 
 #endif							/* CQ_COMPAT_H */

@@ -103,6 +103,7 @@ settle_doomed(CqQueueDef *def)
 	int			ndead = 0;
 	int			ndeleted = 0;
 	CqQueueRow *row;
+	CqEffects	effects = {0};
 	uint32		i;
 
 	cq_items_reserve(SETTLE_MAX);
@@ -111,6 +112,12 @@ settle_doomed(CqQueueDef *def)
 	{
 		char		settle = CQ_MSG(i)->settle;
 
+		if (settle == 'd' && cq_row_max_attempts(row) == 0)
+		{
+			/* there are no dead letters any more */
+			cq_entry_offer(row, i, &effects);
+			continue;
+		}
 		CQ_MSG(i)->flags |= CQ_MSG_TAKEN;
 		CQ_MSG(i)->nonce = ++row->nonce;
 		if (settle == 'd')
@@ -118,7 +125,7 @@ settle_doomed(CqQueueDef *def)
 		else
 			cq_claim_settling(def, row, i, settle, &deleted[ndeleted++]);
 	}
-	LWLockRelease(&row->lock);
+	cq_row_unlock(row, &effects);
 
 	cq_claims_settled(def, deleted, ndeleted);
 	if (ndead > 0)

@@ -91,7 +91,7 @@ reset_arg(FunctionCallInfo fcinfo, Datum *values, bool *changed, bool *nulls)
 		if (changed[option])
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("option \"%s\" cannot be set and reset at once",
+					 errmsg("option \"%s\" is given more than once",
 							cq_option_name(option))));
 		values[option] = cq_option_default(option, &nulls[option]);
 		changed[option] = true;

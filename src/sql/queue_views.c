@@ -21,6 +21,7 @@
 #include "queue/ready.h"
 #include "queue/scan.h"
 #include "queue/segment.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
@@ -197,8 +198,14 @@ for_each_queue(FunctionCallInfo fcinfo, const char *view, PutRows put)
 	}
 	foreach(cell, names)
 	{
-		if (cq_definition_find(lfirst(cell)) != NULL)
-			put(rsinfo, cq_queue_open(lfirst(cell), CQ_QUEUE_NONE));
+		CqQueueDef *def;
+
+		if (cq_definition_find(lfirst(cell)) == NULL)
+			continue;
+		def = cq_queue_open(lfirst(cell), CQ_QUEUE_NONE);
+		put(rsinfo, def);
+		/* who drops two queues must not meet us between */
+		UnlockRelationOid(def->sequence, AccessShareLock);
 	}
 	return (Datum) 0;
 }

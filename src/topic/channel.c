@@ -32,6 +32,7 @@
 #include "topic/channel.h"
 #include "topic/topic_xact.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 /* longest payload of a NOTIFY, see commands/async.c */
@@ -286,32 +287,47 @@ send_notices(const Notice *notices, int n)
 	cq_step_commit();
 }
 
+/* Send up to SEND_MAX; returns how many there were. */
+static int
+send_some(CqTopicRow *row)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext context = AllocSetContextCreate(caller, "cachequeue notifications",
+												  ALLOCSET_DEFAULT_SIZES);
+	Notice	   *notices;
+	uint32		i;
+	int			n;
+
+	MemoryContextSwitchTo(context);
+	notices = palloc(SEND_MAX * sizeof(Notice));
+	i = take_pending(row, &n);
+	for (int j = 0; j < n; j++)
+	{
+		uint32		next = CQ_CELL(i)->notice.next_notice;
+
+		notices[j] = copy_notice(i);
+		cq_notice_free(i);
+		i = next;
+	}
+	if (n > 0)
+		send_notices(notices, n);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+	return n;
+}
+
 int64
 cq_channels_maintain(CqTopicRow *row)
 {
+	MemoryContext context = CurrentMemoryContext;
 	int64		at = PG_INT64_MAX;
-	int			n;
 
 	row->plan_ms = PG_INT64_MAX;
-	do
-	{
-		uint32		i = take_pending(row, &n);
-		Notice	   *notices = palloc(Max(n, 1) * sizeof(Notice));
-
-		for (int j = 0; j < n; j++)
-		{
-			uint32		next = CQ_CELL(i)->notice.next_notice;
-
-			notices[j] = copy_notice(i);
-			cq_notice_free(i);
-			i = next;
-		}
-		if (n > 0)
-			send_notices(notices, n);
-	} while (n == SEND_MAX);
-
+	while (send_some(row) == SEND_MAX)
+		CHECK_FOR_INTERRUPTS();
 	if (row->stored)
 		at = empty_payloads(row);
+	MemoryContextSwitchTo(context);
 	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
 	row->plan_ms = Min(row->plan_ms, at);
 	at = row->plan_ms;

@@ -25,6 +25,7 @@
 #include "access/xact.h"
 #include "catalog/indexing.h"
 #include "core/clock.h"
+#include "core/compat.h"
 #include "core/horizon.h"
 #include "core/owner.h"
 #include "miscadmin.h"
@@ -136,7 +137,7 @@ latest_in(CqTopicDef *def, int k, int32 group_id, int partition, CqOffset *found
 	Relation	rel = table_open(def->offsets[k], AccessShareLock);
 	Relation	index = index_open(def->offsets_indexes[k], AccessShareLock);
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
-	IndexScanDesc scan = index_beginscan(rel, index, SnapshotSelf, 2, 0);
+	IndexScanDesc scan = cq_index_beginscan(rel, index, SnapshotSelf, 2);
 	ScanKeyData keys[2];
 
 	ScanKeyInit(&keys[0], COLUMN_GROUP_ID, BTEqualStrategyNumber, F_INT4EQ,
@@ -185,7 +186,7 @@ cq_offsets_open(CqTopicDef *def, int32 group_id)
 		ScanKeyData key;
 
 		InitDirtySnapshot(dirty);
-		scan = index_beginscan(rel, index, &dirty, 1, 0);
+		scan = cq_index_beginscan(rel, index, &dirty, 1);
 		ScanKeyInit(&key, COLUMN_GROUP_ID, BTEqualStrategyNumber, F_INT4EQ,
 					Int32GetDatum(group_id));
 		index_rescan(scan, &key, 1, NULL, 0);

@@ -18,10 +18,10 @@
 #include "access/xact.h"
 #include "commands/sequence.h"
 #include "core/clock.h"
+#include "core/compat.h"
 #include "core/faults.h"
 #include "core/settings.h"
 #include "miscadmin.h"
-#include "storage/proc.h"
 #include "topic/log_segment.h"
 #include "topic/partitioner.h"
 #include "topic/publish.h"
@@ -45,7 +45,7 @@
 static int
 sticky_partition(CqTopicDef *def)
 {
-	LocalTransactionId xact = MyProc->lxid;
+	LocalTransactionId xact = cq_local_transaction();
 
 	if (def->sticky_xact != xact)
 	{

@@ -26,6 +26,7 @@
 #include "access/tableam.h"
 #include "catalog/index.h"
 #include "catalog/namespace.h"
+#include "core/compat.h"
 #include "core/owner.h"
 #include "miscadmin.h"
 #include "topic/record.h"
@@ -126,7 +127,7 @@ scan_begin(PartitionScan *s, const CqTopicSegment *segment, Snapshot snapshot, i
 	s->index = index_open(segment->index, AccessShareLock);
 	s->snapshot = snapshot;
 	s->slot = table_slot_create(s->rel, NULL);
-	s->scan = index_beginscan(s->rel, s->index, snapshot, nkeys, 0);
+	s->scan = cq_index_beginscan(s->rel, s->index, snapshot, nkeys);
 }
 
 /* Go to the first record from that offset on. */

@@ -122,8 +122,9 @@ plan(CqTopicRow *row, int64 members_ms)
 static void
 write_limits(int32 topic_id)
 {
+	MemoryContext context = CurrentMemoryContext;
 	CqTopicDef *def;
-	CqTopicRow *row = NULL;
+	CqTopicRow *row;
 	CqOffset   *limits = NULL;
 	int			n = 0;
 
@@ -132,7 +133,7 @@ write_limits(int32 topic_id)
 	if (def != NULL)
 	{
 		def = cq_topic_open(def->name, CQ_TOPIC_NONE);
-		limits = MemoryContextAllocZero(TopTransactionContext, def->npartitions * sizeof(CqOffset));
+		limits = MemoryContextAllocZero(context, def->npartitions * sizeof(CqOffset));
 		row = cq_topic_lock(def, LW_SHARED);
 		for (int p = 0; p < def->npartitions; p++)
 		{
@@ -147,27 +148,21 @@ write_limits(int32 topic_id)
 			n++;
 		}
 		LWLockRelease(&row->lock);
-	}
-	if (n > 0)
-	{
-		int64	   *written = palloc(n * sizeof(int64));
-		int		   *partitions = palloc(n * sizeof(int));
-
-		cq_offsets_append(def, limits, n);
-		for (int i = 0; i < n; i++)
-		{
-			written[i] = limits[i].offset;
-			partitions[i] = limits[i].partition;
-		}
-		cq_step_commit();
-		row = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
-		for (int i = 0; row != NULL && i < n; i++)
-			CQ_CELL(def->partitions[partitions[i]])->partition.limit_written = written[i];
-		if (row != NULL)
-			LWLockRelease(&row->lock);
-		return;
+		if (n > 0)
+			cq_offsets_append(def, limits, n);
 	}
 	cq_step_commit();
+
+	row = (n == 0) ? NULL : cq_topic_lock_if_same(def, LW_EXCLUSIVE);
+	if (row != NULL)
+	{
+		for (int i = 0; i < n; i++)
+			CQ_CELL(def->partitions[limits[i].partition])->partition.limit_written =
+				limits[i].offset;
+		LWLockRelease(&row->lock);
+	}
+	if (limits != NULL)
+		pfree(limits);
 }
 
 static int64
@@ -410,6 +405,7 @@ check_row(CqTopicRow *row, const Known *known, List *defs)
 static void
 take_stock(void)
 {
+	MemoryContext context = CurrentMemoryContext;
 	List	   *defs;
 	ListCell   *cell;
 	Known	   *known;
@@ -434,6 +430,7 @@ take_stock(void)
 			open_safely(def->name);
 	}
 	cq_step_commit();
+	MemoryContextSwitchTo(context);
 }
 
 /* One pass over all topics; next_look is when there is something to do again. */
