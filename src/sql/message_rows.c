@@ -13,6 +13,7 @@
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "sql/message_rows.h"
+#include "utils/array.h"
 #include "utils/jsonb.h"
 #include "utils/typcache.h"
 
@@ -66,4 +67,18 @@ cq_refuse_atomic(FunctionCallInfo fcinfo, const char *procedure, const char *why
 				 errmsg("%s cannot run inside a transaction block or a function", procedure),
 				 errdetail_internal("%s", why),
 				 errhint("CALL it as a statement of its own, or from a DO block or a procedure outside a transaction block.")));
+}
+
+void
+cq_unpack_array(FunctionCallInfo fcinfo, int arg, Oid type, int n, const char *name,
+				Datum **values, bool **nulls)
+{
+	int			count;
+
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(arg), type, -1, false, TYPALIGN_INT,
+					  values, nulls, &count);
+	if (count != n)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%d %s for %d bodies", count, name, n)));
 }

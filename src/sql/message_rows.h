@@ -25,6 +25,13 @@ extern Datum cq_copy_jsonb(TupleTableSlot *slot, int column, bool *isnull);
 /* Raises 22023 unless headers are a jsonb object. */
 extern void cq_check_headers(Datum headers);
 
+/*
+ * An array argument with an element for each of n bodies; raises 22023 when it
+ * has another number of them.
+ */
+extern void cq_unpack_array(FunctionCallInfo fcinfo, int arg, Oid type, int n,
+							const char *name, Datum **values, bool **nulls);
+
 /* Raises 25001 unless the procedure may end its caller's transaction. */
 extern void cq_refuse_atomic(FunctionCallInfo fcinfo, const char *procedure, const char *why);
 

@@ -224,21 +224,6 @@ cq_queue_send(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(message.msg_id);
 }
 
-/* An array with an element for each of n bodies. */
-static void
-unpack_array(FunctionCallInfo fcinfo, int arg, Oid type, int n, const char *name,
-			 Datum **values, bool **nulls)
-{
-	int			count;
-
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(arg), type, -1, false, TYPALIGN_INT,
-					  values, nulls, &count);
-	if (count != n)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%d %s for %d bodies", count, name, n)));
-}
-
 /* Arguments headers, group_keys and dedup_keys. */
 static void
 unpack_own(FunctionCallInfo fcinfo, CqNewMessage *messages, int n)
@@ -248,7 +233,7 @@ unpack_own(FunctionCallInfo fcinfo, CqNewMessage *messages, int n)
 
 	if (!PG_ARGISNULL(2))
 	{
-		unpack_array(fcinfo, 2, JSONBOID, n, "headers", &values, &nulls);
+		cq_unpack_array(fcinfo, 2, JSONBOID, n, "headers", &values, &nulls);
 		for (int i = 0; i < n; i++)
 		{
 			if (!nulls[i])
@@ -257,7 +242,7 @@ unpack_own(FunctionCallInfo fcinfo, CqNewMessage *messages, int n)
 	}
 	if (!PG_ARGISNULL(5))
 	{
-		unpack_array(fcinfo, 5, TEXTOID, n, "group_keys", &values, &nulls);
+		cq_unpack_array(fcinfo, 5, TEXTOID, n, "group_keys", &values, &nulls);
 		for (int i = 0; i < n; i++)
 		{
 			if (!nulls[i])
@@ -266,7 +251,7 @@ unpack_own(FunctionCallInfo fcinfo, CqNewMessage *messages, int n)
 	}
 	if (!PG_ARGISNULL(6))
 	{
-		unpack_array(fcinfo, 6, TEXTOID, n, "dedup_keys", &values, &nulls);
+		cq_unpack_array(fcinfo, 6, TEXTOID, n, "dedup_keys", &values, &nulls);
 		for (int i = 0; i < n; i++)
 		{
 			if (!nulls[i])

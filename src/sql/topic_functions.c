@@ -194,21 +194,6 @@ cq_topic_publish(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(result_desc(fcinfo), values, nulls)));
 }
 
-/* An array with an element for each of n bodies. */
-static void
-unpack_array(FunctionCallInfo fcinfo, int arg, Oid type, int n, const char *name,
-			 Datum **values, bool **nulls)
-{
-	int			count;
-
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(arg), type, -1, false, TYPALIGN_INT,
-					  values, nulls, &count);
-	if (count != n)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%d %s for %d bodies", count, name, n)));
-}
-
 /* cq.topic_publish_many(topic, bodies, keys, headers, partition) → SETOF (partition, record_offset) */
 Datum
 cq_topic_publish_many(PG_FUNCTION_ARGS)
@@ -238,7 +223,7 @@ cq_topic_publish_many(PG_FUNCTION_ARGS)
 	}
 	if (!PG_ARGISNULL(2))
 	{
-		unpack_array(fcinfo, 2, TEXTOID, n, "keys", &values, &nulls);
+		cq_unpack_array(fcinfo, 2, TEXTOID, n, "keys", &values, &nulls);
 		for (int i = 0; i < n; i++)
 		{
 			if (!nulls[i])
@@ -247,7 +232,7 @@ cq_topic_publish_many(PG_FUNCTION_ARGS)
 	}
 	if (!PG_ARGISNULL(3))
 	{
-		unpack_array(fcinfo, 3, JSONBOID, n, "headers", &values, &nulls);
+		cq_unpack_array(fcinfo, 3, JSONBOID, n, "headers", &values, &nulls);
 		for (int i = 0; i < n; i++)
 		{
 			if (!nulls[i])
