@@ -211,27 +211,47 @@ has_news(const CqShare *share)
 	return share_position(share) < cq_partition_stable(&CQ_CELL(share->partition)->partition);
 }
 
-/* Row locked: take what the member owns, from behind its turn up to *last. */
+/* Row locked: the share of the partition behind that one, or the first. */
+static uint32
+share_behind(uint32 group, int number)
+{
+	uint32		first = CQ_CELL(group)->group.shares;
+	uint32		i = first;
+
+	while (i != CQ_NO_CELL && CQ_CELL(i)->share.number <= number)
+		i = CQ_CELL(i)->next;
+	return (i == CQ_NO_CELL) ? first : i;
+}
+
+/*
+ * Row locked: take the next share from which the member can read, behind its
+ * turn, of those that have not been visited.
+ */
 static bool
 take_job(CqTopicDef *def, CqTopicRow *row, uint32 group, uint32 member, int *visited,
 		 Job *job)
 {
 	CqMember   *m = &CQ_CELL(member)->member;
+	uint32		i = share_behind(group, m->turn);
 
-	for (; *visited < row->npartitions; (*visited)++)
+	while (i != CQ_NO_CELL && *visited < row->npartitions)
 	{
-		int			number = (m->turn + 1) % row->npartitions;
-		uint32		i = cq_share_find(row, group, number);
 		CqShare    *share = &CQ_CELL(i)->share;
 		CqTopicItem *item;
 
-		m->turn = number;
-		if (!may_read(share, member) || !has_news(share) ||
-			cq_topic_item_exists(CQ_TOPIC_ITEM_SEEK, def, i))
+		(*visited)++;
+		m->turn = share->number;
+		if (share->number >= def->npartitions || !may_read(share, member) ||
+			!has_news(share) || cq_topic_item_exists(CQ_TOPIC_ITEM_SEEK, def, i))
+		{
+			i = CQ_CELL(i)->next;
+			if (i == CQ_NO_CELL)
+				i = CQ_CELL(group)->group.shares;
 			continue;
+		}
 		job->share = i;
 		job->serial = CQ_CELL(i)->serial;
-		job->partition = number;
+		job->partition = share->number;
 		job->from = share_position(share);
 		job->limit = CQ_FAULT("topic-no-limit") ?
 			CQ_CELL(share->partition)->partition.end :
@@ -245,7 +265,6 @@ take_job(CqTopicDef *def, CqTopicRow *row, uint32 group, uint32 member, int *vis
 		item->offset = job->from;
 		item->busy = (share->busy == 0);
 		share->busy = MyProcPid;
-		(*visited)++;
 		return true;
 	}
 	return false;
