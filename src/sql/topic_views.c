@@ -240,7 +240,8 @@ put_groups(ReturnSetInfo *rsinfo, CqTopicDef *def)
 	int			n = def->ngroups;
 	CqGroupDef *groups = palloc(Max(n, 1) * sizeof(CqGroupDef));
 
-	memcpy(groups, def->groups, n * sizeof(CqGroupDef));
+	if (n > 0)
+		memcpy(groups, def->groups, n * sizeof(CqGroupDef));
 	for (int i = 0; i < n; i++)
 	{
 		if (!sees_topic(def) && !cq_group_visible(def, &groups[i]))
@@ -320,7 +321,8 @@ put_members(ReturnSetInfo *rsinfo, CqTopicDef *def)
 	int			n = def->ngroups;
 	CqGroupDef *groups = palloc(Max(n, 1) * sizeof(CqGroupDef));
 
-	memcpy(groups, def->groups, n * sizeof(CqGroupDef));
+	if (n > 0)
+		memcpy(groups, def->groups, n * sizeof(CqGroupDef));
 	for (int i = 0; i < n; i++)
 	{
 		if (sees_topic(def) || cq_group_visible(def, &groups[i]))

@@ -70,12 +70,12 @@ make_notice(const char *channel, const char *payload)
 {
 	Size		channel_bytes = strlen(channel) + 1;
 	Size		bytes = channel_bytes + strlen(payload) + 1;
-	char	   *text = palloc(bytes);
+	char	   *chars = palloc(bytes);
 	uint32		first = CQ_NO_CELL;
 	uint32		last = CQ_NO_CELL;
 
-	memcpy(text, channel, channel_bytes);
-	strcpy(text +channel_bytes, payload);
+	memcpy(chars, channel, channel_bytes);
+	strcpy(chars + channel_bytes, payload);
 	for (Size done = 0; done < bytes; done += CQ_NOTICE_BYTES)
 	{
 		uint32		i = cq_cell_take(first == CQ_NO_CELL ? CQ_CELL_NOTICE : CQ_CELL_TEXT);
@@ -89,7 +89,7 @@ make_notice(const char *channel, const char *payload)
 					 errmsg("too many notifications are waiting to be sent"),
 					 errhint("Try again later, or raise cachequeue.topic_memory.")));
 		}
-		memcpy(CQ_CELL(i)->notice.text, text +done, Min(bytes - done, CQ_NOTICE_BYTES));
+		memcpy(CQ_CELL(i)->notice.text, chars + done, Min(bytes - done, CQ_NOTICE_BYTES));
 		if (first == CQ_NO_CELL)
 			first = i;
 		else
@@ -98,7 +98,7 @@ make_notice(const char *channel, const char *payload)
 	}
 	CQ_CELL(first)->notice.bytes = bytes;
 	CQ_CELL(first)->notice.next_notice = CQ_NO_CELL;
-	pfree(text);
+	pfree(chars);
 	return first;
 }
 
@@ -248,16 +248,16 @@ static Notice
 copy_notice(uint32 i)
 {
 	Size		bytes = CQ_CELL(i)->notice.bytes;
-	char	   *text = palloc(bytes);
+	char	   *chars = palloc(bytes);
 	Notice		notice;
 
 	for (Size done = 0; done < bytes; done += CQ_NOTICE_BYTES)
 	{
-		memcpy(text +done, CQ_CELL(i)->notice.text, Min(bytes - done, CQ_NOTICE_BYTES));
+		memcpy(chars + done, CQ_CELL(i)->notice.text, Min(bytes - done, CQ_NOTICE_BYTES));
 		i = CQ_CELL(i)->next;
 	}
-	notice.channel = text;
-	notice.payload = text +strlen(text) + 1;
+	notice.channel = chars;
+	notice.payload = chars + strlen(chars) + 1;
 
 	return notice;
 }
