@@ -115,7 +115,7 @@ channels_row(uint32 *generation)
 	*generation = row->generation;
 	if (taken)
 	{
-		LWLockRelease(&row->lock);
+		cq_topic_unlock(row);
 		cq_dbworker_request();
 	}
 	known = row;
@@ -240,7 +240,7 @@ take_pending(CqTopicRow *row, int *n)
 	}
 	if (last != CQ_NO_CELL)
 		CQ_CELL(last)->notice.next_notice = CQ_NO_CELL;
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 	return first;
 }
 
@@ -331,6 +331,6 @@ cq_channels_maintain(CqTopicRow *row)
 	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
 	row->plan_ms = Min(row->plan_ms, at);
 	at = row->plan_ms;
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 	return at;
 }

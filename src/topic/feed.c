@@ -167,7 +167,7 @@ take_share(CqTopicDef *def, int32 group_id, int partition, CqTopicItem **item,
 		(*item)->offset = *from;
 		(*item)->busy = true;
 	}
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 	return taken;
 }
 
@@ -235,7 +235,7 @@ add_jobs(CqTopicDef *def, const CqGroupDef *group, List *jobs)
 		if (has_news(&CQ_CELL(i)->share))
 			partitions[n++] = CQ_CELL(i)->share.number;
 	}
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 	for (int p = 0; p < n; p++)
 	{
 		Job		   *job = palloc(sizeof(Job));

@@ -394,6 +394,9 @@ cq_row_wake(CqTopicRow *row)
 	ConditionVariableBroadcast(&row->cv);
 }
 
+/* of this database, when the row is unlocked */
+static bool wake_worker = false;
+
 void
 cq_topic_plan(CqTopicRow *row, int64 at_ms)
 {
@@ -401,7 +404,18 @@ cq_topic_plan(CqTopicRow *row, int64 at_ms)
 		return;
 	row->plan_ms = at_ms;
 	/* it works out itself how long to sleep */
-	cq_dbworker_wake(row->database);
+	wake_worker = true;
+}
+
+void
+cq_topic_unlock(CqTopicRow *row)
+{
+	LWLockRelease(&row->lock);
+	if (wake_worker)
+	{
+		wake_worker = false;
+		cq_dbworker_wake(MyDatabaseId);
+	}
 }
 
 /* ---- open transactions ----------------------------------------------- */

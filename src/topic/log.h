@@ -352,7 +352,13 @@ extern bool cq_row_open_since(const CqTopicRow *row, int64 segment);
 /* Wake who waits for records or partitions of the topic. */
 extern void cq_row_wake(CqTopicRow *row);
 
-/* Row locked: have the worker look at that time. */
+/*
+ * Row of this database locked: have the worker look at that time.  It is told when
+ * the row is unlocked.
+ */
 extern void cq_topic_plan(CqTopicRow *row, int64 at_ms);
+
+/* Unlock a row, whatever it was locked for. */
+extern void cq_topic_unlock(CqTopicRow *row);
 
 #endif							/* CQ_LOG_H */

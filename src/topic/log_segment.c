@@ -154,7 +154,7 @@ cq_log_add_segment(int32 topic_id)
 	}
 	row = cq_topic_lock(def, LW_SHARED);
 	current = row->current;
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 
 	/* it may be there, when we were interrupted last time */
 	number = def->segments[def->nsegments - 1].number;
@@ -179,7 +179,7 @@ cq_log_add_segment(int32 topic_id)
 		return 0;
 	if (row->current < number)
 		row->next = number;
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 	return 0;
 }
 
@@ -217,7 +217,7 @@ is_closed(CqTopicDef *def, int64 number)
 	CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
 	bool		closed = number < row->current && !cq_row_open_since(row, number);
 
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 	return closed;
 }
 
@@ -243,7 +243,7 @@ roll(CqTopicDef *def, int64 look_ms)
 	if (row->next != 0 && row->inserted > 0 && row->retain_ms > 0 &&
 		cq_clock_ms() - row->began_ms >= look_ms)
 		cq_log_next_segment(row);
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 }
 
 int64
@@ -347,7 +347,7 @@ is_worth_it(CqTopicDef *def, int n)
 	int64		clean = 0;
 	int64		dirty = 0;
 
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 	for (int i = 0; i < n; i++)
 	{
 		if (def->segments[i].number <= compacted)
@@ -398,7 +398,7 @@ cq_log_compact(int32 topic_id)
 	row->retired = xid;
 	row->retired_ms = cq_clock_ms();
 	row->retired_at_ms = cq_clock_ms() + LOCKED_RETRY_MS;
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 }
 
 /* Truncate what holds no segment; false when some of it is used. */
@@ -439,7 +439,7 @@ cq_log_truncate_retired(int32 topic_id)
 	waited = U64FromFullTransactionId(row->retired) == 0 ||
 		cq_clock_ms() >= row->retired_ms + CQ_HORIZON_WAIT_MS ||
 		!FullTransactionIdFollows(row->retired, cq_oldest_snapshot());
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 	if (waited)
 		complete = truncate_unused(def);
 	cq_step_commit();

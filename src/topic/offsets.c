@@ -86,7 +86,7 @@ open_current(CqTopicDef *def, int n)
 		Relation	rel;
 		bool		same;
 
-		LWLockRelease(&row->lock);
+		cq_topic_unlock(row);
 		rel = table_open(def->offsets[k], RowExclusiveLock);
 		row = cq_topic_lock(def, LW_EXCLUSIVE);
 		same = (row->offsets_table == k);
@@ -96,7 +96,7 @@ open_current(CqTopicDef *def, int n)
 			if (row->offsets_rows >= CQ_OFFSETS_ROWS)
 				cq_topic_plan(row, 1);
 		}
-		LWLockRelease(&row->lock);
+		cq_topic_unlock(row);
 		if (same)
 			return rel;
 		table_close(rel, RowExclusiveLock);
@@ -267,7 +267,7 @@ cq_offsets_rotate(CqTopicDef *def)
 									!FullTransactionIdFollows(row->offsets_copied,
 															  cq_oldest_snapshot()));
 
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 	if (!is_empty(def->offsets[other]))
 	{
 		if (def->replica)
@@ -287,7 +287,7 @@ cq_offsets_rotate(CqTopicDef *def)
 			row = cq_topic_lock(def, LW_EXCLUSIVE);
 			row->offsets_copied = GetTopFullTransactionId();
 			row->offsets_copied_ms = cq_clock_ms();
-			LWLockRelease(&row->lock);
+			cq_topic_unlock(row);
 			return cq_clock_ms() + RETRY_MS;
 		}
 		if (!waited || !ConditionalLockRelationOid(def->offsets[other], AccessExclusiveLock))
@@ -301,6 +301,6 @@ cq_offsets_rotate(CqTopicDef *def)
 	row->offsets_table = other;
 	row->offsets_rows = 0;
 	row->offsets_copied = InvalidFullTransactionId;
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 	return cq_clock_ms() + RETRY_MS;
 }

@@ -103,7 +103,7 @@ follow_limit(CqTopicDef *def, int partition)
 
 	/* it has been loaded with what is there already */
 	p->end = limit;
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 }
 
 /*
@@ -119,7 +119,7 @@ check_end(CqTopicDef *def, int partition)
 	bool		fresh = CQ_CELL(def->partitions[partition])->partition.offset_limit == 0;
 	CqPartition *p;
 
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 	if (!fresh)
 		return;
 	cq_share_read_end(def, partition, &end, &last_time);
@@ -130,7 +130,7 @@ check_end(CqTopicDef *def, int partition)
 		p->end = Max(p->end, end);
 		p->last_time = Max(p->last_time, last_time);
 	}
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 }
 
 int64
@@ -149,7 +149,7 @@ cq_topic_stable_offset(CqTopicDef *def, int partition)
 		(void) cq_topic_settle_prepared(def->row);
 	row = cq_topic_lock(def, LW_SHARED);
 	stable = cq_partition_stable(&CQ_CELL(def->partitions[partition])->partition);
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 	return stable;
 }
 
@@ -285,7 +285,7 @@ lock_member(CqTopicDef *def, const CqGroupDef *group, const char *name,
 		*member = cq_member_find(row, *g, name, generation);
 	if (*member == CQ_NO_CELL)
 	{
-		LWLockRelease(&row->lock);
+		cq_topic_unlock(row);
 		not_a_member(def, group->name, name);
 	}
 	return row;
@@ -302,7 +302,7 @@ advance(CqTopicDef *def, const Job *job, int64 next)
 
 	if (same)
 		cell->share.position = next;
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 	return same;
 }
 
@@ -371,7 +371,7 @@ cq_topic_poll_records(CqTopicDef *def, const CqGroupDef *group_def, const char *
 		cq_topic_items_reserve(2);
 		row = lock_member(def, &group, member, generation, &g, &m);
 		any = take_job(def, row, g, m, &visited, &job);
-		LWLockRelease(&row->lock);
+		cq_topic_unlock(row);
 		if (!any)
 			break;
 		CQ_PAUSE("topic-poll");
@@ -422,7 +422,7 @@ cq_topic_commit_offset(CqTopicDef *def, const CqGroupDef *group_def, const char 
 	m = (g == CQ_NO_CELL) ? CQ_NO_CELL : cq_member_find(row, g, member, generation);
 	if (m == CQ_NO_CELL)
 	{
-		LWLockRelease(&row->lock);
+		cq_topic_unlock(row);
 		return false;
 	}
 	i = cq_share_find(row, g, partition);
@@ -439,7 +439,7 @@ cq_topic_commit_offset(CqTopicDef *def, const CqGroupDef *group_def, const char 
 	job.epoch = share->epoch;
 	job.partition = partition;
 	job.rewind = share->rewind;
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 	if (mine && !done)
 		commit_share(def, &group, &job, record_offset + 1, busy);
 	return mine;
@@ -514,12 +514,12 @@ seek_partition(CqTopicDef *def, const CqGroupDef *group, int partition,
 		i = cq_share_find(row, g, partition);
 	if (i == CQ_NO_CELL)
 	{
-		LWLockRelease(&row->lock);
+		cq_topic_unlock(row);
 		elog(ERROR, "group \"%s\" has no partition %d", group->name, partition);
 	}
 	if (cq_topic_item_exists(CQ_TOPIC_ITEM_SEEK, def, i))
 	{
-		LWLockRelease(&row->lock);
+		cq_topic_unlock(row);
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("cannot seek twice in one transaction")));
@@ -528,7 +528,7 @@ seek_partition(CqTopicDef *def, const CqGroupDef *group, int partition,
 	item = cq_topic_item_add(CQ_TOPIC_ITEM_SEEK, def, i);
 	item->offset = offset.offset;
 	item->rewind = offset.rewind;
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 	cq_offsets_append(def, &offset, 1);
 }
 
@@ -591,7 +591,7 @@ look(CqTopicDef *def, int32 group_id, const char *member, int64 generation,
 				result = READY;
 		}
 	}
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 	return result;
 }
 

@@ -113,7 +113,7 @@ refill_offsets(CqTopicDef *def, int partition)
 			p->offset_limit = first + CQ_OFFSET_BLOCK;
 		}
 		done = p->offset_next < p->offset_limit;
-		LWLockRelease(&row->lock);
+		cq_topic_unlock(row);
 		if (done)
 			return;
 		CHECK_FOR_INTERRUPTS();
@@ -218,7 +218,7 @@ cq_topic_publish_records(CqTopicDef *def, CqNewMessage *records, int n)
 		row = cq_topic_lock(def, LW_EXCLUSIVE);
 		run = take_run(def, row, records + done, Min(n - done, RUN_MAX), now, &refill);
 		segment = row->current;
-		LWLockRelease(&row->lock);
+		cq_topic_unlock(row);
 		if (run > 0)
 			cq_records_append(def, segment, records + done, run);
 		if (refill >= 0)

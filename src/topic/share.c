@@ -454,7 +454,7 @@ cq_share_load_topic(CqTopicDef *def)
 	row->retired_at_ms = 1;
 	row->inserted = 1;			/* or so */
 	cq_topic_plan(row, cq_clock_ms());
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 	if (!complete)
 	{
 		cq_topic_row_forget(MyDatabaseId, def->topic_id);
@@ -512,7 +512,7 @@ cq_share_add_partitions(CqTopicDef *def)
 	}
 	for (uint32 g = row->groups; g != CQ_NO_CELL; g = CQ_CELL(g)->next)
 		rebalance(row, g);
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 	if (!complete)
 		cq_topic_memory_full();
 }
@@ -564,7 +564,7 @@ cq_share_load_group(CqTopicDef *def, const CqGroupDef *group)
 	bool		complete;
 	uint32		g;
 
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 	if (known)
 		return;
 
@@ -577,7 +577,7 @@ cq_share_load_group(CqTopicDef *def, const CqGroupDef *group)
 	row = cq_topic_lock(def, LW_EXCLUSIVE);
 	if (cq_row_group(row, group_id) != CQ_NO_CELL)
 	{
-		LWLockRelease(&row->lock);
+		cq_topic_unlock(row);
 		return;
 	}
 	g = cq_cell_take(CQ_CELL_GROUP);
@@ -598,7 +598,7 @@ cq_share_load_group(CqTopicDef *def, const CqGroupDef *group)
 		if (!complete)
 			cq_row_drop_group(row, group_id);
 	}
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 	if (!complete)
 		cq_topic_memory_full();
 }

@@ -444,7 +444,7 @@ set_start(CqTopicDef *def, int32 group_id, const CqPosition *start)
 		if (i != CQ_NO_CELL)
 			CQ_CELL(i)->share.committed = offsets[p].offset;
 	}
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 }
 
 void
@@ -491,7 +491,7 @@ cq_group_create_named(CqTopicDef *def, const char *name, const CqGroupOptions *o
 		CqTopicRow *row = cq_topic_lock(def, LW_EXCLUSIVE);
 
 		row->feed_due = true;
-		LWLockRelease(&row->lock);
+		cq_topic_unlock(row);
 	}
 }
 
@@ -543,7 +543,7 @@ leave_all(int code, Datum arg)
 			CQ_CELL(b->member)->serial == b->serial &&
 			CQ_CELL(b->member)->member.pid == MyProcPid)
 			cq_member_remove(row, b->member);
-		LWLockRelease(&row->lock);
+		cq_topic_unlock(row);
 		cq_row_wake(row);
 	}
 	nbound = 0;
@@ -633,7 +633,7 @@ cq_group_join_as(CqTopicDef *def, const char *name, const char *member, bool bou
 			b->serial = CQ_CELL(i)->serial;
 		}
 	}
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 	if (i == CQ_NO_CELL)
 		cq_topic_memory_full();
 	cq_row_wake(row);
@@ -671,7 +671,7 @@ cq_group_leave_as(CqTopicDef *def, const char *name, const char *member, int64 g
 	row = lock_member(def, name, member, generation, &i);
 	if (i != CQ_NO_CELL)
 		(void) cq_topic_item_add(CQ_TOPIC_ITEM_LEAVE, def, i);
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 	return i != CQ_NO_CELL;
 }
 
@@ -682,6 +682,6 @@ cq_group_hear_of(CqTopicDef *def, const char *name, const char *member, int64 ge
 	uint32		i;
 
 	row = lock_member(def, name, member, generation, &i);
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 	return i != CQ_NO_CELL;
 }

@@ -587,11 +587,11 @@ resolve(CqTopicDef *def)
 		if (row->database != MyDatabaseId || row->topic_id != def->topic_id ||
 			row->npartitions < def->npartitions)
 		{
-			LWLockRelease(&row->lock);
+			cq_topic_unlock(row);
 			missing(def->name);
 		}
 		set_row(def, row);
-		LWLockRelease(&row->lock);
+		cq_topic_unlock(row);
 	}
 	def->resolved = true;
 }
@@ -640,7 +640,7 @@ cq_topic_lock_if_same(CqTopicDef *def, LWLockMode mode)
 	LWLockAcquire(&row->lock, mode);
 	if (row->generation == def->generation && row->topic_id == def->topic_id)
 		return row;
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 	return NULL;
 }
 

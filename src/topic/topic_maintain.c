@@ -147,7 +147,7 @@ write_limits(int32 topic_id)
 			limits[n].at = GetCurrentTimestamp();
 			n++;
 		}
-		LWLockRelease(&row->lock);
+		cq_topic_unlock(row);
 		if (n > 0)
 			cq_offsets_append(def, limits, n);
 	}
@@ -159,7 +159,7 @@ write_limits(int32 topic_id)
 		for (int i = 0; i < n; i++)
 			CQ_CELL(def->partitions[limits[i].partition])->partition.limit_written =
 				limits[i].offset;
-		LWLockRelease(&row->lock);
+		cq_topic_unlock(row);
 	}
 	if (limits != NULL)
 		pfree(limits);
@@ -230,7 +230,7 @@ put_off(CqTopicRow *row, Chore chore, int sqlerrcode)
 	row->limits_due |= (chore == CHORE_LIMITS);
 	row->feed_due |= (chore == CHORE_FEED);
 	row->compact_due |= (chore == CHORE_COMPACT);
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 
 	/* it may have been dropped a moment ago */
 	return !again && sqlerrcode != ERRCODE_UNDEFINED_OBJECT &&
@@ -291,14 +291,14 @@ maintain_row(CqTopicRow *row)
 	if (topic_id == 0 || (row->retry_ms > cq_clock_ms() && !cq_step_by_hand()))
 	{
 		at = (topic_id == 0) ? PG_INT64_MAX : row->retry_ms;
-		LWLockRelease(&row->lock);
+		cq_topic_unlock(row);
 		return at;
 	}
 	/* from here on who makes something due wakes us */
 	row->plan_ms = PG_INT64_MAX;
 	(void) cq_members_expire(row);
 	look(row, due);
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 	cq_row_wake(row);
 
 	if (row->by_xid > 0)
@@ -321,7 +321,7 @@ maintain_row(CqTopicRow *row)
 		row->plan_ms = Min(row->plan_ms, at);
 		at = row->plan_ms;
 	}
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 	return at;
 }
 
@@ -376,7 +376,7 @@ note_row(CqTopicRow *row)
 	known.generation = row->generation;
 	known.committed = !row->creating;
 	xid = row->creating_xid;
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 	if (!known.committed && TransactionIdIsValid(xid))
 		known.committed = !TransactionIdIsInProgress(xid);
 	return known;
@@ -396,7 +396,7 @@ check_row(CqTopicRow *row, const Known *known, List *defs)
 	same = row->generation == known->generation;
 	if (same && found)
 		row->creating = false;
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 	if (same && !found && known->committed)
 		cq_topic_row_forget(MyDatabaseId, known->topic_id);
 }

@@ -241,7 +241,7 @@ finish(const CqTopicItem *item, bool commit)
 			LWLockAcquire(&row->lock, LW_EXCLUSIVE);
 			if (row->generation == item->generation)
 				row->creating = false;
-			LWLockRelease(&row->lock);
+			cq_topic_unlock(row);
 			cq_dbworker_wake(MyDatabaseId);
 		}
 		return;
@@ -250,7 +250,7 @@ finish(const CqTopicItem *item, bool commit)
 	same = row->generation == item->generation;
 	if (same)
 		finish_item(row, item, commit);
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 	cq_row_wake(row);
 	if (item->kind == CQ_TOPIC_ITEM_NOTICE && !(commit && same))
 		cq_notice_free(item->cell);
@@ -314,7 +314,7 @@ before_commit(void)
 			continue;
 		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
 		pass = pass_item(row, item);
-		LWLockRelease(&row->lock);
+		cq_topic_unlock(row);
 		if (!pass)
 			ereport(ERROR,
 					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
@@ -434,7 +434,7 @@ before_prepare(void)
 		else if (cell != CQ_NO_CELL)
 			cq_cell_free(cell);
 		cq_topic_plan(row, cq_clock_ms() + CQ_XID_POLL_MS);
-		LWLockRelease(&row->lock);
+		cq_topic_unlock(row);
 		/* were we to fail from here on, the xid says that it was aborted */
 		item->kind = CQ_TOPIC_ITEM_HANDED_OVER;
 	}
@@ -537,7 +537,7 @@ cq_topic_settle_prepared(CqTopicRow *row)
 	LWLockAcquire(&row->lock, LW_SHARED);
 	generation = row->generation;
 	n = collect_xids(row, xids);
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 
 	for (int i = 0; i < n; i++)
 	{
@@ -558,7 +558,7 @@ cq_topic_settle_prepared(CqTopicRow *row)
 	row->limits_due = true;
 	row->feed_due = row->feeds > 0;
 	cq_topic_plan(row, cq_clock_ms());
-	LWLockRelease(&row->lock);
+	cq_topic_unlock(row);
 	cq_row_wake(row);
 	return true;
 }
