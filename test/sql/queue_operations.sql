@@ -205,6 +205,18 @@ SELECT * FROM pg_temp.counts;
 SELECT cq.queue_redrive('home.dead', 2);
 SELECT * FROM pg_temp.counts;
 SELECT cq.queue_purge('home'), cq.queue_purge('home.dead');
+-- whatever limits the queue of dead letters has
+SELECT cq.queue_alter('home', reset => '{max_length}');
+SELECT pg_temp.die('home', ARRAY['1', '2', '3', '4', '5']::jsonb[], group_keys => ARRAY['g', 'g', 'g', NULL, 'g']);
+SELECT pg_temp.reject('home');
+SELECT pg_temp.reject('home');
+SELECT pg_temp.peek('home'), pg_temp.peek('home.dead');
+SELECT cq.queue_alter('home.dead', concurrency => 1, rate_limit => 0.001), cq.queue_pause('home.dead');
+SELECT cq.queue_redrive('home.dead', filter => '{"body": 3}');
+SELECT cq.queue_redrive('home.dead', 2);
+SELECT cq.queue_redrive('home.dead');
+SELECT pg_temp.peek('home'), pg_temp.peek('home.dead');
+SELECT cq.queue_purge('home'), cq.queue_resume('home.dead'), cq.queue_alter('home.dead', reset => '{concurrency, rate_limit}');
 -- any queue may be emptied that way
 SELECT cq.queue_send('elsewhere', '1') IS NOT NULL AS sent;
 SELECT cq.queue_redrive('elsewhere'), cq.queue_redrive('elsewhere', target => 'home');
