@@ -113,7 +113,6 @@ typedef struct CqLogGroup
 	uint32		shares;			/* in the order of partitions */
 	CqAssignment assignment;
 	int64		timeout_ms;		/* a member lives so long after its heartbeat */
-	int64		rebalances;
 } CqLogGroup;
 
 typedef struct CqShare

@@ -159,7 +159,6 @@ rebalance(CqTopicRow *row, uint32 g)
 {
 	CqLogGroup *group = &CQ_CELL(g)->group;
 
-	group->rebalances++;
 	if (group->nmembers == 0)
 	{
 		for (uint32 i = group->shares; i != CQ_NO_CELL; i = CQ_CELL(i)->next)

@@ -470,22 +470,35 @@ typedef struct Ended
 	bool		committed;
 } Ended;
 
-/* Row locked: the xids that the row waits for, up to PREPARED_MAX. */
+/* Keep the lowest PREPARED_MAX of the xids above that one, in order, each once. */
+static void
+note_xid(Ended *xids, int *n, TransactionId xid, TransactionId above)
+{
+	int			i = *n;
+
+	if (!TransactionIdIsValid(xid) || xid <= above)
+		return;
+	while (i > 0 && xids[i - 1].xid > xid)
+		i--;
+	if ((i > 0 && xids[i - 1].xid == xid) || i == PREPARED_MAX)
+		return;
+	*n = Min(*n + 1, PREPARED_MAX);
+	memmove(&xids[i + 1], &xids[i], (*n - 1 - i) * sizeof(Ended));
+	xids[i].xid = xid;
+}
+
+/* Row locked: xids that the row waits for, above that one. */
 static int
-collect_xids(const CqTopicRow *row, Ended *xids)
+collect_xids(const CqTopicRow *row, Ended *xids, TransactionId above)
 {
 	int			n = 0;
 
-	for (uint32 i = row->prepared; i != CQ_NO_CELL && n < PREPARED_MAX; i = CQ_CELL(i)->next)
-		xids[n++].xid = CQ_CELL(i)->prepared.xid;
+	for (uint32 i = row->prepared; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
+		note_xid(xids, &n, CQ_CELL(i)->prepared.xid, above);
 	for (uint32 p = row->partitions; p != CQ_NO_CELL; p = CQ_CELL(p)->next)
 	{
-		for (uint32 i = CQ_CELL(p)->partition.open_head; i != CQ_NO_CELL && n < PREPARED_MAX;
-			 i = CQ_CELL(i)->next)
-		{
-			if (TransactionIdIsValid(CQ_CELL(i)->open.xid))
-				xids[n++].xid = CQ_CELL(i)->open.xid;
-		}
+		for (uint32 i = CQ_CELL(p)->partition.open_head; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
+			note_xid(xids, &n, CQ_CELL(i)->open.xid, above);
 	}
 	return n;
 }
@@ -526,8 +539,9 @@ settle_xid(CqTopicRow *row, const Ended *xid)
 	}
 }
 
-bool
-cq_topic_settle_prepared(CqTopicRow *row)
+/* The lowest PREPARED_MAX above *above, which is set to the highest of them. */
+static bool
+settle_some(CqTopicRow *row, TransactionId *above, bool *more)
 {
 	Ended		xids[PREPARED_MAX];
 	uint32		generation;
@@ -536,15 +550,17 @@ cq_topic_settle_prepared(CqTopicRow *row)
 
 	LWLockAcquire(&row->lock, LW_SHARED);
 	generation = row->generation;
-	n = collect_xids(row, xids);
+	n = collect_xids(row, xids, *above);
 	cq_topic_unlock(row);
 
+	*more = (n == PREPARED_MAX);
 	for (int i = 0; i < n; i++)
 	{
 		/* in this order: see TransactionIdIsInProgress() */
 		xids[i].ended = !TransactionIdIsInProgress(xids[i].xid);
 		xids[i].committed = xids[i].ended && TransactionIdDidCommit(xids[i].xid);
 		any |= xids[i].ended;
+		*above = xids[i].xid;
 	}
 	if (!any)
 		return false;
@@ -561,6 +577,19 @@ cq_topic_settle_prepared(CqTopicRow *row)
 	cq_topic_unlock(row);
 	cq_row_wake(row);
 	return true;
+}
+
+bool
+cq_topic_settle_prepared(CqTopicRow *row)
+{
+	TransactionId above = InvalidTransactionId;
+	bool		any = false;
+	bool		more;
+
+	do
+		any |= settle_some(row, &above, &more);
+	while (more);
+	return any;
 }
 
 /* ---- callbacks ------------------------------------------------------- */

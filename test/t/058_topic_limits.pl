@@ -14,6 +14,7 @@ $node->init;
 $node->append_conf('postgresql.conf', <<'EOC');
 cachequeue.topic_memory = 256kB
 cachequeue.max_topics = 3
+max_prepared_transactions = 5
 EOC
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION cachequeue');
@@ -45,6 +46,17 @@ is($publishers[1]->query('ROLLBACK'), '', 'one is rolled back');
 is($publishers[0]->query('COMMIT'), '', 'one commits');
 is(query('SELECT count(*), count(DISTINCT partition) FROM generate_series(0, 599) p, cq.topic_read(\'wide\', p)'), '1200|600', 'then all of it');
 is(query("SELECT sum(open_transactions) FROM cq.stat_topics WHERE topic = 'wide'"), 0, 'none is counted as open');
+query("SELECT cq.topic_drop('wide')");
+
+# one prepared transaction in many partitions does not hide the end of another
+query("SELECT cq.topic_create('wide', partitions => 100)");
+query("BEGIN; SELECT count(*) FROM generate_series(0, 98) p, cq.topic_publish('wide', to_jsonb(p), partition => p); PREPARE TRANSACTION 'many'");
+query("BEGIN; SELECT cq.topic_publish('wide', '99', partition => 99); PREPARE TRANSACTION 'one'");
+query("COMMIT PREPARED 'one'");
+is(query("SELECT body FROM cq.topic_read('wide', 99)"), '99', 'what the other one has published is read');
+is(query("SELECT count(*) FROM cq.topic_read('wide', 0)"), 0, 'and not what is prepared');
+query("COMMIT PREPARED 'many'");
+is(query("SELECT count(*) FROM generate_series(0, 99) p, cq.topic_read('wide', p)"), 100, 'until it is committed');
 query("SELECT cq.topic_drop('wide')");
 
 # ---- rows
