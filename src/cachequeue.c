@@ -14,6 +14,7 @@
 #include "cache/slots.h"
 #include "cache/warm.h"
 #include "core/dbworker.h"
+#include "core/object.h"
 #include "core/settings.h"
 #include "core/shmem.h"
 #include "core/tasks.h"
@@ -126,6 +127,7 @@ _PG_init(void)
 	shmem_request_hook = request_shared_memory;
 	previous_startup_hook = shmem_startup_hook;
 	shmem_startup_hook = start_shared_memory;
+	cq_object_init();
 	cq_cache_init();
 	cq_namespace_init();
 	cq_cache_detach_init();

@@ -7,7 +7,7 @@
 -- the table.  Creating namespaces has to be granted.
 
 REVOKE ALL ON SCHEMA cq FROM PUBLIC;
-REVOKE ALL ON cq.namespace, cq.namespace_grant FROM PUBLIC;
+REVOKE ALL ON cq.namespace, cq.namespace_0 FROM PUBLIC;
 REVOKE ALL ON cq.write_behind, cq.write_behind_log, cq.write_behind_memory,
     cq.write_behind_dead, cq.write_behind_stat FROM PUBLIC;
 

@@ -73,6 +73,17 @@ cq_check_function_privilege(Oid function)
 		aclcheck_error(result, OBJECT_FUNCTION, get_func_name(function));
 }
 
+/* Raise 42501 unless the user could SET ROLE to that role. */
+static inline void
+cq_check_can_be_role(Oid user, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	check_can_set_role(user, role);
+#else
+	check_is_member_of_role(user, role);
+#endif
+}
+
 /* Tells this session's transactions apart. */
 static inline LocalTransactionId
 cq_local_transaction(void)

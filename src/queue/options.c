@@ -250,6 +250,37 @@ cq_options_read(CqQueueOptions *options, const Datum *values, const bool *nulls)
 #undef WORD
 }
 
+static bool
+same_rate(const CqRateLimit *a, const CqRateLimit *b)
+{
+	return a->per_second == b->per_second && a->burst == b->burst;
+}
+
+bool
+cq_options_same(const CqQueueOptions *a, const CqQueueOptions *b)
+{
+	return a->lease_ms == b->lease_ms &&
+		a->max_attempts == b->max_attempts &&
+		a->backoff == b->backoff &&
+		a->backoff_delay_ms == b->backoff_delay_ms &&
+		a->backoff_max_ms == b->backoff_max_ms &&
+		a->max_length == b->max_length &&
+		a->max_bytes == b->max_bytes &&
+		a->overflow == b->overflow &&
+		a->overflow_timeout_ms == b->overflow_timeout_ms &&
+		a->dedup_window_ms == b->dedup_window_ms &&
+		a->message_ttl_ms == b->message_ttl_ms &&
+		same_rate(&a->rate, &b->rate) &&
+		same_rate(&a->group_rate, &b->group_rate) &&
+		a->concurrency == b->concurrency &&
+		a->group_concurrency == b->group_concurrency &&
+		a->retain_ms == b->retain_ms &&
+		a->release_on_disconnect == b->release_on_disconnect &&
+		a->durable_leases == b->durable_leases &&
+		strcmp(a->dead_letter, b->dead_letter) == 0 &&
+		strcmp(a->notify, b->notify) == 0;
+}
+
 int64
 cq_backoff_ms(const CqQueueOptions *options, int attempts)
 {

@@ -33,7 +33,7 @@ cq_arg_not_null(FunctionCallInfo fcinfo, int n, const char *name)
 }
 
 const CqNamespace *
-cq_arg_namespace(FunctionCallInfo fcinfo, int n, int access)
+cq_arg_namespace(FunctionCallInfo fcinfo, int n, AclMode access)
 {
 	text	   *name;
 
@@ -43,14 +43,26 @@ cq_arg_namespace(FunctionCallInfo fcinfo, int n, int access)
 }
 
 const CqNamespace *
-cq_arg_key(FunctionCallInfo fcinfo, int n, int ns, int access, CqKey *key)
+cq_arg_own_namespace(FunctionCallInfo fcinfo, int n)
+{
+	text	   *name;
+
+	cq_arg_not_null(fcinfo, n, "namespace");
+	name = PG_GETARG_TEXT_PP(n);
+	return cq_namespace_find_own(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+}
+
+const CqNamespace *
+cq_arg_key(FunctionCallInfo fcinfo, int n, int ns, AclMode access, CqKey *key)
 {
 	const CqNamespace *name_space;
 	text	   *name;
 
 	cq_require_shared();
 	cq_arg_not_null(fcinfo, n, "key");
-	name_space = cq_arg_namespace(fcinfo, ns, access);
+	cq_arg_not_null(fcinfo, ns, "namespace");
+	name = PG_GETARG_TEXT_PP(ns);
+	name_space = cq_namespace_find_any(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), access);
 	name = PG_GETARG_TEXT_PP(n);
 	cq_check_key(name);
 	cq_key_init(key, CQ_SPACE_USER, name_space->id, VARDATA_ANY(name),

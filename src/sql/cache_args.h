@@ -19,18 +19,20 @@
 extern void cq_arg_not_null(FunctionCallInfo fcinfo, int n, const char *name);
 
 /*
- * The namespace in argument n, for that access.  Raises 22004, 42704, 42501.
+ * The namespace in argument n, for that access, or owned.  Raises 22004, 42704,
+ * 42501.
  */
 extern const CqNamespace *cq_arg_namespace(FunctionCallInfo fcinfo, int n,
-										   int access);
+										   AclMode access);
+extern const CqNamespace *cq_arg_own_namespace(FunctionCallInfo fcinfo, int n);
 
 /*
- * The key in argument n of the namespace in argument ns, for that access.
+ * The key in argument n of the namespace in argument ns, for one of those uses.
  * Raises 22004 (NULL), 22023 (empty), 54000 (too long), 55000 (not preloaded)
  * and what cq_arg_namespace does.
  */
 extern const CqNamespace *cq_arg_key(FunctionCallInfo fcinfo, int n, int ns,
-									 int access, CqKey *key);
+									 AclMode access, CqKey *key);
 
 /* Raises 22004 (NULL), 22023 (empty) and 54000 (too long). */
 extern void cq_check_key(const text *name);

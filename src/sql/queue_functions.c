@@ -55,9 +55,9 @@ PG_FUNCTION_INFO_V1(cq_queue_maintain_now);
 /* ---- arguments ------------------------------------------------------ */
 
 static CqQueueDef *
-queue_arg(FunctionCallInfo fcinfo, CqQueuePrivilege privilege)
+queue_arg(FunctionCallInfo fcinfo, AclMode privileges)
 {
-	return cq_queue_open(cq_queue_name_arg(fcinfo, 0, "queue"), privilege);
+	return cq_queue_open(cq_queue_name_arg(fcinfo, 0, "queue"), privileges);
 }
 
 /* A positive interval in ms, or the default when it is NULL. */
@@ -459,7 +459,7 @@ cq_queue_extend(PG_FUNCTION_ARGS)
 Datum
 cq_queue_purge(PG_FUNCTION_ARGS)
 {
-	CqQueueDef *def = queue_arg(fcinfo, CQ_QUEUE_MANAGE);
+	CqQueueDef *def = queue_arg(fcinfo, CQ_QUEUE_PURGE);
 
 	PreventCommandIfReadOnly("queue_purge()");
 	PG_RETURN_INT64(cq_queue_purge_all(def));
@@ -492,7 +492,7 @@ state_arg(FunctionCallInfo fcinfo, int arg)
 Datum
 cq_queue_peek(PG_FUNCTION_ARGS)
 {
-	CqQueueDef *def = queue_arg(fcinfo, CQ_QUEUE_CONSUME | CQ_QUEUE_MANAGE);
+	CqQueueDef *def = queue_arg(fcinfo, CQ_QUEUE_CONSUME | CQ_QUEUE_PEEK);
 	int			max = max_arg(fcinfo, 1);
 	CqPeekState state = state_arg(fcinfo, 2);
 	Delivery	delivery;
@@ -511,7 +511,7 @@ cq_queue_peek(PG_FUNCTION_ARGS)
 Datum
 cq_queue_redrive(PG_FUNCTION_ARGS)
 {
-	CqQueueDef *def = queue_arg(fcinfo, CQ_QUEUE_MANAGE);
+	CqQueueDef *def = queue_arg(fcinfo, CQ_QUEUE_CONSUME | CQ_QUEUE_ALTER);
 	CqRedrive	redrive = {.max = PG_INT32_MAX};
 
 	PreventCommandIfReadOnly("queue_redrive()");

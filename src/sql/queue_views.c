@@ -193,7 +193,7 @@ for_each_queue(FunctionCallInfo fcinfo, const char *view, PutRows put)
 	{
 		CqQueueDef *def = lfirst(cell);
 
-		if (all || cq_queue_allowed(def, CQ_QUEUE_ANY))
+		if (all || cq_object_allowed(&def->object, CQ_QUEUE_ANY))
 			names = lappend(names, pstrdup(def->name));
 	}
 	foreach(cell, names)
@@ -205,7 +205,7 @@ for_each_queue(FunctionCallInfo fcinfo, const char *view, PutRows put)
 		def = cq_queue_open(lfirst(cell), CQ_QUEUE_NONE);
 		put(rsinfo, def);
 		/* who drops two queues must not meet us between */
-		UnlockRelationOid(def->sequence, AccessShareLock);
+		UnlockRelationOid(def->object.carrier, AccessShareLock);
 	}
 	return (Datum) 0;
 }

@@ -20,6 +20,7 @@ PG_FUNCTION_INFO_V1(cq_topic_alter);
 PG_FUNCTION_INFO_V1(cq_topic_drop);
 PG_FUNCTION_INFO_V1(cq_topic_grant);
 PG_FUNCTION_INFO_V1(cq_topic_revoke);
+PG_FUNCTION_INFO_V1(cq_topic_owner);
 PG_FUNCTION_INFO_V1(cq_topic_publication_create);
 PG_FUNCTION_INFO_V1(cq_topic_replica_create);
 PG_FUNCTION_INFO_V1(cq_topic_replica_promote);
@@ -27,6 +28,7 @@ PG_FUNCTION_INFO_V1(cq_group_create);
 PG_FUNCTION_INFO_V1(cq_group_drop);
 PG_FUNCTION_INFO_V1(cq_group_grant);
 PG_FUNCTION_INFO_V1(cq_group_revoke);
+PG_FUNCTION_INFO_V1(cq_group_owner);
 PG_FUNCTION_INFO_V1(cq_group_join);
 PG_FUNCTION_INFO_V1(cq_group_leave);
 PG_FUNCTION_INFO_V1(cq_group_heartbeat);
@@ -61,7 +63,10 @@ option_args(FunctionCallInfo fcinfo, CqTopicOptions *options)
 		options->tombstone_retain = PG_GETARG_INTERVAL_P(5);
 }
 
-/* cq.topic_create(topic, partitions, retain, retain_bytes, compact, tombstone_retain) → void */
+/*
+ * cq.topic_create(topic, partitions, retain, retain_bytes, compact,
+ *				   tombstone_retain, if_not_exists) → void
+ */
 Datum
 cq_topic_create(PG_FUNCTION_ARGS)
 {
@@ -71,8 +76,9 @@ cq_topic_create(PG_FUNCTION_ARGS)
 	cq_refuse_null(fcinfo, 1, "partitions");
 	cq_refuse_null(fcinfo, 4, "compact");
 	cq_refuse_null(fcinfo, 5, "tombstone_retain");
+	cq_refuse_null(fcinfo, 6, "if_not_exists");
 	option_args(fcinfo, &options);
-	cq_topic_create_named(name, &options);
+	cq_topic_create_named(name, &options, PG_GETARG_BOOL(6));
 	PG_RETURN_VOID();
 }
 
@@ -126,11 +132,14 @@ cq_topic_alter(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* cq.topic_drop(topic) → void */
+/* cq.topic_drop(topic, if_exists) → void */
 Datum
 cq_topic_drop(PG_FUNCTION_ARGS)
 {
-	cq_topic_drop_named(cq_topic_name_arg(fcinfo, 0, "topic"));
+	char	   *name = cq_topic_name_arg(fcinfo, 0, "topic");
+
+	cq_refuse_null(fcinfo, 1, "if_exists");
+	cq_topic_drop_named(name, PG_GETARG_BOOL(1));
 	PG_RETURN_VOID();
 }
 
@@ -170,23 +179,6 @@ cq_topic_replica_promote(PG_FUNCTION_ARGS)
 
 /* ---- privileges ------------------------------------------------------ */
 
-static int
-privilege_named(const char *name, bool group)
-{
-	if (strcmp(name, "publish") == 0 && !group)
-		return CQ_TOPIC_PUBLISH;
-	if (strcmp(name, "consume") == 0)
-		return CQ_TOPIC_CONSUME;
-	if (strcmp(name, "manage") == 0)
-		return CQ_TOPIC_MANAGE;
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("unknown privilege \"%s\"", name),
-			 group ? errhint("Privileges of groups are consume and manage.") :
-			 errhint("Privileges of topics are publish, consume and manage.")));
-	return 0;
-}
-
 /* All four functions; arg: the first argument behind topic and group. */
 static void
 change_grant(FunctionCallInfo fcinfo, bool group, bool grant)
@@ -194,12 +186,18 @@ change_grant(FunctionCallInfo fcinfo, bool group, bool grant)
 	char	   *topic = cq_topic_name_arg(fcinfo, 0, "topic");
 	char	   *group_name = group ? cq_topic_name_arg(fcinfo, 1, "group_name") : NULL;
 	int			arg = group ? 2 : 1;
+	char	   *role;
+	AclMode		privileges;
 
 	cq_refuse_null(fcinfo, arg, "role");
 	cq_refuse_null(fcinfo, arg + 1, "privilege");
-	cq_topic_change_grant(topic, group_name, text_to_cstring(PG_GETARG_TEXT_PP(arg)),
-						  privilege_named(text_to_cstring(PG_GETARG_TEXT_PP(arg + 1)), group),
-						  grant);
+	role = text_to_cstring(PG_GETARG_TEXT_PP(arg));
+	privileges = cq_privileges_named(group ? CQ_OBJECT_GROUP : CQ_OBJECT_TOPIC,
+									 text_to_cstring(PG_GETARG_TEXT_PP(arg + 1)));
+	if (group)
+		cq_group_change_grant(topic, group_name, role, privileges, grant);
+	else
+		cq_topic_change_grant(topic, role, privileges, grant);
 }
 
 /* cq.topic_grant(topic, role, privilege) → void */
@@ -234,6 +232,29 @@ cq_group_revoke(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* cq.topic_owner(topic, new_owner) → void */
+Datum
+cq_topic_owner(PG_FUNCTION_ARGS)
+{
+	char	   *name = cq_topic_name_arg(fcinfo, 0, "topic");
+
+	cq_refuse_null(fcinfo, 1, "new_owner");
+	cq_topic_change_owner(name, text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	PG_RETURN_VOID();
+}
+
+/* cq.group_owner(topic, group_name, new_owner) → void */
+Datum
+cq_group_owner(PG_FUNCTION_ARGS)
+{
+	char	   *topic = cq_topic_name_arg(fcinfo, 0, "topic");
+	char	   *group = cq_topic_name_arg(fcinfo, 1, "group_name");
+
+	cq_refuse_null(fcinfo, 2, "new_owner");
+	cq_group_change_owner(topic, group, text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	PG_RETURN_VOID();
+}
+
 /* ---- groups ---------------------------------------------------------- */
 
 /* An argument that is one of two words; whether it is the second. */
@@ -252,7 +273,10 @@ choice_arg(FunctionCallInfo fcinfo, int arg, const char *name, const char *first
 	return strcmp(value, second) == 0;
 }
 
-/* cq.group_create(topic, group_name, kind, start, assignment, session_timeout) → void */
+/*
+ * cq.group_create(topic, group_name, kind, start, assignment, session_timeout,
+ *				   if_not_exists) → void
+ */
 Datum
 cq_group_create(PG_FUNCTION_ARGS)
 {
@@ -266,17 +290,20 @@ cq_group_create(PG_FUNCTION_ARGS)
 	options.range = choice_arg(fcinfo, 4, "assignment", "sticky", "range");
 	cq_refuse_null(fcinfo, 5, "session_timeout");
 	options.session_timeout = PG_GETARG_INTERVAL_P(5);
-	cq_group_create_named(def, name, &options);
+	cq_refuse_null(fcinfo, 6, "if_not_exists");
+	cq_group_create_named(def, name, &options, PG_GETARG_BOOL(6));
 	PG_RETURN_VOID();
 }
 
-/* cq.group_drop(topic, group_name) → void */
+/* cq.group_drop(topic, group_name, if_exists) → void */
 Datum
 cq_group_drop(PG_FUNCTION_ARGS)
 {
 	CqTopicDef *def = cq_topic_arg(fcinfo, CQ_TOPIC_NONE);
+	char	   *name = cq_topic_name_arg(fcinfo, 1, "group_name");
 
-	cq_group_drop_named(def, cq_topic_name_arg(fcinfo, 1, "group_name"));
+	cq_refuse_null(fcinfo, 2, "if_exists");
+	cq_group_drop_named(def, name, PG_GETARG_BOOL(2));
 	PG_RETURN_VOID();
 }
 

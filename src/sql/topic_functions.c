@@ -307,7 +307,7 @@ cq_topic_poll(PG_FUNCTION_ARGS)
 
 	cq_refuse_null(fcinfo, 5, "auto_commit");
 	begin_reading(fcinfo, def, &reading);
-	cq_topic_poll_records(def, cq_group_def(def, group, CQ_TOPIC_CONSUME), member, generation,
+	cq_topic_poll_records(def, cq_group_to_consume(def, group), member, generation,
 						  max, PG_GETARG_BOOL(5), put_record, &reading);
 	PG_RETURN_NULL();
 }
@@ -316,7 +316,7 @@ cq_topic_poll(PG_FUNCTION_ARGS)
 Datum
 cq_topic_read(PG_FUNCTION_ARGS)
 {
-	CqTopicDef *def = cq_topic_arg(fcinfo, CQ_TOPIC_CONSUME | CQ_TOPIC_MANAGE);
+	CqTopicDef *def = cq_topic_arg(fcinfo, CQ_TOPIC_CONSUME | CQ_TOPIC_READ);
 	int			partition = partition_arg(fcinfo, 1, def);
 	int			max = max_arg(fcinfo, 3);
 	Reading		reading;
@@ -338,7 +338,7 @@ cq_topic_commit(PG_FUNCTION_ARGS)
 	int			partition = partition_arg(fcinfo, 3, def);
 
 	cq_refuse_null(fcinfo, 4, "record_offset");
-	PG_RETURN_BOOL(cq_topic_commit_offset(def, cq_group_def(def, group, CQ_TOPIC_CONSUME),
+	PG_RETURN_BOOL(cq_topic_commit_offset(def, cq_group_to_consume(def, group),
 										  member, cq_generation_arg(fcinfo, 5), partition,
 										  PG_GETARG_INT64(4)));
 }
@@ -361,7 +361,7 @@ cq_topic_seek(PG_FUNCTION_ARGS)
 	CqPosition	position = position_arg(fcinfo, 2);
 	int			partition = PG_ARGISNULL(3) ? -1 : partition_arg(fcinfo, 3, def);
 
-	cq_topic_seek_to(def, cq_group_def(def, group, CQ_TOPIC_CONSUME), partition, &position);
+	cq_topic_seek_to(def, cq_group_to_consume(def, group), partition, &position);
 	PG_RETURN_VOID();
 }
 
@@ -369,7 +369,7 @@ cq_topic_seek(PG_FUNCTION_ARGS)
 Datum
 cq_topic_offset(PG_FUNCTION_ARGS)
 {
-	CqTopicDef *def = cq_topic_arg(fcinfo, CQ_TOPIC_CONSUME | CQ_TOPIC_MANAGE);
+	CqTopicDef *def = cq_topic_arg(fcinfo, CQ_TOPIC_CONSUME | CQ_TOPIC_READ);
 	CqPosition	position = position_arg(fcinfo, 2);
 
 	PG_RETURN_INT64(cq_position_offset(def, partition_arg(fcinfo, 1, def), &position));

@@ -37,18 +37,18 @@ typedef void (*TopicReporter) (ReturnSetInfo *rsinfo, CqTopicDef *def);
 
 /* Whether the user may see all of the topic. */
 static bool
-sees_topic(const CqTopicDef *def)
+sees_topic(CqTopicDef *def)
 {
-	return cq_topic_allowed(def, CQ_TOPIC_PUBLISH | CQ_TOPIC_CONSUME | CQ_TOPIC_MANAGE) ||
+	return cq_object_allowed(&def->object, CQ_TOPIC_ANY) ||
 		has_privs_of_role(GetUserId(), ROLE_PG_MONITOR);
 }
 
 static bool
-sees_a_group(const CqTopicDef *def)
+sees_a_group(CqTopicDef *def)
 {
 	for (int i = 0; i < def->ngroups; i++)
 	{
-		if (cq_group_visible(def, &def->groups[i]))
+		if (cq_group_visible(&def->groups[i]))
 			return true;
 	}
 	return false;
@@ -244,7 +244,7 @@ put_groups(ReturnSetInfo *rsinfo, CqTopicDef *def)
 		memcpy(groups, def->groups, n * sizeof(CqGroupDef));
 	for (int i = 0; i < n; i++)
 	{
-		if (!sees_topic(def) && !cq_group_visible(def, &groups[i]))
+		if (!sees_topic(def) && !cq_group_visible(&groups[i]))
 			continue;
 		cq_share_load_group(def, &groups[i]);
 		put_group(rsinfo, def, &groups[i]);
@@ -325,7 +325,7 @@ put_members(ReturnSetInfo *rsinfo, CqTopicDef *def)
 		memcpy(groups, def->groups, n * sizeof(CqGroupDef));
 	for (int i = 0; i < n; i++)
 	{
-		if (sees_topic(def) || cq_group_visible(def, &groups[i]))
+		if (sees_topic(def) || cq_group_visible(&groups[i]))
 			put_members_of(rsinfo, def, &groups[i]);
 	}
 }

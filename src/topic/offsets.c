@@ -27,6 +27,7 @@
 #include "core/clock.h"
 #include "core/compat.h"
 #include "core/horizon.h"
+#include "core/object.h"
 #include "core/owner.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
@@ -213,7 +214,7 @@ cq_offsets_open(CqTopicDef *def, int32 group_id)
 /* ---- the two tables -------------------------------------------------- */
 
 void
-cq_offsets_create(int32 topic_id)
+cq_offsets_create(int32 topic_id, Oid carrier)
 {
 	for (int k = 0; k < CQ_OFFSETS_TABLES; k++)
 	{
@@ -228,6 +229,7 @@ cq_offsets_create(int32 topic_id)
 		(void) cq_execute_as_owner(psprintf("CREATE INDEX t%d_c%d_share ON cq.t%d_c%d "
 											"(group_id, partition, rewind, next_offset)",
 											topic_id, k, topic_id, k), 0, NULL, NULL, NULL);
+		cq_carrier_own_relation(carrier, psprintf("t%d_c%d", topic_id, k));
 	}
 }
 

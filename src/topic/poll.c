@@ -643,7 +643,7 @@ cq_topic_wait_for(const char *topic, const char *group_name, const char *member,
 
 	PreventCommandDuringRecovery("topic_wait()");
 	def = cq_topic_open(topic, CQ_TOPIC_NONE);
-	group = cq_group_def(def, group_name, CQ_TOPIC_CONSUME);
+	group = cq_group_to_consume(def, group_name);
 	group_id = group->group_id;
 	cq_group_refuse_shared(def, group);
 	cq_share_load_group(def, group);

@@ -7,6 +7,8 @@ CREATE FUNCTION run(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RA
 CREATE ROLE fetch_app;
 CREATE ROLE fetch_other;
 GRANT USAGE ON SCHEMA cq, fetch_test TO fetch_app, fetch_other;
+SELECT cq.namespace_grant('default', 'fetch_app', 'all');
+SELECT cq.namespace_grant('default', 'fetch_other', 'all');
 CREATE TABLE doc (id int PRIMARY KEY, tenant text, owner name, body text);
 INSERT INTO doc VALUES (1, 'red', 'fetch_app', 'red 1'), (2, 'blue', 'fetch_other', 'blue 2'), (3, 'red', 'fetch_other', 'red 3');
 SELECT cq.cache_watch('doc');
@@ -172,4 +174,5 @@ SELECT cq.cache_fetch('s', 'SELECT session_user');
 SET client_min_messages = warning;
 DROP SCHEMA fetch_test CASCADE;
 REVOKE USAGE ON SCHEMA cq FROM fetch_app, fetch_other;
+DROP OWNED BY fetch_app, fetch_other, fetch_group;
 DROP ROLE fetch_app, fetch_other, fetch_group;
