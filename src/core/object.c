@@ -601,3 +601,16 @@ cq_carriers(CqObjectKind kind)
 		result = lappend_oid(result, (Oid) lfirst_int(cell));
 	return result;
 }
+
+void
+cq_object_drop(const CqObject *object)
+{
+	CqObjectKind kind = object->kind;
+	int32		id = object->id;
+
+	cq_carrier_drop(object->carrier);
+	if (!list_member_int(cq_objects_without_carrier(kind), id))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent update")));
+}

@@ -108,6 +108,12 @@ extern Oid	cq_carrier_create(CqObjectKind kind, int32 id, const char *name);
 extern void cq_carrier_drop(Oid carrier);
 
 /*
+ * The same, when a sweep is to delete the definition then.  Raises 40001 when the
+ * transaction's snapshot is too old to show it.
+ */
+extern void cq_object_drop(const CqObject *object);
+
+/*
  * Numbers (int list) of carriers of that kind and name which have no
  * definition, owned by the current user: what a restore without data left.
  */

@@ -237,7 +237,7 @@ cq_exchange_drop_named(const char *name, bool if_exists)
 				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 				 errmsg("another exchange leads to exchange \"%s\"", name),
 				 errhint("See cq.exchange_bindings; unbind it, or change the other's alternate with cq.exchange_alter.")));
-	cq_carrier_drop(exchange->object.carrier);
+	cq_object_drop(&exchange->object);
 	cq_exchanges_sweep();
 }
 

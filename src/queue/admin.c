@@ -381,7 +381,7 @@ cq_queue_drop_named(const char *name, bool if_exists)
 							name, other->name),
 					 errhint("Drop that queue first.")));
 	}
-	cq_carrier_drop(def->object.carrier);
+	cq_object_drop(&def->object);
 	cq_queues_sweep();
 }
 

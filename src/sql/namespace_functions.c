@@ -212,6 +212,7 @@ cq_namespace_drop(PG_FUNCTION_ARGS)
 {
 	char	   *name;
 	const CqNamespace *name_space;
+	CqObject	object;
 
 	cq_require_shared();
 	PreventCommandIfReadOnly("namespace_drop()");
@@ -229,7 +230,8 @@ cq_namespace_drop(PG_FUNCTION_ARGS)
 	name_space = cq_arg_own_namespace(fcinfo, 0);
 	if (name_space->behind != 0)
 		cq_behind_drop_rule(name_space->id, false);
-	cq_carrier_drop(cq_namespace_object(name, strlen(name)).carrier);
+	object = cq_namespace_object(name, strlen(name));
+	cq_object_drop(&object);
 	cq_namespaces_sweep();
 	PG_RETURN_VOID();
 }

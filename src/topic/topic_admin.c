@@ -383,7 +383,7 @@ cq_topic_drop_named(const char *name, bool if_exists)
 	}
 	if (!cq_object_owned(&def->object))
 		cq_object_denied(CQ_OBJECT_TOPIC, name, NULL, true);
-	cq_carrier_drop(def->object.carrier);
+	cq_object_drop(&def->object);
 	cq_topics_sweep();
 }
 
@@ -722,7 +722,7 @@ cq_group_drop_named(CqTopicDef *def, const char *name, bool if_exists)
 	group = cq_group_def(def, name);
 	if (!cq_object_owned(&group->object) && !cq_object_owned(&def->object))
 		cq_object_denied(CQ_OBJECT_GROUP, name, def->name, true);
-	cq_carrier_drop(group->object.carrier);
+	cq_object_drop(&group->object);
 	cq_topics_sweep();
 }
 
