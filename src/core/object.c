@@ -16,7 +16,9 @@
  *	 another schema, or replace its query: it is found by its OID, which the
  *	 row of the definition holds as regclass and a dump as a name.
  * - Dropping it drops the object.  The tables of the object depend on it
- *	 (DEPENDENCY_AUTO), although they belong to the extension's owner.  Rows of
+ *	 (DEPENDENCY_AUTO), although they belong to the extension's owner.  They
+ *	 depend on its row type, which goes with it: a sequence that depends on a
+ *	 relation counts as owned by a column of it, for pg_dump too.  Rows of
  *	 definitions are deleted by the event trigger; since event triggers can be
  *	 off, a definition without a carrier counts as dropped, and maintenance
  *	 deletes it.
@@ -136,6 +138,15 @@ cq_object_init(void)
 	CacheRegisterRelcacheCallback(on_relation, (Datum) 0);
 	CacheRegisterSyscacheCallback(AUTHOID, on_role, (Datum) 0);
 	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, on_role, (Datum) 0);
+}
+
+void
+cq_object_version_error(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("the SQL objects of extension cachequeue are older than its library"),
+			 errhint("ALTER EXTENSION cachequeue UPDATE.")));
 }
 
 void
@@ -485,7 +496,7 @@ cq_carrier_own(Oid carrier, Oid class_id, Oid object)
 	ObjectAddress referenced;
 
 	ObjectAddressSet(depender, class_id, object);
-	ObjectAddressSet(referenced, RelationRelationId, carrier);
+	ObjectAddressSet(referenced, TypeRelationId, get_rel_type_id(carrier));
 	recordDependencyOn(&depender, &referenced, DEPENDENCY_AUTO);
 }
 
@@ -524,7 +535,7 @@ cq_has_carrier(Oid class_id, Oid object)
 	{
 		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
 
-		found = form->deptype == DEPENDENCY_AUTO && form->refclassid == RelationRelationId;
+		found = form->deptype == DEPENDENCY_AUTO && form->refclassid == TypeRelationId;
 	}
 	systable_endscan(scan);
 	table_close(depend, AccessShareLock);

@@ -38,6 +38,9 @@ typedef struct CqObject
 /* Once, from _PG_init. */
 extern void cq_object_init(void);
 
+/* Raise 55000: the extension's SQL objects are older than the library. */
+extern void cq_object_version_error(void) pg_attribute_noreturn();
+
 /* Fill it in; privileges are looked up when they are asked for. */
 extern void cq_object_set(CqObject *object, CqObjectKind kind, int32 id, Oid carrier);
 

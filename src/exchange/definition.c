@@ -70,7 +70,7 @@ cq_exchange_init(void)
 void
 cq_exchanges_changed(void)
 {
-	CacheInvalidateRelcacheByRelid(cq_relation("exchange"));
+	CacheInvalidateRelcacheByRelid(cq_relation_of_any_version("exchange"));
 }
 
 /* ---- names of kinds -------------------------------------------------- */

@@ -70,6 +70,14 @@ cq_definitions_epoch(void)
 Oid
 cq_relation(const char *name)
 {
+	if (!OidIsValid(cq_carrier_by_id(CQ_OBJECT_NAMESPACE, 0)))
+		cq_object_version_error();
+	return cq_relation_of_any_version(name);
+}
+
+Oid
+cq_relation_of_any_version(const char *name)
+{
 	Oid			relid = get_relname_relid(name, get_namespace_oid("cq", false));
 
 	if (!OidIsValid(relid))
@@ -82,7 +90,7 @@ cq_relation(const char *name)
 void
 cq_definitions_changed(void)
 {
-	CacheInvalidateRelcacheByRelid(cq_relation("queue"));
+	CacheInvalidateRelcacheByRelid(cq_relation_of_any_version("queue"));
 }
 
 char *

@@ -105,6 +105,25 @@ relation_in_cq(const char *name)
 }
 
 /*
+ * The carrier of default is found by its name; again when it is gone, for the
+ * extension may have been created anew.
+ */
+static CqObject *
+find_default(void)
+{
+	if (!OidIsValid(default_object.carrier) ||
+		!OidIsValid(cq_carrier_owner(default_object.carrier)))
+	{
+		Oid			carrier = cq_carrier_by_id(CQ_OBJECT_NAMESPACE, 0);
+
+		if (!OidIsValid(carrier))
+			cq_object_version_error();
+		cq_object_set(&default_object, CQ_OBJECT_NAMESPACE, 0, carrier);
+	}
+	return &default_object;
+}
+
+/*
  * Let the engine know the quota, unless it may yet be rolled back: what this
  * transaction has changed takes effect at its commit.
  */
@@ -164,6 +183,7 @@ read_namespace(ScanKey key, CqKnownNamespace *entry)
 	bool		nulls[NCOLUMNS];
 	bool		found = false;
 
+	(void) find_default();		/* raises when the tables are older */
 	namespace_relation = relation_in_cq("namespace");
 	rel = table_open(namespace_relation, AccessShareLock);
 	entry->read_at = changes;
@@ -280,28 +300,6 @@ static bool
 is_default(const char *name, Size len)
 {
 	return len == strlen(DEFAULT_NAMESPACE) && memcmp(name, DEFAULT_NAMESPACE, len) == 0;
-}
-
-/*
- * The carrier of default is found by its name; again when it is gone, for the
- * extension may have been created anew.
- */
-static CqObject *
-find_default(void)
-{
-	if (!OidIsValid(default_object.carrier) ||
-		!OidIsValid(cq_carrier_owner(default_object.carrier)))
-	{
-		Oid			carrier = cq_carrier_by_id(CQ_OBJECT_NAMESPACE, 0);
-
-		if (!OidIsValid(carrier))
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("the SQL objects of extension cachequeue are older than its library"),
-					 errhint("ALTER EXTENSION cachequeue UPDATE.")));
-		cq_object_set(&default_object, CQ_OBJECT_NAMESPACE, 0, carrier);
-	}
-	return &default_object;
 }
 
 /* The namespace by that name; raises 42704.  *object: who may do what. */

@@ -96,7 +96,7 @@ cq_topics_epoch(void)
 void
 cq_topics_changed(void)
 {
-	CacheInvalidateRelcacheByRelid(cq_relation("topic"));
+	CacheInvalidateRelcacheByRelid(cq_relation_of_any_version("topic"));
 }
 
 char *
