@@ -24,6 +24,7 @@
 #include "queue/queue.h"
 #include "sql/cache_detach.h"
 #include "sql/namespace.h"
+#include "sql/object_functions.h"
 #include "sql/write_behind.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
@@ -107,6 +108,7 @@ register_tasks(void)
 {
 	static const CqTask tasks[] = {
 		{"cache", cq_cache_maintain, NULL},
+		{"objects", cq_objects_maintain, NULL},
 		{"queue", cq_queue_maintain, NULL},
 		{"topic", cq_topic_maintain, NULL},
 		{"write-behind", cq_write_behind_maintain, cq_write_behind_at_shutdown},

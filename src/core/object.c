@@ -140,6 +140,12 @@ cq_object_init(void)
 	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, on_role, (Datum) 0);
 }
 
+uint64
+cq_object_epoch(void)
+{
+	return epoch;
+}
+
 void
 cq_object_version_error(void)
 {

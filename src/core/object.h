@@ -41,6 +41,9 @@ extern void cq_object_init(void);
 /* Raise 55000: the extension's SQL objects are older than the library. */
 extern void cq_object_version_error(void) pg_attribute_noreturn();
 
+/* Advances whenever owners, privileges or carriers may have changed. */
+extern uint64 cq_object_epoch(void);
+
 /* Fill it in; privileges are looked up when they are asked for. */
 extern void cq_object_set(CqObject *object, CqObjectKind kind, int32 id, Oid carrier);
 

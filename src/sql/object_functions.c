@@ -9,19 +9,33 @@
 #include "postgres.h"
 
 #include "core/args.h"
+#include "core/clock.h"
 #include "core/object.h"
 #include "core/shmem.h"
 #include "exchange/admin.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "queue/step.h"
 #include "sql/cache_args.h"
 #include "sql/namespace.h"
+#include "sql/object_functions.h"
 #include "topic/topic_admin.h"
 #include "utils/builtins.h"
 
 PG_FUNCTION_INFO_V1(cq_objects_dropped);
 PG_FUNCTION_INFO_V1(cq_grant_on_all);
 PG_FUNCTION_INFO_V1(cq_revoke_on_all);
+
+/* how often the worker looks, at most */
+#define SWEEP_MS 60000
+
+static void
+sweep(void)
+{
+	cq_exchanges_sweep();
+	cq_topics_sweep();
+	cq_namespaces_sweep();
+}
 
 /*
  * cq._objects_dropped() → void: carriers may have been dropped.  Deletes the
@@ -30,10 +44,26 @@ PG_FUNCTION_INFO_V1(cq_revoke_on_all);
 Datum
 cq_objects_dropped(PG_FUNCTION_ARGS)
 {
-	cq_exchanges_sweep();
-	cq_topics_sweep();
-	cq_namespaces_sweep();
+	sweep();
 	PG_RETURN_VOID();
+}
+
+/* It looks when it is awake anyway and relations have changed since. */
+int64
+cq_objects_maintain(void)
+{
+	static uint64 swept_epoch = 0;
+	static int64 swept_ms = 0;
+	uint64		epoch = cq_object_epoch();
+
+	if (epoch == swept_epoch || (swept_ms != 0 && cq_clock_ms() - swept_ms < SWEEP_MS))
+		return 0;
+	swept_epoch = epoch;
+	swept_ms = cq_clock_ms();
+	cq_step_start();
+	sweep();
+	cq_step_commit();
+	return 0;
 }
 
 /* Arguments: kind, role, privileges.  Returns on how many objects. */
