@@ -24,6 +24,7 @@
 #include "queue/purge.h"
 #include "queue/queue.h"
 #include "queue/receipt.h"
+#include "queue/secret.h"
 #include "queue/redrive.h"
 #include "queue/send.h"
 #include "queue/settle.h"
@@ -315,6 +316,7 @@ typedef struct Delivery
 	ReturnSetInfo *rsinfo;
 	Datum		queue;			/* name */
 	bool		leased;			/* rather than taken: has a receipt */
+	uint64		secret;			/* for receipts of durable leases */
 } Delivery;
 
 /* CqClaimReader: one row of cq.message. */
@@ -332,12 +334,13 @@ put_message(const CqClaim *claim, TupleTableSlot *slot, void *arg)
 	{
 		CqReceipt	receipt;
 
-		receipt.salt = claim->durable ? CQ_SALT_DURABLE : cq_queues->salt;
+		receipt.durable = claim->durable;
 		receipt.queue_id = delivery->def->queue_id;
 		receipt.entry = claim->entry;
 		receipt.nonce = claim->nonce;
 		receipt.msg_id = claim->msg_id;
-		values[2] = PointerGetDatum(cq_receipt_encode(&receipt));
+		values[2] = PointerGetDatum(cq_receipt_encode(&receipt, claim->durable ?
+													  delivery->secret : delivery->def->salt));
 	}
 	values[3] = Int32GetDatum(claim->attempts);
 	values[4] = Int32GetDatum(DatumGetInt16(slot_getattr(slot, CQ_MESSAGE_PRIORITY, &nulls[4])));
@@ -368,6 +371,7 @@ deliver(FunctionCallInfo fcinfo, CqQueueDef *def, int max, int64 lease_ms)
 	delivery.rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	delivery.queue = CStringGetTextDatum(def->name);
 	delivery.leased = (lease_ms > 0);
+	delivery.secret = (n > 0 && claims[0].durable) ? cq_queue_secret(def) : 0;
 	cq_claims_read(def, claims, n, put_message, &delivery);
 	pfree(claims);
 }
