@@ -16,11 +16,15 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "core/args.h"
+#include "core/compat.h"
 #include "core/owner.h"
 #include "core/shmem.h"
 #include "miscadmin.h"
@@ -35,7 +39,9 @@
 #include "topic/topic_xact.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/catcache.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
 static void
 lock_definitions(void)
@@ -563,6 +569,25 @@ cq_group_set_defaults(CqGroupOptions *options)
 	options->session_timeout->time = 45 * USECS_PER_SEC;
 }
 
+/* Whether the caller may execute cq.queue_create. */
+static bool
+may_create_queues(void)
+{
+	CatCList   *list = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum("queue_create"));
+	Oid			schema = get_namespace_oid("cq", false);
+	bool		result = false;
+
+	for (int i = 0; i < list->n_members && !result; i++)
+	{
+		Form_pg_proc proc = (Form_pg_proc) GETSTRUCT(&list->members[i]->tuple);
+
+		result = proc->pronamespace == schema &&
+			cq_function_privilege(proc->oid) == ACLCHECK_OK;
+	}
+	ReleaseSysCacheList(list);
+	return result;
+}
+
 /*
  * A queue as queue_create() makes it, which goes with the group, and its queue
  * for dead letters, unless that existed.
@@ -666,6 +691,11 @@ cq_group_create_named(CqTopicDef *def, const char *name, const CqGroupOptions *o
 		check_same_group(def, group, options);
 		return;
 	}
+	if (options->shared && !may_create_queues())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to create a shared group"),
+				 errdetail("It makes a queue, which needs EXECUTE on cq.queue_create.")));
 	group_id = cq_object_new_id(CQ_OBJECT_GROUP, "topic_group_group_id_seq", group_formats);
 	carrier = cq_carrier_create(CQ_OBJECT_GROUP, group_id, name);
 	cq_carrier_own(def->object.carrier, RelationRelationId, carrier);
