@@ -284,7 +284,7 @@ settle_one(CqQueueDef *def, const CqReceipt *receipt, char settle,
 			(last_attempt_dies && cq_row_max_attempts(row) > 0 &&
 			 CQ_MSG(i)->attempts >= cq_row_max_attempts(row));
 		CQ_MSG(i)->due = due;
-		cq_claim_settling(def, row, i, *dies ? 'd' : settle, claim);
+		cq_claim_settling(def, row, i, *dies && settle == 'n' ? 'f' : settle, claim);
 	}
 	LWLockRelease(&row->lock);
 	return i != CQ_NONE;
