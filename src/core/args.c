@@ -11,6 +11,15 @@
 #include "common/int.h"
 #include "core/args.h"
 
+void
+cq_arg_not_null(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", name)));
+}
+
 int64
 cq_interval_ms(const Interval *interval, int64 min_ms, const char *name)
 {

@@ -93,7 +93,7 @@ max_arg(FunctionCallInfo fcinfo, int arg)
 {
 	int			max;
 
-	cq_refuse_null(fcinfo, arg, "max");
+	cq_arg_not_null(fcinfo, arg, "max");
 	max = PG_GETARG_INT32(arg);
 	if (max < 1 || max > CQ_RECEIVE_MAX)
 		ereport(ERROR,
@@ -105,7 +105,7 @@ max_arg(FunctionCallInfo fcinfo, int arg)
 static void
 receipt_arg(FunctionCallInfo fcinfo, int arg, const CqQueueDef *def, CqReceipt *receipt)
 {
-	cq_refuse_null(fcinfo, arg, "receipt");
+	cq_arg_not_null(fcinfo, arg, "receipt");
 	cq_receipt_decode(PG_GETARG_TEXT_PP(arg), def->queue_id, receipt);
 }
 
@@ -128,7 +128,7 @@ common_args(FunctionCallInfo fcinfo, const CqQueueDef *def, int delay, int prior
 	common->now = GetCurrentTimestamp();
 	common->expires_at = cq_options_expiry(&def->options, common->now);
 	common->deliver_at = delay_arg(fcinfo, delay, common->now);
-	cq_refuse_null(fcinfo, priority, "priority");
+	cq_arg_not_null(fcinfo, priority, "priority");
 	common->priority = PG_GETARG_INT32(priority);
 	if (common->priority < CQ_PRIORITY_MIN || common->priority > CQ_PRIORITY_MAX)
 		ereport(ERROR,
@@ -210,7 +210,7 @@ cq_queue_send(PG_FUNCTION_ARGS)
 	CqNewMessage message = {0};
 	Common		common;
 
-	cq_refuse_null(fcinfo, 1, "body");
+	cq_arg_not_null(fcinfo, 1, "body");
 	common_args(fcinfo, def, 3, 4, 7, &common);
 	set_body(&message, PG_GETARG_DATUM(1), &common);
 	if (!PG_ARGISNULL(2))
@@ -274,7 +274,7 @@ cq_queue_send_many(PG_FUNCTION_ARGS)
 	bool	   *nulls;
 	int			n;
 
-	cq_refuse_null(fcinfo, 1, "bodies");
+	cq_arg_not_null(fcinfo, 1, "bodies");
 	common_args(fcinfo, def, 3, 4, 7, &common);
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), JSONBOID, -1, false, TYPALIGN_INT,
 					  &bodies, &nulls, &n);
@@ -286,7 +286,7 @@ cq_queue_send_many(PG_FUNCTION_ARGS)
 		if (nulls[i])
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("bodies must not contain NULL")));
+					 errmsg("bodies must not contain null")));
 		set_body(&messages[i], bodies[i], &common);
 	}
 	unpack_own(fcinfo, messages, n);
@@ -407,7 +407,7 @@ cq_queue_ack(PG_FUNCTION_ARGS)
 	bool	   *nulls;
 	int			n;
 
-	cq_refuse_null(fcinfo, 1, "receipts");
+	cq_arg_not_null(fcinfo, 1, "receipts");
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT,
 					  &texts, &nulls, &n);
 	receipts = palloc(Max(n, 1) * sizeof(CqReceipt));
@@ -416,7 +416,7 @@ cq_queue_ack(PG_FUNCTION_ARGS)
 		if (nulls[i])
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("receipts must not contain NULL")));
+					 errmsg("receipts must not contain null")));
 		cq_receipt_decode(DatumGetTextPP(texts[i]), def->queue_id, &receipts[i]);
 	}
 	PG_RETURN_INT64(cq_queue_acknowledge(def, receipts, n));
@@ -556,9 +556,9 @@ cq_queue_once(PG_FUNCTION_ARGS)
 	CqQueueDef *def;
 	text	   *consumer;
 
-	cq_refuse_null(fcinfo, 0, "consumer");
+	cq_arg_not_null(fcinfo, 0, "consumer");
 	def = cq_queue_open(cq_queue_name_arg(fcinfo, 1, "queue"), CQ_QUEUE_CONSUME);
-	cq_refuse_null(fcinfo, 2, "msg_id");
+	cq_arg_not_null(fcinfo, 2, "msg_id");
 	consumer = check_key(PG_GETARG_DATUM(0), "consumer");
 	if (PG_GETARG_INT64(2) < 1)
 		ereport(ERROR,

@@ -59,7 +59,7 @@ cq_topic_items_reserve(int n)
 
 static CqTopicItem *
 add_to(CqTopicItemKind kind, const CqTopicRow *row, uint32 generation,
-					 uint32 cell)
+	   uint32 cell)
 {
 	CqTopicItem *item = &items[nitems];
 
