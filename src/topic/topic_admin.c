@@ -21,12 +21,14 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_publication.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "core/args.h"
 #include "core/compat.h"
 #include "core/owner.h"
 #include "core/shmem.h"
+#include "executor/spi.h"
 #include "miscadmin.h"
 #include "queue/admin.h"
 #include "queue/definition.h"
@@ -369,10 +371,62 @@ cq_topics_sweep(void)
 	cq_queues_sweep();
 }
 
+/*
+ * The names of the publications of the extension's owner that consist of tables
+ * of this topic, and rows of cq.topic_segment, only.
+ */
+static List *
+find_publications(int32 topic_id)
+{
+	static const char *const command =
+	"SELECT p.pubname FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = p.oid "
+	"JOIN pg_class c ON c.oid = r.prrelid "
+	"WHERE p.pubowner = $2 AND NOT p.puballtables "
+	"AND NOT EXISTS (SELECT FROM pg_publication_namespace n WHERE n.pnpubid = p.oid) "
+	"GROUP BY p.pubname HAVING bool_or(c.relname ~ $1 AND c.relnamespace = 'cq'::regnamespace) "
+	"AND bool_and((c.relname ~ $1 OR c.relname = 'topic_segment') "
+	"AND c.relnamespace = 'cq'::regnamespace)";
+	Oid			types[] = {TEXTOID, OIDOID};
+	Datum		values[2];
+	MemoryContext caller = CurrentMemoryContext;
+	List	   *names = NIL;
+	CqRoleScope scope;
+
+	values[0] = CStringGetTextDatum(psprintf("^t%d_[sc][0-9]+$", topic_id));
+	values[1] = ObjectIdGetDatum(cq_extension_owner());
+	cq_role_begin(&scope, cq_extension_owner());
+	SPI_connect();
+	if (SPI_execute_with_args(command, 2, types, values, NULL, true, 0) < 0)
+		elog(ERROR, "SPI_execute_with_args failed: %s", command);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		char	   *name = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+		MemoryContext old = MemoryContextSwitchTo(caller);
+
+		names = lappend(names, pstrdup(name));
+		MemoryContextSwitchTo(old);
+	}
+	SPI_finish();
+	cq_role_end(&scope);
+	return names;
+}
+
+/* Have the publication go with the topic, also by DROP EXTENSION. */
+static void
+bind_publication(const char *publication, const CqTopicDef *def)
+{
+	CommandCounterIncrement();
+	cq_carrier_own(def->object.carrier, PublicationRelationId,
+				   get_publication_oid(publication, false));
+}
+
 void
 cq_topic_drop_named(const char *name, bool if_exists)
 {
 	CqTopicDef *def;
+	Parameters	none = {0};
+	List	   *publications;
+	ListCell   *cell;
 
 	cq_require_shared();
 	PreventCommandIfReadOnly("topic_drop()");
@@ -389,8 +443,13 @@ cq_topic_drop_named(const char *name, bool if_exists)
 	}
 	if (!cq_object_owned(&def->object))
 		cq_object_denied(CQ_OBJECT_TOPIC, name, NULL, true);
+	publications = find_publications(def->topic_id);
 	cq_carrier_drop(def->object.carrier);
 	cq_topics_sweep();
+	/* a restored one, and one that is older than bind_publication(), is left */
+	foreach(cell, publications)
+		(void) execute(psprintf("DROP PUBLICATION IF EXISTS %s",
+								quote_identifier(lfirst(cell))), &none);
 }
 
 void
@@ -458,6 +517,7 @@ cq_topic_publication_create_for(const char *name, const char *publication, int n
 {
 	CqTopicDef *def;
 	Parameters	p = {0};
+	const char *limits = psprintf("%s_limits", publication);
 	StringInfoData tables;
 	int32		topic_id;
 	int			k;
@@ -487,8 +547,9 @@ cq_topic_publication_create_for(const char *name, const char *publication, int n
 							quote_identifier(publication), tables.data, topic_id), &p);
 	(void) execute(psprintf("CREATE PUBLICATION %s FOR TABLE cq.t%d_c0 WHERE (group_id = 0), "
 							"cq.t%d_c1 WHERE (group_id = 0) WITH (publish = 'insert')",
-							quote_identifier(psprintf("%s_limits", publication)),
-							topic_id, topic_id), &p);
+							quote_identifier(limits), topic_id, topic_id), &p);
+	bind_publication(publication, def);
+	bind_publication(limits, def);
 	return topic_id;
 }
 
