@@ -58,6 +58,13 @@ COMMENT ON COLUMN cq.queue.release_on_disconnect IS 'The end of a session ends t
 COMMENT ON COLUMN cq.queue.durable_leases IS 'Leases and attempts survive a crash.';
 COMMENT ON COLUMN cq.queue.notify IS 'Channel that LISTENers are told on; NULL: none.';
 
+-- no configuration: a restored database is to have secrets of its own
+CREATE TABLE cq.queue_secret (
+	queue_id int CONSTRAINT queue_secret_pkey PRIMARY KEY,
+	secret bigint NOT NULL
+);
+COMMENT ON TABLE cq.queue_secret IS 'Random keys of the receipts of durable leases. Nobody has privileges on it, and no dump contains it.';
+
 SELECT pg_catalog.pg_extension_config_dump('cq.queue', 'WHERE EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = carrier)');
 SELECT pg_catalog.pg_extension_config_dump('cq.queue_queue_id_seq', '');
 

@@ -1,7 +1,7 @@
 -- Work queues: privileges.  The functions that PUBLIC may call ask for the
 -- privilege on the queue themselves; creating queues has to be granted.
 
-REVOKE ALL ON cq.queue FROM PUBLIC;
+REVOKE ALL ON cq.queue, cq.queue_secret FROM PUBLIC;
 REVOKE ALL ON SEQUENCE cq.queue_queue_id_seq FROM PUBLIC;
 REVOKE ALL ON FUNCTION
 	cq._queue_changed(),

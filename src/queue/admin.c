@@ -22,6 +22,7 @@
 #include "core/shmem.h"
 #include "miscadmin.h"
 #include "queue/admin.h"
+#include "queue/secret.h"
 #include "queue/segment.h"
 #include "queue/xact.h"
 #include "storage/lmgr.h"
@@ -104,6 +105,8 @@ create_one(const char *name, const Datum *options, const bool *option_nulls)
 	cq_items_reserve(1);
 	def = cq_queue_open(name, CQ_QUEUE_NONE);
 	cq_item_add(CQ_ITEM_CREATED, def)->msg_id = queue_id;
+	if (def->options.durable_leases)
+		(void) cq_queue_secret(def);
 	return def;
 }
 
@@ -332,6 +335,7 @@ forget(int32 queue_id)
 						   "WHERE queue_id = $1", 1, types, values, NULL);
 	}
 	cq_segments_drop(queue_id);
+	cq_queue_secret_drop(queue_id);
 	values[0] = Int32GetDatum(queue_id);
 	(void) cq_execute_as_owner("DELETE FROM cq.queue WHERE queue_id = $1",
 							   1, types, values, NULL);

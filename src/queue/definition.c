@@ -145,7 +145,10 @@ store(HeapTuple tuple, TupleDesc desc, uint64 read_epoch)
 	queue_id = DatumGetInt32(values[CQ_QUEUE_COLUMN_ID - 1]);
 	def = hash_enter(name);
 	if (def->queue_id != queue_id)
+	{
 		def->row = NULL;
+		def->has_secret = false;
+	}
 	def->queue_id = queue_id;
 	cq_options_read(&def->options, values + CQ_QUEUE_COLUMN_OPTIONS - 1,
 					nulls + CQ_QUEUE_COLUMN_OPTIONS - 1);
@@ -302,12 +305,16 @@ resolve(CqQueueDef *def)
 	BlockNumber nblocks[CQ_SEGMENTS_MAX] = {0};
 	CqEffects	effects = {0};
 	char		name[NAMEDATALEN];
+	Oid			sequence;
 
 	enter(def);
 	if (!OidIsValid(cq_carrier_owner(def->object.carrier)))
 		missing(def->name);
 	snprintf(name, sizeof(name), "q%d_id", def->queue_id);
-	def->sequence = get_relname_relid(name, schema);
+	sequence = get_relname_relid(name, schema);
+	if (sequence != def->sequence)
+		def->has_secret = false;	/* another queue of that number */
+	def->sequence = sequence;
 	for (def->nsegments = 0; def->nsegments < CQ_SEGMENTS_MAX; def->nsegments++)
 	{
 		int			k = def->nsegments;
@@ -352,6 +359,7 @@ resolve(CqQueueDef *def)
 
 	LWLockAcquire(&def->row->lock, LW_EXCLUSIVE);
 	def->generation = def->row->generation;
+	def->salt = def->row->salt;
 	if (def->row->database == MyDatabaseId && def->row->queue_id == def->queue_id)
 	{
 		if (!cq_items_change_options(def))

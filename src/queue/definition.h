@@ -47,6 +47,9 @@ typedef struct CqQueueDef
 	Oid			key_indexes[CQ_KEY_TABLES];
 	CqQueueRow *row;
 	uint32		generation;		/* of row, when resolved */
+	uint64		salt;			/* of row, when resolved */
+	bool		has_secret;		/* it was read, see secret.h ... */
+	uint64		secret;			/* ... and is this */
 } CqQueueDef;
 
 /* Of the table cq.queue; its columns in order. */

@@ -210,6 +210,8 @@ typedef struct CqQueueRow
 	Oid			sequence;		/* tells a queue from an earlier one of that
 								 * id */
 	uint32		generation;		/* changes when the row is freed */
+	uint64		salt;			/* random; key of the receipts of leases in
+								 * memory */
 
 	/* the rest is guarded by lock */
 	int64		number_next;	/* next message number ... */
@@ -297,7 +299,6 @@ typedef struct CqQueues
 	LWLock		registry_lock;
 	int			tranche;
 	int			nrows;
-	uint32		salt;			/* of this server start; > CQ_SALT_DURABLE */
 	pg_atomic_uint32 by_xid;	/* sum over the rows */
 	pg_atomic_uint64 poked_ms;	/* when a worker was last woken for these */
 
@@ -350,7 +351,8 @@ extern uint32 cq_row_room(const CqQueueRow *row, bool sending);
 
 /*
  * A row for this queue; takes one when there is none.  nblocks are the lengths
- * of its segments.  Raises 53400 when the table is full.  No lock held.
+ * of its segments.  Raises 53400 when the table is full, XX000 without random
+ * numbers.  No lock held.
  */
 extern CqQueueRow *cq_registry_get(int32 queue_id, Oid sequence, int nsegments,
 								   const BlockNumber *nblocks);

@@ -81,7 +81,7 @@ expire_leases(CqQueueDef *def)
 
 		CQ_MSG(i)->due = 0;
 		if (max_attempts > 0 && CQ_MSG(i)->attempts >= max_attempts)
-			cq_claim_settling(def, row, i, 'd', &dead[ndead++]);
+			cq_claim_settling(def, row, i, 'e', &dead[ndead++]);
 		else
 			cq_claim_settling(def, row, i, 'x', &failed[nfailed++]);
 	}

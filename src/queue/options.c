@@ -16,6 +16,7 @@
 #include "catalog/pg_type.h"
 #include "common/pg_prng.h"
 #include "core/args.h"
+#include "lib/stringinfo.h"
 #include "queue/options.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -73,6 +74,19 @@ cq_option_type(CqOption option)
 	return infos[option].type;
 }
 
+/* All of them, for a hint. */
+static const char *
+option_names(void)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; i < CQ_OPTIONS; i++)
+		appendStringInfo(&names, "%s%s", i == 0 ? "" : i < CQ_OPTIONS - 1 ? ", " : " and ",
+						 infos[i].name);
+	return names.data;
+}
+
 CqOption
 cq_option_named(const char *name)
 {
@@ -83,7 +97,8 @@ cq_option_named(const char *name)
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("queues have no option \"%s\"", name)));
+			 errmsg("queues have no option \"%s\"", name),
+			 errhint("Options are %s.", option_names())));
 	return CQ_OPTIONS;
 }
 
@@ -142,6 +157,22 @@ check_number(const OptionInfo *info, double value)
 				 info->nullable ? errhint("NULL means that nothing is set.") : 0));
 }
 
+/* The words, with commas between them. */
+static const char *
+enumerate_words(const char *words)
+{
+	StringInfoData result;
+
+	initStringInfo(&result);
+	for (const char *at = words; *at != '\0'; at++)
+	{
+		if (*at == ' ' && at > words)
+			appendStringInfoChar(&result, ',');
+		appendStringInfoChar(&result, *at);
+	}
+	return result.data;
+}
+
 static void
 check_text(CqOption option, const char *value)
 {
@@ -152,7 +183,7 @@ check_text(CqOption option, const char *value)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s cannot be \"%s\"", info->name, value),
-				 errhint("It is one of:%s.", info->words)));
+				 errhint("It is one of%s.", enumerate_words(info->words))));
 	if (option == CQ_OPTION_NOTIFY && (bytes == 0 || bytes >= NAMEDATALEN))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -170,7 +201,7 @@ cq_option_check(CqOption option, Datum value, bool isnull)
 		if (!info->nullable)
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("%s must not be NULL", info->name)));
+					 errmsg("%s must not be null", info->name)));
 		return;
 	}
 	switch (info->type)

@@ -23,15 +23,6 @@
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 
-void
-cq_arg_not_null(FunctionCallInfo fcinfo, int n, const char *name)
-{
-	if (PG_ARGISNULL(n))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be null", name)));
-}
-
 const CqNamespace *
 cq_arg_namespace(FunctionCallInfo fcinfo, int n, AclMode access)
 {
@@ -217,6 +208,28 @@ cq_value_type_name(uint8 type)
 	return "nothing";
 }
 
+/* The function that reads a value of that type, for a hint. */
+static const char *
+value_reader(uint8 type)
+{
+	switch ((CqValueType) type)
+	{
+		case CQ_VALUE_BYTEA:
+			return "cq.cache_get_bytea";
+		case CQ_VALUE_JSONB:
+			return "cq.cache_get_jsonb";
+		default:
+			return "cq.cache_get";
+	}
+}
+
+bool
+cq_value_reads_as(const CqValue *value, CqValueType wanted)
+{
+	return value->type == wanted ||
+		(value->type == CQ_VALUE_COUNTER && wanted == CQ_VALUE_TEXT);
+}
+
 Datum
 cq_value_datum(const CqValue *value, CqValueType wanted)
 {
@@ -235,7 +248,7 @@ cq_value_datum(const CqValue *value, CqValueType wanted)
 				 errmsg("the cached value is of type %s, not %s",
 						cq_value_type_name(value->type),
 						cq_value_type_name(wanted)),
-				 errhint("Use the cache_get function of that type.")));
+				 errhint("Read it with %s.", value_reader(value->type))));
 
 	result = palloc(value->len + VARHDRSZ);
 	SET_VARSIZE(result, value->len + VARHDRSZ);

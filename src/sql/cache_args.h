@@ -9,14 +9,12 @@
 #define CQ_CACHE_ARGS_H
 
 #include "cache/cache.h"
+#include "core/args.h"
 #include "fmgr.h"
 #include "sql/namespace.h"
 #include "sql/write_behind.h"
 #include "utils/array.h"
 #include "utils/snapshot.h"
-
-/* Raises 22004 if the argument is NULL; name is the parameter's. */
-extern void cq_arg_not_null(FunctionCallInfo fcinfo, int n, const char *name);
 
 /*
  * The namespace in argument n, for that access, or owned.  Raises 22004, 42704,
@@ -81,6 +79,9 @@ extern void cq_request_value(CqSetRequest *request, struct varlena *value);
  * reads as text.  Raises 42809 for a value of another type.
  */
 extern Datum cq_value_datum(const CqValue *value, CqValueType wanted);
+
+/* Whether cq_value_datum would return it. */
+extern bool cq_value_reads_as(const CqValue *value, CqValueType wanted);
 
 /* Name of a value's type, for messages. */
 extern const char *cq_value_type_name(uint8 type);

@@ -38,7 +38,7 @@ PG_FUNCTION_INFO_V1(cq_exchange_changed);
 static char *
 text_arg(FunctionCallInfo fcinfo, int arg, const char *name)
 {
-	cq_refuse_null(fcinfo, arg, name);
+	cq_arg_not_null(fcinfo, arg, name);
 	return text_to_cstring(PG_GETARG_TEXT_PP(arg));
 }
 
@@ -79,7 +79,7 @@ short_text(text *value, int bytes_max, const char *name)
 static text *
 routing_key_arg(FunctionCallInfo fcinfo, int arg)
 {
-	cq_refuse_null(fcinfo, arg, "routing_key");
+	cq_arg_not_null(fcinfo, arg, "routing_key");
 	return short_text(PG_GETARG_TEXT_PP(arg), CQ_ROUTING_KEY_BYTES_MAX, "routing_key");
 }
 
@@ -130,7 +130,8 @@ binding_args(FunctionCallInfo fcinfo, CqBinding *binding)
 	if (!binding->any && strcmp(match, "all") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("match must be all or any, not \"%s\"", match)));
+				 errmsg("unknown match \"%s\"", match),
+				 errhint("It is all or any.")));
 }
 
 /* ---- exchanges ------------------------------------------------------- */
@@ -142,7 +143,7 @@ cq_exchange_create(PG_FUNCTION_ARGS)
 	char	   *name = exchange_arg(fcinfo, 0, "exchange");
 	CqExchangeKind kind = cq_exchange_kind_named(text_arg(fcinfo, 1, "kind"));
 
-	cq_refuse_null(fcinfo, 3, "if_not_exists");
+	cq_arg_not_null(fcinfo, 3, "if_not_exists");
 	cq_exchange_create_named(name, kind, alternate_arg(fcinfo, 2), PG_GETARG_BOOL(3));
 	PG_RETURN_VOID();
 }
@@ -163,7 +164,7 @@ cq_exchange_drop(PG_FUNCTION_ARGS)
 {
 	char	   *name = exchange_arg(fcinfo, 0, "exchange");
 
-	cq_refuse_null(fcinfo, 1, "if_exists");
+	cq_arg_not_null(fcinfo, 1, "if_exists");
 	cq_exchange_drop_named(name, PG_GETARG_BOOL(1));
 	PG_RETURN_VOID();
 }
@@ -241,8 +242,8 @@ cq_exchange_publish(PG_FUNCTION_ARGS)
 	CqExchange *exchange;
 	int			received;
 
-	cq_refuse_null(fcinfo, 2, "body");
-	cq_refuse_null(fcinfo, 4, "mandatory");
+	cq_arg_not_null(fcinfo, 2, "body");
+	cq_arg_not_null(fcinfo, 4, "mandatory");
 	PreventCommandIfReadOnly("exchange_publish()");
 	PreventCommandIfParallelMode("exchange_publish()");
 	exchange = cq_exchange_open(name, CQ_EXCHANGE_PUBLISH);

@@ -4,8 +4,8 @@
  *	  Channels: notifications for those who LISTEN.
  *
  * NOTIFY takes a lock of the whole server when its transaction commits.  So who
- * publishes only puts the text into cells of the pool, and at commit appends them
- * to a list; the worker sends all that are there in one transaction.  PostgreSQL
+ * publishes only keeps the text, puts it into cells of the pool just before the
+ * commit, where it may still fail, and appends them to a list at commit; the worker sends all that are there in one transaction.  PostgreSQL
  * drops a notification that its transaction has sent already, so equal ones go
  * into different transactions.	 The order is that of the commits.
  *
@@ -64,18 +64,12 @@ store_payload(const char *payload)
 	return psprintf(REFERENCE "%d", id);
 }
 
-/* A notification in cells of its own; raises 53400. */
-static uint32
-make_notice(const char *channel, const char *payload)
+uint32
+cq_channel_notice(const char *chars, Size bytes)
 {
-	Size		channel_bytes = strlen(channel) + 1;
-	Size		bytes = channel_bytes + strlen(payload) + 1;
-	char	   *chars = palloc(bytes);
 	uint32		first = CQ_NO_CELL;
 	uint32		last = CQ_NO_CELL;
 
-	memcpy(chars, channel, channel_bytes);
-	strcpy(chars + channel_bytes, payload);
 	for (Size done = 0; done < bytes; done += CQ_NOTICE_BYTES)
 	{
 		uint32		i = cq_cell_take(first == CQ_NO_CELL ? CQ_CELL_NOTICE : CQ_CELL_TEXT);
@@ -87,6 +81,7 @@ make_notice(const char *channel, const char *payload)
 			ereport(ERROR,
 					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 					 errmsg("too many notifications are waiting to be sent"),
+					 errdetail("They have at most half of cachequeue.topic_memory."),
 					 errhint("Try again later, or raise cachequeue.topic_memory.")));
 		}
 		memcpy(CQ_CELL(i)->notice.text, chars + done, Min(bytes - done, CQ_NOTICE_BYTES));
@@ -98,7 +93,6 @@ make_notice(const char *channel, const char *payload)
 	}
 	CQ_CELL(first)->notice.bytes = bytes;
 	CQ_CELL(first)->notice.next_notice = CQ_NO_CELL;
-	pfree(chars);
 	return first;
 }
 
@@ -129,7 +123,9 @@ cq_channel_publish_text(const char *channel, const char *payload)
 	strncmp(payload, REFERENCE, strlen(REFERENCE)) == 0;
 	CqTopicRow *row;
 	uint32		generation;
-	uint32		notice;
+	Size		channel_bytes = strlen(channel) + 1;
+	Size		bytes;
+	char	   *chars;
 
 	PreventCommandDuringRecovery("channel_publish()");
 	PreventCommandIfParallelMode("channel_publish()");
@@ -140,9 +136,18 @@ cq_channel_publish_text(const char *channel, const char *payload)
 		payload = store_payload(payload);
 		row->stored = true;
 	}
+	bytes = channel_bytes + strlen(payload) + 1;
+	if (cq_topic_items_notice_cells() + CQ_NOTICE_CELLS(bytes) > cq_notice_cells_max())
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("the transaction has published too much to channels"),
+				 errdetail("Notifications have at most half of cachequeue.topic_memory."),
+				 errhint("Commit more often, or raise cachequeue.topic_memory.")));
 	cq_topic_items_reserve(1);
-	notice = make_notice(channel, payload);
-	(void) cq_topic_item_add_to(CQ_TOPIC_ITEM_NOTICE, row, generation, notice);
+	chars = MemoryContextAlloc(TopTransactionContext, bytes);
+	memcpy(chars, channel, channel_bytes);
+	strcpy(chars + channel_bytes, payload);
+	cq_topic_item_add_notice(row, generation, chars, bytes);
 }
 
 void

@@ -171,6 +171,9 @@ typedef struct CqPrepared
 /* bytes of a notification in one cell */
 #define CQ_NOTICE_BYTES 112
 
+/* the cells of one with so many bytes */
+#define CQ_NOTICE_CELLS(bytes) (((bytes) + CQ_NOTICE_BYTES - 1) / CQ_NOTICE_BYTES)
+
 /*
  * A notification: the channel and the payload, each with a terminating zero; goes
  * on in the cells linked by next.
@@ -273,11 +276,12 @@ typedef struct CqTopics
 	int			nrows;
 	uint32		salt;			/* of this server start: in generations */
 	pg_atomic_uint32 by_xid;	/* sum over the rows */
-	slock_t		pool_lock;		/* guards the four below */
+	slock_t		pool_lock;		/* guards the four below it */
 	uint32		pool_free;
 	uint32		pool_fresh;		/* cells from here on were never used */
 	uint32		pool_nfree;
-	uint32		pool_size;
+	uint32		pool_notices;	/* of those in use, NOTICE and TEXT */
+	uint32		pool_size;		/* constant */
 } CqTopics;
 
 /* Set at server start, the same in every process. */
@@ -291,9 +295,15 @@ extern CqCell *cq_cells;
 extern Size cq_topic_shmem_size(void);
 extern void cq_topic_shmem_init(void *mem);
 
-/* A cell, or CQ_NO_CELL when there is none; its union is zeroed. */
+/*
+ * A cell, or CQ_NO_CELL when there is none, or none for that kind; its union is
+ * zeroed.
+ */
 extern uint32 cq_cell_take(CqCellKind kind);
 extern void cq_cell_free(uint32 i);
+
+/* The most cells that notifications may have. */
+extern uint32 cq_notice_cells_max(void);
 
 /* How many there are to be taken, for the moment. */
 extern int64 cq_cells_free(void);

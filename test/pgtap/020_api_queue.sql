@@ -133,7 +133,7 @@ SELECT results_eq($$
 SELECT table_privs_are('cq', v.name, 'public', ARRAY['SELECT'], v.name || ' may be read')
 FROM (VALUES ('stat_queues'), ('stat_queue_consumers'), ('queue_segments')) AS v (name);
 SELECT table_privs_are('cq', v.name, r.name, ARRAY[]::text[], v.name || ' is not for ' || r.name)
-FROM (VALUES ('queue')) AS v (name), (VALUES ('public'), ('pg_monitor')) AS r (name);
+FROM (VALUES ('queue'), ('queue_secret')) AS v (name), (VALUES ('public'), ('pg_monitor')) AS r (name);
 SELECT sequence_privs_are('cq', 'queue_queue_id_seq', 'public', ARRAY[]::text[], 'nor is the sequence');
 SELECT isnt_empty($$ SELECT FROM pg_class WHERE relnamespace = 'cq'::regnamespace AND relname ~ '^q[0-9]+_' $$,
     'queues have tables');
@@ -208,6 +208,9 @@ SELECT is_empty($$
     SELECT unnest('{cq.queue,cq.queue_queue_id_seq}'::regclass[]::oid[])
     EXCEPT SELECT unnest(extconfig) FROM pg_extension WHERE extname = 'cachequeue' $$,
     'definitions are dumped');
+SELECT is_empty($$
+    SELECT FROM pg_extension WHERE extname = 'cachequeue' AND 'cq.queue_secret'::regclass = ANY (extconfig) $$,
+    'secrets are not');
 SELECT is_empty($$
     SELECT c.oid::regclass FROM pg_class c JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid
     WHERE c.relnamespace = 'cq'::regnamespace AND c.relname ~ '^q[0-9]+_' AND d.deptype = 'e' $$,

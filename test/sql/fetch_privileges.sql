@@ -96,6 +96,25 @@ SET ROLE fetch_app;
 SELECT titles();
 RESET ROLE;
 
+-- what a policy calls must not be cached: the error names the policy
+CREATE POLICY of_another ON doc TO fetch_other USING (random() < 2);
+CREATE POLICY of_writers ON doc FOR UPDATE USING (random() < 2);
+CREATE POLICY lottery ON doc USING (random() < 2);
+SET ROLE fetch_app;
+SELECT titles();
+SELECT * FROM cq.cache_query('SELECT body FROM doc WHERE id = 1') AS (body text);
+RESET ROLE;
+ALTER POLICY lottery ON doc USING (EXISTS (SELECT FROM member WHERE session_user = role));
+SET ROLE fetch_app;
+SELECT titles();
+RESET ROLE;
+DROP POLICY lottery ON doc;
+SET ROLE fetch_app;
+SELECT cq.cache_fetch('r', 'SELECT run(body) FROM doc WHERE random() < 2');
+RESET ROLE;
+DROP POLICY of_another ON doc;
+DROP POLICY of_writers ON doc;
+
 -- SECURITY DEFINER: the definer's results
 ALTER POLICY owners ON doc USING (owner = current_user);
 CREATE FUNCTION titles_of_other() RETURNS jsonb LANGUAGE sql SECURITY DEFINER AS $$

@@ -281,6 +281,18 @@ SELECT cq.group_join('mine', 'g', 'm');
 SELECT cq.topic_grant('mine', 'topic_nobody', 'publish');
 SELECT topic FROM cq.stat_topics;
 SET ROLE topic_consumer;
+SELECT cq.group_create('mine', 'makes queues', kind => 'shared');
+\set VERBOSITY default
+SELECT cq.group_create('mine', 'makes queues', kind => 'shared');
+\set VERBOSITY sqlstate
+RESET ROLE;
+GRANT EXECUTE ON FUNCTION cq.queue_create TO topic_consumer;
+SET ROLE topic_consumer;
+SELECT cq.group_create('mine', 'makes queues', kind => 'shared');
+SELECT cq.group_drop('mine', 'makes queues');
+RESET ROLE;
+REVOKE EXECUTE ON FUNCTION cq.queue_create FROM topic_consumer;
+SET ROLE topic_consumer;
 SELECT record_offset FROM cq.topic_read('mine', 0);
 SELECT cq.topic_offset('mine', 0, 'latest');
 SELECT cq.topic_publish('mine', '1');
