@@ -6,7 +6,7 @@
  * TRUNCATE is not MVCC: to a snapshot from before it the table is empty.  And a
  * snapshot may come to the table later than it was taken: pg_dump takes its own
  * before its locks, so do REPEATABLE READ transactions and queries on a standby.
- * So there is one rule for the tables that are truncated here:
+ * So there is one rule for every table that is truncated here:
  *
  *		A table is truncated only when, had its rows been deleted by those who
  *		made them superfluous, VACUUM might remove them.
@@ -44,18 +44,6 @@ cq_horizon(Oid relid)
 	uint32		epoch = EpochFromFullTransactionId(next);
 
 	table_close(rel, AccessShareLock);
-	if (xid > XidFromFullTransactionId(next))
-		epoch--;
-	return FullTransactionIdFromEpochAndXid(epoch, xid);
-}
-
-FullTransactionId
-cq_oldest_snapshot(void)
-{
-	TransactionId xid = GetOldestNonRemovableTransactionId(NULL);
-	FullTransactionId next = ReadNextFullTransactionId();
-	uint32		epoch = EpochFromFullTransactionId(next);
-
 	if (xid > XidFromFullTransactionId(next))
 		epoch--;
 	return FullTransactionIdFromEpochAndXid(epoch, xid);

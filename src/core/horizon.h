@@ -37,8 +37,4 @@ cq_horizon_passed(FullTransactionId horizon, FullTransactionId mark)
  */
 extern char *cq_horizon_holder(FullTransactionId mark);
 
-/* Of topics: what has been copied elsewhere stays that long at most. */
-#define CQ_HORIZON_WAIT_MS 60000
-extern FullTransactionId cq_oldest_snapshot(void);
-
 #endif							/* CQ_HORIZON_H */
