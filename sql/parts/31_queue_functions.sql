@@ -170,14 +170,14 @@ CREATE FUNCTION cq._queue_stats(OUT queue text, OUT ready bigint, OUT delayed bi
 	OUT expired bigint, OUT dead_lettered bigint, OUT timed_out bigint, OUT dropped bigint,
 	OUT duplicates bigint, OUT sent_rate double precision, OUT delivered_rate double precision,
 	OUT acknowledged_rate double precision, OUT segments int, OUT entries bigint,
-	OUT dead_letter text) RETURNS SETOF record
+	OUT dead_letter text, OUT held_by text) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 20
 AS 'MODULE_PATHNAME', 'cq_queue_stats';
 COMMENT ON FUNCTION cq._queue_stats() IS 'What cq.stat_queues shows.';
 
 CREATE VIEW cq.stat_queues AS SELECT * FROM cq._queue_stats();
 COMMENT ON VIEW cq.stat_queues IS
-'One row per queue that the caller may use (pg_monitor: all): messages by state, bytes, age of the one that is next, counters since the server started, rates of the last ten seconds.';
+'One row per queue that the caller may use (pg_monitor: all): messages by state, bytes, age of the one that is next, counters since the server started, rates of the last ten seconds, and who keeps tables from being truncated.';
 
 CREATE FUNCTION cq._queue_consumers(OUT queue text, OUT pid int, OUT in_flight bigint,
 	OUT next_expiry timestamptz) RETURNS SETOF record

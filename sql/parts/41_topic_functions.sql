@@ -177,7 +177,7 @@ COMMENT ON PROCEDURE cq.topic_maintain() IS
 
 CREATE FUNCTION cq._topic_stats(OUT topic text, OUT partition int, OUT start_offset bigint,
 	OUT end_offset bigint, OUT stable_offset bigint, OUT open_transactions bigint,
-	OUT published bigint, OUT segments int, OUT bytes bigint) RETURNS SETOF record
+	OUT published bigint, OUT segments int, OUT bytes bigint, OUT held_by text) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'cq_topic_stats';
 COMMENT ON FUNCTION cq._topic_stats() IS 'Behind the view cq.stat_topics.';
@@ -191,6 +191,7 @@ COMMENT ON COLUMN cq.stat_topics.open_transactions IS 'Transactions that have pu
 COMMENT ON COLUMN cq.stat_topics.published IS 'Records committed since the server was started.';
 COMMENT ON COLUMN cq.stat_topics.segments IS 'Segments of the topic.';
 COMMENT ON COLUMN cq.stat_topics.bytes IS 'Size of all tables of the topic.';
+COMMENT ON COLUMN cq.stat_topics.held_by IS 'Who has a snapshot that keeps tables of the topic from being truncated; NULL: nobody.';
 
 CREATE FUNCTION cq._group_stats(OUT topic text, OUT group_name text, OUT kind text,
 	OUT partition int, OUT member text, OUT generation bigint, OUT polled bigint,

@@ -11,7 +11,8 @@
  *
  * What is too long for a notification is stored in one of two unlogged tables,
  * used in turns of SLOT_S, and the notification says where.  The worker empties
- * the other table when half of a turn has passed.
+ * the other table when half of a turn has passed, and no snapshot is left from
+ * before that (core/horizon.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -22,6 +23,7 @@
 #include "commands/async.h"
 #include "core/clock.h"
 #include "core/dbworker.h"
+#include "core/horizon.h"
 #include "core/owner.h"
 #include "core/shmem.h"
 #include "executor/spi.h"
@@ -43,6 +45,9 @@
 
 /* seconds that a table of payloads is written to before it is the other's turn */
 #define SLOT_S 600
+
+/* a table of payloads that is used, or needed, is looked at again after that */
+#define USED_RETRY_S 5
 
 /* notifications sent in one transaction */
 #define SEND_MAX 1000
@@ -196,6 +201,24 @@ cq_channel_fetch_text(const text *payload)
 	return (found == NULL) ? NULL : cstring_to_text(found);
 }
 
+/* Whether no snapshot is left from before that turn's table was to be emptied. */
+static bool
+needed_by_none(CqTopicRow *row, Oid relid, int64 turn)
+{
+	FullTransactionId horizon = cq_horizon(relid);
+	bool		passed;
+
+	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
+	if (row->retired_turn != turn)
+	{
+		row->retired_turn = turn;
+		row->retired = cq_horizon_mark();
+	}
+	passed = cq_horizon_passed(horizon, row->retired);
+	cq_topic_unlock(row);
+	return passed;
+}
+
 /*
  * Empty the table whose turn is next, once half of this turn has passed; returns
  * when to look again.
@@ -205,15 +228,18 @@ empty_payloads(CqTopicRow *row)
 {
 	int64		now_s = GetCurrentTimestamp() / USECS_PER_SEC;
 	int64		into_slot = now_s % SLOT_S;
-	int			k = (int) ((now_s / SLOT_S + 1) & 1);
-	char	   *name = psprintf("channel_payload_%d", k);
+	int64		turn = now_s / SLOT_S + 1;
+	char	   *name = psprintf("channel_payload_%d", (int) (turn & 1));
+	Oid			relid;
 	int64		again_s = SLOT_S + SLOT_S / 2 - into_slot;
 
 	if (into_slot < SLOT_S / 2)
 		return cq_clock_ms() + (SLOT_S / 2 - into_slot) * 1000 + 1000;
 	cq_step_start();
-	if (!ConditionalLockRelationOid(cq_relation(name), AccessExclusiveLock))
-		again_s = 5;
+	relid = cq_relation(name);
+	if (!needed_by_none(row, relid, turn) ||
+		!ConditionalLockRelationOid(relid, AccessExclusiveLock))
+		again_s = USED_RETRY_S;
 	else
 		(void) cq_execute_as_owner(psprintf("TRUNCATE cq.%s", name), 0, NULL, NULL, NULL);
 	cq_step_commit();

@@ -246,9 +246,9 @@ typedef struct CqTopicRow
 	/* offsets are appended to one of two tables */
 	int			offsets_table;
 	int64		offsets_rows;	/* appended since it came to be that one */
-	FullTransactionId offsets_copied;	/* transaction that has copied what is
-										 * needed of the other one */
-	int64		offsets_copied_ms;
+	FullTransactionId offsets_copied;	/* mark (core/horizon.h): what is
+										 * needed of the other one has been
+										 * copied; 0: not yet */
 	int64		offsets_at_ms;	/* next look at the other one */
 
 	/* maintenance */
@@ -262,10 +262,13 @@ typedef struct CqTopicRow
 	int64		segment_at_ms;	/* next try to have a next segment */
 	int64		retain_at_ms;	/* next look for segments to be dropped */
 	int64		compacted;		/* number of the last segment that was */
-	FullTransactionId retired;	/* transaction that has left tables to be
-								 * truncated */
-	int64		retired_ms;
-	int64		retired_at_ms;	/* next look at them, 0: there are none */
+	uint64		retired_tables[2];	/* some that hold no segment, by number
+									 * ... */
+	FullTransactionId retired;	/* ... and the mark from when that was seen;
+								 * 0: there are none.  Channels: of the table
+								 * of payloads that is to be emptied */
+	int64		retired_turn;	/* channels: whose turn it was then */
+	int64		retired_at_ms;	/* next look for such tables, 0: not needed */
 	int64		retry_ms;		/* after an error */
 } CqTopicRow;
 
