@@ -11,7 +11,7 @@ can; in surface_guarded, only the ordinary role, beside objects of a victim's.
 
 The functions come from pg_proc, internal ones included, the values from
 surface_values.py: each value for each argument while the others mean well, then
-pairs of arguments, then all of them, in transactions of every kind, in savepoints,
+pairs of arguments, then all of them; what is well-formed, but another's; in transactions of every kind, in savepoints,
 in cursors, with triggers that use the trigger functions.  Values that functions
 return are passed to arguments of the same name.
 
@@ -84,6 +84,7 @@ class Run:
         self.crash_statements = set()
         self.calls = 0
         self.crashes = 0
+        self.receipts = []          # of the victim's messages in flight
         self.growth = (0, [], 0)    # the largest of a session, where, after how many calls
         self.stop = threading.Event()
         self.guard_ready = threading.Event()
@@ -361,8 +362,14 @@ class Session(threading.Thread):
 
     # ---- calls
 
-    def good_value(self, function, argument):
+    def good_value(self, function, argument, of_victim):
         name, kind = argument
+        if of_victim and self.random.random() < 0.9:
+            if name in ("receipt", "receipts") and self.run_state.receipts:
+                value = values.literal(self.random.choice(self.run_state.receipts))
+                return value if name == "receipt" else "ARRAY[%s]" % value
+            if values.victims(name, kind):
+                return self.random.choice(values.victims(name, kind))
         seen = self.seen.get(name[:-1] if name == "receipts" else name)
         if seen and self.random.random() < (0.8 if name in ("receipt", "receipts", "generation", "lease", "msg_id") else 0.1):
             value = values.literal(self.random.choice(seen))
@@ -376,12 +383,13 @@ class Session(threading.Thread):
         rng = self.random
         n = len(function.arguments)
         given = {}
-        if self.singles and rng.random() < 0.6:
+        of_victim = self.guarded and rng.random() < 0.4
+        if self.singles and not of_victim and rng.random() < 0.6:
             function, i, value = self.singles.pop()
             n = len(function.arguments)
             given[i] = value
         elif n:
-            wild = rng.choice((0, 1, 2, 2, 2, 2, n))
+            wild = rng.choice((0, 0, 0, 1) if of_victim else (0, 1, 2, 2, 2, 2, n))
             for i in rng.sample(range(n), min(wild, n)):
                 given[i] = rng.choice(values.nasty(function.arguments[i][1]))
         sql = []
@@ -389,10 +397,11 @@ class Session(threading.Thread):
         for i, (name, kind) in enumerate(function.arguments):
             value = given.get(i)
             if value is None:
-                if i >= function.required and rng.random() < 0.75:
+                left_out = 0.2 if of_victim and values.victims(name, kind) else 0.75
+                if i >= function.required and rng.random() < left_out:
                     named = True
                     continue
-                value = self.good_value(function, function.arguments[i])
+                value = self.good_value(function, function.arguments[i], of_victim)
             if value == "NULL" or (value[0] == "E" and kind not in ("text",)):
                 value = "%s::%s" % (value, kind)
             if function.variadic and i == n - 1 and rng.random() < 0.9:
@@ -633,7 +642,9 @@ class Guard:
         if database == "surface_guarded":
             conn.rows("SET SESSION AUTHORIZATION surface_victim")
             for statement in (setup.VICTIM + ";" + setup.VICTIM_ENTRIES).format(secret=setup.SECRET).split(";\n"):
-                conn.rows(statement)
+                rows = conn.rows(statement)
+                if "queue_receive" in statement:
+                    self.run.receipts = [receipt for (receipt,) in rows]
         conn.close()
 
     def end_prepared(self, conn, condition="true"):

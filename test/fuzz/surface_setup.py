@@ -65,7 +65,7 @@ SELECT cq.queue_create('victim queue', lease => '30 days', durable_leases => tru
 SELECT cq.queue_send('victim queue', to_jsonb('{secret} body ' || i), headers => '{{"h": "{secret} header"}}',
     group_key => '{secret} group', delay => CASE WHEN i > 6 THEN interval '30 days' END)
     FROM generate_series(1, 9) AS i;
-SELECT count(*) FROM cq.queue_receive('victim queue', 1);
+SELECT receipt FROM cq.queue_receive('victim queue', 2);
 SELECT cq.queue_send('victim queue.dead', to_jsonb('{secret} dead'::text));
 SELECT cq.queue_create('victim sendonly');
 SELECT cq.queue_send('victim sendonly', to_jsonb('{secret} body ' || i)) FROM generate_series(1, 3) AS i;

@@ -283,6 +283,35 @@ GOOD_BY_FUNCTION = {
     ("topic_commit", "record_offset"): ["1::bigint", "3::bigint"],
 }
 
+# well-formed, but another's
+VICTIMS = {
+    "queue": _texts("victim queue", "victim queue.dead", "victim sendonly"),
+    "topic": _texts("victim topic", "victim publishonly"),
+    "group_name": _texts("victim group"),
+    "member": _texts("victim member", "m1"),
+    "exchange": _texts("victim exchange", "victim open exchange"),
+    "namespace": _texts("victim space", "victim behind"),
+    "key": _texts("victim key 1", "victim key 2", "1", "row:1", "victim result"),
+    "keys": ["ARRAY['victim key 1', 'victim key 2']", "ARRAY['1', 'row:1']"],
+    "tags": ["ARRAY['account:1']"],
+    "query": _texts("SELECT secret FROM surface_victim.account", "SELECT jsonb_agg(secret) FROM surface_victim.account"),
+    "dead_letter": _texts("victim queue", "victim queue.dead"),
+    "alternate": _texts("victim exchange"),
+    "role": _texts("surface_user"),
+    "state": _texts("ready", "delayed", "in_flight"),
+    "target_kind": _texts("queue", "topic", "exchange"),
+}
+VICTIM_TARGETS = {
+    "text": _texts("victim queue", "victim topic", "victim exchange", "own"),
+    "regclass": ["'surface_victim.account'::regclass", "'surface_victim.behind'::regclass"],
+    "oid": ["'surface_victim.account'::regclass::oid"],
+}
+
+
+def victims(argument, kind):
+    """Or nothing, if there is no such value."""
+    return VICTIM_TARGETS.get(kind) if argument in ("target", "relation") else VICTIMS.get(argument)
+
 
 def good(function, argument, kind):
     return (GOOD_BY_FUNCTION.get((function, argument))
