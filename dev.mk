@@ -24,7 +24,8 @@
 ##   make fuzz          the cache engine's fuzz target, with clang (ARGS=SECONDS)
 ##   make model         check the model of the consistency rules with spin
 ##   make valgrind      SQL tests with the server under valgrind (TESTS="name...")
-##   make soak          20 minutes under load, with kills (ARGS="queue --seconds 60")
+##   make soak          20 minutes under load, with kills (ARGS="queue --seconds 60");
+##                      ARGS=surface calls all functions with hostile values
 ##
 ## In the checkout:
 ##   make debug         build with assertions and warnings as errors

@@ -13,6 +13,7 @@
 #include "cache/namespace_rows.h"
 #include "cache/slots.h"
 #include "cache/warm.h"
+#include "core/crash_report.h"
 #include "core/dbworker.h"
 #include "core/object.h"
 #include "core/settings.h"
@@ -124,6 +125,7 @@ _PG_init(void)
 	if (!process_shared_preload_libraries_in_progress)
 		return;					/* functions will say that it isn't preloaded */
 
+	cq_crash_report_init();
 	cq_settings_define();
 	previous_request_hook = shmem_request_hook;
 	shmem_request_hook = request_shared_memory;
