@@ -23,7 +23,10 @@ $$;
 SELECT pg_catalog.set_config('cq_upgrade.grants', cq._upgrade_grants(), true);
 DROP FUNCTION cq._upgrade_grants();
 
-DROP VIEW cq.exchange_bindings, cq.cache_pending, cq.stat_write_behind, cq.cache_dead_letters;
+DROP VIEW cq.exchange_bindings, cq.cache_pending, cq.stat_write_behind, cq.cache_dead_letters,
+    cq.stat_queues, cq.stat_topics;
+DROP FUNCTION cq._queue_stats();
+DROP FUNCTION cq._topic_stats();
 DROP FUNCTION cq._exchange_may_see(text);
 DROP FUNCTION cq.namespace_create(text, interval, bigint);
 DROP FUNCTION cq.namespace_drop(text);
@@ -130,6 +133,13 @@ ALTER TABLE cq.namespace RENAME COLUMN owner TO carrier;
 ALTER TABLE cq.namespace ALTER COLUMN carrier TYPE regclass USING ('cq.namespace_' || namespace_id)::pg_catalog.regclass,
     ADD CONSTRAINT namespace_carrier_key UNIQUE (carrier);
 COMMENT ON COLUMN cq.namespace.carrier IS 'The view whose owner and privileges are those of the namespace.';
+
+-- no configuration: a restored database is to have secrets of its own
+CREATE TABLE cq.queue_secret (
+	queue_id int CONSTRAINT queue_secret_pkey PRIMARY KEY,
+	secret bigint NOT NULL
+);
+COMMENT ON TABLE cq.queue_secret IS 'Random keys of the receipts of durable leases. Nobody has privileges on it, and no dump contains it.';
 
 -- the queues of shared groups are known by their numbers
 UPDATE cq.topic_group AS g
