@@ -93,6 +93,7 @@ static const struct
 	const char *word;
 	AclMode		privileges;
 }			words[] =
+
 {
 	{CQ_OBJECT_QUEUE, "send", ACL_INSERT},
 	{CQ_OBJECT_QUEUE, "consume", ACL_DELETE},
@@ -608,7 +609,7 @@ List *
 cq_carriers(CqObjectKind kind)
 {
 	char	   *others = (kind == CQ_OBJECT_NAMESPACE) ?
-		" UNION ALL SELECT 'cq.namespace_0'::pg_catalog.regclass::oid::int" : "";
+	" UNION ALL SELECT 'cq.namespace_0'::pg_catalog.regclass::oid::int" : "";
 	List	   *result = NIL;
 	ListCell   *cell;
 

@@ -15,9 +15,13 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
+#include "core/compat.h"
 #include "core/owner.h"
 #include "core/shmem.h"
 #include "miscadmin.h"
@@ -28,7 +32,9 @@
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/catcache.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
 #define DEAD_SUFFIX ".dead"
 
@@ -342,6 +348,24 @@ forget(int32 queue_id)
 	CommandCounterIncrement();
 	cq_items_reserve(1);
 	cq_item_add_drop(queue_id);
+}
+
+bool
+cq_queue_may_create(void)
+{
+	CatCList   *list = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum("queue_create"));
+	Oid			schema = get_namespace_oid("cq", false);
+	bool		result = false;
+
+	for (int i = 0; i < list->n_members && !result; i++)
+	{
+		Form_pg_proc proc = (Form_pg_proc) GETSTRUCT(&list->members[i]->tuple);
+
+		result = proc->pronamespace == schema &&
+			cq_function_privilege(proc->oid) == ACLCHECK_OK;
+	}
+	ReleaseSysCacheList(list);
+	return result;
 }
 
 void

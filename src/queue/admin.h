@@ -44,4 +44,7 @@ extern void cq_queue_change_grant(const char *name, const char *role,
 /* Raises 42501, 42704. */
 extern void cq_queue_change_owner(const char *name, const char *role);
 
+/* Whether the current role may execute cq.queue_create. */
+extern bool cq_queue_may_create(void);
+
 #endif							/* CQ_ADMIN_H */

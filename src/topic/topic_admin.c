@@ -16,34 +16,27 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/xact.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_proc.h"
-#include "catalog/pg_publication.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "core/args.h"
-#include "core/compat.h"
 #include "core/owner.h"
 #include "core/shmem.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "queue/admin.h"
 #include "queue/definition.h"
 #include "storage/ipc.h"
 #include "storage/lmgr.h"
 #include "topic/offsets.h"
+#include "topic/publication.h"
 #include "topic/record.h"
 #include "topic/share.h"
 #include "topic/topic_admin.h"
 #include "topic/topic_xact.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/catcache.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 
 static void
 lock_definitions(void)
@@ -371,62 +364,11 @@ cq_topics_sweep(void)
 	cq_queues_sweep();
 }
 
-/*
- * The names of the publications of the extension's owner that consist of tables
- * of this topic, and rows of cq.topic_segment, only.
- */
-static List *
-find_publications(int32 topic_id)
-{
-	static const char *const command =
-	"SELECT p.pubname FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = p.oid "
-	"JOIN pg_class c ON c.oid = r.prrelid "
-	"WHERE p.pubowner = $2 AND NOT p.puballtables "
-	"AND NOT EXISTS (SELECT FROM pg_publication_namespace n WHERE n.pnpubid = p.oid) "
-	"GROUP BY p.pubname HAVING bool_or(c.relname ~ $1 AND c.relnamespace = 'cq'::regnamespace) "
-	"AND bool_and((c.relname ~ $1 OR c.relname = 'topic_segment') "
-	"AND c.relnamespace = 'cq'::regnamespace)";
-	Oid			types[] = {TEXTOID, OIDOID};
-	Datum		values[2];
-	MemoryContext caller = CurrentMemoryContext;
-	List	   *names = NIL;
-	CqRoleScope scope;
-
-	values[0] = CStringGetTextDatum(psprintf("^t%d_[sc][0-9]+$", topic_id));
-	values[1] = ObjectIdGetDatum(cq_extension_owner());
-	cq_role_begin(&scope, cq_extension_owner());
-	SPI_connect();
-	if (SPI_execute_with_args(command, 2, types, values, NULL, true, 0) < 0)
-		elog(ERROR, "SPI_execute_with_args failed: %s", command);
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		char	   *name = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
-		MemoryContext old = MemoryContextSwitchTo(caller);
-
-		names = lappend(names, pstrdup(name));
-		MemoryContextSwitchTo(old);
-	}
-	SPI_finish();
-	cq_role_end(&scope);
-	return names;
-}
-
-/* Have the publication go with the topic, also by DROP EXTENSION. */
-static void
-bind_publication(const char *publication, const CqTopicDef *def)
-{
-	CommandCounterIncrement();
-	cq_carrier_own(def->object.carrier, PublicationRelationId,
-				   get_publication_oid(publication, false));
-}
-
 void
 cq_topic_drop_named(const char *name, bool if_exists)
 {
 	CqTopicDef *def;
-	Parameters	none = {0};
 	List	   *publications;
-	ListCell   *cell;
 
 	cq_require_shared();
 	PreventCommandIfReadOnly("topic_drop()");
@@ -443,16 +385,10 @@ cq_topic_drop_named(const char *name, bool if_exists)
 	}
 	if (!cq_object_owned(&def->object))
 		cq_object_denied(CQ_OBJECT_TOPIC, name, NULL, true);
-	publications = find_publications(def->topic_id);
+	publications = cq_publications_find(def->topic_id);
 	cq_object_drop(&def->object);
 	cq_topics_sweep();
-	/* a restored one, and one that is older than bind_publication(), is left */
-	foreach(cell, publications)
-	{
-		if (OidIsValid(get_publication_oid(lfirst(cell), true)))
-			(void) execute(psprintf("DROP PUBLICATION %s", quote_identifier(lfirst(cell))),
-						   &none);
-	}
+	cq_publications_drop(publications);
 }
 
 void
@@ -520,8 +456,6 @@ cq_topic_publication_create_for(const char *name, const char *publication, int n
 {
 	CqTopicDef *def;
 	Parameters	p = {0};
-	const char *limits = psprintf("%s_limits", publication);
-	StringInfoData tables;
 	int32		topic_id;
 	int			k;
 
@@ -542,17 +476,7 @@ cq_topic_publication_create_for(const char *name, const char *publication, int n
 	for (; k < ntables; k++)
 		cq_record_table_create(topic_id, def->object.carrier, k);
 
-	initStringInfo(&tables);
-	for (k = 0; k < ntables; k++)
-		appendStringInfo(&tables, "cq.t%d_s%d, ", topic_id, k);
-	p.n = 0;
-	(void) execute(psprintf("CREATE PUBLICATION %s FOR TABLE %scq.topic_segment WHERE (topic_id = %d)",
-							quote_identifier(publication), tables.data, topic_id), &p);
-	(void) execute(psprintf("CREATE PUBLICATION %s FOR TABLE cq.t%d_c0 WHERE (group_id = 0), "
-							"cq.t%d_c1 WHERE (group_id = 0) WITH (publish = 'insert')",
-							quote_identifier(limits), topic_id, topic_id), &p);
-	bind_publication(publication, def);
-	bind_publication(limits, def);
+	cq_publications_create(def, publication, ntables);
 	return topic_id;
 }
 
@@ -631,25 +555,6 @@ cq_group_set_defaults(CqGroupOptions *options)
 	options->start.kind = CQ_POSITION_EARLIEST;
 	options->session_timeout = palloc0(sizeof(Interval));
 	options->session_timeout->time = 45 * USECS_PER_SEC;
-}
-
-/* Whether the caller may execute cq.queue_create. */
-static bool
-may_create_queues(void)
-{
-	CatCList   *list = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum("queue_create"));
-	Oid			schema = get_namespace_oid("cq", false);
-	bool		result = false;
-
-	for (int i = 0; i < list->n_members && !result; i++)
-	{
-		Form_pg_proc proc = (Form_pg_proc) GETSTRUCT(&list->members[i]->tuple);
-
-		result = proc->pronamespace == schema &&
-			cq_function_privilege(proc->oid) == ACLCHECK_OK;
-	}
-	ReleaseSysCacheList(list);
-	return result;
 }
 
 /*
@@ -755,7 +660,7 @@ cq_group_create_named(CqTopicDef *def, const char *name, const CqGroupOptions *o
 		check_same_group(def, group, options);
 		return;
 	}
-	if (options->shared && !may_create_queues())
+	if (options->shared && !cq_queue_may_create())
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to create a shared group"),

@@ -24,7 +24,7 @@ sql(q{SELECT cq.namespace_create('web');
 is(sql($hits), 'old old', 'filled');
 $other->query('BEGIN');
 is($other->query(q{SELECT cq.cache_set('l', 'late')}), 't', 'set in an open transaction');
-sql('DROP EXTENSION cachequeue');
+sql('DROP EXTENSION cachequeue CASCADE');
 sql(q{CREATE EXTENSION cachequeue; SELECT cq.namespace_create('web')});
 is(sql($hits), '', 'a new extension begins with an empty cache');
 $other->query('COMMIT');
@@ -34,7 +34,7 @@ is(sql(q{SELECT cq.cache_set('k', 'new'); SELECT cq.cache_get('k')}), "t\nnew", 
 # both in one transaction, while others go on
 my $both = CqSession->new($node, 'postgres');
 $both->query('BEGIN');
-$both->query('DROP EXTENSION cachequeue');
+$both->query('DROP EXTENSION cachequeue CASCADE');
 $both->query('CREATE EXTENSION cachequeue');
 is($other->query(q{SELECT cq.cache_set('m', 'meanwhile')}), 't', 'set while the new one is not committed');
 $both->query('COMMIT');
