@@ -86,6 +86,7 @@ typedef struct CqKnownNamespace
 static const CqNamespace default_namespace = {0};
 static HTAB *known = NULL;
 static Oid	namespace_relation = InvalidOid;
+static uint64 forgotten = 0;	/* how often all was */
 
 static void
 forget_all(void)
@@ -93,6 +94,7 @@ forget_all(void)
 	HASH_SEQ_STATUS status;
 	CqKnownNamespace *entry;
 
+	forgotten++;
 	cq_namespace_rows_forget();
 	if (known == NULL)
 		return;
@@ -128,9 +130,9 @@ relation_in_cq(const char *name)
 	return get_relname_relid(name, get_namespace_oid("cq", false));
 }
 
-/* What the grants on a namespace let the current role do. */
+/* What the grants on a namespace let a role do. */
 static int
-granted_access(int32 namespace_id)
+granted_access(int32 namespace_id, Oid user)
 {
 	Relation	rel = table_open(relation_in_cq("namespace_grant"),
 								 AccessShareLock);
@@ -150,7 +152,7 @@ granted_access(int32 namespace_id)
 														 RelationGetDescr(rel),
 														 &is_null));
 
-		if (!OidIsValid(role) || has_privs_of_role(GetUserId(), role))
+		if (!OidIsValid(role) || has_privs_of_role(user, role))
 			access |= DatumGetInt32(heap_getattr(tuple, GRANT_ACCESS,
 												 RelationGetDescr(rel),
 												 &is_null));
@@ -244,7 +246,7 @@ read_namespace(CqKnownNamespace *entry)
 			entry->access = CQ_NAMESPACE_READ | CQ_NAMESPACE_WRITE |
 				CQ_NAMESPACE_MANAGE;
 		else
-			entry->access = granted_access((int32) entry->namespace.id);
+			entry->access = granted_access((int32) entry->namespace.id, GetUserId());
 	}
 	systable_endscan(scan);
 	UnregisterSnapshot(snapshot);
@@ -258,7 +260,8 @@ static CqKnownNamespace *
 find_known(const char *name)
 {
 	CqKnownNamespace *entry;
-	bool		found;
+	CqKnownNamespace fresh = {0};
+	uint64		before;
 
 	if (known == NULL)
 	{
@@ -269,21 +272,75 @@ find_known(const char *name)
 		known = hash_create("cachequeue namespaces", 16, &ctl,
 							HASH_ELEM | HASH_STRINGS);
 	}
-	entry = hash_search(known, name, HASH_ENTER, &found);
-	if (!found)
-		entry->valid = false;
-	if (entry->valid && entry->role == GetUserId())
+	entry = hash_search(known, name, HASH_FIND, NULL);
+	if (entry != NULL && entry->valid && entry->role == GetUserId())
 		return entry;
 
-	/* what arrives while it is read makes it invalid again */
-	entry->valid = true;
-	entry->role = GetUserId();
-	if (!read_namespace(entry))
+	/* published when it is complete; what arrives meanwhile makes it invalid */
+	before = forgotten;
+	strlcpy(fresh.name, name, sizeof(fresh.name));
+	fresh.role = GetUserId();
+	if (!read_namespace(&fresh))
 	{
 		hash_search(known, name, HASH_REMOVE, NULL);
 		return NULL;
 	}
+	fresh.valid = before == forgotten;
+	entry = hash_search(known, name, HASH_ENTER, NULL);
+	*entry = fresh;
 	return entry;
+}
+
+/* Does the role own the namespace?  False if there is none by that number. */
+static bool
+role_owns(Oid role, uint32 namespace_id)
+{
+	Relation	rel = table_open(namespace_relation, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		result = false;
+
+	ScanKeyInit(&key, COLUMN_ID, BTEqualStrategyNumber, F_INT4EQ,
+				Int32GetDatum((int32) namespace_id));
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, &key);
+	if (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		bool		is_null;
+
+		result = has_privs_of_role(role,
+								   DatumGetObjectId(heap_getattr(tuple, COLUMN_OWNER,
+																 RelationGetDescr(rel),
+																 &is_null)));
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return result;
+}
+
+bool
+cq_namespace_role_may_write(Oid role, uint32 namespace_id)
+{
+	static Oid	last_role = InvalidOid;
+	static uint32 last_id = 0;
+	static uint64 last_forgotten = 0;
+	static bool last = false;
+	uint64		before = forgotten;
+	bool		result;
+
+	if (namespace_id == 0)
+		return true;
+	if (OidIsValid(last_role) && last_role == role && last_id == namespace_id &&
+		last_forgotten == forgotten)
+		return last;
+	namespace_relation = relation_in_cq("namespace");
+	result = role_owns(role, namespace_id) ||
+		(granted_access((int32) namespace_id, role) & CQ_NAMESPACE_WRITE) != 0;
+	last_role = role;
+	last_id = namespace_id;
+	last_forgotten = before;
+	last = result;
+	return result;
 }
 
 const CqNamespace *

@@ -42,6 +42,12 @@ extern const CqNamespace *cq_namespace_lookup(const char *name);
  */
 extern const CqNamespace *cq_namespace_by_id(uint32 id);
 
+/*
+ * May that role write the namespace with that number?  False if there is none.
+ * Remembers the last answer: it is asked once a row.
+ */
+extern bool cq_namespace_role_may_write(Oid role, uint32 namespace_id);
+
 /* Once, from _PG_init. */
 extern void cq_namespace_init(void);
 
