@@ -36,6 +36,9 @@ typedef struct CqWatchSpec
 /* Read it, in the current memory context.  No lock is needed. */
 extern CqWatchSpec *cq_watch_spec(Oid relid);
 
+/* Does the database have cq.watch?  Version 1.0 did not. */
+extern bool cq_watch_is_there(void);
+
 /* Raise 55000: the database has the SQL objects of version 1.0. */
 extern void cq_watch_outdated(void) pg_attribute_noreturn();
 

@@ -155,7 +155,7 @@ check_kind(Oid relid)
  * before a lock is waited for, and again with it.
  */
 static List *
-lock_tree(Oid relid, const char *command)
+lock_tree(Oid relid, const char *action)
 {
 	List	   *tree;
 	ListCell   *cell;
@@ -171,7 +171,7 @@ lock_tree(Oid relid, const char *command)
 		if (rel == NULL)
 			continue;
 		(void) check_owner(lfirst_oid(cell));
-		CheckTableNotInUse(rel, command);
+		CheckTableNotInUse(rel, action);
 		relation_close(rel, NoLock);
 	}
 	return tree;
@@ -317,7 +317,7 @@ cq_cache_watch(PG_FUNCTION_ARGS)
 	tags = PG_ARGISNULL(ARG_TAGS) ? NULL : PG_GETARG_ARRAYTYPE_P(ARG_TAGS);
 	check_kind(relid);
 	PreventCommandIfReadOnly("cq.cache_watch()");
-	tree = lock_tree(relid, "cq.cache_watch()");
+	tree = lock_tree(relid, "watch");
 	rel = relation_open(relid, NoLock);
 	if (rel->rd_rel->relispartition && cq_watch_spec(relid)->inherited)
 		refuse_inherited(relid, "Call cq.cache_watch for the partitioned table.");
@@ -349,7 +349,7 @@ cq_cache_unwatch(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("table \"%s\" is not watched", relation_name(relid))));
 	PreventCommandIfReadOnly("cq.cache_unwatch()");
-	tree = lock_tree(relid, "cq.cache_unwatch()");
+	tree = lock_tree(relid, "unwatch");
 	if (cq_watch_spec(relid)->inherited)
 		refuse_inherited(relid, "Call cq.cache_unwatch for the parent.");
 	foreach(cell, tree)
@@ -358,6 +358,27 @@ cq_cache_unwatch(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* Do we hold the lock on it that who gives it another parent, or detaches it, has? */
+static bool
+is_locked_by_us(Oid relid)
+{
+	Relation	rel;
+	bool		result;
+
+	if (!ConditionalLockRelationOid(relid, AccessShareLock))
+		return false;
+	rel = try_relation_open(relid, NoLock);
+	result = rel != NULL && CheckRelationLockedByMe(rel, AccessExclusiveLock, true);
+	if (rel != NULL)
+		relation_close(rel, NoLock);
+	UnlockRelationOid(relid, AccessShareLock);
+	return result;
+}
+
+/*
+ * A table below one that gets another parent may have all triggers already.  Who
+ * writes it has yet to learn what else they have to mark: he has to end first.
+ */
 static void
 rewatch(Oid relid)
 {
@@ -372,6 +393,11 @@ rewatch(Oid relid)
 	}
 	if (concerned == NIL)
 		return;
+	if (is_locked_by_us(relid))
+	{
+		foreach(cell, concerned)
+			LockRelationOid(lfirst_oid(cell), ShareRowExclusiveLock);
+	}
 	(void) cq_watch_sync(concerned);
 	foreach(cell, concerned)
 		cq_relation_mark_changed(lfirst_oid(cell));
@@ -388,23 +414,6 @@ cq_rewatch(PG_FUNCTION_ARGS)
 {
 	rewatch(PG_GETARG_OID(0));
 	PG_RETURN_VOID();
-}
-
-/* Do we hold the lock on it that who detaches a partition has? */
-static bool
-is_locked_by_us(Oid relid)
-{
-	Relation	rel;
-	bool		result;
-
-	if (!ConditionalLockRelationOid(relid, AccessShareLock))
-		return false;
-	rel = try_relation_open(relid, NoLock);
-	result = rel != NULL && CheckRelationLockedByMe(rel, AccessExclusiveLock, true);
-	if (rel != NULL)
-		relation_close(rel, NoLock);
-	UnlockRelationOid(relid, AccessShareLock);
-	return result;
 }
 
 /*
@@ -479,6 +488,11 @@ cq_relation_mark_changed(Oid relid)
 
 	if (cq_shared == NULL)
 		return;
+	if (!cq_watch_is_there())
+	{
+		mark_epoch();			/* version 1.0 waits for its update */
+		return;
+	}
 	spec = cq_watch_spec(relid);
 	foreach(cell, spec->relations)
 		cq_local_mark(cq_relation_slot(lfirst_oid(cell)), true);

@@ -59,6 +59,12 @@ cq_watch_outdated(void)
 			 errhint("Run ALTER EXTENSION cachequeue UPDATE.")));
 }
 
+bool
+cq_watch_is_there(void)
+{
+	return OidIsValid(get_relname_relid("watch", get_namespace_oid("cq", false)));
+}
+
 /* Append the parents of a relation, partitioned or inherited, and theirs. */
 static List *
 add_ancestors(List *relations, Oid relid)

@@ -247,6 +247,34 @@ SELECT cq.cache_watch('half');
 SELECT tgname FROM pg_trigger WHERE tgrelid = 'half'::regclass ORDER BY 1;
 RESET ROLE;
 
+-- what a trigger works with stays while a function of the user's runs that invalidates it
+SET ROLE watch_mallory;
+CREATE TYPE hook AS ENUM ('0', '1', '2', '3');
+CREATE TABLE hooked (id int PRIMARY KEY, h hook);
+CREATE FUNCTION hook_json(hook) RETURNS json LANGUAGE plpgsql AS $$
+BEGIN
+    ANALYZE cache_test.hooked;
+    IF $1 > '0' THEN
+        INSERT INTO cache_test.hooked VALUES (100 + $1::text::int, ($1::text::int - 1)::text::cache_test.hook);
+    END IF;
+    RETURN to_json($1::text);
+END $$;
+RESET ROLE;
+CREATE CAST (hook AS json) WITH FUNCTION hook_json(hook);
+SET ROLE watch_mallory;
+SELECT cq.cache_watch('hooked', ARRAY['hooked:{id}', 'hook:{h}'], '{"key": "hooked:{id}"}');
+INSERT INTO hooked VALUES (1, '3'), (2, '0');
+SELECT id, cq.cache_get_jsonb('hooked:' || id) FROM hooked ORDER BY id;
+-- nor can the watch be changed while it is in use
+CREATE OR REPLACE FUNCTION hook_json(hook) RETURNS json LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM cq.cache_watch('cache_test.hooked');
+    RETURN NULL;
+END $$;
+INSERT INTO hooked VALUES (3, '0');
+DROP TABLE hooked;
+RESET ROLE;
+
 -- nasty names
 SET ROLE watch_mallory;
 CREATE PROCEDURE try_name(name text) LANGUAGE plpgsql AS $$
