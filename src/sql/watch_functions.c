@@ -318,6 +318,7 @@ cq_cache_watch(PG_FUNCTION_ARGS)
 	check_kind(relid);
 	PreventCommandIfReadOnly("cq.cache_watch()");
 	tree = lock_tree(relid, "watch");
+	check_kind(relid);			/* it may have gone meanwhile */
 	rel = relation_open(relid, NoLock);
 	if (rel->rd_rel->relispartition && cq_watch_spec(relid)->inherited)
 		refuse_inherited(relid, "Call cq.cache_watch for the partitioned table.");
@@ -344,7 +345,8 @@ cq_cache_unwatch(PG_FUNCTION_ARGS)
 	cq_require_shared();
 	relid = PG_GETARG_OID(ARG_TARGET);
 	spec = cq_watch_spec(relid);
-	if (!CqWatchSpecExists(spec) && !cq_watch_has_triggers(relid))
+	if (cq_watch_tree(relid, NoLock) == NIL ||
+		(!CqWatchSpecExists(spec) && !cq_watch_has_triggers(relid)))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("table \"%s\" is not watched", relation_name(relid))));

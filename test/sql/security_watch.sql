@@ -79,6 +79,7 @@ SELECT state($$INSERT INTO own_temp VALUES ('forged', 'by mallory')$$);
 CREATE VIEW own_view AS SELECT * FROM own;
 CREATE TRIGGER v INSTEAD OF INSERT ON own_view FOR EACH ROW EXECUTE FUNCTION cq._watch_write();
 SELECT state($$INSERT INTO own_view VALUES ('forged', 'by mallory')$$);
+SELECT state($$SELECT cq.cache_unwatch('own_view')$$);
 DROP TRIGGER "!cachequeue_write" ON own;
 CREATE CONSTRAINT TRIGGER c AFTER INSERT ON own DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION cq._watch_write();
 INSERT INTO own VALUES ('deferred', 'by mallory');
