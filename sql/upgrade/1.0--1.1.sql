@@ -39,6 +39,101 @@ DROP FUNCTION cq.group_drop(text, text);
 DROP FUNCTION cq.exchange_create(text, text, text);
 DROP FUNCTION cq.exchange_drop(text);
 
+-- ---- watches -------------------------------------------------------------------
+
+-- In 1.0 a watch is what the arguments of its triggers say.  They stay as they are: the
+-- functions do not look at their arguments any more.  This reads cq.namespace and
+-- cq.namespace_grant as 1.0 has them.
+
+CREATE TABLE cq.watch (
+    target regclass CONSTRAINT watch_pkey PRIMARY KEY,
+    tags text[] NOT NULL,
+    key text,
+    namespace text,
+    namespace_id int,
+    ttl text,
+    columns text[]
+);
+COMMENT ON TABLE cq.watch IS 'What was asked of cq.cache_watch; changed by cq.cache_watch and cq.cache_unwatch only. Partitions and children need no row: that of their parent holds for them.';
+COMMENT ON COLUMN cq.watch.target IS 'A row whose table is gone means nothing.';
+COMMENT ON COLUMN cq.watch.key IS 'The template of write-through; NULL, as all that follows: none.';
+COMMENT ON COLUMN cq.watch.namespace IS 'Its name when the watch was made; rows are put while the namespace of this number has it.';
+
+SELECT pg_catalog.pg_extension_config_dump('cq.watch',
+    'WHERE EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid OPERATOR(pg_catalog.=) target)');
+
+CREATE FUNCTION cq._watch_changed() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'cq_watch_changed';
+COMMENT ON FUNCTION cq._watch_changed() IS 'Trigger function: makes all sessions read the watches again.';
+
+CREATE TRIGGER watch_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON cq.watch
+    FOR EACH STATEMENT EXECUTE FUNCTION cq._watch_changed();
+ALTER TABLE cq.watch ENABLE ALWAYS TRIGGER watch_changed;
+
+-- A trigger's arguments are strings that end with a zero byte.  Clones of a parent's
+-- trigger stand for the parent's watch.  Anybody may have made such triggers by hand:
+-- what cq.cache_watch would not have let the table's owner do is left out.
+INSERT INTO cq.watch
+WITH RECURSIVE bytes (relid, foid, n, argument, rest) AS (
+    SELECT t.tgrelid, t.tgfoid, 0, NULL::bytea, t.tgargs
+    FROM pg_catalog.pg_trigger AS t
+    JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+    WHERE t.tgparentid = 0 AND t.tgenabled = 'A' AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
+      AND (t.tgname, t.tgfoid) IN (('!cachequeue_row', 'cq._watch_row()'::pg_catalog.regprocedure),
+                                   ('!cachequeue_write', 'cq._watch_write()'::pg_catalog.regprocedure))
+    UNION ALL
+    SELECT b.relid, b.foid, b.n + 1,
+           pg_catalog.substring(b.rest, 1, pg_catalog.position(b.rest, '\x00'::bytea) - 1),
+           pg_catalog.substring(b.rest, pg_catalog.position(b.rest, '\x00'::bytea) + 1)
+    FROM bytes AS b
+    WHERE pg_catalog.length(b.rest) > 0
+), triggers AS (
+    SELECT b.relid, b.foid,
+           coalesce(pg_catalog.array_agg(pg_catalog.convert_from(b.argument, pg_catalog.getdatabaseencoding())
+                                         ORDER BY b.n) FILTER (WHERE b.n > 0), '{}') AS arguments
+    FROM bytes AS b
+    GROUP BY b.relid, b.foid
+), ancestors (relid, ancestor) AS (
+    SELECT i.inhrelid, i.inhparent FROM pg_catalog.pg_inherits AS i
+    UNION
+    SELECT a.relid, i.inhparent FROM ancestors AS a JOIN pg_catalog.pg_inherits AS i ON i.inhrelid = a.ancestor
+), writes AS (
+    SELECT t.relid, t.arguments[1] AS key, t.arguments[2] AS namespace, t.arguments[3]::int AS namespace_id,
+           nullif(t.arguments[4], '') AS ttl, nullif(t.arguments[5:], '{}') AS columns
+    FROM triggers AS t
+    JOIN pg_catalog.pg_class AS c ON c.oid = t.relid
+    WHERE t.foid = 'cq._watch_write()'::pg_catalog.regprocedure
+      AND CASE WHEN t.arguments[1] ~ '^(\{\{|\}\}|\{[^{}][^}]*\}|[^{}])+$' AND t.arguments[3] ~ '^\d{1,9}$'
+                    AND pg_catalog.cardinality(t.arguments) >= 4 THEN
+              t.arguments[2] = 'default' AND t.arguments[3]::int = 0
+              OR EXISTS (SELECT FROM cq.namespace AS n
+                         WHERE n.namespace_id = t.arguments[3]::int AND n.name = t.arguments[2]
+                           AND (pg_catalog.pg_has_role(c.relowner, n.owner, 'USAGE')
+                                OR EXISTS (SELECT FROM cq.namespace_grant AS g
+                                           WHERE g.namespace_id = n.namespace_id AND g.access & 2 <> 0
+                                             AND CASE WHEN g.grantee = 0::pg_catalog.oid THEN true
+                                                      ELSE pg_catalog.pg_has_role(c.relowner, g.grantee, 'USAGE') END)))
+          END
+), watches AS (
+    -- a child's trigger has its parents' templates as well
+    SELECT t.relid,
+           ARRAY(SELECT u.tag FROM pg_catalog.unnest(t.arguments) WITH ORDINALITY AS u (tag, n)
+                 WHERE u.tag ~ '^(\{\{|\}\}|\{[^{}][^}]*\}|[^{}])+$'
+                   AND NOT EXISTS (SELECT FROM ancestors AS a
+                                   JOIN triggers AS above ON above.relid = a.ancestor AND above.foid = t.foid
+                                   WHERE a.relid = t.relid AND u.tag = ANY (above.arguments))
+                 ORDER BY u.n) AS tags,
+           EXISTS (SELECT FROM ancestors AS a
+                   JOIN triggers AS above ON above.relid = a.ancestor AND above.foid = t.foid
+                   WHERE a.relid = t.relid) AS inherited
+    FROM triggers AS t
+    WHERE t.foid = 'cq._watch_row()'::pg_catalog.regprocedure
+)
+SELECT w.relid, w.tags, p.key, p.namespace, p.namespace_id, p.ttl, p.columns
+FROM watches AS w
+LEFT JOIN writes AS p ON p.relid = w.relid
+WHERE NOT w.inherited OR w.tags <> '{}' OR p.relid IS NOT NULL;
+
 -- ---- carriers of owners and privileges --------------------------------------
 
 CREATE VIEW cq.namespace_0 AS SELECT 'default'::pg_catalog.text AS namespace;

@@ -23,4 +23,9 @@
 	}
 
 /* of 1.0 */
+REMOVED(cq_check_templates)
 REMOVED(cq_exchange_may_see)
+REMOVED(cq_require_preload)
+REMOVED(cq_watch_templates)
+REMOVED(cq_watch_write_through)
+REMOVED(cq_write_through_arguments)

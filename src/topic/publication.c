@@ -96,5 +96,8 @@ cq_publications_drop(List *names)
 	ListCell   *cell;
 
 	foreach(cell, names)
-		execute(psprintf("DROP PUBLICATION IF EXISTS %s", quote_identifier(lfirst(cell))));
+	{
+		if (OidIsValid(get_publication_oid(lfirst(cell), true)))
+			execute(psprintf("DROP PUBLICATION %s", quote_identifier(lfirst(cell))));
+	}
 }
