@@ -100,7 +100,7 @@ SELECT results_eq($$ EXECUTE fields('cq.stat_queues') $$, $$ VALUES
     ('sent', 'bigint'), ('delivered', 'bigint'), ('acknowledged', 'bigint'), ('failed', 'bigint'), ('expired', 'bigint'),
     ('dead_lettered', 'bigint'), ('timed_out', 'bigint'), ('dropped', 'bigint'), ('duplicates', 'bigint'),
     ('sent_rate', 'double precision'), ('delivered_rate', 'double precision'), ('acknowledged_rate', 'double precision'),
-    ('segments', 'integer'), ('entries', 'bigint'), ('dead_letter', 'text') $$, 'stat_queues');
+    ('segments', 'integer'), ('entries', 'bigint'), ('dead_letter', 'text'), ('held_by', 'text') $$, 'stat_queues');
 SELECT results_eq($$ EXECUTE fields('cq.stat_queue_consumers') $$, $$ VALUES
     ('queue', 'text'), ('pid', 'integer'), ('in_flight', 'bigint'), ('next_expiry', 'timestamp with time zone') $$,
     'stat_queue_consumers');
