@@ -33,9 +33,9 @@ GRANT EXECUTE ON FUNCTION
 	cq.topic_seek(text, text, text, int),
 	cq.topic_offset(text, int, text),
 	cq.topic_read(text, int, bigint, int),
-	cq._topic_stats(),
-	cq._group_stats(),
-	cq._group_members()
+	cq.stat_get_topics(),
+	cq.stat_get_groups(),
+	cq.stat_get_group_members()
 TO PUBLIC;
 GRANT EXECUTE ON PROCEDURE cq.topic_wait(text, text, text, interval, boolean, bigint) TO PUBLIC;
 GRANT SELECT ON cq.stat_topics, cq.stat_groups, cq.stat_group_members TO PUBLIC;

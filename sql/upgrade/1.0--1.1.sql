@@ -24,9 +24,11 @@ SELECT pg_catalog.set_config('cq_upgrade.grants', cq._upgrade_grants(), true);
 DROP FUNCTION cq._upgrade_grants();
 
 DROP VIEW cq.exchange_bindings, cq.cache_pending, cq.stat_write_behind, cq.cache_dead_letters,
-    cq.stat_queues, cq.stat_topics;
-DROP FUNCTION cq._queue_stats();
-DROP FUNCTION cq._topic_stats();
+    cq.stat_queues, cq.stat_queue_consumers, cq.queue_segments, cq.stat_topics, cq.stat_groups, cq.stat_group_members,
+    cq.stat_cache, cq.stat_cache_namespaces, cq.cache_entries, cq.cache_hot_keys;
+DROP FUNCTION cq._queue_stats(), cq._queue_consumers(), cq._queue_segments(), cq._topic_stats(), cq._group_stats(),
+    cq._group_members(), cq._stat_cache(), cq._stat_namespaces(int[]), cq._cache_entries(), cq._cache_hot_keys(),
+    cq._queue_require_cron();
 DROP FUNCTION cq._exchange_may_see(text);
 DROP FUNCTION cq.namespace_create(text, interval, bigint);
 DROP FUNCTION cq.namespace_drop(text);

@@ -137,14 +137,17 @@ store(HeapTuple tuple, TupleDesc desc, uint64 read_epoch)
 	CqQueueDef *def;
 	char	   *name;
 	int32		queue_id;
+	Oid			carrier;
 
 	for (int i = 0; i < CQ_QUEUE_COLUMNS; i++)
 		values[i] = heap_getattr(tuple, i + 1, desc, &nulls[i]);
 
 	name = text_to_cstring(DatumGetTextPP(values[CQ_QUEUE_COLUMN_NAME - 1]));
 	queue_id = DatumGetInt32(values[CQ_QUEUE_COLUMN_ID - 1]);
+	carrier = DatumGetObjectId(values[CQ_QUEUE_COLUMN_CARRIER - 1]);
 	def = hash_enter(name);
-	if (def->queue_id != queue_id)
+	def->epoch = 0;				/* until it is complete */
+	if (def->queue_id != queue_id || def->object.carrier != carrier)
 	{
 		def->row = NULL;
 		def->has_secret = false;
@@ -154,8 +157,7 @@ store(HeapTuple tuple, TupleDesc desc, uint64 read_epoch)
 					nulls + CQ_QUEUE_COLUMN_OPTIONS - 1);
 	def->options.version = DatumGetInt32(values[CQ_QUEUE_COLUMN_VERSION - 1]);
 	def->options.paused = DatumGetBool(values[CQ_QUEUE_COLUMN_PAUSED - 1]);
-	cq_object_set(&def->object, CQ_OBJECT_QUEUE, queue_id,
-				  DatumGetObjectId(values[CQ_QUEUE_COLUMN_CARRIER - 1]));
+	cq_object_set(&def->object, CQ_OBJECT_QUEUE, queue_id, carrier);
 	def->resolved = false;
 	def->epoch = read_epoch;
 	pfree(name);

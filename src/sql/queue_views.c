@@ -239,7 +239,7 @@ for_each_queue(FunctionCallInfo fcinfo, const char *view, PutRows put)
 	return (Datum) 0;
 }
 
-/* cq._queue_stats() → SETOF record */
+/* cq.stat_get_queues() → SETOF record */
 Datum
 cq_queue_stats(PG_FUNCTION_ARGS)
 {
@@ -331,7 +331,7 @@ put_consumers(ReturnSetInfo *rsinfo, CqQueueDef *def)
 		pfree(leases);
 }
 
-/* cq._queue_consumers() → SETOF record */
+/* cq.stat_get_queue_consumers() → SETOF record */
 Datum
 cq_queue_consumers(PG_FUNCTION_ARGS)
 {
@@ -369,7 +369,7 @@ put_segments(ReturnSetInfo *rsinfo, CqQueueDef *def)
 	}
 }
 
-/* cq._queue_segments() → SETOF record */
+/* cq.stat_get_queue_segments() → SETOF record */
 Datum
 cq_queue_segments(PG_FUNCTION_ARGS)
 {

@@ -229,7 +229,8 @@ store(HeapTuple tuple, TupleDesc desc, uint64 read_epoch)
 
 	def = hash_enter(TextDatumGetCString(values[TOPIC_NAME - 1]));
 	topic_id = DatumGetInt32(values[TOPIC_ID - 1]);
-	if (def->topic_id != topic_id)
+	if (def->topic_id != topic_id ||
+		def->object.carrier != DatumGetObjectId(values[TOPIC_CARRIER - 1]))
 		def->row = NULL;
 	def->epoch = 0;
 	def->topic_id = topic_id;
