@@ -2,9 +2,9 @@
 --
 -- The gate is USAGE on the schema cq, which nobody has by default: grant it to
 -- the roles that are to use the cache and the queues.  Functions that are open
--- behind it check what they must themselves: the namespace default belongs to
--- all who may enter, the others to their owners; cache_watch needs ownership of
--- the table.  Creating namespaces has to be granted.
+-- behind it check what they must themselves: the privileges on the namespace, or
+-- its owner; cache_watch needs ownership of the table.  Creating namespaces has to
+-- be granted.
 
 REVOKE ALL ON SCHEMA cq FROM PUBLIC;
 REVOKE ALL ON cq.namespace, cq.namespace_0 FROM PUBLIC;
@@ -23,6 +23,7 @@ BEGIN
         FROM pg_catalog.pg_proc p
         WHERE p.pronamespace = 'cq'::pg_catalog.regnamespace
           AND p.proname OPERATOR(pg_catalog.!~) '^_?(queue|topic|group|exchange|channel)_' -- see parts 39 to 59
+          AND p.proname OPERATOR(pg_catalog.!~) '^(grant|revoke)_on_all$' -- see part 60
     LOOP
         EXECUTE pg_catalog.format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', routine.signature);
         IF routine.proname OPERATOR(pg_catalog.~) '^(cache|namespace)_'
