@@ -128,7 +128,7 @@ SELECT results_eq($$
     SELECT p.proname::text COLLATE "default" FROM pg_proc p
     WHERE p.pronamespace = 'cq'::regnamespace AND p.proname ~ '^_?queue_'
       AND NOT has_function_privilege('public', p.oid, 'execute') ORDER BY 1 $$,
-    $$ VALUES ('_queue_changed'), ('_queue_of_group'), ('queue_create'), ('queue_maintain') $$,
+    $$ VALUES ('_queue_changed'), ('queue_create'), ('queue_maintain') $$,
     'behind the schema all is open but creating queues and maintenance');
 SELECT table_privs_are('cq', v.name, 'public', ARRAY['SELECT'], v.name || ' may be read')
 FROM (VALUES ('stat_queues'), ('stat_queue_consumers'), ('queue_segments')) AS v (name);
