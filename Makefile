@@ -2,14 +2,16 @@
 # developers are in dev.mk.
 
 EXTENSION = cachequeue
-EXTVERSION = 1.0
+EXTVERSION = 1.1
 MODULE_big = cachequeue
 PGFILEDESC = "cachequeue - cache and message queue inside PostgreSQL"
 
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
 SQL_PARTS = $(sort $(wildcard sql/parts/*.sql))
-DATA = $(wildcard sql/cachequeue--*--*.sql)
-DATA_built = sql/cachequeue--$(EXTVERSION).sql
+# released versions stay installable, for dumps of them
+DATA = sql/cachequeue--1.0.sql
+UPGRADE = sql/cachequeue--1.0--1.1.sql
+DATA_built = sql/cachequeue--$(EXTVERSION).sql $(UPGRADE)
 
 # for installcheck: a running server that preloads the library
 REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
@@ -49,6 +51,14 @@ include $(PGXS)
 sql/cachequeue--$(EXTVERSION).sql: sql/parts $(SQL_PARTS)
 	$(if $(SQL_PARTS),,$(error no files in sql/parts))
 	cat $(SQL_PARTS) > $@
+
+# An upgrade alters tables by hand; functions and views are those of the
+# install script.  Parts 00 to 09 create what is altered.
+$(UPGRADE): sql/upgrade/1.0--1.1.sql sql/upgrade/1.0--1.1.end.sql sql/parts $(SQL_PARTS)
+	{ cat sql/upgrade/1.0--1.1.sql; \
+	cat $(filter-out sql/parts/0%,$(SQL_PARTS)) | \
+	sed -E 's/^CREATE (FUNCTION|PROCEDURE|VIEW)/CREATE OR REPLACE \1/'; \
+	cat sql/upgrade/1.0--1.1.end.sql; } > $@
 
 # Another compiler or other flags: build everything again.
 $(OBJS): .build-flags

@@ -15,6 +15,7 @@
 #include "cache/warm.h"
 #include "core/crash_report.h"
 #include "core/dbworker.h"
+#include "core/object.h"
 #include "core/settings.h"
 #include "core/shmem.h"
 #include "core/tasks.h"
@@ -24,6 +25,7 @@
 #include "queue/queue.h"
 #include "sql/cache_detach.h"
 #include "sql/namespace.h"
+#include "sql/object_functions.h"
 #include "sql/write_behind.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
@@ -107,6 +109,7 @@ register_tasks(void)
 {
 	static const CqTask tasks[] = {
 		{"cache", cq_cache_maintain, NULL},
+		{"objects", cq_objects_maintain, NULL},
 		{"queue", cq_queue_maintain, NULL},
 		{"topic", cq_topic_maintain, NULL},
 		{"write-behind", cq_write_behind_maintain, cq_write_behind_at_shutdown},
@@ -128,6 +131,7 @@ _PG_init(void)
 	shmem_request_hook = request_shared_memory;
 	previous_startup_hook = shmem_startup_hook;
 	shmem_startup_hook = start_shared_memory;
+	cq_object_init();
 	cq_cache_init();
 	cq_namespace_init();
 	cq_cache_detach_init();

@@ -11,7 +11,7 @@
 #ifndef CACHEQUEUE_H
 #define CACHEQUEUE_H
 
-#define CQ_VERSION "1.0"
+#define CQ_VERSION "1.1"
 
 /* cache */
 #define CQ_KEY_BYTES_MAX 1024

@@ -11,11 +11,12 @@ CREATE FUNCTION cq.queue_create(
 	overflow_timeout interval = '10 s', rate_burst int = NULL,
 	group_rate_limit double precision = NULL, group_rate_burst int = NULL,
 	concurrency int = NULL, release_on_disconnect boolean = false,
-	durable_leases boolean = false, notify text = NULL) RETURNS void
+	durable_leases boolean = false, notify text = NULL,
+	if_not_exists boolean = false) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cq_queue_create';
-COMMENT ON FUNCTION cq.queue_create(text, interval, int, text, text, bigint, text, interval, interval, double precision, int, interval, interval, interval, bigint, interval, int, double precision, int, int, boolean, boolean, text) IS
-'Create a queue; the options are those of the table cq.queue. dead_letter: an existing queue, NULL: <queue>.dead, created unless it exists. Raises 22023, 22004, 42710 (exists), 42704 (no such dead_letter), 42501, 53400 (cachequeue.max_queues).';
+COMMENT ON FUNCTION cq.queue_create(text, interval, int, text, text, bigint, text, interval, interval, double precision, int, interval, interval, interval, bigint, interval, int, double precision, int, int, boolean, boolean, text, boolean) IS
+'Create a queue; the options are those of the table cq.queue. dead_letter: an existing queue, NULL: <queue>.dead, created unless the caller owns one of that name. if_not_exists: one that exists with the same options stays. Raises 22023, 22004, 42710 (exists), 42704 (no such dead_letter), 42501, 53400 (cachequeue.max_queues).';
 
 CREATE FUNCTION cq.queue_alter(
 	queue text, lease interval = NULL, max_attempts int = NULL,
@@ -46,11 +47,11 @@ AS 'MODULE_PATHNAME', 'cq_queue_resume';
 COMMENT ON FUNCTION cq.queue_resume(text) IS
 'Deliver again, from the end of the transaction on. Raises 42704, 42501.';
 
-CREATE FUNCTION cq.queue_drop(queue text) RETURNS void
+CREATE FUNCTION cq.queue_drop(queue text, if_exists boolean = false) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cq_queue_drop';
-COMMENT ON FUNCTION cq.queue_drop(text) IS
-'Drop a queue with all its messages, waiting for transactions that use it. Its dead-letter queue stays. Raises 42704, 42501, 2BP01 (it is the dead-letter queue of another).';
+COMMENT ON FUNCTION cq.queue_drop(text, boolean) IS
+'Drop a queue with all its messages, waiting for transactions that use it. Its dead-letter queue stays. For its owner. Raises 42704, 42501, 2BP01 (it is the dead-letter queue of another).';
 
 CREATE FUNCTION cq.queue_send(queue text, body jsonb, headers jsonb = NULL,
 	delay interval = NULL, priority int = 0, group_key text = NULL,
@@ -117,14 +118,14 @@ RETURNS SETOF cq.message
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10
 AS 'MODULE_PATHNAME', 'cq_queue_peek';
 COMMENT ON FUNCTION cq.queue_peek(text, int, text) IS
-'Up to max (1 to 10000) messages by number, without effect: those that are not acknowledged, or only those in state ready, delayed or in_flight; or archived: acknowledged and retained. Needs consume or manage. Raises 22023, 22004, 42704, 42501.';
+'Up to max (1 to 10000) messages by number, without effect: those that are not acknowledged, or only those in state ready, delayed or in_flight; or archived: acknowledged and retained. Needs consume or peek. Raises 22023, 22004, 42704, 42501.';
 
 CREATE FUNCTION cq.queue_redrive(queue text, max int = NULL, filter jsonb = NULL,
 	rate double precision = NULL, target text = NULL) RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cq_queue_redrive';
 COMMENT ON FUNCTION cq.queue_redrive(text, int, jsonb, double precision, text) IS
-'Send the messages of a dead-letter queue home, in this transaction: to the queue that their headers name, or to target; whatever limits this queue has, and paused or not. max: at most so many; filter: those that contain it (@>) as an object with headers and body; rate: so many a second become ready. Returns how many. Raises 22023, 22004, 42704, 42501 (needs manage here, send there), 53400.';
+'Send the messages of a dead-letter queue home, in this transaction: to the queue that their headers name, or to target; whatever limits this queue has, and paused or not. max: at most so many; filter: those that contain it (@>) as an object with headers and body; rate: so many a second become ready. Returns how many. Raises 22023, 22004, 42704, 42501 (needs consume or alter here, send there), 53400.';
 
 CREATE FUNCTION cq.queue_once(consumer text, queue text, msg_id bigint) RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -148,13 +149,19 @@ CREATE FUNCTION cq.queue_grant(queue text, role text, privilege text) RETURNS vo
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cq_queue_grant';
 COMMENT ON FUNCTION cq.queue_grant(text, text, text) IS
-'Give a role (or public) the privilege to send, consume or manage. The role also needs USAGE on schema cq. Raises 22023, 42704, 42501.';
+'Give a role (or public) privileges: send, consume, peek, alter, purge, manage (the last three), separated by commas, or all. The role also needs USAGE on schema cq. For the owner, and who has the privileges with grant option. Raises 22023, 22004, 42704, 42501.';
 
 CREATE FUNCTION cq.queue_revoke(queue text, role text, privilege text) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cq_queue_revoke';
 COMMENT ON FUNCTION cq.queue_revoke(text, text, text) IS
-'Take a privilege away. Raises 22023, 42704, 42501.';
+'Take privileges away. Raises as cq.queue_grant.';
+
+CREATE FUNCTION cq.queue_owner(queue text, new_owner text) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'cq_queue_owner';
+COMMENT ON FUNCTION cq.queue_owner(text, text) IS
+'Give a queue another owner. Raises 22004, 42704 (queue, role), 42501 (not the owner, or no member of the role).';
 
 CREATE FUNCTION cq._queue_stats(OUT queue text, OUT ready bigint, OUT delayed bigint,
 	OUT in_flight bigint, OUT blocked bigint, OUT dead bigint, OUT uncommitted bigint,
@@ -163,14 +170,14 @@ CREATE FUNCTION cq._queue_stats(OUT queue text, OUT ready bigint, OUT delayed bi
 	OUT expired bigint, OUT dead_lettered bigint, OUT timed_out bigint, OUT dropped bigint,
 	OUT duplicates bigint, OUT sent_rate double precision, OUT delivered_rate double precision,
 	OUT acknowledged_rate double precision, OUT segments int, OUT entries bigint,
-	OUT dead_letter text) RETURNS SETOF record
+	OUT dead_letter text, OUT held_by text) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 20
 AS 'MODULE_PATHNAME', 'cq_queue_stats';
 COMMENT ON FUNCTION cq._queue_stats() IS 'What cq.stat_queues shows.';
 
 CREATE VIEW cq.stat_queues AS SELECT * FROM cq._queue_stats();
 COMMENT ON VIEW cq.stat_queues IS
-'One row per queue that the caller may use (pg_monitor: all): messages by state, bytes, age of the one that is next, counters since the server started, rates of the last ten seconds.';
+'One row per queue that the caller may use (pg_monitor: all): messages by state, bytes, age of the one that is next, counters since the server started, rates of the last ten seconds, and who keeps tables from being truncated.';
 
 CREATE FUNCTION cq._queue_consumers(OUT queue text, OUT pid int, OUT in_flight bigint,
 	OUT next_expiry timestamptz) RETURNS SETOF record

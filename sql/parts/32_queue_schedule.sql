@@ -53,7 +53,7 @@ DECLARE
     bytes_max CONSTANT int := 63 - octet_length(prefix);
 BEGIN
     IF name IS NULL THEN
-        RAISE null_value_not_allowed USING MESSAGE = 'name must not be NULL';
+        RAISE null_value_not_allowed USING MESSAGE = 'name must not be null';
     END IF;
     IF octet_length(name) NOT BETWEEN 1 AND bytes_max THEN
         RAISE invalid_parameter_value USING
@@ -74,10 +74,10 @@ DECLARE
     job_id bigint;
 BEGIN
     IF cron IS NULL THEN
-        RAISE null_value_not_allowed USING MESSAGE = 'cron must not be NULL';
+        RAISE null_value_not_allowed USING MESSAGE = 'cron must not be null';
     END IF;
     IF body IS NULL THEN
-        RAISE null_value_not_allowed USING MESSAGE = 'body must not be NULL';
+        RAISE null_value_not_allowed USING MESSAGE = 'body must not be null';
     END IF;
     IF jsonb_typeof(headers) <> 'object' THEN
         RAISE invalid_parameter_value USING MESSAGE = 'headers must be a JSON object';

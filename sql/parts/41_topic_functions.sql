@@ -2,11 +2,11 @@
 
 CREATE FUNCTION cq.topic_create(topic text, partitions int = 1,
 	retain interval = '7 days', retain_bytes bigint = NULL, compact boolean = false,
-	tombstone_retain interval = '1 day') RETURNS void
+	tombstone_retain interval = '1 day', if_not_exists boolean = false) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cq_topic_create';
-COMMENT ON FUNCTION cq.topic_create(text, int, interval, bigint, boolean, interval) IS
-'Create a topic; the options are those of the table cq.topic. Raises 22023, 22004, 42710 (exists), 53400 (cachequeue.max_topics, topic_memory).';
+COMMENT ON FUNCTION cq.topic_create(text, int, interval, bigint, boolean, interval, boolean) IS
+'Create a topic; the options are those of the table cq.topic. if_not_exists: one that exists with the same options stays. Raises 22023, 22004, 42710 (exists), 53400 (cachequeue.max_topics, topic_memory).';
 
 CREATE FUNCTION cq.topic_alter(topic text, partitions int = NULL,
 	retain interval = NULL, retain_bytes bigint = NULL, compact boolean = NULL,
@@ -16,23 +16,29 @@ AS 'MODULE_PATHNAME', 'cq_topic_alter';
 COMMENT ON FUNCTION cq.topic_alter(text, int, interval, bigint, boolean, interval, text[]) IS
 'Change options of a topic, from the end of the transaction on. NULL: as it is; reset: retain and retain_bytes may be named, which then have no limit. Partitions can be added only. Raises 22023, 42704, 42501.';
 
-CREATE FUNCTION cq.topic_drop(topic text) RETURNS void
+CREATE FUNCTION cq.topic_drop(topic text, if_exists boolean = false) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cq_topic_drop';
-COMMENT ON FUNCTION cq.topic_drop(text) IS
-'Drop a topic with its records and groups, waiting for transactions that use it. Raises 42704, 42501.';
+COMMENT ON FUNCTION cq.topic_drop(text, boolean) IS
+'Drop a topic with its records and groups, waiting for transactions that use it. For its owner. Raises 42704, 42501.';
 
 CREATE FUNCTION cq.topic_grant(topic text, role text, privilege text) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cq_topic_grant';
 COMMENT ON FUNCTION cq.topic_grant(text, text, text) IS
-'Grant publish, consume or manage on a topic to a role, or to public. Raises 42704, 42501, 22023.';
+'Give a role (or public) privileges on a topic: publish, consume, read, alter, manage (the last two), separated by commas, or all. For the owner, and who has the privileges with grant option. Raises 22023, 22004, 42704, 42501.';
 
 CREATE FUNCTION cq.topic_revoke(topic text, role text, privilege text) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cq_topic_revoke';
 COMMENT ON FUNCTION cq.topic_revoke(text, text, text) IS
 'Take back what cq.topic_grant gave. Raises 42704, 42501, 22023.';
+
+CREATE FUNCTION cq.topic_owner(topic text, new_owner text) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'cq_topic_owner';
+COMMENT ON FUNCTION cq.topic_owner(text, text) IS
+'Give a topic another owner. Raises 22004, 42704 (topic, role), 42501 (not the owner, or no member of the role).';
 
 CREATE FUNCTION cq.topic_publication_create(topic text, publication text, tables int = 16) RETURNS int
 LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -71,29 +77,35 @@ COMMENT ON FUNCTION cq.topic_publish_many(text, jsonb[], text[], jsonb[], int) I
 
 CREATE FUNCTION cq.group_create(topic text, group_name text, kind text = 'exclusive',
 	start text = 'earliest', assignment text = 'sticky',
-	session_timeout interval = '45 s') RETURNS void
+	session_timeout interval = '45 s', if_not_exists boolean = false) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cq_group_create';
-COMMENT ON FUNCTION cq.group_create(text, text, text, text, text, interval) IS
-'Create a consumer group. kind: exclusive (a partition belongs to one member) or shared (the queue <topic>.<group> gets the records); start: earliest, latest, a timestamp or an offset; assignment: sticky or range. Raises 42704, 42501, 42710, 22023.';
+COMMENT ON FUNCTION cq.group_create(text, text, text, text, text, interval, boolean) IS
+'Create a consumer group. kind: exclusive (a partition belongs to one member) or shared (the queue <topic>.<group> gets the records); start: earliest, latest, a timestamp or an offset; assignment: sticky or range; if_not_exists: one that exists with the same options stays. Raises 42704, 42501, 42710, 22023.';
 
-CREATE FUNCTION cq.group_drop(topic text, group_name text) RETURNS void
+CREATE FUNCTION cq.group_drop(topic text, group_name text, if_exists boolean = false) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cq_group_drop';
-COMMENT ON FUNCTION cq.group_drop(text, text) IS
-'Drop a group with its offsets, and the queue of a shared one. Raises 42704, 42501.';
+COMMENT ON FUNCTION cq.group_drop(text, text, boolean) IS
+'Drop a group with its offsets, and the queue of a shared one. For the owners of group and topic. Raises 42704, 42501.';
 
 CREATE FUNCTION cq.group_grant(topic text, group_name text, role text, privilege text) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cq_group_grant';
 COMMENT ON FUNCTION cq.group_grant(text, text, text, text) IS
-'Grant consume or manage on a group to a role, or to public. Raises 42704, 42501, 22023.';
+'Give a role (or public) privileges on a group: consume, read (its statistics), separated by commas, or all. For the owners of group and topic. Raises 22023, 22004, 42704, 42501.';
 
 CREATE FUNCTION cq.group_revoke(topic text, group_name text, role text, privilege text) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cq_group_revoke';
 COMMENT ON FUNCTION cq.group_revoke(text, text, text, text) IS
 'Take back what cq.group_grant gave. Raises 42704, 42501, 22023.';
+
+CREATE FUNCTION cq.group_owner(topic text, group_name text, new_owner text) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'cq_group_owner';
+COMMENT ON FUNCTION cq.group_owner(text, text, text) IS
+'Give a group another owner. Raises 22004, 42704 (topic, group, role), 42501 (not the owner, or no member of the role).';
 
 CREATE FUNCTION cq.group_join(topic text, group_name text, member text,
 	session_bound boolean = false) RETURNS bigint
@@ -163,34 +175,9 @@ AS 'MODULE_PATHNAME', 'cq_topic_maintain_now';
 COMMENT ON PROCEDURE cq.topic_maintain() IS
 'Do at once what the maintenance worker does for topics: retention, compaction, limits for standbys, feeding shared groups. Raises 25001 in a transaction block.';
 
--- the queue of a shared group goes with the group
-CREATE FUNCTION cq._queue_of_group() RETURNS trigger
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	topic text;
-	name text;
-BEGIN
-	SELECT t.name, g.name INTO topic, name
-	FROM cq.topic_group g JOIN cq.topic t USING (topic_id)
-	WHERE g.kind = 'shared' AND OLD.name = (t.name || '.' || g.name) COLLATE "C";
-	IF FOUND THEN
-		RAISE EXCEPTION 'queue "%" belongs to group "%" of topic "%"', OLD.name, name, topic
-			USING ERRCODE = 'dependent_objects_still_exist', HINT = 'Drop the group with cq.group_drop.';
-	END IF;
-	RETURN OLD;
-END
-$$;
-COMMENT ON FUNCTION cq._queue_of_group() IS 'Trigger function: refuses to drop the queue of a shared group.';
-CREATE TRIGGER queue_of_group
-BEFORE DELETE ON cq.queue
-FOR EACH ROW EXECUTE FUNCTION cq._queue_of_group();
-ALTER TABLE cq.queue ENABLE ALWAYS TRIGGER queue_of_group;
-
 CREATE FUNCTION cq._topic_stats(OUT topic text, OUT partition int, OUT start_offset bigint,
 	OUT end_offset bigint, OUT stable_offset bigint, OUT open_transactions bigint,
-	OUT published bigint, OUT segments int, OUT bytes bigint) RETURNS SETOF record
+	OUT published bigint, OUT segments int, OUT bytes bigint, OUT held_by text) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'cq_topic_stats';
 COMMENT ON FUNCTION cq._topic_stats() IS 'Behind the view cq.stat_topics.';
@@ -204,6 +191,7 @@ COMMENT ON COLUMN cq.stat_topics.open_transactions IS 'Transactions that have pu
 COMMENT ON COLUMN cq.stat_topics.published IS 'Records committed since the server was started.';
 COMMENT ON COLUMN cq.stat_topics.segments IS 'Segments of the topic.';
 COMMENT ON COLUMN cq.stat_topics.bytes IS 'Size of all tables of the topic.';
+COMMENT ON COLUMN cq.stat_topics.held_by IS 'Who has a snapshot that keeps tables of the topic from being truncated; NULL: nobody.';
 
 CREATE FUNCTION cq._group_stats(OUT topic text, OUT group_name text, OUT kind text,
 	OUT partition int, OUT member text, OUT generation bigint, OUT polled bigint,

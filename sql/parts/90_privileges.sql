@@ -7,7 +7,8 @@
 -- the table.  Creating namespaces has to be granted.
 
 REVOKE ALL ON SCHEMA cq FROM PUBLIC;
-REVOKE ALL ON cq.namespace, cq.namespace_grant FROM PUBLIC;
+REVOKE ALL ON cq.namespace, cq.namespace_0 FROM PUBLIC;
+REVOKE ALL ON cq.watch FROM PUBLIC;
 REVOKE ALL ON cq.write_behind, cq.write_behind_log, cq.write_behind_memory,
     cq.write_behind_dead, cq.write_behind_stat FROM PUBLIC;
 
@@ -32,15 +33,9 @@ BEGIN
 END
 $$;
 
--- called with the caller's rights by cache_watch and cache_unwatch, or by triggers
-GRANT EXECUTE ON FUNCTION cq._watch_row(), cq._watch_statement(), cq._watch_truncate(), cq._watch_write(),
-    cq._check_templates(regclass, text[]), cq._watch_templates(regclass), cq._require_preload(),
-    cq._write_through_fields(jsonb), cq._write_through_arguments(regclass, text[]),
-    cq._watch_write_through(regclass), cq._own_write_through(regclass),
-    cq._unwatch_one(regclass), cq._watch_one(regclass, text[], text[]),
-    cq._enable_triggers(regclass), cq._descendants(regclass),
-    cq._watched_through_parent(regclass), cq._rewatch(regclass),
-    cq._relation_changed(oid), cq._epoch_changed()
+-- trigger functions of watched tables: their owners attach partitions, and restore
+-- them from dumps; they do what stands in cq.watch, whoever calls them
+GRANT EXECUTE ON FUNCTION cq._watch_row(), cq._watch_statement(), cq._watch_truncate(), cq._watch_write()
 TO PUBLIC;
 
 GRANT SELECT ON cq.cache_watches TO PUBLIC;

@@ -10,6 +10,19 @@
 #include "cachequeue.h"
 #include "common/int.h"
 #include "core/args.h"
+#include "core/object.h"
+
+void
+cq_arg_not_null(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	/* a function of an older version of the extension's script has fewer */
+	if (n >= PG_NARGS())
+		cq_object_version_error();
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", name)));
+}
 
 int64
 cq_interval_ms(const Interval *interval, int64 min_ms, const char *name)

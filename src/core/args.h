@@ -8,7 +8,14 @@
 #ifndef CQ_ARGS_H
 #define CQ_ARGS_H
 
+#include "fmgr.h"
 #include "utils/timestamp.h"
+
+/*
+ * Raises 22004 if the argument is NULL; name is the parameter's.  Raises 55000
+ * when the function has no such argument, being of an older version.
+ */
+extern void cq_arg_not_null(FunctionCallInfo fcinfo, int n, const char *name);
 
 /*
  * An interval as milliseconds, rounded up; a month counts 30 days, as in

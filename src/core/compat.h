@@ -57,20 +57,36 @@ cq_check_plan_privileges(PlannedStmt *plan)
 #endif
 }
 
+/* Whether the current role may call the function. */
+static inline AclResult
+cq_function_privilege(Oid function)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(ProcedureRelationId, function, GetUserId(), ACL_EXECUTE);
+#else
+	return pg_proc_aclcheck(function, GetUserId(), ACL_EXECUTE);
+#endif
+}
+
 /* Raise 42501 if the current role may not call the function. */
 static inline void
 cq_check_function_privilege(Oid function)
 {
-	AclResult	result;
+	AclResult	result = cq_function_privilege(function);
 
-#if PG_VERSION_NUM >= 160000
-	result = object_aclcheck(ProcedureRelationId, function, GetUserId(),
-							 ACL_EXECUTE);
-#else
-	result = pg_proc_aclcheck(function, GetUserId(), ACL_EXECUTE);
-#endif
 	if (result != ACLCHECK_OK)
 		aclcheck_error(result, OBJECT_FUNCTION, get_func_name(function));
+}
+
+/* Raise 42501 unless the user could SET ROLE to that role. */
+static inline void
+cq_check_can_be_role(Oid user, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	check_can_set_role(user, role);
+#else
+	check_is_member_of_role(user, role);
+#endif
 }
 
 /* Tells this session's transactions apart. */

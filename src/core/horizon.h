@@ -11,12 +11,30 @@
 #include "access/transam.h"
 
 /*
- * A dump takes its snapshot before it locks the tables.  So rows that have been
- * copied elsewhere stay until no snapshot is older than the copy, or for so long.
+ * The horizon for the rows of a table of this database, not a shared one or a
+ * system catalog: every snapshot that is in use, or will be taken, sees what
+ * transactions below it have done.  Locks the table for a moment, AccessShare.
  */
-#define CQ_HORIZON_WAIT_MS 60000
+extern FullTransactionId cq_horizon(Oid relid);
 
-/* What every snapshot in this database sees is older than that. */
-extern FullTransactionId cq_oldest_snapshot(void);
+/* A mark: above all transactions that have ended until now. */
+static inline FullTransactionId
+cq_horizon_mark(void)
+{
+	return ReadNextFullTransactionId();
+}
+
+/* Whether every snapshot sees what had been committed when the mark was taken. */
+static inline bool
+cq_horizon_passed(FullTransactionId horizon, FullTransactionId mark)
+{
+	return FullTransactionIdPrecedesOrEquals(mark, horizon);
+}
+
+/*
+ * Who keeps the horizon of this database below the mark, for people to read;
+ * palloc'd.  NULL: nobody any more.  Runs a query.
+ */
+extern char *cq_horizon_holder(FullTransactionId mark);
 
 #endif							/* CQ_HORIZON_H */

@@ -9,9 +9,9 @@
  * isolation level, so that no two binds can close a cycle together.
  *
  * Whoever binds must be allowed to send to the queue, to publish to the topic,
- * or to manage the exchange that is to be the target, or the alternate: the
+ * or to alter the exchange that is to be the target, or the alternate: the
  * binding lets others in, and an exchange cannot be dropped while others lead to
- * it.  To unbind he must manage the exchange only.
+ * it.  To unbind takes the right to alter the exchange, or to own the target.
  *
  *-------------------------------------------------------------------------
  */
@@ -99,25 +99,70 @@ check_cycle(CqExchange *from, CqExchange *to)
 	list_free(reached);
 }
 
-void
-cq_exchange_create_named(const char *name, CqExchangeKind kind, const char *alternate)
+/* what else carries the number of an exchange in its name: nothing */
+static const char *const relation_formats[] = {NULL};
+
+/* Drop what a restore without data has left of an exchange under that name. */
+static void
+drop_orphans(const char *name)
 {
-	Oid			types[] = {TEXTOID, OIDOID, TEXTOID, INT4OID};
-	Datum		values[4];
-	char		nulls[4] = {' ', ' ', ' ', ' '};
+	ListCell   *cell;
+
+	foreach(cell, cq_carrier_orphans(CQ_OBJECT_EXCHANGE, name))
+		cq_carrier_drop(cq_carrier_by_id(CQ_OBJECT_EXCHANGE, lfirst_int(cell)));
+}
+
+/* Raises 42710 unless the exchange is of that kind and has that alternate. */
+static void
+check_same(const CqExchange *exchange, CqExchangeKind kind, int32 alternate)
+{
+	if (exchange->kind != kind || exchange->alternate != alternate)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("exchange \"%s\" already exists with other options", exchange->name),
+				 errhint("See cq.exchanges.")));
+	ereport(NOTICE,
+			(errcode(ERRCODE_DUPLICATE_OBJECT),
+			 errmsg("exchange \"%s\" already exists, skipping", exchange->name)));
+}
+
+void
+cq_exchange_create_named(const char *name, CqExchangeKind kind, const char *alternate,
+						 bool if_not_exists)
+{
+	Oid			types[] = {INT4OID, TEXTOID, OIDOID, TEXTOID, INT4OID};
+	Datum		values[5];
+	char		nulls[5] = {' ', ' ', ' ', ' ', ' '};
+	CqExchange *exchange;
+	int32		alternate_id = 0;
+	int32		id;
 
 	begin("exchange_create()");
-	values[3] = (Datum) 0;
+	cq_exchanges_sweep();
 	if (alternate != NULL)
-		values[3] = Int32GetDatum(cq_exchange_open(alternate, CQ_EXCHANGE_MANAGE)->id);
-	else
-		nulls[3] = 'n';
-	values[0] = CStringGetTextDatum(name);
-	values[1] = ObjectIdGetDatum(GetUserId());
-	values[2] = CStringGetTextDatum(cq_exchange_kind_name(kind));
-	if (cq_execute_as_owner("INSERT INTO cq.exchange (name, owner, kind, alternate) "
-							"VALUES ($1, $2::regrole, $3, $4) ON CONFLICT DO NOTHING "
-							"RETURNING exchange_id", 4, types, values, nulls) < 0)
+		alternate_id = cq_exchange_open(alternate, CQ_EXCHANGE_ALTER)->id;
+	exchange = cq_exchange_find(name);
+	if (exchange != NULL && if_not_exists)
+	{
+		check_same(exchange, kind, alternate_id);
+		return;
+	}
+	if (exchange != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("exchange \"%s\" already exists", name)));
+	drop_orphans(name);
+	id = cq_object_new_id(CQ_OBJECT_EXCHANGE, "exchange_exchange_id_seq", relation_formats);
+	values[0] = Int32GetDatum(id);
+	values[1] = CStringGetTextDatum(name);
+	values[2] = ObjectIdGetDatum(cq_carrier_create(CQ_OBJECT_EXCHANGE, id, name));
+	values[3] = CStringGetTextDatum(cq_exchange_kind_name(kind));
+	values[4] = Int32GetDatum(alternate_id);
+	if (alternate_id == 0)
+		nulls[4] = 'n';
+	if (cq_execute_as_owner("INSERT INTO cq.exchange (exchange_id, name, carrier, kind, alternate) "
+							"VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING "
+							"RETURNING exchange_id", 5, types, values, nulls) < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("exchange \"%s\" already exists", name)));
@@ -129,32 +174,71 @@ cq_exchange_alter_named(const char *name, const char *alternate)
 	int32		numbers[2];
 
 	begin("exchange_alter()");
-	numbers[0] = cq_exchange_open(name, CQ_EXCHANGE_MANAGE)->id;
+	numbers[0] = cq_exchange_open(name, CQ_EXCHANGE_ALTER)->id;
 	if (alternate == NULL)
 	{
 		change("UPDATE cq.exchange SET alternate = NULL WHERE exchange_id = $1 RETURNING 1",
 			   1, numbers);
 		return;
 	}
-	numbers[1] = cq_exchange_open(alternate, CQ_EXCHANGE_MANAGE)->id;
+	numbers[1] = cq_exchange_open(alternate, CQ_EXCHANGE_ALTER)->id;
 	check_cycle(cq_exchange_by_id(numbers[0]), cq_exchange_by_id(numbers[1]));
 	change("UPDATE cq.exchange SET alternate = $2 WHERE exchange_id = $1 RETURNING 1",
 		   2, numbers);
 }
 
-void
-cq_exchange_drop_named(const char *name)
+/*
+ * The carrier is gone: delete what is left.  Others that lead there do no more;
+ * bindings go by their foreign keys.
+ */
+static void
+forget(int32 id)
 {
-	int32		id;
+	Oid			types[] = {INT4OID};
+	Datum		values[1];
+
+	values[0] = Int32GetDatum(id);
+	(void) cq_execute_as_owner("UPDATE cq.exchange SET alternate = NULL WHERE alternate = $1",
+							   1, types, values, NULL);
+	(void) cq_execute_as_owner("DELETE FROM cq.exchange WHERE exchange_id = $1",
+							   1, types, values, NULL);
+	CommandCounterIncrement();
+}
+
+void
+cq_exchanges_sweep(void)
+{
+	ListCell   *cell;
+
+	foreach(cell, cq_objects_without_carrier(CQ_OBJECT_EXCHANGE))
+		forget(lfirst_int(cell));
+}
+
+void
+cq_exchange_drop_named(const char *name, bool if_exists)
+{
+	CqExchange *exchange;
 
 	begin("exchange_drop()");
-	id = cq_exchange_open(name, CQ_EXCHANGE_MANAGE)->id;
-	if (cq_exchange_has_sources(id))
+	cq_exchanges_sweep();
+	exchange = cq_exchange_find(name);
+	if (exchange == NULL && if_exists)
+	{
+		ereport(NOTICE,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("exchange \"%s\" does not exist, skipping", name)));
+		return;
+	}
+	exchange = cq_exchange_open(name, CQ_EXCHANGE_NONE);
+	if (!cq_object_owned(&exchange->object))
+		cq_object_denied(CQ_OBJECT_EXCHANGE, name, NULL, true);
+	if (cq_exchange_has_sources(exchange->id))
 		ereport(ERROR,
 				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 				 errmsg("another exchange leads to exchange \"%s\"", name),
 				 errhint("See cq.exchange_bindings; unbind it, or change the other's alternate with cq.exchange_alter.")));
-	change("DELETE FROM cq.exchange WHERE exchange_id = $1 RETURNING 1", 1, &id);
+	cq_object_drop(&exchange->object);
+	cq_exchanges_sweep();
 }
 
 /* ---- bindings -------------------------------------------------------- */
@@ -169,9 +253,9 @@ typedef struct Bound
 } Bound;
 
 static void
-resolve(const char *name, const CqBinding *binding, Bound *bound)
+resolve(const char *name, const CqBinding *binding, AclMode privileges, Bound *bound)
 {
-	CqExchange *exchange = cq_exchange_open(name, CQ_EXCHANGE_MANAGE);
+	CqExchange *exchange = cq_exchange_open(name, privileges);
 
 	bound->exchange_id = exchange->id;
 	bound->headers = binding->headers;
@@ -260,12 +344,12 @@ cq_exchange_bind_to(const char *name, const CqBinding *binding)
 	Bound		bound;
 
 	begin("exchange_bind()");
-	resolve(name, binding, &bound);
+	resolve(name, binding, CQ_EXCHANGE_ALTER, &bound);
 	if (binding->target_kind != CQ_TARGET_EXCHANGE)
 		bound.target_id = cq_target_find(binding->target_kind, binding->target, true);
 	else
 	{
-		bound.target_id = cq_exchange_open(binding->target, CQ_EXCHANGE_MANAGE)->id;
+		bound.target_id = cq_exchange_open(binding->target, CQ_EXCHANGE_ALTER)->id;
 		check_cycle(cq_exchange_by_id(bound.exchange_id), cq_exchange_by_id(bound.target_id));
 	}
 	if (find_binding(binding, &bound) != 0)
@@ -283,6 +367,14 @@ target_id(const CqBinding *binding)
 	return cq_target_find(binding->target_kind, binding->target, false);
 }
 
+static bool
+owns_target(const CqBinding *binding)
+{
+	if (binding->target_kind == CQ_TARGET_EXCHANGE)
+		return cq_object_owned(&cq_exchange_open(binding->target, CQ_EXCHANGE_NONE)->object);
+	return cq_target_owned(binding->target_kind, binding->target);
+}
+
 bool
 cq_exchange_unbind_from(const char *name, const CqBinding *binding)
 {
@@ -290,7 +382,8 @@ cq_exchange_unbind_from(const char *name, const CqBinding *binding)
 	int32		binding_id;
 
 	begin("exchange_unbind()");
-	resolve(name, binding, &bound);
+	resolve(name, binding, owns_target(binding) ? CQ_EXCHANGE_NONE : CQ_EXCHANGE_ALTER,
+			&bound);
 	bound.target_id = target_id(binding);
 	binding_id = find_binding(binding, &bound);
 	if (binding_id == 0)
@@ -301,69 +394,26 @@ cq_exchange_unbind_from(const char *name, const CqBinding *binding)
 
 /* ---- privileges ------------------------------------------------------ */
 
-int
-cq_exchange_privileges_named(const char *list)
+void
+cq_exchange_change_grant(const char *name, const char *role, AclMode privileges, bool grant)
 {
-	char	   *names = pstrdup(list);
-	int			privileges = 0;
-	char	   *next = names;
+	CqObject	object;
 
-	while (next != NULL)
-	{
-		char	   *name = next;
-		char	   *end;
-
-		next = strchr(name, ',');
-		if (next != NULL)
-			*next++ = '\0';
-		name += strspn(name, " ");
-		for (end = name + strlen(name); end > name && end[-1] == ' '; end--)
-			end[-1] = '\0';
-		if (strcmp(name, "publish") == 0)
-			privileges |= CQ_EXCHANGE_PUBLISH;
-		else if (strcmp(name, "manage") == 0)
-			privileges |= CQ_EXCHANGE_MANAGE;
-		else if (strcmp(name, "all") == 0)
-			privileges |= CQ_EXCHANGE_ANY;
-		else
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("unknown privilege \"%s\"", name),
-					 errhint("Privileges of exchanges are publish and manage, or all.")));
-	}
-	pfree(names);
-	return privileges;
-}
-
-/* Run a command with exchange, role and privileges as its parameters. */
-static void
-change_grant(const char *name, const char *role, int privileges, const char *command)
-{
-	Oid			types[] = {INT4OID, OIDOID, INT4OID};
-	Datum		values[3];
-
-	values[0] = Int32GetDatum(cq_exchange_open(name, CQ_EXCHANGE_MANAGE)->id);
-	values[1] = ObjectIdGetDatum(strcmp(role, "public") == 0 ? InvalidOid :
-								 get_role_oid(role, false));
-	values[2] = Int32GetDatum(privileges);
-	(void) cq_execute_as_owner(command, 3, types, values, NULL);
+	cq_require_shared();
+	PreventCommandIfReadOnly(grant ? "exchange_grant()" : "exchange_revoke()");
+	object = cq_exchange_open(name, CQ_EXCHANGE_NONE)->object;
+	if (!cq_object_grant(&object, role, privileges, grant, false))
+		cq_object_denied(CQ_OBJECT_EXCHANGE, name, NULL, false);
 }
 
 void
-cq_exchange_grant_to(const char *name, const char *role, int privileges)
+cq_exchange_change_owner(const char *name, const char *role)
 {
-	begin("exchange_grant()");
-	change_grant(name, role, privileges,
-				 "INSERT INTO cq.exchange_grant AS g VALUES ($1, $2::regrole, $3) "
-				 "ON CONFLICT (exchange_id, grantee) "
-				 "DO UPDATE SET privileges = g.privileges | $3");
-}
+	CqObject	object;
 
-void
-cq_exchange_revoke_from(const char *name, const char *role, int privileges)
-{
-	begin("exchange_revoke()");
-	change_grant(name, role, privileges,
-				 "UPDATE cq.exchange_grant SET privileges = privileges & ~$3 "
-				 "WHERE exchange_id = $1 AND grantee = $2::regrole");
+	cq_require_shared();
+	PreventCommandIfReadOnly("exchange_owner()");
+	object = cq_exchange_open(name, CQ_EXCHANGE_NONE)->object;
+	if (!cq_object_change_owner(&object, role))
+		cq_object_denied(CQ_OBJECT_EXCHANGE, name, NULL, true);
 }

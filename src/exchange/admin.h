@@ -21,11 +21,12 @@ typedef struct CqBinding
 } CqBinding;
 
 /*
- * Create an exchange; alternate may be NULL.  Raises 42710 when it exists,
- * 42704 and 42501 for the alternate.
+ * Create an exchange; alternate may be NULL.  With if_not_exists an exchange that
+ * is the same stays.  Raises 42710 when it exists, 42704 and 42501 for the
+ * alternate.
  */
 extern void cq_exchange_create_named(const char *name, CqExchangeKind kind,
-									 const char *alternate);
+									 const char *alternate, bool if_not_exists);
 
 /*
  * Change its alternate; NULL: none.  Raises 42704, 42501, 22023 when that
@@ -37,7 +38,10 @@ extern void cq_exchange_alter_named(const char *name, const char *alternate);
  * Drop it with its bindings.  Raises 42704, 42501, 2BP01 when another exchange
  * leads to it.
  */
-extern void cq_exchange_drop_named(const char *name);
+extern void cq_exchange_drop_named(const char *name, bool if_exists);
+
+/* Delete the definitions of exchanges whose carrier is gone. */
+extern void cq_exchanges_sweep(void);
 
 /*
  * Add a binding; false when there is one like it.  Raises 42704, 42501 for the
@@ -46,14 +50,17 @@ extern void cq_exchange_drop_named(const char *name);
  */
 extern bool cq_exchange_bind_to(const char *name, const CqBinding *binding);
 
-/* Remove it; false when there is none. */
+/*
+ * Remove it; false when there is none.  For who may alter the exchange, and for
+ * the owner of the target.
+ */
 extern bool cq_exchange_unbind_from(const char *name, const CqBinding *binding);
 
-/* Of CqExchangePrivilege, from a list of names; raises 22023. */
-extern int	cq_exchange_privileges_named(const char *list);
+/* Give or take privileges; role may be 'public'.  Raises 42501, 42704. */
+extern void cq_exchange_change_grant(const char *name, const char *role,
+									 AclMode privileges, bool grant);
 
-/* Give or take privileges; role may be 'public'. */
-extern void cq_exchange_grant_to(const char *name, const char *role, int privileges);
-extern void cq_exchange_revoke_from(const char *name, const char *role, int privileges);
+/* Raises 42501, 42704. */
+extern void cq_exchange_change_owner(const char *name, const char *role);
 
 #endif							/* CQ_EXCHANGE_ADMIN_H */

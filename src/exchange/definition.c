@@ -3,12 +3,10 @@
  * definition.c
  *	  What a backend remembers of exchanges.
  *
- * Exchanges are read from cq.exchange and cq.exchange_grant when first used,
- * their bindings from cq.exchange_binding when a message is first routed
+ * Exchanges are read from cq.exchange when first used, their bindings from cq.exchange_binding when a message is first routed
  * through them, and are compiled for matching: keys and patterns into a trie,
  * headers into lists.  All of it is in one memory context.  A relcache
- * invalidation of cq.exchange, which statement triggers on the three tables
- * send, advances the epoch; the next cq_exchange_open() then forgets everything.
+ * invalidation of cq.exchange, which statement triggers on both tables send, advances the epoch; the next cq_exchange_open() then forgets everything.
  * Nothing is forgotten in between, so that what it returns, and what is reached
  * from there, is good until the next one.
  *
@@ -72,7 +70,7 @@ cq_exchange_init(void)
 void
 cq_exchanges_changed(void)
 {
-	CacheInvalidateRelcacheByRelid(cq_relation("exchange"));
+	CacheInvalidateRelcacheByRelid(cq_relation_of_any_version("exchange"));
 }
 
 /* ---- names of kinds -------------------------------------------------- */
@@ -201,24 +199,6 @@ text_column(HeapTuple tuple, TupleDesc desc, int column)
 	return isnull ? NULL : TextDatumGetCString(value);
 }
 
-/* RowReader: a grant on the exchange. */
-static void
-read_grant(HeapTuple tuple, TupleDesc desc, void *arg)
-{
-	CqExchange *exchange = arg;
-	CqExchangeGrant grant;
-	bool		isnull;
-
-	grant.role = DatumGetObjectId(heap_getattr(tuple, 2, desc, &isnull));
-	grant.privileges = DatumGetInt32(heap_getattr(tuple, 3, desc, &isnull));
-	if (exchange->grants == NULL)
-		exchange->grants = palloc(sizeof(grant));
-	else
-		exchange->grants = repalloc(exchange->grants,
-									(exchange->ngrants + 1) * sizeof(grant));
-	exchange->grants[exchange->ngrants++] = grant;
-}
-
 /* RowReader: the exchange itself. */
 static void
 read_exchange(HeapTuple tuple, TupleDesc desc, void *arg)
@@ -230,12 +210,13 @@ read_exchange(HeapTuple tuple, TupleDesc desc, void *arg)
 	exchange->id = DatumGetInt32(heap_getattr(tuple, CQ_EXCHANGE_COLUMN_ID, desc, &isnull));
 	exchange->name = text_column(tuple, desc, CQ_EXCHANGE_COLUMN_NAME);
 	exchange->kind = cq_exchange_kind_named(text_column(tuple, desc, CQ_EXCHANGE_COLUMN_KIND));
-	exchange->owner = DatumGetObjectId(heap_getattr(tuple, CQ_EXCHANGE_COLUMN_OWNER, desc, &isnull));
+	value = heap_getattr(tuple, CQ_EXCHANGE_COLUMN_CARRIER, desc, &isnull);
+	cq_object_set(&exchange->object, CQ_OBJECT_EXCHANGE, exchange->id, DatumGetObjectId(value));
 	value = heap_getattr(tuple, CQ_EXCHANGE_COLUMN_ALTERNATE, desc, &isnull);
 	exchange->alternate = isnull ? 0 : DatumGetInt32(value);
 }
 
-/* Read what one row and its grants say, and remember it; NULL: no such row. */
+/* Read what one row says, and remember it; NULL: no such row. */
 static CqExchange *
 read_one(const char *index, ScanKey key)
 {
@@ -247,8 +228,6 @@ read_one(const char *index, ScanKey key)
 	read_rows("exchange", index, key, read_exchange, &exchange);
 	if (exchange.id != 0)
 	{
-		read_rows_by_id("exchange_grant", "exchange_grant_pkey", 1, exchange.id,
-						read_grant, &exchange);
 		result = hash_search(exchanges, &exchange.id, HASH_ENTER, NULL);
 		*result = exchange;
 		name = hash_search(names, exchange.name, HASH_ENTER, NULL);
@@ -292,37 +271,17 @@ cq_exchange_find(const char *name)
 	return read_one("exchange_name_key", &key);
 }
 
-bool
-cq_exchange_allowed(const CqExchange *exchange, int privileges)
-{
-	Oid			user = GetUserId();
-
-	if (OidIsValid(exchange->owner) && (user == exchange->owner ||
-										has_privs_of_role(user, exchange->owner)))
-		return true;
-	for (int i = 0; i < exchange->ngrants; i++)
-	{
-		if ((exchange->grants[i].privileges & privileges) != 0 &&
-			(!OidIsValid(exchange->grants[i].role) ||
-			 has_privs_of_role(user, exchange->grants[i].role)))
-			return true;
-	}
-	return superuser();
-}
-
 CqExchange *
-cq_exchange_open(const char *name, int privileges)
+cq_exchange_open(const char *name, AclMode privileges)
 {
 	CqExchange *exchange = cq_exchange_find(name);
 
-	if (exchange == NULL)
+	if (exchange == NULL || !OidIsValid(cq_carrier_owner(exchange->object.carrier)))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("exchange \"%s\" does not exist", name)));
-	if (privileges != CQ_EXCHANGE_NONE && !cq_exchange_allowed(exchange, privileges))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for exchange \"%s\"", name)));
+	if (privileges != CQ_EXCHANGE_NONE && !cq_object_allowed(&exchange->object, privileges))
+		cq_object_denied(CQ_OBJECT_EXCHANGE, name, NULL, false);
 	return exchange;
 }
 

@@ -9,17 +9,17 @@
 #ifndef CQ_EXCHANGE_DEFINITION_H
 #define CQ_EXCHANGE_DEFINITION_H
 
+#include "core/object.h"
 #include "exchange/headers.h"
 #include "exchange/trie.h"
 #include "nodes/pg_list.h"
 
-typedef enum CqExchangePrivilege
-{
-	CQ_EXCHANGE_NONE = 0,
-	CQ_EXCHANGE_PUBLISH = 0x01,
-	CQ_EXCHANGE_MANAGE = 0x02,
-	CQ_EXCHANGE_ANY = 0x03
-} CqExchangePrivilege;
+/* what the privileges on the carrier stand for; several may be added up */
+#define CQ_EXCHANGE_NONE ACL_NO_RIGHTS
+#define CQ_EXCHANGE_PUBLISH ACL_INSERT
+#define CQ_EXCHANGE_ROUTE ACL_SELECT
+#define CQ_EXCHANGE_ALTER ACL_UPDATE
+#define CQ_EXCHANGE_ANY (ACL_INSERT | ACL_SELECT | ACL_UPDATE)
 
 typedef enum CqExchangeKind
 {
@@ -51,22 +51,14 @@ typedef struct CqHeadersBinding
 	CqTarget   *target;
 } CqHeadersBinding;
 
-typedef struct CqExchangeGrant
-{
-	Oid			role;			/* InvalidOid: PUBLIC */
-	int			privileges;
-} CqExchangeGrant;
-
 /* Good until the next cq_exchange_open() of any exchange. */
 typedef struct CqExchange
 {
 	int32		id;				/* hash key */
 	char	   *name;
 	CqExchangeKind kind;
-	Oid			owner;
+	CqObject	object;			/* who owns it, who may do what */
 	int32		alternate;		/* id; 0: none */
-	int			ngrants;
-	CqExchangeGrant *grants;
 	uint64		route;			/* the last that came by */
 
 	/* what follows is read by cq_exchange_read_bindings() */
@@ -82,7 +74,7 @@ typedef struct CqExchange
 /* Of the table cq.exchange; its columns in order. */
 #define CQ_EXCHANGE_COLUMN_ID 1
 #define CQ_EXCHANGE_COLUMN_NAME 2
-#define CQ_EXCHANGE_COLUMN_OWNER 3
+#define CQ_EXCHANGE_COLUMN_CARRIER 3
 #define CQ_EXCHANGE_COLUMN_KIND 4
 #define CQ_EXCHANGE_COLUMN_ALTERNATE 5
 #define CQ_EXCHANGE_COLUMNS 5
@@ -106,7 +98,7 @@ extern void cq_exchanges_changed(void);
  * one of the privileges (CQ_EXCHANGE_NONE: none is asked for), 55000 when not
  * preloaded.
  */
-extern CqExchange *cq_exchange_open(const char *name, int privileges);
+extern CqExchange *cq_exchange_open(const char *name, AclMode privileges);
 
 /* The exchange by that name, or NULL; the same otherwise, without privileges. */
 extern CqExchange *cq_exchange_find(const char *name);
@@ -119,9 +111,6 @@ extern void cq_exchange_read_bindings(CqExchange *exchange);
 
 /* Whether another exchange is bound to it or has it as its alternate, now. */
 extern bool cq_exchange_has_sources(int32 id);
-
-/* Whether the current user has one of these. */
-extern bool cq_exchange_allowed(const CqExchange *exchange, int privileges);
 
 /* Kinds by name, which raise 22023, and back. */
 extern CqExchangeKind cq_exchange_kind_named(const char *name);

@@ -23,6 +23,14 @@ cq_target_find(CqTargetKind kind, const char *name, bool to_send)
 	return cq_queue_open(name, to_send ? CQ_QUEUE_SEND : CQ_QUEUE_NONE)->queue_id;
 }
 
+bool
+cq_target_owned(CqTargetKind kind, const char *name)
+{
+	if (kind == CQ_TARGET_TOPIC)
+		return cq_object_owned(&cq_topic_open(name, CQ_TOPIC_NONE)->object);
+	return cq_object_owned(&cq_queue_open(name, CQ_QUEUE_NONE)->object);
+}
+
 /* The message, as it is sent to any target. */
 static void
 fill(CqNewMessage *new, const CqExchangeMessage *message)

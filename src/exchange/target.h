@@ -26,6 +26,9 @@ typedef struct CqExchangeMessage
  */
 extern int32 cq_target_find(CqTargetKind kind, const char *name, bool to_send);
 
+/* Whether the current user owns it.  Raises 42704. */
+extern bool cq_target_owned(CqTargetKind kind, const char *name);
+
 /*
  * Send it there, in the present transaction.  False when the target has been
  * dropped and another one has its name; raises 42704 when it has only been

@@ -4,27 +4,37 @@
  *	  Creating and dropping queues, and who may use them.
  *
  * The tables of queues belong to the extension's owner and nobody else has
- * privileges on them; who may do what to a queue is decided here, from its
- * owner and cq.queue_grant.  A ShareUpdateExclusiveLock on cq.queue, kept until
- * the end of the transaction, puts creations and drops one after another.
+ * privileges on them; owner and privileges of a queue are its carrier's (see
+ * core/object.c).  A ShareUpdateExclusiveLock on cq.queue, kept until the end
+ * of the transaction, puts creations and drops one after another.
+ *
+ * Dropping a queue is dropping its carrier, by queue_drop or in whatever way;
+ * a sweep then deletes definitions whose carrier is gone.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
+#include "core/compat.h"
 #include "core/owner.h"
 #include "core/shmem.h"
 #include "miscadmin.h"
 #include "queue/admin.h"
+#include "queue/secret.h"
 #include "queue/segment.h"
 #include "queue/xact.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/catcache.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
 #define DEAD_SUFFIX ".dead"
 
@@ -37,71 +47,94 @@ lock_definitions(void)
 	LockRelationOid(cq_relation("queue"), ShareUpdateExclusiveLock);
 }
 
-/* Insert into cq.queue and create the tables. */
+/* what else carries the number of a queue in its name */
+static const char *const relation_formats[] = {"q%d_id", "q%d_k0", "q%d_s0", "q%d_e0", NULL};
+
+/*
+ * Drop what a restore without data has left of a queue that the user had under
+ * that name.
+ */
 static void
+drop_orphans(const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, cq_carrier_orphans(CQ_OBJECT_QUEUE, name))
+	{
+		cq_carrier_drop(cq_carrier_by_id(CQ_OBJECT_QUEUE, lfirst_int(cell)));
+		cq_segments_drop(lfirst_int(cell));
+	}
+}
+
+/* Insert into cq.queue and create the carrier and the tables. */
+static CqQueueDef *
 create_one(const char *name, const Datum *options, const bool *option_nulls)
 {
 	StringInfoData command;
-	Oid			types[CQ_OPTIONS + 2] = {TEXTOID, OIDOID};
-	Datum		values[CQ_OPTIONS + 2];
-	char		nulls[CQ_OPTIONS + 2];
+	Oid			types[CQ_OPTIONS + 3] = {INT4OID, TEXTOID, OIDOID};
+	Datum		values[CQ_OPTIONS + 3];
+	char		nulls[CQ_OPTIONS + 3];
 	int32		queue_id;
+	Oid			carrier;
 	CqQueueDef *def;
 
-	values[0] = CStringGetTextDatum(name);
-	values[1] = ObjectIdGetDatum(GetUserId());
+	drop_orphans(name);
+	queue_id = cq_object_new_id(CQ_OBJECT_QUEUE, "queue_queue_id_seq", relation_formats);
+	carrier = cq_carrier_create(CQ_OBJECT_QUEUE, queue_id, name);
+	values[0] = Int32GetDatum(queue_id);
+	values[1] = CStringGetTextDatum(name);
+	values[2] = ObjectIdGetDatum(carrier);
 	memset(nulls, ' ', sizeof(nulls));
 	initStringInfo(&command);
-	appendStringInfoString(&command, "INSERT INTO cq.queue (name, owner");
+	appendStringInfoString(&command, "INSERT INTO cq.queue (queue_id, name, carrier");
 	for (int i = 0; i < CQ_OPTIONS; i++)
 		appendStringInfo(&command, ", %s", cq_option_name(i));
-	appendStringInfoString(&command, ") VALUES ($1, $2::regrole");
+	appendStringInfoString(&command, ") VALUES ($1, $2, $3");
 	for (int i = 0; i < CQ_OPTIONS; i++)
 	{
-		appendStringInfo(&command, ", $%d", i + 3);
-		types[i + 2] = cq_option_type(i);
-		values[i + 2] = options[i];
-		nulls[i + 2] = option_nulls[i] ? 'n' : ' ';
+		appendStringInfo(&command, ", $%d", i + 4);
+		types[i + 3] = cq_option_type(i);
+		values[i + 3] = options[i];
+		nulls[i + 3] = option_nulls[i] ? 'n' : ' ';
 	}
 	appendStringInfoString(&command, ") ON CONFLICT DO NOTHING RETURNING queue_id");
 
-	queue_id = cq_execute_as_owner(command.data, CQ_OPTIONS + 2, types, values, nulls);
-	if (queue_id < 0)
+	if (cq_execute_as_owner(command.data, CQ_OPTIONS + 3, types, values, nulls) < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("queue \"%s\" already exists", name)));
-	cq_common_tables_create(queue_id);
+	cq_common_tables_create(queue_id, carrier);
 	for (int k = 0; k < INITIAL_SEGMENTS; k++)
-		cq_segment_create(queue_id, k);
+		cq_segment_create(queue_id, carrier, k);
 
 	CommandCounterIncrement();
 	cq_items_reserve(1);
 	def = cq_queue_open(name, CQ_QUEUE_NONE);
 	cq_item_add(CQ_ITEM_CREATED, def)->msg_id = queue_id;
-}
-
-static void
-check_dead_letter_allowed(CqQueueDef *def)
-{
-	if (!cq_queue_allowed(def, CQ_QUEUE_SEND | CQ_QUEUE_MANAGE))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for dead-letter queue \"%s\"", def->name)));
+	if (def->options.durable_leases)
+		(void) cq_queue_secret(def);
+	return def;
 }
 
 /* Raises unless messages of the queue may be sent to that one. */
 static void
 check_dead_letter(const char *name, const char *dead_letter)
 {
+	CqQueueDef *dead;
+
 	if (strcmp(dead_letter, name) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("a queue cannot be its own dead-letter queue")));
-	check_dead_letter_allowed(cq_queue_open(dead_letter, CQ_QUEUE_NONE));
+	dead = cq_queue_open(dead_letter, CQ_QUEUE_NONE);
+	if (!cq_object_allowed(&dead->object, CQ_QUEUE_SEND))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for dead-letter queue \"%s\"", dead_letter)));
 }
 
 /* A queue for dead letters keeps them: no limit, no dead letters of its own. */
-static void
+static CqQueueDef *
 create_dead_letter(const char *name, Datum lease)
 {
 	Datum		values[CQ_OPTIONS];
@@ -111,15 +144,13 @@ create_dead_letter(const char *name, Datum lease)
 		values[i] = cq_option_default(i, &nulls[i]);
 	values[CQ_OPTION_LEASE] = lease;
 	nulls[CQ_OPTION_MAX_ATTEMPTS] = true;
-	create_one(name, values, nulls);
+	return create_one(name, values, nulls);
 }
 
-/* The default name of the queue for dead letters; creates it unless it exists. */
-static const char *
-default_dead_letter(const char *name, Datum lease)
+static char *
+default_dead_letter(const char *name)
 {
-	const char *dead_letter = psprintf("%s%s", name, DEAD_SUFFIX);
-	CqQueueDef *dead;
+	char	   *dead_letter = psprintf("%s%s", name, DEAD_SUFFIX);
 
 	if (strlen(dead_letter) > CQ_QUEUE_NAME_BYTES_MAX)
 		ereport(ERROR,
@@ -127,17 +158,55 @@ default_dead_letter(const char *name, Datum lease)
 				 errmsg("the name of the dead-letter queue would be longer than %d bytes",
 						CQ_QUEUE_NAME_BYTES_MAX),
 				 errhint("Choose a shorter name, or an existing dead-letter queue.")));
-	dead = cq_definition_find(dead_letter);
-	if (dead != NULL)
-		check_dead_letter_allowed(dead);
-	else
-		create_dead_letter(dead_letter, lease);
 	return dead_letter;
 }
 
-void
-cq_queue_create_named(const char *name, Datum *values, bool *nulls)
+/*
+ * The queue for dead letters by default; creates it unless the user owns one by
+ * that name.  One that is somebody else's would let strangers read the letters.
+ */
+static CqQueueDef *
+open_default_dead_letter(const char *dead_letter, Datum lease, bool *created)
 {
+	CqQueueDef *dead = cq_definition_find(dead_letter);
+
+	*created = (dead == NULL || !OidIsValid(cq_carrier_owner(dead->object.carrier)));
+	if (*created)
+		return create_dead_letter(dead_letter, lease);
+	if (!cq_object_owned(&dead->object))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("queue \"%s\" already exists and belongs to another role", dead_letter),
+				 errhint("Name the queue for dead letters with dead_letter, or choose another name for the queue.")));
+	return dead;
+}
+
+/* Raises 42710 unless that queue has these options. */
+static void
+check_same_options(const CqQueueDef *def, const Datum *values, const bool *nulls)
+{
+	CqQueueOptions wanted;
+
+	cq_options_read(&wanted, values, nulls);
+	if (!cq_options_same(&wanted, &def->options))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("queue \"%s\" already exists with other options", def->name),
+				 errhint("See cq.queues; cq.queue_alter changes options.")));
+	ereport(NOTICE,
+			(errcode(ERRCODE_DUPLICATE_OBJECT),
+			 errmsg("queue \"%s\" already exists, skipping", def->name)));
+}
+
+bool
+cq_queue_create_named(const char *name, Datum *values, bool *nulls, bool if_not_exists,
+					  CqQueueDef **created_dead_letter)
+{
+	CqQueueDef *def;
+	CqQueueDef *dead = NULL;
+	bool		by_default = nulls[CQ_OPTION_DEAD_LETTER];
+	bool		created = false;
+
 	cq_require_shared();
 	PreventCommandIfReadOnly("queue_create()");
 	if (creating_extension)
@@ -147,20 +216,32 @@ cq_queue_create_named(const char *name, Datum *values, bool *nulls)
 	for (int i = 0; i < CQ_OPTIONS; i++)
 		cq_option_check(i, values[i], nulls[i]);
 	lock_definitions();
+	cq_queues_sweep();
 
-	if (cq_definition_find(name) != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("queue \"%s\" already exists", name)));
-	if (!nulls[CQ_OPTION_DEAD_LETTER])
-		check_dead_letter(name, TextDatumGetCString(values[CQ_OPTION_DEAD_LETTER]));
-	else
+	if (by_default)
 	{
-		values[CQ_OPTION_DEAD_LETTER] =
-			CStringGetTextDatum(default_dead_letter(name, values[CQ_OPTION_LEASE]));
+		values[CQ_OPTION_DEAD_LETTER] = CStringGetTextDatum(default_dead_letter(name));
 		nulls[CQ_OPTION_DEAD_LETTER] = false;
 	}
-	create_one(name, values, nulls);
+	def = cq_definition_find(name);
+	if (def != NULL)
+	{
+		if (!if_not_exists)
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_OBJECT),
+					 errmsg("queue \"%s\" already exists", name)));
+		check_same_options(def, values, nulls);
+		return false;
+	}
+	if (by_default)
+		dead = open_default_dead_letter(TextDatumGetCString(values[CQ_OPTION_DEAD_LETTER]),
+										values[CQ_OPTION_LEASE], &created);
+	else
+		check_dead_letter(name, TextDatumGetCString(values[CQ_OPTION_DEAD_LETTER]));
+	(void) create_one(name, values, nulls);
+	if (created_dead_letter != NULL)
+		*created_dead_letter = created ? dead : NULL;
+	return true;
 }
 
 /*
@@ -202,7 +283,7 @@ cq_queue_alter_named(const char *name, const Datum *options, const bool *changed
 
 	PreventCommandIfReadOnly("queue_alter()");
 	lock_definitions();
-	def = cq_queue_open(name, CQ_QUEUE_MANAGE);
+	def = cq_queue_open(name, CQ_QUEUE_ALTER);
 	nulls[0] = ' ';
 	initStringInfo(&command);
 	appendStringInfoString(&command, "UPDATE cq.queue SET version = version + 1");
@@ -231,34 +312,92 @@ cq_queue_set_paused(const char *name, bool paused)
 
 	PreventCommandIfReadOnly(paused ? "queue_pause()" : "queue_resume()");
 	lock_definitions();
-	def = cq_queue_open(name, CQ_QUEUE_MANAGE);
+	def = cq_queue_open(name, CQ_QUEUE_ALTER);
 	values[1] = BoolGetDatum(paused);
 	change_options(def, "UPDATE cq.queue SET version = version + 1, paused = $2 "
 				   "WHERE queue_id = $1", 2, types, values, NULL);
 }
 
+/*
+ * The carrier is gone, and with it most of the tables: delete the rest.  Queues
+ * that send their dead letters there keep them from now on.
+ */
 static void
-drop(const char *name, bool check)
+forget(int32 queue_id)
 {
 	Oid			types[] = {INT4OID};
 	Datum		values[1];
+	CqQueueDef *def = cq_definition_by_id(queue_id);
+	ListCell   *cell;
+
+	foreach(cell, cq_definitions_all())
+	{
+		CqQueueDef *other = lfirst(cell);
+
+		if (def != NULL && strcmp(other->options.dead_letter, def->name) == 0 &&
+			OidIsValid(cq_carrier_owner(other->object.carrier)))
+			change_options(cq_queue_open(other->name, CQ_QUEUE_NONE),
+						   "UPDATE cq.queue SET version = version + 1, dead_letter = NULL "
+						   "WHERE queue_id = $1", 1, types, values, NULL);
+	}
+	cq_segments_drop(queue_id);
+	cq_queue_secret_drop(queue_id);
+	values[0] = Int32GetDatum(queue_id);
+	(void) cq_execute_as_owner("DELETE FROM cq.queue WHERE queue_id = $1",
+							   1, types, values, NULL);
+	CommandCounterIncrement();
+	cq_items_reserve(1);
+	cq_item_add_drop(queue_id);
+}
+
+bool
+cq_queue_may_create(void)
+{
+	CatCList   *list = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum("queue_create"));
+	Oid			schema = get_namespace_oid("cq", false);
+	bool		result = false;
+
+	for (int i = 0; i < list->n_members && !result; i++)
+	{
+		Form_pg_proc proc = (Form_pg_proc) GETSTRUCT(&list->members[i]->tuple);
+
+		result = proc->pronamespace == schema &&
+			cq_function_privilege(proc->oid) == ACLCHECK_OK;
+	}
+	ReleaseSysCacheList(list);
+	return result;
+}
+
+void
+cq_queues_sweep(void)
+{
+	ListCell   *cell;
+
+	foreach(cell, cq_objects_without_carrier(CQ_OBJECT_QUEUE))
+		forget(lfirst_int(cell));
+}
+
+void
+cq_queue_drop_named(const char *name, bool if_exists)
+{
 	CqQueueDef *def;
 	ListCell   *cell;
-	int32		queue_id;
 
 	cq_require_shared();
 	PreventCommandIfReadOnly("queue_drop()");
 	lock_definitions();
+	cq_queues_sweep();
 	def = cq_definition_find(name);
 	if (def == NULL)
-		ereport(ERROR,
+	{
+		ereport(if_exists ? NOTICE : ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 if_exists ? errmsg("queue \"%s\" does not exist, skipping", name) :
 				 errmsg("queue \"%s\" does not exist", name)));
-	if (check && !cq_queue_allowed(def, CQ_QUEUE_MANAGE))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for queue \"%s\"", name)));
-	queue_id = def->queue_id;
+		return;
+	}
+	if (!cq_object_owned(&def->object))
+		cq_object_denied(CQ_OBJECT_QUEUE, name, NULL, true);
 	foreach(cell, cq_definitions_all())
 	{
 		CqQueueDef *other = lfirst(cell);
@@ -270,73 +409,37 @@ drop(const char *name, bool check)
 							name, other->name),
 					 errhint("Drop that queue first.")));
 	}
-
-	cq_segments_drop(queue_id);
-	values[0] = Int32GetDatum(queue_id);
-	(void) cq_execute_as_owner("DELETE FROM cq.queue_grant WHERE queue_id = $1",
-							   1, types, values, NULL);
-	(void) cq_execute_as_owner("DELETE FROM cq.queue WHERE queue_id = $1",
-							   1, types, values, NULL);
-	cq_items_reserve(1);
-	cq_item_add_drop(queue_id);
+	cq_object_drop(&def->object);
+	cq_queues_sweep();
 }
 
 void
-cq_queue_drop_named(const char *name)
+cq_queue_drop_by_id(int32 queue_id)
 {
-	drop(name, true);
+	CqQueueDef *def = cq_definition_by_id(queue_id);
+
+	if (def != NULL)
+		cq_carrier_drop(def->object.carrier);
 }
 
 void
-cq_queue_drop_unchecked(const char *name)
+cq_queue_change_grant(const char *name, const char *role, AclMode privileges, bool grant)
 {
-	drop(name, false);
-}
+	CqQueueDef *def;
 
-int
-cq_queue_privilege_named(const char *name)
-{
-	if (strcmp(name, "send") == 0)
-		return CQ_QUEUE_SEND;
-	if (strcmp(name, "consume") == 0)
-		return CQ_QUEUE_CONSUME;
-	if (strcmp(name, "manage") == 0)
-		return CQ_QUEUE_MANAGE;
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("unknown privilege \"%s\"", name),
-			 errhint("Privileges of queues are send, consume and manage.")));
-	return 0;
-}
-
-/* Run a command with queue, role and privileges as its parameters. */
-static void
-change_grant(const char *queue, const char *role, int privileges, const char *command)
-{
-	CqQueueDef *def = cq_queue_open(queue, CQ_QUEUE_MANAGE);
-	Oid			types[] = {INT4OID, OIDOID, INT4OID};
-	Datum		values[3];
-
-	values[0] = Int32GetDatum(def->queue_id);
-	values[1] = ObjectIdGetDatum(strcmp(role, "public") == 0 ? InvalidOid :
-								 get_role_oid(role, false));
-	values[2] = Int32GetDatum(privileges);
-	(void) cq_execute_as_owner(command, 3, types, values, NULL);
+	PreventCommandIfReadOnly(grant ? "queue_grant()" : "queue_revoke()");
+	def = cq_queue_open(name, CQ_QUEUE_NONE);
+	if (!cq_object_grant(&def->object, role, privileges, grant, false))
+		cq_object_denied(CQ_OBJECT_QUEUE, name, NULL, false);
 }
 
 void
-cq_queue_grant_to(const char *queue, const char *role, int privileges)
+cq_queue_change_owner(const char *name, const char *role)
 {
-	change_grant(queue, role, privileges,
-				 "INSERT INTO cq.queue_grant AS g VALUES ($1, $2::regrole, $3) "
-				 "ON CONFLICT (queue_id, grantee) "
-				 "DO UPDATE SET privileges = g.privileges | $3");
-}
+	CqQueueDef *def;
 
-void
-cq_queue_revoke_from(const char *queue, const char *role, int privileges)
-{
-	change_grant(queue, role, privileges,
-				 "UPDATE cq.queue_grant SET privileges = privileges & ~$3 "
-				 "WHERE queue_id = $1 AND grantee = $2::regrole");
+	PreventCommandIfReadOnly("queue_owner()");
+	def = cq_queue_open(name, CQ_QUEUE_NONE);
+	if (!cq_object_change_owner(&def->object, role))
+		cq_object_denied(CQ_OBJECT_QUEUE, name, NULL, true);
 }

@@ -13,10 +13,13 @@
 /*
  * Create a queue with these values of its options, by CqOption, and its
  * dead-letter queue: one that must exist, or, when NULL, '<name>.dead', created
- * unless it exists.  Raises 42710 when the queue exists, 22004 and 22023 for bad
- * values.
+ * unless the user owns one by that name.  Returns false when if_not_exists and
+ * the queue exists with these options.  *created_dead_letter, if wanted: the
+ * dead-letter queue that was created, or NULL.  Raises 42710 when the queue
+ * exists, 22004 and 22023 for bad values.
  */
-extern void cq_queue_create_named(const char *name, Datum *values, bool *nulls);
+extern bool cq_queue_create_named(const char *name, Datum *values, bool *nulls,
+								  bool if_not_exists, CqQueueDef **created_dead_letter);
 
 /* Change the options that 'changed' says, at the end of the transaction. */
 extern void cq_queue_alter_named(const char *name, const Datum *values,
@@ -25,17 +28,23 @@ extern void cq_queue_alter_named(const char *name, const Datum *values,
 /* Stop or start its deliveries, at the end of the transaction. */
 extern void cq_queue_set_paused(const char *name, bool paused);
 
-/* Drop it with all its messages. */
-extern void cq_queue_drop_named(const char *name);
+/* Drop it with all its messages; for its owner. */
+extern void cq_queue_drop_named(const char *name, bool if_exists);
 
-/* The same whatever privileges the current user has on the queue. */
-extern void cq_queue_drop_unchecked(const char *name);
+/* Drop its carrier, whoever owns it; a sweep must follow. */
+extern void cq_queue_drop_by_id(int32 queue_id);
 
-/* CqQueuePrivilege by name; raises 22023. */
-extern int	cq_queue_privilege_named(const char *name);
+/* Delete the definitions of queues whose carrier is gone. */
+extern void cq_queues_sweep(void);
 
-/* Give or take privileges; role may be 'public'. */
-extern void cq_queue_grant_to(const char *queue, const char *role, int privileges);
-extern void cq_queue_revoke_from(const char *queue, const char *role, int privileges);
+/* Give or take privileges; role may be 'public'.  Raises 42501. */
+extern void cq_queue_change_grant(const char *name, const char *role,
+								  AclMode privileges, bool grant);
+
+/* Raises 42501, 42704. */
+extern void cq_queue_change_owner(const char *name, const char *role);
+
+/* Whether the current role may execute cq.queue_create. */
+extern bool cq_queue_may_create(void);
 
 #endif							/* CQ_ADMIN_H */

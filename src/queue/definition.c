@@ -3,9 +3,9 @@
  * definition.c
  *	  What a backend remembers of the queues it uses.
  *
- * Definitions are read from cq.queue and cq.queue_grant when first used and
- * kept in a hash by name.  A relcache invalidation of cq.queue (sent by a
- * statement trigger on both tables, and when a queue gets a new segment)
+ * Definitions are read from cq.queue when first used and kept in a hash by
+ * name.  A relcache invalidation of cq.queue (sent by a statement trigger on the
+ * table, and when a queue gets a new segment)
  * advances the epoch, which makes all of them stale; a stale one is read
  * again, in place, by the next cq_queue_open().  So a definition that is in
  * use never changes under its user, and its address is good for ever.
@@ -18,7 +18,9 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
 #include "core/args.h"
 #include "core/dbworker.h"
@@ -68,6 +70,14 @@ cq_definitions_epoch(void)
 Oid
 cq_relation(const char *name)
 {
+	if (!OidIsValid(cq_carrier_by_id(CQ_OBJECT_NAMESPACE, 0)))
+		cq_object_version_error();
+	return cq_relation_of_any_version(name);
+}
+
+Oid
+cq_relation_of_any_version(const char *name)
+{
 	Oid			relid = get_relname_relid(name, get_namespace_oid("cq", false));
 
 	if (!OidIsValid(relid))
@@ -80,7 +90,7 @@ cq_relation(const char *name)
 void
 cq_definitions_changed(void)
 {
-	CacheInvalidateRelcacheByRelid(cq_relation("queue"));
+	CacheInvalidateRelcacheByRelid(cq_relation_of_any_version("queue"));
 }
 
 char *
@@ -118,43 +128,6 @@ hash_enter(const char *name)
 	return def;
 }
 
-/* Read the grants on a queue into the definition. */
-static void
-read_grants(CqQueueDef *def)
-{
-	Relation	rel = table_open(cq_relation("queue_grant"), AccessShareLock);
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	ScanKeyData key;
-
-	if (def->grants != NULL)
-		pfree(def->grants);
-	def->grants = NULL;
-	def->ngrants = 0;
-
-	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT4EQ,
-				Int32GetDatum(def->queue_id));
-	scan = systable_beginscan(rel, cq_relation("queue_grant_pkey"), true,
-							  snapshot, 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		bool		isnull;
-		CqQueueGrant grant;
-
-		grant.role = DatumGetObjectId(heap_getattr(tuple, 2, RelationGetDescr(rel), &isnull));
-		grant.privileges = DatumGetInt32(heap_getattr(tuple, 3, RelationGetDescr(rel), &isnull));
-		if (def->grants == NULL)
-			def->grants = MemoryContextAlloc(TopMemoryContext, sizeof(grant));
-		else
-			def->grants = repalloc(def->grants, (def->ngrants + 1) * sizeof(grant));
-		def->grants[def->ngrants++] = grant;
-	}
-	systable_endscan(scan);
-	UnregisterSnapshot(snapshot);
-	table_close(rel, AccessShareLock);
-}
-
 /* Put a row of cq.queue into the hash. */
 static CqQueueDef *
 store(HeapTuple tuple, TupleDesc desc, uint64 read_epoch)
@@ -172,15 +145,18 @@ store(HeapTuple tuple, TupleDesc desc, uint64 read_epoch)
 	queue_id = DatumGetInt32(values[CQ_QUEUE_COLUMN_ID - 1]);
 	def = hash_enter(name);
 	if (def->queue_id != queue_id)
+	{
 		def->row = NULL;
+		def->has_secret = false;
+	}
 	def->queue_id = queue_id;
 	cq_options_read(&def->options, values + CQ_QUEUE_COLUMN_OPTIONS - 1,
 					nulls + CQ_QUEUE_COLUMN_OPTIONS - 1);
 	def->options.version = DatumGetInt32(values[CQ_QUEUE_COLUMN_VERSION - 1]);
 	def->options.paused = DatumGetBool(values[CQ_QUEUE_COLUMN_PAUSED - 1]);
-	def->owner = DatumGetObjectId(values[CQ_QUEUE_COLUMN_OWNER - 1]);
+	cq_object_set(&def->object, CQ_OBJECT_QUEUE, queue_id,
+				  DatumGetObjectId(values[CQ_QUEUE_COLUMN_CARRIER - 1]));
 	def->resolved = false;
-	read_grants(def);
 	def->epoch = read_epoch;
 	pfree(name);
 	return def;
@@ -281,24 +257,6 @@ cq_definition_by_id(int32 queue_id)
 	return NULL;
 }
 
-bool
-cq_queue_allowed(const CqQueueDef *def, int privileges)
-{
-	Oid			user = GetUserId();
-
-	if (OidIsValid(def->owner) && (user == def->owner ||
-								   has_privs_of_role(user, def->owner)))
-		return true;
-	for (int i = 0; i < def->ngrants; i++)
-	{
-		if ((def->grants[i].privileges & privileges) != 0 &&
-			(!OidIsValid(def->grants[i].role) ||
-			 has_privs_of_role(user, def->grants[i].role)))
-			return true;
-	}
-	return superuser();
-}
-
 static void
 pg_attribute_noreturn()
 missing(const char *name)
@@ -309,14 +267,34 @@ missing(const char *name)
 }
 
 /*
- * Whoever uses a queue holds a lock on its sequence, taken before any on its
- * tables, until his transaction ends; who drops it locks the sequence first.
- * So a drop waits for all users before it holds anything that they could want.
+ * Whoever uses a queue holds a lock on its carrier, taken before any on its
+ * tables, until the transaction ends; a drop locks the carrier first.  So a drop
+ * waits for all users before it holds anything that they could want.
  */
 static void
 enter(const CqQueueDef *def)
 {
-	LockRelationOid(def->sequence, AccessShareLock);
+	LockRelationOid(def->object.carrier, AccessShareLock);
+}
+
+/*
+ * Let the tables go with the carrier.  They do since the queue was created, but
+ * a restore forgets it.
+ */
+static void
+own_tables(const CqQueueDef *def)
+{
+	if (RecoveryInProgress() || XactReadOnly || IsInParallelMode() ||
+		cq_has_carrier(RelationRelationId, def->sequence))
+		return;
+	cq_carrier_own(def->object.carrier, RelationRelationId, def->sequence);
+	for (int k = 0; k < def->nsegments; k++)
+	{
+		cq_carrier_own(def->object.carrier, RelationRelationId, def->messages[k]);
+		cq_carrier_own(def->object.carrier, RelationRelationId, def->events[k]);
+	}
+	for (int k = 0; k < CQ_KEY_TABLES; k++)
+		cq_carrier_own(def->object.carrier, RelationRelationId, def->keys[k]);
 }
 
 /* Find the queue's tables and its row in shared memory. */
@@ -327,16 +305,16 @@ resolve(CqQueueDef *def)
 	BlockNumber nblocks[CQ_SEGMENTS_MAX] = {0};
 	CqEffects	effects = {0};
 	char		name[NAMEDATALEN];
+	Oid			sequence;
 
+	enter(def);
+	if (!OidIsValid(cq_carrier_owner(def->object.carrier)))
+		missing(def->name);
 	snprintf(name, sizeof(name), "q%d_id", def->queue_id);
-	def->sequence = get_relname_relid(name, schema);
-	if (OidIsValid(def->sequence))
-	{
-		enter(def);
-		if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(def->sequence)))
-			missing(def->name);
-	}
-
+	sequence = get_relname_relid(name, schema);
+	if (sequence != def->sequence)
+		def->has_secret = false;	/* another queue of that number */
+	def->sequence = sequence;
 	for (def->nsegments = 0; def->nsegments < CQ_SEGMENTS_MAX; def->nsegments++)
 	{
 		int			k = def->nsegments;
@@ -363,6 +341,7 @@ resolve(CqQueueDef *def)
 				 errmsg("the tables of queue \"%s\" are missing", def->name),
 				 errhint("Restore them from a backup, or drop the queue.")));
 	}
+	own_tables(def);
 
 	def->row = cq_registry_find(def->queue_id, def->sequence);
 	if (def->row == NULL)
@@ -380,6 +359,7 @@ resolve(CqQueueDef *def)
 
 	LWLockAcquire(&def->row->lock, LW_EXCLUSIVE);
 	def->generation = def->row->generation;
+	def->salt = def->row->salt;
 	if (def->row->database == MyDatabaseId && def->row->queue_id == def->queue_id)
 	{
 		if (!cq_items_change_options(def))
@@ -392,7 +372,7 @@ resolve(CqQueueDef *def)
 }
 
 CqQueueDef *
-cq_queue_open(const char *name, CqQueuePrivilege privilege)
+cq_queue_open(const char *name, AclMode privileges)
 {
 	CqQueueDef *def;
 
@@ -406,10 +386,8 @@ cq_queue_open(const char *name, CqQueuePrivilege privilege)
 	}
 	if (def == NULL)
 		missing(name);
-	if (privilege != CQ_QUEUE_NONE && !cq_queue_allowed(def, privilege))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for queue \"%s\"", name)));
+	if (privileges != CQ_QUEUE_NONE && !cq_object_allowed(&def->object, privileges))
+		cq_object_denied(CQ_OBJECT_QUEUE, name, NULL, false);
 	if (!def->resolved)
 		resolve(def);
 	return def;

@@ -9,26 +9,21 @@
 #ifndef CQ_DEFINITION_H
 #define CQ_DEFINITION_H
 
+#include "core/object.h"
 #include "nodes/pg_list.h"
 #include "queue/dispatch.h"
 
-typedef enum CqQueuePrivilege
-{
-	CQ_QUEUE_NONE = 0,
-	CQ_QUEUE_SEND = 0x01,
-	CQ_QUEUE_CONSUME = 0x02,
-	CQ_QUEUE_MANAGE = 0x04,
-	CQ_QUEUE_ANY = 0x07
-} CqQueuePrivilege;
+/* what the privileges on the carrier stand for; several may be added up */
+#define CQ_QUEUE_NONE ACL_NO_RIGHTS
+#define CQ_QUEUE_SEND ACL_INSERT
+#define CQ_QUEUE_CONSUME ACL_DELETE
+#define CQ_QUEUE_PEEK ACL_SELECT
+#define CQ_QUEUE_ALTER ACL_UPDATE
+#define CQ_QUEUE_PURGE ACL_TRUNCATE
+#define CQ_QUEUE_ANY (ACL_INSERT | ACL_DELETE | ACL_SELECT | ACL_UPDATE | ACL_TRUNCATE)
 
 /* tables of keys, used in turns; see keys.h */
 #define CQ_KEY_TABLES 2
-
-typedef struct CqQueueGrant
-{
-	Oid			role;			/* InvalidOid: PUBLIC */
-	int			privileges;
-} CqQueueGrant;
 
 /*
  * Stays at its address for the life of the backend.  Its contents change only
@@ -39,10 +34,8 @@ typedef struct CqQueueDef
 	char		name[CQ_QUEUE_NAME_BYTES_MAX + 1];	/* hash key */
 	uint64		epoch;			/* of the definitions; old: read again */
 	int32		queue_id;
+	CqObject	object;			/* who owns it, who may do what */
 	CqQueueOptions options;
-	Oid			owner;
-	int			ngrants;
-	CqQueueGrant *grants;		/* in TopMemoryContext */
 
 	/* what follows is resolved on first need */
 	bool		resolved;
@@ -54,12 +47,15 @@ typedef struct CqQueueDef
 	Oid			key_indexes[CQ_KEY_TABLES];
 	CqQueueRow *row;
 	uint32		generation;		/* of row, when resolved */
+	uint64		salt;			/* of row, when resolved */
+	bool		has_secret;		/* it was read, see secret.h ... */
+	uint64		secret;			/* ... and is this */
 } CqQueueDef;
 
 /* Of the table cq.queue; its columns in order. */
 #define CQ_QUEUE_COLUMN_ID 1
 #define CQ_QUEUE_COLUMN_NAME 2
-#define CQ_QUEUE_COLUMN_OWNER 3
+#define CQ_QUEUE_COLUMN_CARRIER 3
 #define CQ_QUEUE_COLUMN_VERSION 5
 #define CQ_QUEUE_COLUMN_PAUSED 6
 #define CQ_QUEUE_COLUMN_OPTIONS 7	/* the first of them */
@@ -67,8 +63,14 @@ typedef struct CqQueueDef
 
 extern void cq_definition_init(void);
 
-/* Oid of a relation of schema cq; raises when it isn't there. */
+/*
+ * Oid of a relation of schema cq.  Raises when it isn't there, and 55000 when the
+ * extension's SQL objects are older than the library.
+ */
 extern Oid	cq_relation(const char *name);
+
+/* The same without the latter: for trigger functions, which a restore calls. */
+extern Oid	cq_relation_of_any_version(const char *name);
 
 /* Changes of queues become known to all backends at commit. */
 extern void cq_definitions_changed(void);
@@ -90,15 +92,12 @@ extern List *cq_definitions_all(void);
 
 /*
  * The queue by that name, ready for use.  Raises 42704 when there is none,
- * 42501 without the privilege, 55000 when not preloaded.
+ * 42501 without one of the privileges, 55000 when not preloaded.
  */
-extern CqQueueDef *cq_queue_open(const char *name, CqQueuePrivilege privilege);
+extern CqQueueDef *cq_queue_open(const char *name, AclMode privileges);
 
 /* Read it again; raises 42704 when it is no more. */
 extern void cq_queue_refresh(CqQueueDef *def);
-
-/* Whether the current user has one of these. */
-extern bool cq_queue_allowed(const CqQueueDef *def, int privileges);
 
 /*
  * Lock its row.  Raises 42704, with no lock held, when the queue has been

@@ -25,9 +25,7 @@
 #include "queue/dispatch.h"
 #include "queue/entries.h"
 #include "queue/queue.h"
-#include "queue/receipt.h"
 #include "utils/syscache.h"
-#include "utils/timestamp.h"
 
 CqQueues   *cq_queues = NULL;
 CqQueueRow *cq_rows = NULL;
@@ -102,11 +100,6 @@ cq_queue_shmem_init(void *mem)
 	LWLockRegisterTranche(q->tranche, "CachequeueQueue");
 	LWLockInitialize(&q->registry_lock, q->tranche);
 	q->nrows = cq_max_queues;
-	while (q->salt <= CQ_SALT_DURABLE)
-	{
-		if (!pg_strong_random(&q->salt, sizeof(q->salt)))
-			q->salt = (uint32) (GetCurrentTimestamp() ^ ((int64) MyProcPid << 20));
-	}
 	pg_atomic_init_u32(&q->by_xid, 0);
 	pg_atomic_init_u64(&q->poked_ms, 0);
 
@@ -185,7 +178,8 @@ forget_dropped_databases(void)
 
 /* Registry lock held exclusively. */
 static CqQueueRow *
-take_row(int32 queue_id, Oid sequence, int nsegments, const BlockNumber *nblocks)
+take_row(int32 queue_id, Oid sequence, uint64 salt, int nsegments,
+		 const BlockNumber *nblocks)
 {
 	CqQueueRow *row = find(InvalidOid, 0);
 
@@ -196,6 +190,7 @@ take_row(int32 queue_id, Oid sequence, int nsegments, const BlockNumber *nblocks
 	row->database = MyDatabaseId;
 	row->queue_id = queue_id;
 	row->sequence = sequence;
+	row->salt = salt;
 	/* until the first scan nothing is known but the tables' lengths */
 	row->overflow = true;
 	row->priorities = PG_UINT32_MAX;
@@ -218,9 +213,12 @@ cq_registry_get(int32 queue_id, Oid sequence, int nsegments,
 				const BlockNumber *nblocks)
 {
 	CqQueueRow *row;
+	uint64		salt = 0;
 	bool		created = false;
 
 	row = cq_registry_find(queue_id, sequence);
+	if (row == NULL && !pg_strong_random(&salt, sizeof(salt)))
+		elog(ERROR, "could not generate random numbers");
 	for (int attempt = 0; row == NULL && attempt < 2; attempt++)
 	{
 		if (attempt > 0)
@@ -229,7 +227,7 @@ cq_registry_get(int32 queue_id, Oid sequence, int nsegments,
 		row = find(MyDatabaseId, queue_id);
 		if (row == NULL)
 		{
-			row = take_row(queue_id, sequence, nsegments, nblocks);
+			row = take_row(queue_id, sequence, salt, nsegments, nblocks);
 			created = (row != NULL);
 		}
 		LWLockRelease(&cq_queues->registry_lock);
@@ -261,6 +259,7 @@ cq_registry_forget(Oid database, int32 queue_id)
 		row->database = InvalidOid;
 		row->queue_id = 0;
 		row->sequence = InvalidOid;
+		row->salt = 0;
 		LWLockRelease(&row->lock);
 	}
 	LWLockRelease(&cq_queues->registry_lock);

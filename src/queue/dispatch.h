@@ -168,8 +168,8 @@ typedef struct CqSegment
 	int64		first_id;		/* lowest number, about: orders the ring */
 	int64		began_ms;		/* when the first one came, about */
 	int64		finished_ms;	/* when it was first seen finished; 0: not */
-	FullTransactionId moved;	/* snapshots older than that need it; 0: none */
-	int64		moved_ms;
+	FullTransactionId finished; /* mark (core/horizon.h) taken at finished_ms,
+								 * or later; 0: not finished */
 	bool		empty;			/* truncated and not written to since */
 } CqSegment;
 
@@ -210,6 +210,8 @@ typedef struct CqQueueRow
 	Oid			sequence;		/* tells a queue from an earlier one of that
 								 * id */
 	uint32		generation;		/* changes when the row is freed */
+	uint64		salt;			/* random; key of the receipts of leases in
+								 * memory */
 
 	/* the rest is guarded by lock */
 	int64		number_next;	/* next message number ... */
@@ -263,13 +265,15 @@ typedef struct CqQueueRow
 	CqBucket	bucket;			/* of rate_limit */
 
 	int			keys_current;	/* table of keys that new ones go to */
+	FullTransactionId keys_copied;	/* mark: the other one is not needed any
+									 * more; 0: it may be */
 	bool		want_keys;		/* for the worker: go on to the other one ... */
 	int64		keys_ms;		/* ... at that time */
 
 	int64		plan_ms;		/* when the worker will look, cq_clock_ms();
 								 * PG_INT64_MAX: never */
 	int64		retry_ms;		/* maintenance failed: not before */
-	int64		truncate_ms;	/* a table was locked: not before */
+	int64		truncate_ms;	/* a table was locked or needed: not before */
 	int64		move_ms;		/* nothing could be moved: not before */
 	int64		expire_ms;		/* unloaded ones were looked at: not before */
 	int64		notify_ms;		/* LISTENers were told: not again before */
@@ -297,7 +301,6 @@ typedef struct CqQueues
 	LWLock		registry_lock;
 	int			tranche;
 	int			nrows;
-	uint32		salt;			/* of this server start; > CQ_SALT_DURABLE */
 	pg_atomic_uint32 by_xid;	/* sum over the rows */
 	pg_atomic_uint64 poked_ms;	/* when a worker was last woken for these */
 
@@ -350,7 +353,8 @@ extern uint32 cq_row_room(const CqQueueRow *row, bool sending);
 
 /*
  * A row for this queue; takes one when there is none.  nblocks are the lengths
- * of its segments.  Raises 53400 when the table is full.  No lock held.
+ * of its segments.  Raises 53400 when the table is full, XX000 without random
+ * numbers.  No lock held.
  */
 extern CqQueueRow *cq_registry_get(int32 queue_id, Oid sequence, int nsegments,
 								   const BlockNumber *nblocks);

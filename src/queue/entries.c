@@ -589,6 +589,16 @@ cq_entry_settle(CqQueueRow *row, uint32 i, CqEffects *effects)
 			cq_rate_count(row, CQ_RATE_ACKNOWLEDGED, 1);
 			cq_entry_settled(row, i, effects);
 			break;
+		case 'f':
+			row->failed++;
+			row->dead_lettered++;
+			cq_entry_settled(row, i, effects);
+			break;
+		case 'e':
+			row->expired++;
+			row->dead_lettered++;
+			cq_entry_settled(row, i, effects);
+			break;
 		case 'd':
 			row->dead_lettered++;
 			cq_entry_settled(row, i, effects);

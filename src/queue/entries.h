@@ -95,6 +95,8 @@ extern void cq_entry_sent(CqQueueRow *row, uint32 i, CqEffects *effects);
  * Commit and rollback of what made the entry SETTLING.  The ways to settle:
  *	a	acknowledged or taken
  *	d	moved to the dead letters
+ *	f	the same, since its last attempt failed
+ *	e	the same, since the lease of its last attempt expired
  *	n	attempt failed: offered again
  *	x	lease expired: offered again
  *	p	purged, or sent home

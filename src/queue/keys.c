@@ -17,8 +17,10 @@
  * As everywhere in a queue, rows are only appended.  New keys go to one of the
  * two tables.	When it has been used for the length of the window, the worker
  * copies what is still needed from the other one (little: all of it is older
- * than that), truncates it, and changes over.  A look-up locks both tables
- * before it reads one of them, so no key is between them meanwhile.
+ * than that), truncates it when no snapshot is left that does not see the
+ * copies, and changes over.  Until then keys are in both, which does no harm.  A
+ * look-up locks both tables before it reads one of them, so no key is between
+ * them meanwhile.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,17 +30,20 @@
 #include "access/heapam.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_collation.h"
 #include "common/hashfn.h"
 #include "core/clock.h"
 #include "core/faults.h"
+#include "core/horizon.h"
 #include "core/owner.h"
 #include "miscadmin.h"
 #include "queue/entries.h"
 #include "queue/keys.h"
 #include "queue/segment.h"
+#include "queue/step.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
@@ -58,6 +63,9 @@
 
 /* SQL functions use 1 and 2, maintenance 3 */
 #define LOCK_CLASS 4
+
+/* a table that is needed, or used, is looked at again after that */
+#define KEYS_RETRY_MS 1000
 
 /* the kind, then the text */
 static text *
@@ -157,7 +165,7 @@ current_table(CqQueueDef *def)
 	CqQueueRow *row = cq_queue_lock(def, LW_EXCLUSIVE);
 	CqEffects	effects = {0};
 	int			current = row->keys_current;
-	int64		leave_ms = cq_clock_ms() + Max(row->options.dedup_window_ms, 1000);
+	int64		leave_ms = cq_clock_ms() + Max(row->options.dedup_window_ms, KEYS_RETRY_MS);
 
 	if (!row->want_keys || leave_ms < row->keys_ms)
 	{
@@ -169,6 +177,27 @@ current_table(CqQueueDef *def)
 	return current;
 }
 
+/*
+ * Lock the table that new keys go to.  It may be left before we have the lock;
+ * once we have it, it is not copied before our transaction ends.
+ */
+static Relation
+open_current(CqQueueDef *def)
+{
+	for (;;)
+	{
+		int			k = current_table(def);
+		Relation	rel = table_open(def->keys[k], RowExclusiveLock);
+		CqQueueRow *row = cq_queue_lock(def, LW_SHARED);
+		bool		same = row->keys_current == k;
+
+		LWLockRelease(&row->lock);
+		if (same)
+			return rel;
+		table_close(rel, RowExclusiveLock);
+	}
+}
+
 /* Claim a key; returns the number that it stands for already, or 0. */
 static int64
 claim(CqQueueDef *def, const text *key, int64 msg_id, int64 wanted, TimestampTz until)
@@ -178,7 +207,7 @@ claim(CqQueueDef *def, const text *key, int64 msg_id, int64 wanted, TimestampTz 
 
 	if (earlier != 0)
 		return earlier;
-	rel = table_open(def->keys[current_table(def)], RowExclusiveLock);
+	rel = open_current(def);
 	insert(rel, PointerGetDatum(key), msg_id, until);
 	table_close(rel, NoLock);
 
@@ -315,29 +344,32 @@ read_survivors(CqQueueDef *def, Relation rel, Survivor **survivors)
 	return (n > 1000 && n > seen / 2) ? -1 : n;
 }
 
+static bool
+is_empty(Oid relid)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	bool		empty = RelationGetNumberOfBlocks(rel) == 0;
+
+	table_close(rel, AccessShareLock);
+	return empty;
+}
+
 /*
- * Empty that table.  False when somebody uses it, or most of it is still
- * needed.
+ * Copy what is still needed of table k, which nobody writes to any more.  False
+ * when somebody still does, or that is most of it.
  */
 static bool
-empty_table(CqQueueDef *def, int k, int to)
+copy_survivors(CqQueueDef *def, int k, int to)
 {
 	Relation	rel;
 	Survivor   *survivors;
-	int64		n = 0;
+	int64		n;
 
-	if (!ConditionalLockRelationOid(def->keys[k], AccessExclusiveLock))
+	if (!ConditionalLockRelationOid(def->keys[k], ShareLock))
 		return false;
 	rel = table_open(def->keys[k], NoLock);
-	if (RelationGetNumberOfBlocks(rel) == 0)
-	{
-		table_close(rel, NoLock);
-		return true;
-	}
 	n = read_survivors(def, rel, &survivors);
 	table_close(rel, NoLock);
-	if (n < 0)
-		return false;
 	if (n > 0)
 	{
 		rel = table_open(def->keys[to], RowExclusiveLock);
@@ -345,35 +377,96 @@ empty_table(CqQueueDef *def, int k, int to)
 			insert(rel, survivors[j].key, survivors[j].msg_id, survivors[j].until);
 		table_close(rel, NoLock);
 	}
+	return n >= 0;
+}
+
+typedef enum RotateResult
+{
+	EMPTY,						/* the table that was left is empty now */
+	COPIED,						/* what is needed of it has been copied */
+	NOT_YET						/* it is used, or needed */
+} RotateResult;
+
+/* A step towards an empty table k; *copied: the mark, if that has been done. */
+static RotateResult
+rotate(CqQueueDef *def, int k, int to, FullTransactionId *copied)
+{
+	if (is_empty(def->keys[k]))
+		return EMPTY;
+	if (!FullTransactionIdIsValid(*copied))
+	{
+		if (!copy_survivors(def, k, to))
+			return NOT_YET;
+		*copied = cq_horizon_mark();
+		return COPIED;
+	}
+	if (!cq_horizon_passed(cq_horizon(cq_relation("queue")), *copied) ||
+		!ConditionalLockRelationOid(def->keys[k], AccessExclusiveLock))
+		return NOT_YET;
 	(void) cq_execute_as_owner(psprintf("TRUNCATE cq.q%d_k%d", def->queue_id, k),
 							   0, NULL, NULL, NULL);
-	return true;
+	return EMPTY;
+}
+
+/* After the transaction: what became of table k. */
+static void
+note_result(CqQueueDef *def, int k, RotateResult result, FullTransactionId copied,
+			bool used)
+{
+	CqQueueRow *row = cq_queue_lock_if_same(def, LW_EXCLUSIVE);
+	int64		wait_ms;
+
+	if (row == NULL)
+		return;
+	wait_ms = Max(row->options.dedup_window_ms, KEYS_RETRY_MS);
+	if (result == EMPTY)
+	{
+		copied = InvalidFullTransactionId;
+		if (used)
+			row->keys_current = k;
+	}
+	else if (FullTransactionIdIsValid(copied))
+		wait_ms = KEYS_RETRY_MS;
+	row->keys_copied = copied;
+	row->want_keys = used || result != EMPTY;
+	row->keys_ms = cq_clock_ms() + wait_ms;
+	LWLockRelease(&row->lock);
+}
+
+/* The next step of the queue's rotation, in a transaction. */
+static RotateResult
+rotate_step(int32 queue_id)
+{
+	CqQueueDef *def;
+	CqQueueRow *row;
+	FullTransactionId copied;
+	RotateResult result = NOT_YET;
+	bool		used;
+	int			current;
+
+	cq_step_start();
+	def = cq_definition_by_id(queue_id);
+	if (def == NULL)
+	{
+		cq_step_commit();
+		return NOT_YET;
+	}
+	def = cq_queue_open(def->name, CQ_QUEUE_NONE);
+	row = cq_queue_lock(def, LW_SHARED);
+	current = row->keys_current;
+	copied = row->keys_copied;
+	LWLockRelease(&row->lock);
+
+	result = rotate(def, 1 - current, current, &copied);
+	used = !is_empty(def->keys[current]);
+	cq_step_commit();
+	note_result(def, 1 - current, result, copied, used);
+	return result;
 }
 
 void
-cq_keys_rotate(CqQueueDef *def)
+cq_keys_rotate(int32 queue_id)
 {
-	CqQueueRow *row = cq_queue_lock(def, LW_SHARED);
-	int			current = row->keys_current;
-	int			other = 1 - current;
-	Relation	rel;
-	bool		emptied;
-	bool		used;
-
-	LWLockRelease(&row->lock);
-	emptied = empty_table(def, other, current);
-	rel = table_open(def->keys[current], AccessShareLock);
-	used = RelationGetNumberOfBlocks(rel) > 0;
-	table_close(rel, AccessShareLock);
-
-	/*
-	 * Changing over before the commit does no harm: whoever wants to insert
-	 * waits for the lock.
-	 */
-	row = cq_queue_lock(def, LW_EXCLUSIVE);
-	if (emptied && used)
-		row->keys_current = other;
-	row->want_keys = used || !emptied;
-	row->keys_ms = cq_clock_ms() + Max(row->options.dedup_window_ms, 1000);
-	LWLockRelease(&row->lock);
+	if (rotate_step(queue_id) == COPIED)
+		(void) rotate_step(queue_id);
 }

@@ -25,7 +25,10 @@ extern int64 cq_key_claim_dedup(CqQueueDef *def, const text *key, int64 number);
  */
 extern bool cq_key_claim_once(CqQueueDef *def, const text *consumer, int64 msg_id);
 
-/* In the worker, in a step: go on to the other table, and empty this one. */
-extern void cq_keys_rotate(CqQueueDef *def);
+/*
+ * In a pass of maintenance, between its transactions (step.h): empty the table
+ * that was left, and go on to it.
+ */
+extern void cq_keys_rotate(int32 queue_id);
 
 #endif							/* CQ_KEYS_H */

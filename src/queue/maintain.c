@@ -81,7 +81,7 @@ expire_leases(CqQueueDef *def)
 
 		CQ_MSG(i)->due = 0;
 		if (max_attempts > 0 && CQ_MSG(i)->attempts >= max_attempts)
-			cq_claim_settling(def, row, i, 'd', &dead[ndead++]);
+			cq_claim_settling(def, row, i, 'e', &dead[ndead++]);
 		else
 			cq_claim_settling(def, row, i, 'x', &failed[nfailed++]);
 	}
@@ -282,9 +282,11 @@ look(const CqQueueRow *row)
 	chores.notify = row->want_notify && row->notify_ms <= now;
 	chores.expired = row->unloaded_expires != 0 && row->expire_ms <= now &&
 		row->unloaded_expires <= GetCurrentTimestamp();
-	chores.keys = row->want_keys && row->keys_ms <= now;
-	chores.segment = row->want_segment;
 	/* by hand what was put off, for a lock say, is tried again */
+	chores.keys = row->want_keys &&
+		(row->keys_ms <= now ||
+		 (FullTransactionIdIsValid(row->keys_copied) && cq_step_by_hand()));
+	chores.segment = row->want_segment;
 	chores.move = row->want_move && (row->move_ms <= now || cq_step_by_hand());
 	chores.truncate = row->want_truncate && (row->truncate_ms <= now || cq_step_by_hand());
 	return chores;
@@ -380,7 +382,7 @@ do_chores(int32 queue_id, const Chores *chores)
 	if (chores->expired)
 		in_transaction(queue_id, cq_queue_purge_expired);
 	if (chores->keys)
-		in_transaction(queue_id, cq_keys_rotate);
+		cq_keys_rotate(queue_id);
 	if (chores->segment)
 		cq_rotate_add_segment(queue_id);
 	if (chores->move)

@@ -14,9 +14,8 @@
  * transaction (SETTLING in the way 'm'), and their entries get the new place when
  * it commits.  Those without are nobody's while a scan runs, and we run one.
  *
- * pg_dump takes its snapshot before it locks the tables.  To a snapshot from
- * before the move the old rows are the messages, so the segment must not be
- * truncated, which is not MVCC, while there is one: rotate.c waits for a while.
+ * To a snapshot from before the move the old rows are the messages, so they stay
+ * while there is one (rotate.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -24,7 +23,6 @@
 
 #include "access/table.h"
 #include "access/tableam.h"
-#include "access/transam.h"
 #include "core/clock.h"
 #include "miscadmin.h"
 #include "queue/claim.h"
@@ -309,11 +307,6 @@ move_segment(CqQueueDef *def, int k)
 
 	row = cq_queue_lock(def, LW_EXCLUSIVE);
 	note_unloaded(move);
-	if (move->n > 0)
-	{
-		row->segment[k].moved = ReadNextFullTransactionId();
-		row->segment[k].moved_ms = cq_clock_ms();
-	}
 	cq_scan_give_back(scan, row,
 					  worth_it && scan->busy.n + scan->pending.n == 0 ? k : -1, &effects);
 	cq_row_unlock(row, &effects);

@@ -16,6 +16,7 @@
 #include "catalog/pg_type.h"
 #include "common/pg_prng.h"
 #include "core/args.h"
+#include "lib/stringinfo.h"
 #include "queue/options.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -73,6 +74,19 @@ cq_option_type(CqOption option)
 	return infos[option].type;
 }
 
+/* All of them, for a hint. */
+static const char *
+option_names(void)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; i < CQ_OPTIONS; i++)
+		appendStringInfo(&names, "%s%s", i == 0 ? "" : i < CQ_OPTIONS - 1 ? ", " : " and ",
+						 infos[i].name);
+	return names.data;
+}
+
 CqOption
 cq_option_named(const char *name)
 {
@@ -83,7 +97,8 @@ cq_option_named(const char *name)
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("queues have no option \"%s\"", name)));
+			 errmsg("queues have no option \"%s\"", name),
+			 errhint("Options are %s.", option_names())));
 	return CQ_OPTIONS;
 }
 
@@ -142,6 +157,22 @@ check_number(const OptionInfo *info, double value)
 				 info->nullable ? errhint("NULL means that nothing is set.") : 0));
 }
 
+/* The words, with commas between them. */
+static const char *
+enumerate_words(const char *words)
+{
+	StringInfoData result;
+
+	initStringInfo(&result);
+	for (const char *at = words; *at != '\0'; at++)
+	{
+		if (*at == ' ' && at > words)
+			appendStringInfoChar(&result, ',');
+		appendStringInfoChar(&result, *at);
+	}
+	return result.data;
+}
+
 static void
 check_text(CqOption option, const char *value)
 {
@@ -152,7 +183,7 @@ check_text(CqOption option, const char *value)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s cannot be \"%s\"", info->name, value),
-				 errhint("It is one of:%s.", info->words)));
+				 errhint("It is one of%s.", enumerate_words(info->words))));
 	if (option == CQ_OPTION_NOTIFY && (bytes == 0 || bytes >= NAMEDATALEN))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -170,7 +201,7 @@ cq_option_check(CqOption option, Datum value, bool isnull)
 		if (!info->nullable)
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("%s must not be NULL", info->name)));
+					 errmsg("%s must not be null", info->name)));
 		return;
 	}
 	switch (info->type)
@@ -248,6 +279,37 @@ cq_options_read(CqQueueOptions *options, const Datum *values, const bool *nulls)
 #undef INT4
 #undef INT8
 #undef WORD
+}
+
+static bool
+same_rate(const CqRateLimit *a, const CqRateLimit *b)
+{
+	return a->per_second == b->per_second && a->burst == b->burst;
+}
+
+bool
+cq_options_same(const CqQueueOptions *a, const CqQueueOptions *b)
+{
+	return a->lease_ms == b->lease_ms &&
+		a->max_attempts == b->max_attempts &&
+		a->backoff == b->backoff &&
+		a->backoff_delay_ms == b->backoff_delay_ms &&
+		a->backoff_max_ms == b->backoff_max_ms &&
+		a->max_length == b->max_length &&
+		a->max_bytes == b->max_bytes &&
+		a->overflow == b->overflow &&
+		a->overflow_timeout_ms == b->overflow_timeout_ms &&
+		a->dedup_window_ms == b->dedup_window_ms &&
+		a->message_ttl_ms == b->message_ttl_ms &&
+		same_rate(&a->rate, &b->rate) &&
+		same_rate(&a->group_rate, &b->group_rate) &&
+		a->concurrency == b->concurrency &&
+		a->group_concurrency == b->group_concurrency &&
+		a->retain_ms == b->retain_ms &&
+		a->release_on_disconnect == b->release_on_disconnect &&
+		a->durable_leases == b->durable_leases &&
+		strcmp(a->dead_letter, b->dead_letter) == 0 &&
+		strcmp(a->notify, b->notify) == 0;
 }
 
 int64

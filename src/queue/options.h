@@ -125,6 +125,9 @@ extern void cq_option_check(CqOption option, Datum value, bool isnull);
 extern void cq_options_read(CqQueueOptions *options, const Datum *values,
 							const bool *nulls);
 
+/* Are they the same, version and pause aside? */
+extern bool cq_options_same(const CqQueueOptions *a, const CqQueueOptions *b);
+
 /* Delay before the next delivery after so many attempts. */
 extern int64 cq_backoff_ms(const CqQueueOptions *options, int attempts);
 

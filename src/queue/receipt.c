@@ -7,11 +7,25 @@
  */
 #include "postgres.h"
 
+#include "core/siphash.h"
 #include "port/pg_bswap.h"
-#include "queue/dispatch.h"
 #include "queue/receipt.h"
 
-#define RECEIPT_BYTES 24
+/* places of the fields */
+#define AT_KIND 0
+#define AT_SHARD 1
+#define AT_QUEUE 5
+#define AT_ENTRY 9
+#define AT_NONCE 13
+#define AT_MESSAGE 17
+#define AT_TAG 25
+#define RECEIPT_BYTES 33
+
+#define KIND_MEMORY 0
+#define KIND_DURABLE 1
+
+StaticAssertDecl(RECEIPT_BYTES % 3 == 0 && RECEIPT_BYTES / 3 * 4 == CQ_RECEIPT_CHARS,
+				 "a receipt is whole groups of base64");
 
 static const char alphabet[] =
 "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -48,19 +62,44 @@ get32(const uint8 *from)
 	return pg_ntoh32(value);
 }
 
+static inline void
+put64(uint8 *to, uint64 value)
+{
+	value = pg_hton64(value);
+	memcpy(to, &value, 8);
+}
+
+static inline uint64
+get64(const uint8 *from)
+{
+	uint64		value;
+
+	memcpy(&value, from, 8);
+	return pg_ntoh64(value);
+}
+
+/* All bytes but the tag; returns the tag that they have with this secret. */
+static uint64
+pack(const CqReceipt *receipt, uint64 secret, uint8 *bytes)
+{
+	bytes[AT_KIND] = receipt->durable ? KIND_DURABLE : KIND_MEMORY;
+	put32(bytes + AT_SHARD, 0);
+	put32(bytes + AT_QUEUE, (uint32) receipt->queue_id);
+	put32(bytes + AT_ENTRY, receipt->entry);
+	put32(bytes + AT_NONCE, receipt->nonce);
+	put64(bytes + AT_MESSAGE, (uint64) receipt->msg_id);
+	return cq_siphash(secret, ~secret, bytes, AT_TAG);
+}
+
 text *
-cq_receipt_encode(const CqReceipt *receipt)
+cq_receipt_encode(CqReceipt *receipt, uint64 secret)
 {
 	uint8		bytes[RECEIPT_BYTES];
 	text	   *result = palloc(VARHDRSZ + CQ_RECEIPT_CHARS);
 	char	   *to = VARDATA(result);
 
-	put32(bytes, receipt->salt);
-	put32(bytes + 4, (uint32) receipt->queue_id);
-	put32(bytes + 8, receipt->entry);
-	put32(bytes + 12, receipt->nonce);
-	put32(bytes + 16, (uint32) ((uint64) receipt->msg_id >> 32));
-	put32(bytes + 20, (uint32) receipt->msg_id);
+	receipt->tag = pack(receipt, secret, bytes);
+	put64(bytes + AT_TAG, receipt->tag);
 
 	for (int i = 0; i < RECEIPT_BYTES; i += 3)
 	{
@@ -104,19 +143,33 @@ cq_receipt_decode(const text *arg, int32 queue_id, CqReceipt *receipt)
 {
 	uint8		bytes[RECEIPT_BYTES];
 
-	if (!parse(VARDATA_ANY(arg), VARSIZE_ANY_EXHDR(arg), bytes))
+	if (!parse(VARDATA_ANY(arg), VARSIZE_ANY_EXHDR(arg), bytes) ||
+		bytes[AT_KIND] > KIND_DURABLE)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("not a receipt"),
 				 errhint("Receipts come from cq.queue_receive.")));
-	receipt->salt = get32(bytes);
-	receipt->queue_id = (int32) get32(bytes + 4);
-	receipt->entry = get32(bytes + 8);
-	receipt->nonce = get32(bytes + 12);
-	receipt->msg_id = (int64) (((uint64) get32(bytes + 16) << 32) | get32(bytes + 20));
-	if ((receipt->salt == cq_queues->salt || receipt->salt == CQ_SALT_DURABLE) &&
-		receipt->queue_id != queue_id)
+	if (get32(bytes + AT_SHARD) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the receipt belongs to another shard"),
+				 errhint("Settle a delivery on the server that it came from.")));
+	receipt->durable = bytes[AT_KIND] == KIND_DURABLE;
+	receipt->queue_id = (int32) get32(bytes + AT_QUEUE);
+	receipt->entry = get32(bytes + AT_ENTRY);
+	receipt->nonce = get32(bytes + AT_NONCE);
+	receipt->msg_id = (int64) get64(bytes + AT_MESSAGE);
+	receipt->tag = get64(bytes + AT_TAG);
+	if (receipt->queue_id != queue_id)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("the receipt belongs to another queue")));
+}
+
+bool
+cq_receipt_is_genuine(const CqReceipt *receipt, uint64 secret)
+{
+	uint8		bytes[RECEIPT_BYTES];
+
+	return pack(receipt, secret, bytes) == receipt->tag;
 }

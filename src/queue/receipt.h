@@ -3,39 +3,52 @@
  * receipt.h
  *	  The name of one delivery.
  *
- *	byte  0		  4			  8			 12			 16				 24
- *		  +-------+-----------+----------+-----------+----------------+
- *		  | salt  | queue id  |	 entry	 |	 nonce	 | message number |
- *		  +-------+-----------+----------+-----------+----------------+
+ *	byte  0		 1		 5			9		13		17				 25		33
+ *		  +------+-------+----------+-------+-------+----------------+-----+
+ *		  | kind | shard | queue id | entry | nonce | message number | tag |
+ *		  +------+-------+----------+-------+-------+----------------+-----+
  *
- * in network order, as 32 characters of the URL-safe base64 alphabet.  The
- * salt is that of the server's start, which leases do not outlive; 1 in the
- * receipts of durable ones, which do.  For these the entry is a hint: it is
- * another one after a restart.
+ * in network order, as 44 characters of the URL-safe base64 alphabet.
+ *
+ * kind		0 for a lease in memory, 1 for a durable one
+ * shard	0; kept for a number of the server that made it
+ * entry	of the message in shared memory; a hint in a durable one, whose
+ *			entry is another one after a restart
+ * nonce	of the delivery
+ * tag		SipHash of all bytes before it
+ *
+ * The key of the tag is 64 random bits that no receipt reveals: those of the
+ * queue's row in shared memory, which no lease in memory outlives, or for a
+ * durable one those in cq.queue_secret.  So who has receipts can neither make
+ * others nor use them on a later queue that has the same number.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef CQ_RECEIPT_H
 #define CQ_RECEIPT_H
 
-#define CQ_RECEIPT_CHARS 32
+#define CQ_RECEIPT_CHARS 44
 
 typedef struct CqReceipt
 {
-	uint32		salt;
+	bool		durable;
 	int32		queue_id;
 	uint32		entry;
 	uint32		nonce;
 	int64		msg_id;
+	uint64		tag;
 } CqReceipt;
 
-/* The salt in receipts of durable leases. */
-#define CQ_SALT_DURABLE 1
+/* A text datum; sets the tag. */
+extern text *cq_receipt_encode(CqReceipt *receipt, uint64 secret);
 
-/* A text datum. */
-extern text *cq_receipt_encode(const CqReceipt *receipt);
-
-/* Raises 22023 when it isn't a receipt, or one of another queue. */
+/*
+ * Raises 22023 when it isn't a receipt, or is one of another queue or shard.
+ * Whether it is genuine remains to be seen.
+ */
 extern void cq_receipt_decode(const text *arg, int32 queue_id, CqReceipt *receipt);
+
+/* Whether it was made with this secret.  Fit for use under a lock. */
+extern bool cq_receipt_is_genuine(const CqReceipt *receipt, uint64 secret);
 
 #endif							/* CQ_RECEIPT_H */

@@ -12,6 +12,12 @@
  * only tried for, never waited for: a waiting AccessExclusiveLock would stop
  * everybody behind it for as long as pg_dump, say, keeps its own.
  *
+ * An older snapshot may still see messages as unsettled, or where they were
+ * before they were moved.	So the segment is left alone as long as there is one
+ * (core/horizon.c).  What is in memory, the mark from when the segment was found
+ * finished, says when a look is worth it; the events, whose transactions are
+ * compared with the horizon under the lock, decide.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -22,8 +28,8 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "core/clock.h"
-#include "core/horizon.h"
 #include "core/faults.h"
+#include "core/horizon.h"
 #include "core/owner.h"
 #include "miscadmin.h"
 #include "queue/entries.h"
@@ -41,6 +47,10 @@
 
 /* a table that could not be locked is tried again after that */
 #define LOCKED_RETRY_MS 1000
+
+/* one that an older snapshot needs for the first time after that, later less often */
+#define HELD_RETRY_MS_MIN 50
+#define HELD_RETRY_MS_MAX 1000
 
 /* Start a transaction and open the queue; NULL when it is no more. */
 static CqQueueDef *
@@ -72,7 +82,7 @@ cq_rotate_add_segment(int32 queue_id)
 		snprintf(name, sizeof(name), "q%d_s%d", queue_id, k);
 		if (!OidIsValid(get_relname_relid(name, get_namespace_oid("cq", false))))
 		{
-			cq_segment_create(queue_id, k);
+			cq_segment_create(queue_id, def->object.carrier, k);
 			cq_definitions_changed();
 		}
 	}
@@ -101,15 +111,29 @@ compare_ids(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The numbers of all settled messages, sorted, in *ids. */
+/* Whether every snapshot sees what the transaction that wrote the row has done. */
+static bool
+is_seen_by_all(TupleTableSlot *slot, FullTransactionId horizon)
+{
+	HeapTuple	tuple = ExecFetchSlotHeapTuple(slot, false, NULL);
+
+	return TransactionIdPrecedes(HeapTupleHeaderGetXmin(tuple->t_data),
+								 XidFromFullTransactionId(horizon));
+}
+
+/*
+ * The numbers of all settled messages, sorted, in *ids; *seen: to every snapshot
+ * they are.
+ */
 static int64
-read_settled(Relation rel, int64 **ids)
+read_settled(Relation rel, FullTransactionId horizon, int64 **ids, bool *seen)
 {
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
 	TableScanDesc scan = table_beginscan_strat(rel, SnapshotSelf, 0, NULL, true, false);
 	int64		capacity = 1024;
 	int64		n = 0;
 
+	*seen = true;
 	*ids = palloc(capacity * sizeof(int64));
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
@@ -122,6 +146,7 @@ read_settled(Relation rel, int64 **ids)
 		kind = DatumGetChar(slot->tts_values[CQ_EVENT_KIND - 1]);
 		if (kind != 'a' && kind != 'm')
 			continue;
+		*seen = *seen && is_seen_by_all(slot, horizon);
 		array = DatumGetArrayTypeP(slot->tts_values[CQ_EVENT_IDS - 1]);
 		m = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
 		while (n + m > capacity)
@@ -138,12 +163,10 @@ read_settled(Relation rel, int64 **ids)
 	return n;
 }
 
-/* Whether each message of the segment is settled; both are locked. */
+/* Whether each message of the segment has one of these numbers. */
 static bool
-all_settled(Relation messages, Relation events)
+all_settled(Relation messages, const int64 *ids, int64 n)
 {
-	int64	   *ids;
-	int64		n = read_settled(events, &ids);
 	TupleTableSlot *slot = table_slot_create(messages, NULL);
 	TableScanDesc scan = table_beginscan_strat(messages, SnapshotSelf, 0, NULL,
 											   true, false);
@@ -159,7 +182,6 @@ all_settled(Relation messages, Relation events)
 	}
 	table_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
-	pfree(ids);
 	return result || CQ_FAULT("queue-truncate-unsettled");
 }
 
@@ -167,8 +189,27 @@ typedef enum TruncateResult
 {
 	TRUNCATED,
 	TABLE_LOCKED,
-	UNSETTLED
+	UNSETTLED,
+	NEEDED						/* by an older snapshot */
 } TruncateResult;
+
+/* What may be done with the segment, whose tables are locked and not empty. */
+static TruncateResult
+check_segment(Relation messages, Relation events)
+{
+	FullTransactionId horizon = cq_horizon(RelationGetRelid(messages));
+	TruncateResult result = TRUNCATED;
+	int64	   *ids;
+	bool		seen;
+	int64		n = read_settled(events, horizon, &ids, &seen);
+
+	if (!seen && !CQ_FAULT("queue-truncate-needed"))
+		result = NEEDED;
+	else if (!all_settled(messages, ids, n))
+		result = UNSETTLED;
+	pfree(ids);
+	return result;
+}
 
 static TruncateResult
 truncate_segment(CqQueueDef *def, int k)
@@ -186,8 +227,8 @@ truncate_segment(CqQueueDef *def, int k)
 	events = cq_segment_open(def, def->events[k], NoLock);
 	used = RelationGetNumberOfBlocks(messages) > 0 ||
 		RelationGetNumberOfBlocks(events) > 0;
-	if (used && !all_settled(messages, events))
-		result = UNSETTLED;
+	if (used)
+		result = check_segment(messages, events);
 	table_close(events, NoLock);
 	table_close(messages, NoLock);
 
@@ -199,24 +240,25 @@ truncate_segment(CqQueueDef *def, int k)
 }
 
 /*
- * Row locked: when the finished segment may be truncated, cq_clock_ms(): its
- * messages are retained, or an older snapshot may need what was moved.
+ * Row locked: when the finished segment may be truncated, or is to be looked at
+ * again, cq_clock_ms(): its messages are retained, or an older snapshot needs
+ * them.
  */
 static int64
-truncate_at(const CqQueueRow *row, const CqSegment *segment)
+truncate_at(const CqQueueRow *row, const CqSegment *segment, FullTransactionId horizon)
 {
 	int64		at = segment->finished_ms + row->options.retain_ms;
+	int64		held_ms = cq_clock_ms() - segment->finished_ms;
 
-	if (U64FromFullTransactionId(segment->moved) != 0 &&
-		cq_clock_ms() < segment->moved_ms + CQ_HORIZON_WAIT_MS &&
-		FullTransactionIdFollows(segment->moved, cq_oldest_snapshot()))
-		at = Max(at, cq_clock_ms() + LOCKED_RETRY_MS);
+	if (!cq_horizon_passed(horizon, segment->finished) &&
+		!CQ_FAULT("queue-truncate-needed"))
+		at = Max(at, cq_clock_ms() + Min(Max(held_ms, HELD_RETRY_MS_MIN), HELD_RETRY_MS_MAX));
 	return at;
 }
 
 /* Row locked: the first segment not below k that may be truncated, or -1. */
 static int
-find_finished(CqQueueRow *row, int k)
+find_finished(CqQueueRow *row, int k, FullTransactionId horizon)
 {
 	int64		now = cq_clock_ms();
 
@@ -229,11 +271,15 @@ find_finished(CqQueueRow *row, int k)
 			segment->scan_from != InvalidBlockNumber)
 		{
 			segment->finished_ms = 0;
+			segment->finished = InvalidFullTransactionId;
 			continue;
 		}
 		if (segment->finished_ms == 0)
+		{
 			segment->finished_ms = now;
-		at = truncate_at(row, segment);
+			segment->finished = cq_horizon_mark();
+		}
+		at = truncate_at(row, segment, horizon);
 		if (at <= now)
 			return k;
 		row->truncate_ms = row->want_truncate ? Min(row->truncate_ms, at) : at;
@@ -269,6 +315,12 @@ note_result(CqQueueDef *def, int k, TruncateResult result)
 			row->priorities = row->priorities_new = PG_UINT32_MAX;
 			row->dirty = true;
 			break;
+		case NEEDED:
+			/* so was this one taken too early */
+			row->segment[k].finished = cq_horizon_mark();
+			row->want_truncate = true;
+			row->truncate_ms = cq_clock_ms() + HELD_RETRY_MS_MIN;
+			break;
 	}
 	LWLockRelease(&row->lock);
 }
@@ -282,6 +334,7 @@ cq_rotate_truncate(int32 queue_id)
 	{
 		CqQueueDef *def = start(queue_id);
 		CqQueueRow *row;
+		FullTransactionId horizon;
 		TruncateResult result = TABLE_LOCKED;
 
 		if (def == NULL)
@@ -289,10 +342,11 @@ cq_rotate_truncate(int32 queue_id)
 			cq_step_commit();
 			return;
 		}
+		horizon = cq_horizon(cq_relation("queue"));
 		row = cq_queue_lock(def, LW_EXCLUSIVE);
 		if (k == 0)
 			row->want_truncate = false;
-		k = find_finished(row, k);
+		k = find_finished(row, k, horizon);
 		LWLockRelease(&row->lock);
 		if (k < 0)
 		{

@@ -17,6 +17,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
+#include "core/object.h"
 #include "core/owner.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
@@ -268,7 +269,7 @@ execute(const char *command)
 }
 
 void
-cq_segment_create(int32 queue_id, int k)
+cq_segment_create(int32 queue_id, Oid carrier, int k)
 {
 	/* rows are never updated or deleted: nothing for autovacuum to do */
 	static const char *const options =
@@ -290,10 +291,12 @@ cq_segment_create(int32 queue_id, int k)
 					 "ids bigint[] NOT NULL, "
 					 "attempt int, due timestamptz, error text)%s",
 					 queue_id, k, options));
+	cq_carrier_own_relation(carrier, psprintf("q%d_s%d", queue_id, k));
+	cq_carrier_own_relation(carrier, psprintf("q%d_e%d", queue_id, k));
 }
 
 void
-cq_common_tables_create(int32 queue_id)
+cq_common_tables_create(int32 queue_id, Oid carrier)
 {
 	for (int k = 0; k < CQ_KEY_TABLES; k++)
 	{
@@ -305,25 +308,22 @@ cq_common_tables_create(int32 queue_id)
 						 queue_id, k));
 		execute(psprintf("CREATE INDEX q%d_k%d_key ON cq.q%d_k%d (key, msg_id)",
 						 queue_id, k, queue_id, k));
+		cq_carrier_own_relation(carrier, psprintf("q%d_k%d", queue_id, k));
 	}
 	execute(psprintf("CREATE SEQUENCE cq.q%d_id INCREMENT BY %d",
 					 queue_id, CQ_NUMBER_BLOCK));
+	cq_carrier_own_relation(carrier, psprintf("q%d_id", queue_id));
 }
 
 void
 cq_segments_drop(int32 queue_id)
 {
-	Oid			schema = get_namespace_oid("cq", false);
-
-	/* first of all: see enter() in definition.c */
-	execute(psprintf("DROP SEQUENCE IF EXISTS cq.q%d_id", queue_id));
-	execute(psprintf("DROP TABLE IF EXISTS cq.q%d_k0, cq.q%d_k1", queue_id, queue_id));
+	cq_drop_if_exists("SEQUENCE", psprintf("q%d_id", queue_id));
+	for (int k = 0; k < CQ_KEY_TABLES; k++)
+		cq_drop_if_exists("TABLE", psprintf("q%d_k%d", queue_id, k));
 	for (int k = 0; k < CQ_SEGMENTS_MAX; k++)
 	{
-		if (!OidIsValid(get_relname_relid(psprintf("q%d_s%d", queue_id, k), schema)) &&
-			!OidIsValid(get_relname_relid(psprintf("q%d_e%d", queue_id, k), schema)))
-			break;
-		execute(psprintf("DROP TABLE IF EXISTS cq.q%d_s%d, cq.q%d_e%d",
-						 queue_id, k, queue_id, k));
+		cq_drop_if_exists("TABLE", psprintf("q%d_s%d", queue_id, k));
+		cq_drop_if_exists("TABLE", psprintf("q%d_e%d", queue_id, k));
 	}
 }

@@ -110,13 +110,16 @@ extern uint64 cq_group_hash(const text *key);
  * memory context. */
 extern void cq_message_copy(TupleTableSlot *slot, CqNewMessage *message);
 
-/* Create the tables of segment k of a queue; needs a transaction. */
-extern void cq_segment_create(int32 queue_id, int k);
+/*
+ * Create the tables of segment k of a queue, which go with its carrier; needs a
+ * transaction.
+ */
+extern void cq_segment_create(int32 queue_id, Oid carrier, int k);
 
 /* Create the sequence and the tables of keys of a queue. */
-extern void cq_common_tables_create(int32 queue_id);
+extern void cq_common_tables_create(int32 queue_id, Oid carrier);
 
-/* Drop all tables of the queue. */
+/* Drop all tables of the queue that are left. */
 extern void cq_segments_drop(int32 queue_id);
 
 #endif							/* CQ_SEGMENT_H */

@@ -18,6 +18,7 @@
 #include "core/faults.h"
 #include "miscadmin.h"
 #include "queue/entries.h"
+#include "queue/secret.h"
 #include "queue/send.h"
 #include "queue/settle.h"
 #include "queue/xact.h"
@@ -49,24 +50,50 @@ find_durable(CqQueueRow *row, const CqReceipt *receipt)
 	return CQ_NONE;
 }
 
-/* Row locked: the entry of a live delivery, or CQ_NONE. */
+/*
+ * The secret with which receipts of durable leases were made; any number when
+ * there are none among these.  No lock held.
+ */
+static uint64
+durable_secret(CqQueueDef *def, const CqReceipt *receipts, int n)
+{
+	uint64		secret = 0;
+	bool		found = false;
+
+	for (int j = 0; j < n && !found; j++)
+	{
+		if (receipts[j].durable)
+		{
+			if (!cq_queue_secret_find(def, &secret) &&
+				!pg_strong_random(&secret, sizeof(secret)))
+				elog(ERROR, "could not generate random numbers");
+			found = true;
+		}
+	}
+	return secret;
+}
+
+/*
+ * Row locked: the entry of a live delivery, or CQ_NONE.  secret is that of the
+ * queue, for durable leases.
+ */
 static uint32
-find_live(CqQueueRow *row, const CqReceipt *receipt, int64 now)
+find_live(CqQueueRow *row, const CqReceipt *receipt, uint64 secret, int64 now)
 {
 	uint32		i = receipt->entry;
 	CqMsg	   *msg;
 
-	if (receipt->salt == CQ_SALT_DURABLE)
-		i = find_durable(row, receipt);
-	else if (receipt->salt != cq_queues->salt)
+	if (!cq_receipt_is_genuine(receipt, receipt->durable ? secret : row->salt))
 		return CQ_NONE;
+	if (receipt->durable)
+		i = find_durable(row, receipt);
 	if (i >= cq_queues->pool_size)
 		return CQ_NONE;
 	msg = CQ_MSG(i);
 	if (msg->row != CQ_ROW_INDEX(row) || msg->state != CQ_MSG_LEASED ||
 		msg->msg_id != receipt->msg_id)
 		return CQ_NONE;
-	if (((msg->flags & CQ_MSG_DURABLE) != 0) != (receipt->salt == CQ_SALT_DURABLE))
+	if (((msg->flags & CQ_MSG_DURABLE) != 0) != receipt->durable)
 		return CQ_NONE;
 	if (msg->nonce != receipt->nonce && !CQ_FAULT("queue-no-fence"))
 		return CQ_NONE;
@@ -139,14 +166,16 @@ cq_queue_acknowledge(CqQueueDef *def, const CqReceipt *receipts, int n)
 	CqQueueRow *row;
 	int64		now;
 	int			live = 0;
+	uint64		secret;
 
 	prevent_where_not_allowed("queue_ack()");
+	secret = durable_secret(def, receipts, n);
 	cq_items_reserve(n);
 	row = cq_queue_lock(def, LW_EXCLUSIVE);
 	now = cq_clock_ms();
 	for (int j = 0; j < n; j++)
 	{
-		uint32		i = find_live(row, &receipts[j], now);
+		uint32		i = find_live(row, &receipts[j], secret, now);
 
 		if (i != CQ_NONE)
 			cq_claim_settling(def, row, i, 'a', &claims[live++]);
@@ -242,19 +271,20 @@ static bool
 settle_one(CqQueueDef *def, const CqReceipt *receipt, char settle,
 		   TimestampTz due, bool last_attempt_dies, CqClaim *claim, bool *dies)
 {
+	uint64		secret = durable_secret(def, receipt, 1);
 	CqQueueRow *row;
 	uint32		i;
 
 	cq_items_reserve(1);
 	row = cq_queue_lock(def, LW_EXCLUSIVE);
-	i = find_live(row, receipt, cq_clock_ms());
+	i = find_live(row, receipt, secret, cq_clock_ms());
 	if (i != CQ_NONE)
 	{
 		*dies = settle == 'd' ||
 			(last_attempt_dies && cq_row_max_attempts(row) > 0 &&
 			 CQ_MSG(i)->attempts >= cq_row_max_attempts(row));
 		CQ_MSG(i)->due = due;
-		cq_claim_settling(def, row, i, *dies ? 'd' : settle, claim);
+		cq_claim_settling(def, row, i, *dies && settle == 'n' ? 'f' : settle, claim);
 	}
 	LWLockRelease(&row->lock);
 	return i != CQ_NONE;
@@ -264,8 +294,9 @@ settle_one(CqQueueDef *def, const CqReceipt *receipt, char settle,
 static int
 live_attempts(CqQueueDef *def, const CqReceipt *receipt)
 {
+	uint64		secret = durable_secret(def, receipt, 1);
 	CqQueueRow *row = cq_queue_lock(def, LW_SHARED);
-	uint32		i = find_live(row, receipt, cq_clock_ms());
+	uint32		i = find_live(row, receipt, secret, cq_clock_ms());
 	int			attempts = (i == CQ_NONE) ? 0 : CQ_MSG(i)->attempts;
 
 	LWLockRelease(&row->lock);
@@ -317,9 +348,10 @@ cq_queue_refuse(CqQueueDef *def, const CqReceipt *receipt, const char *error)
 bool
 cq_queue_prolong(CqQueueDef *def, const CqReceipt *receipt, int64 lease_ms)
 {
+	uint64		secret = durable_secret(def, receipt, 1);
 	CqQueueRow *row = cq_queue_lock(def, LW_EXCLUSIVE);
 	int64		now = cq_clock_ms();
-	uint32		i = find_live(row, receipt, now);
+	uint32		i = find_live(row, receipt, secret, now);
 	CqEffects	effects = {0};
 	CqClaim		claim = {0};
 

@@ -23,17 +23,8 @@
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 
-void
-cq_arg_not_null(FunctionCallInfo fcinfo, int n, const char *name)
-{
-	if (PG_ARGISNULL(n))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be null", name)));
-}
-
 const CqNamespace *
-cq_arg_namespace(FunctionCallInfo fcinfo, int n, int access)
+cq_arg_namespace(FunctionCallInfo fcinfo, int n, AclMode access)
 {
 	text	   *name;
 
@@ -43,14 +34,26 @@ cq_arg_namespace(FunctionCallInfo fcinfo, int n, int access)
 }
 
 const CqNamespace *
-cq_arg_key(FunctionCallInfo fcinfo, int n, int ns, int access, CqKey *key)
+cq_arg_own_namespace(FunctionCallInfo fcinfo, int n)
+{
+	text	   *name;
+
+	cq_arg_not_null(fcinfo, n, "namespace");
+	name = PG_GETARG_TEXT_PP(n);
+	return cq_namespace_find_own(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+}
+
+const CqNamespace *
+cq_arg_key(FunctionCallInfo fcinfo, int n, int ns, AclMode access, CqKey *key)
 {
 	const CqNamespace *name_space;
 	text	   *name;
 
 	cq_require_shared();
 	cq_arg_not_null(fcinfo, n, "key");
-	name_space = cq_arg_namespace(fcinfo, ns, access);
+	cq_arg_not_null(fcinfo, ns, "namespace");
+	name = PG_GETARG_TEXT_PP(ns);
+	name_space = cq_namespace_find_any(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), access);
 	name = PG_GETARG_TEXT_PP(n);
 	cq_check_key(name);
 	cq_key_init(key, CQ_SPACE_USER, name_space->id, VARDATA_ANY(name),
@@ -205,6 +208,28 @@ cq_value_type_name(uint8 type)
 	return "nothing";
 }
 
+/* The function that reads a value of that type, for a hint. */
+static const char *
+value_reader(uint8 type)
+{
+	switch ((CqValueType) type)
+	{
+		case CQ_VALUE_BYTEA:
+			return "cq.cache_get_bytea";
+		case CQ_VALUE_JSONB:
+			return "cq.cache_get_jsonb";
+		default:
+			return "cq.cache_get";
+	}
+}
+
+bool
+cq_value_reads_as(const CqValue *value, CqValueType wanted)
+{
+	return value->type == wanted ||
+		(value->type == CQ_VALUE_COUNTER && wanted == CQ_VALUE_TEXT);
+}
+
 Datum
 cq_value_datum(const CqValue *value, CqValueType wanted)
 {
@@ -223,7 +248,7 @@ cq_value_datum(const CqValue *value, CqValueType wanted)
 				 errmsg("the cached value is of type %s, not %s",
 						cq_value_type_name(value->type),
 						cq_value_type_name(wanted)),
-				 errhint("Use the cache_get function of that type.")));
+				 errhint("Read it with %s.", value_reader(value->type))));
 
 	result = palloc(value->len + VARHDRSZ);
 	SET_VARSIZE(result, value->len + VARHDRSZ);

@@ -9,28 +9,28 @@
 #define CQ_CACHE_ARGS_H
 
 #include "cache/cache.h"
+#include "core/args.h"
 #include "fmgr.h"
 #include "sql/namespace.h"
 #include "sql/write_behind.h"
 #include "utils/array.h"
 #include "utils/snapshot.h"
 
-/* Raises 22004 if the argument is NULL; name is the parameter's. */
-extern void cq_arg_not_null(FunctionCallInfo fcinfo, int n, const char *name);
-
 /*
- * The namespace in argument n, for that access.  Raises 22004, 42704, 42501.
+ * The namespace in argument n, for that access, or owned.  Raises 22004, 42704,
+ * 42501.
  */
 extern const CqNamespace *cq_arg_namespace(FunctionCallInfo fcinfo, int n,
-										   int access);
+										   AclMode access);
+extern const CqNamespace *cq_arg_own_namespace(FunctionCallInfo fcinfo, int n);
 
 /*
- * The key in argument n of the namespace in argument ns, for that access.
+ * The key in argument n of the namespace in argument ns, for one of those uses.
  * Raises 22004 (NULL), 22023 (empty), 54000 (too long), 55000 (not preloaded)
  * and what cq_arg_namespace does.
  */
 extern const CqNamespace *cq_arg_key(FunctionCallInfo fcinfo, int n, int ns,
-									 int access, CqKey *key);
+									 AclMode access, CqKey *key);
 
 /* Raises 22004 (NULL), 22023 (empty) and 54000 (too long). */
 extern void cq_check_key(const text *name);
@@ -79,6 +79,9 @@ extern void cq_request_value(CqSetRequest *request, struct varlena *value);
  * reads as text.  Raises 42809 for a value of another type.
  */
 extern Datum cq_value_datum(const CqValue *value, CqValueType wanted);
+
+/* Whether cq_value_datum would return it. */
+extern bool cq_value_reads_as(const CqValue *value, CqValueType wanted);
 
 /* Name of a value's type, for messages. */
 extern const char *cq_value_type_name(uint8 type);

@@ -177,9 +177,11 @@ cq_cache_delete_key(PG_FUNCTION_ARGS)
 	CqValue		value;
 	bool		pending = false;
 
-	cq_arg_key(fcinfo, 0, 1, CQ_NAMESPACE_WRITE, &key);
+	cq_arg_key(fcinfo, 0, 1, CQ_NAMESPACE_WRITE | CQ_NAMESPACE_INVALIDATE, &key);
 	if (key.behind != 0)
 	{
+		/* it deletes the row of the table */
+		cq_arg_key(fcinfo, 0, 1, CQ_NAMESPACE_WRITE, &key);
 		PreventCommandIfReadOnly("cq.cache_delete()");
 		PreventCommandDuringRecovery("cq.cache_delete()");
 		pending = cq_behind_find(&key, cq_statement_snapshot(),
@@ -346,6 +348,7 @@ cq_cache_invalidate(PG_FUNCTION_ARGS)
 	int			ntags;
 
 	cq_require_shared();
+	cq_namespace_check_invalidate();
 	cq_arg_not_null(fcinfo, 0, "tags");
 	tags = PG_GETARG_ARRAYTYPE_P(0);
 	deconstruct_array(tags, TEXTOID, -1, false, TYPALIGN_INT,
@@ -366,5 +369,5 @@ cq_cache_clear_namespace(PG_FUNCTION_ARGS)
 {
 	cq_require_shared();
 	PG_RETURN_INT64((int64) cq_cache_clear(cq_arg_namespace(fcinfo, 0,
-															CQ_NAMESPACE_WRITE)->id));
+															CQ_NAMESPACE_CLEAR)->id));
 }

@@ -48,7 +48,10 @@ typedef struct CqGetMany
 	int64		lease;			/* one for all */
 } CqGetMany;
 
-/* Look a key up and put its row. */
+/*
+ * Look a key up and put its row.  One that holds another type has neither value
+ * nor lease: the others are returned, and nobody is asked to overwrite it.
+ */
 static void
 get_one(CqGetMany *many, Datum key_text, const CqKey *key)
 {
@@ -58,7 +61,7 @@ get_one(CqGetMany *many, Datum key_text, const CqKey *key)
 	bool		nulls[3] = {false, false, false};
 
 	values[0] = key_text;
-	if (found == CQ_BEHIND_VALUE)
+	if (found == CQ_BEHIND_VALUE && cq_value_reads_as(&value, CQ_VALUE_TEXT))
 		values[1] = cq_value_datum(&value, CQ_VALUE_TEXT);
 	else
 		nulls[1] = true;

@@ -23,7 +23,6 @@
 PG_FUNCTION_INFO_V1(cq_stat_cache);
 PG_FUNCTION_INFO_V1(cq_stat_namespaces);
 PG_FUNCTION_INFO_V1(cq_stat_reset);
-PG_FUNCTION_INFO_V1(cq_require_preload);
 
 #define STAT_COLUMNS (CQ_NCOUNTERS + 6)
 
@@ -108,12 +107,5 @@ cq_stat_reset(PG_FUNCTION_ARGS)
 {
 	cq_require_shared();
 	cq_cache_reset_counts();
-	PG_RETURN_VOID();
-}
-
-Datum
-cq_require_preload(PG_FUNCTION_ARGS)
-{
-	cq_require_shared();
 	PG_RETURN_VOID();
 }

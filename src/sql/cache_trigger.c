@@ -1,53 +1,39 @@
 /*-------------------------------------------------------------------------
  *
  * cache_trigger.c
- *	  The triggers that invalidate, and what DDL does.
+ *	  The triggers that invalidate.
  *
- * A watched table has these triggers, all ENABLE ALWAYS, which hold the tag
- * templates as their arguments, so that they are dumped and restored with it
- * and need no catalog of ours:
+ * What a trigger has to do stands in cq.watch, for its table or one above it
+ * (watch_spec.c); its arguments mean nothing.  A trigger of a table that cq.watch
+ * knows nothing of is an error, 42501: somebody made it by hand, or what
+ * cq.cache_watch made has lost its row.  Saying nothing would let a table look
+ * watched that is not.  Whoever may create triggers on his own tables thus gets
+ * nothing that cq.cache_watch would not have given him.
  *
- *	!cachequeue_row		   after each row: the tags of the old and of the new
- *						   row, the table's own tag and its ancestors'
- *	!cachequeue_statement  before the statement: the table's own tag and its
- *						   ancestors', so that functions which the statement
- *						   calls don't get what it has just changed
- *	!cachequeue_end		   after it, where rows have tags or are written
- *						   through: until then what depends on anything is
- *						   bypassed, since the rows' tags and keys are marked
- *						   only after all rows are changed
- *	!cachequeue_truncate   the barrier
- *	!cachequeue_write	   after each row: see write_through.c
+ * TRUNCATE is not MVCC: it sets the barrier in the table's slot and, when rows
+ * have tags or keys, in the database's epoch, since nobody knows which rows are
+ * gone.
  *
- * Their names sort before all others, those of foreign keys included: the
- * marks are made before another trigger of the row can ask the cache.
+ * A watch is compiled once and kept per relation; it is thrown away when the
+ * relation, one of its ancestors, or cq.watch gets a relcache invalidation.  The
+ * lock that a writer holds on the relation keeps cq.cache_watch from changing it
+ * at the same time.  It is published when it is complete, and what was known
+ * before lives on to the end of the transaction: functions of the user's (casts to
+ * json) run while it is in use, and may invalidate it.
  *
- * TRUNCATE and DDL are not MVCC: they set the barrier in the table's slot
- * and, when rows have tags or keys, in the database's epoch, since nobody knows
- * which rows are gone.  DDL on a watched table always sets it in the epoch:
- * partitions may have come or gone with it.
- *
- * What a trigger needs is compiled once and kept per trigger; it is thrown
- * away when the relation, or one of its ancestors, gets a relcache
- * invalidation.
- *
- * Without shared memory (library not preloaded) there is no cache that could
- * go stale, and the triggers do nothing: they must not stand in the way of
- * writes.
+ * Without shared memory (library not preloaded) the triggers raise 55000.  This
+ * server has no cache that could go stale, but others may have one, and what
+ * changes here would not be marked there.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/relation.h"
-#include "access/table.h"
+#include "access/xact.h"
 #include "cache/cache.h"
 #include "cache/local.h"
 #include "cache/slots.h"
-#include "catalog/indexing.h"
-#include "catalog/pg_inherits.h"
-#include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "core/shmem.h"
 #include "fmgr.h"
@@ -56,53 +42,59 @@
 #include "sql/cache_watch.h"
 #include "sql/tag_template.h"
 #include "sql/write_through.h"
-#include "tcop/deparse_utility.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
 PG_FUNCTION_INFO_V1(cq_watch_row);
 PG_FUNCTION_INFO_V1(cq_watch_statement);
 PG_FUNCTION_INFO_V1(cq_watch_truncate);
-PG_FUNCTION_INFO_V1(cq_check_templates);
-PG_FUNCTION_INFO_V1(cq_watch_templates);
-PG_FUNCTION_INFO_V1(cq_relation_changed);
-PG_FUNCTION_INFO_V1(cq_epoch_changed);
-PG_FUNCTION_INFO_V1(cq_alter_table_does);
-
-#define ROW_TRIGGER_NAME "!cachequeue_row"
+PG_FUNCTION_INFO_V1(cq_watch_write);
+PG_FUNCTION_INFO_V1(cq_watch_changed);
 
 typedef struct CqWatch
 {
-	Oid			trigger;		/* hash key */
 	bool		valid;
-	MemoryContext context;		/* holds what follows */
+	MemoryContext context;		/* holds this, and what follows */
+	Oid			catalog;		/* cq.watch */
 	int			nrelations;		/* itself, then its ancestors */
 	Oid		   *relations;
 	uint32	   *slots;			/* of their own tags */
 	int			ntemplates;
 	CqTagTemplate **templates;
+	CqWriteThrough *write_through;	/* NULL: none */
+	bool		exists;			/* cq.watch knows of it */
 	bool		by_row;			/* rows have tags or keys of their own */
+	bool		begins;			/* its statements are begun by a trigger */
 } CqWatch;
 
-static HTAB *watches = NULL;
+typedef struct CqKnownWatch
+{
+	Oid			relation;		/* hash key */
+	CqWatch    *watch;			/* NULL: none yet */
+} CqKnownWatch;
+
+static HTAB *watches = NULL;	/* entries stay for good */
 static StringInfoData tag_buffer;
+static uint64 invalidations = 0;	/* received */
 
 static void
 forget_watches(Datum arg, Oid relid)
 {
 	HASH_SEQ_STATUS status;
-	CqWatch    *watch;
+	CqKnownWatch *known;
 
+	invalidations++;
 	hash_seq_init(&status, watches);
-	while ((watch = hash_seq_search(&status)) != NULL)
+	while ((known = hash_seq_search(&status)) != NULL)
 	{
-		if (!OidIsValid(relid))
+		CqWatch    *watch = known->watch;
+
+		if (watch == NULL)
+			continue;
+		if (!OidIsValid(relid) || relid == watch->catalog)
 			watch->valid = false;
 		for (int i = 0; i < watch->nrelations && watch->valid; i++)
 			watch->valid = watch->relations[i] != relid;
@@ -113,13 +105,15 @@ static void
 init_watches(void)
 {
 	HASHCTL		ctl = {0};
+	MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
 
+	if (tag_buffer.data == NULL)
+		initStringInfo(&tag_buffer);
+	MemoryContextSwitchTo(caller);
 	ctl.keysize = sizeof(Oid);
-	ctl.entrysize = sizeof(CqWatch);
+	ctl.entrysize = sizeof(CqKnownWatch);
 	watches = hash_create("cachequeue watches", 32, &ctl, HASH_ELEM | HASH_BLOBS);
 	CacheRegisterRelcacheCallback(forget_watches, (Datum) 0);
-	MemoryContextSwitchTo(TopMemoryContext);
-	initStringInfo(&tag_buffer);
 }
 
 /* Slot of a table's own tag: the text that cq.cache_table_tag() returns. */
@@ -132,123 +126,118 @@ cq_relation_slot(Oid relid)
 	return cq_slot_of_tag(MyDatabaseId, tag, strlen(tag));
 }
 
-/* Append the parents of a relation, partitioned or inherited, and theirs. */
-static List *
-add_ancestors(List *relations, Oid relid)
+/* In a context of its own, which belongs to the current one. */
+static CqWatch *
+build_watch(Relation rel)
 {
-	Relation	inherits = table_open(InheritsRelationId, AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	List	   *parents = NIL;
-	ListCell   *cell;
+	CqWatchSpec *spec = cq_watch_spec(RelationGetRelid(rel));
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "cachequeue watch",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	CqWatch    *watch = palloc0(sizeof(CqWatch));
 
-	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(relid));
-	scan = systable_beginscan(inherits, InheritsRelidSeqnoIndexId, true,
-							  NULL, 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		parents = lappend_oid(parents,
-							  ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent);
-	systable_endscan(scan);
-	table_close(inherits, AccessShareLock);
-
-	foreach(cell, parents)
+	watch->context = context;
+	watch->catalog = spec->catalog;
+	watch->exists = CqWatchSpecExists(spec);
+	watch->nrelations = list_length(spec->relations);
+	watch->relations = palloc(watch->nrelations * sizeof(Oid));
+	watch->slots = palloc(watch->nrelations * sizeof(uint32));
+	for (int i = 0; i < watch->nrelations; i++)
 	{
-		if (!list_member_oid(relations, lfirst_oid(cell)))
-		{
-			relations = lappend_oid(relations, lfirst_oid(cell));
-			relations = add_ancestors(relations, lfirst_oid(cell));
-		}
-	}
-	return relations;
-}
-
-static void
-build_watch(CqWatch *watch, Relation rel, int ntemplates, char **templates)
-{
-	MemoryContext context;
-	MemoryContext caller = CurrentMemoryContext;
-	List	   *relations = add_ancestors(list_make1_oid(RelationGetRelid(rel)),
-										  RelationGetRelid(rel));
-
-	if (watch->context != NULL)
-		MemoryContextDelete(watch->context);
-	watch->context = NULL;
-	watch->nrelations = 0;
-
-	context = AllocSetContextCreate(CurrentMemoryContext, "cachequeue watch",
-									ALLOCSET_SMALL_SIZES);
-	MemoryContextSwitchTo(context);
-	watch->relations = palloc(list_length(relations) * sizeof(Oid));
-	watch->slots = palloc(list_length(relations) * sizeof(uint32));
-	watch->templates = palloc(Max(ntemplates, 1) * sizeof(CqTagTemplate *));
-	for (int i = 0; i < ntemplates; i++)
-		watch->templates[i] = cq_tag_template_compile(templates[i],
-													  RelationGetDescr(rel));
-	for (int i = 0; i < list_length(relations); i++)
-	{
-		watch->relations[i] = list_nth_oid(relations, i);
+		watch->relations[i] = list_nth_oid(spec->relations, i);
 		watch->slots[i] = cq_relation_slot(watch->relations[i]);
 	}
+	watch->templates = palloc(Max(list_length(spec->templates), 1) *
+							  sizeof(CqTagTemplate *));
+	for (int i = 0; i < list_length(spec->templates); i++)
+		watch->templates[watch->ntemplates++] =
+			cq_tag_template_compile(list_nth(spec->templates, i),
+									RelationGetDescr(rel));
+	if (OidIsValid(spec->writer))
+		watch->write_through = cq_write_through_compile(spec, rel);
+	watch->by_row = watch->ntemplates > 0 || watch->write_through != NULL;
+	watch->begins = watch->by_row &&
+		cq_watch_trigger_fires(rel, CQ_WATCH_STATEMENT);
 	MemoryContextSwitchTo(caller);
+	return watch;
+}
 
-	MemoryContextSetParent(context, TopMemoryContext);
-	watch->context = context;
-	watch->ntemplates = ntemplates;
-	watch->by_row = ntemplates > 0 || cq_relation_writes_through(rel);
-	watch->nrelations = list_length(relations);
-	watch->valid = true;
+/* What is to be done for a relation. */
+static CqKnownWatch *
+know_watch(Relation rel)
+{
+	Oid			relid = RelationGetRelid(rel);
+	CqKnownWatch *known;
+	CqWatch    *watch;
+	uint64		before;
+	bool		found;
+
+	if (watches == NULL)
+		init_watches();
+	known = hash_search(watches, &relid, HASH_ENTER, &found);
+	if (!found)
+		known->watch = NULL;
+	if (known->watch != NULL && known->watch->valid)
+		return known;
+
+	/* what is heard of meanwhile may not be in it */
+	before = invalidations;
+	watch = build_watch(rel);
+	watch->valid = invalidations == before;
+	if (known->watch != NULL)
+		MemoryContextSetParent(known->watch->context, TopTransactionContext);
+	MemoryContextSetParent(watch->context, TopMemoryContext);
+	known->watch = watch;
+	return known;
 }
 
 /*
- * What the running trigger has to mark.  Entries of the table stay where they
- * are, so a statement looks it up for its first row only.
+ * What the running trigger has to do.  Raises 55000 and 42501.  Entries of the
+ * table stay where they are, so a statement looks it up for its first row only.
  */
 static CqWatch *
 find_watch(FunctionCallInfo fcinfo)
 {
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
-	Trigger    *trigger = trigdata->tg_trigger;
-	CqWatch    *watch = fcinfo->flinfo->fn_extra;
-	bool		found;
+	Relation	rel = ((TriggerData *) fcinfo->context)->tg_relation;
+	CqKnownWatch *known = fcinfo->flinfo->fn_extra;
 
-	if (watch != NULL && watch->valid && watch->trigger == trigger->tgoid)
-		return watch;
-	if (watches == NULL)
-	{
-		MemoryContext caller = CurrentMemoryContext;
-
-		init_watches();
-		MemoryContextSwitchTo(caller);
-	}
-	watch = hash_search(watches, &trigger->tgoid, HASH_ENTER, &found);
-	if (!found)
-	{
-		watch->valid = false;
-		watch->context = NULL;
-		watch->nrelations = 0;
-	}
-	if (!watch->valid)
-		build_watch(watch, trigdata->tg_relation, trigger->tgnargs,
-					trigger->tgargs);
-	fcinfo->flinfo->fn_extra = watch;
-	return watch;
+	cq_require_shared();
+	if (known == NULL || known->relation != RelationGetRelid(rel) ||
+		!known->watch->valid)
+		known = know_watch(rel);
+	if (!known->watch->exists)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("table \"%s\" has a trigger of the cache and is not watched",
+						RelationGetRelationName(rel)),
+				 errhint("Watch it with cq.cache_watch, or remove the trigger with cq.cache_unwatch.")));
+	fcinfo->flinfo->fn_extra = known;
+	return known->watch;
 }
 
+/* Raises 39P01 unless the call is one of a trigger of this kind. */
 static TriggerData *
-check_trigger(FunctionCallInfo fcinfo, const char *name, bool for_row)
+check_trigger(FunctionCallInfo fcinfo, const char *name, bool for_row,
+			  bool for_truncate)
 {
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) ||
 		(TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) != 0) != for_row ||
+		(TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event) != 0) != for_truncate ||
 		(for_row && !TRIGGER_FIRED_AFTER(trigdata->tg_event)))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"%s\" must be called by a trigger made by cq.cache_watch",
 						name)));
 	return trigdata;
+}
+
+static bool
+is_trigger(const TriggerData *trigdata, CqWatchTrigger kind)
+{
+	return strcmp(trigdata->tg_trigger->tgname, cq_watch_trigger_name(kind)) == 0;
 }
 
 static void
@@ -286,12 +275,9 @@ mark_row(const CqWatch *watch, TupleDesc columns, HeapTuple tuple,
 Datum
 cq_watch_row(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = check_trigger(fcinfo, "cq._watch_row", true);
-	CqWatch    *watch;
+	TriggerData *trigdata = check_trigger(fcinfo, "cq._watch_row", true, false);
+	CqWatch    *watch = find_watch(fcinfo);
 
-	if (cq_shared == NULL)
-		return PointerGetDatum(NULL);
-	watch = find_watch(fcinfo);
 	mark_relations(watch, false);
 	mark_row(watch, RelationGetDescr(trigdata->tg_relation),
 			 trigdata->tg_trigtuple,
@@ -300,22 +286,25 @@ cq_watch_row(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
+/*
+ * A statement is ended only where it is begun: with a trigger more or less,
+ * made by hand, the end of one must not be taken for that of another.
+ */
 Datum
 cq_watch_statement(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = check_trigger(fcinfo, "cq._watch_statement", false);
-	CqWatch    *watch;
+	TriggerData *trigdata = check_trigger(fcinfo, "cq._watch_statement", false,
+										  false);
+	CqWatch    *watch = find_watch(fcinfo);
 
-	if (cq_shared == NULL)
-		return PointerGetDatum(NULL);
 	if (TRIGGER_FIRED_AFTER(trigdata->tg_event))
 	{
-		cq_local_statement_end();
+		if (watch->begins && is_trigger(trigdata, CQ_WATCH_END))
+			cq_local_statement_end();
 		return PointerGetDatum(NULL);
 	}
-	watch = find_watch(fcinfo);
 	mark_relations(watch, false);
-	if (watch->by_row)
+	if (watch->by_row && is_trigger(trigdata, CQ_WATCH_STATEMENT))
 		cq_local_statement_begin();
 	return PointerGetDatum(NULL);
 }
@@ -325,9 +314,7 @@ cq_watch_truncate(PG_FUNCTION_ARGS)
 {
 	CqWatch    *watch;
 
-	(void) check_trigger(fcinfo, "cq._watch_truncate", false);
-	if (cq_shared == NULL)
-		return PointerGetDatum(NULL);
+	(void) check_trigger(fcinfo, "cq._watch_truncate", false, true);
 	watch = find_watch(fcinfo);
 	mark_relations(watch, true);
 	if (watch->by_row)
@@ -335,212 +322,51 @@ cq_watch_truncate(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
-/* cq._check_templates(target regclass, templates text[]): raises, or void. */
 Datum
-cq_check_templates(PG_FUNCTION_ARGS)
+cq_watch_write(PG_FUNCTION_ARGS)
 {
-	Relation	rel = table_open(PG_GETARG_OID(0), AccessShareLock);
-	Datum	   *elements;
-	bool	   *nulls;
-	int			n;
+	TriggerData *trigdata = check_trigger(fcinfo, "cq._watch_write", true, false);
+	CqWatch    *watch = find_watch(fcinfo);
 
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false,
-					  TYPALIGN_INT, &elements, &nulls, &n);
-	for (int i = 0; i < n; i++)
-	{
-		if (nulls[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("a tag template must not be null")));
-		(void) cq_tag_template_compile(TextDatumGetCString(elements[i]),
-									   RelationGetDescr(rel));
-	}
-	table_close(rel, AccessShareLock);
-	PG_RETURN_VOID();
+	if (watch->write_through == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("table \"%s\" has a trigger for write-through and is watched without it",
+						RelationGetRelationName(trigdata->tg_relation)),
+				 errhint("Call cq.cache_watch again.")));
+	cq_write_through(watch->write_through, trigdata);
+	return PointerGetDatum(NULL);
 }
 
-Trigger *
-cq_relation_trigger(Relation rel, const char *name)
+/* Trigger function of cq.watch. */
+Datum
+cq_watch_changed(PG_FUNCTION_ARGS)
 {
-	TriggerDesc *desc = rel->trigdesc;
-
-	for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
-	{
-		if (strcmp(desc->triggers[i].tgname, name) == 0)
-			return &desc->triggers[i];
-	}
-	return NULL;
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("cq._watch_changed() is a trigger function")));
+	CacheInvalidateRelcache(((TriggerData *) fcinfo->context)->tg_relation);
+	return PointerGetDatum(NULL);
 }
 
 /* All triggers are needed: somebody may have dropped one by hand. */
 bool
 cq_relation_is_watched(Oid relid)
 {
-	static const char *const names[] = {
-		ROW_TRIGGER_NAME, "!cachequeue_statement", "!cachequeue_truncate"
-	};
+	CqWatchSpec *spec = cq_watch_spec(relid);
 	Relation	rel = relation_open(relid, NoLock);
-	bool		all = true;
+	bool		result = CqWatchSpecExists(spec) &&
+	cq_watch_trigger_fires(rel, CQ_WATCH_ROW) &&
+	cq_watch_trigger_fires(rel, CQ_WATCH_STATEMENT) &&
+	cq_watch_trigger_fires(rel, CQ_WATCH_TRUNCATE);
 
-	for (int i = 0; i < lengthof(names) && all; i++)
-	{
-		Trigger    *trigger = cq_relation_trigger(rel, names[i]);
-
-		all = trigger != NULL && trigger->tgenabled == TRIGGER_FIRES_ALWAYS;
-	}
 	relation_close(rel, NoLock);
-	return all;
+	return result;
 }
 
 List *
 cq_relation_templates(Oid relid)
 {
-	Relation	rel = relation_open(relid, NoLock);
-	Trigger    *trigger = cq_relation_trigger(rel, ROW_TRIGGER_NAME);
-	List	   *templates = NIL;
-
-	for (int i = 0; trigger != NULL && i < trigger->tgnargs; i++)
-		templates = lappend(templates, pstrdup(trigger->tgargs[i]));
-	relation_close(rel, NoLock);
-	return templates;
-}
-
-/* cq._watch_templates(target regclass): text[], NULL if not watched. */
-Datum
-cq_watch_templates(PG_FUNCTION_ARGS)
-{
-	Relation	rel = try_relation_open(PG_GETARG_OID(0), AccessShareLock);
-	Trigger    *trigger = rel == NULL ? NULL : cq_relation_trigger(rel, ROW_TRIGGER_NAME);
-	Datum		result = (Datum) 0;
-
-	if (trigger != NULL)
-	{
-		Datum	   *templates = palloc((trigger->tgnargs + 1) * sizeof(Datum));
-
-		for (int i = 0; i < trigger->tgnargs; i++)
-			templates[i] = CStringGetTextDatum(trigger->tgargs[i]);
-		result = PointerGetDatum(construct_array(templates, trigger->tgnargs,
-												 TEXTOID, -1, false,
-												 TYPALIGN_INT));
-	}
-	if (rel != NULL)
-		relation_close(rel, AccessShareLock);
-	if (trigger == NULL)
-		PG_RETURN_NULL();
-	PG_RETURN_DATUM(result);
-}
-
-/* A column that a template names must not go away under it. */
-static void
-check_columns(Relation rel, Trigger *trigger)
-{
-	for (int i = 0; i < trigger->tgnargs; i++)
-	{
-		char	   *column = cq_tag_template_missing(trigger->tgargs[i],
-													 RelationGetDescr(rel));
-
-		if (column != NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-					 errmsg("cannot change table \"%s\" because the cache watches it",
-							RelationGetRelationName(rel)),
-					 errdetail("Tag template \"%s\" names its column \"%s\".",
-							   trigger->tgargs[i], column),
-					 errhint("Call cq.cache_unwatch first, and cq.cache_watch with other templates afterwards.")));
-	}
-}
-
-/*
- * cq._relation_changed(relation oid): DDL has changed, or dropped, it.  Sets
- * the barrier; raises 2BP01 when a template, or write-through, has lost a
- * column.
- */
-Datum
-cq_relation_changed(PG_FUNCTION_ARGS)
-{
-	Oid			relid = PG_GETARG_OID(0);
-	Relation	rel;
-	Trigger    *trigger;
-	List	   *relations;
-	ListCell   *cell;
-
-	if (cq_shared == NULL)
-		PG_RETURN_VOID();
-
-	relations = add_ancestors(list_make1_oid(relid), relid);
-	foreach(cell, relations)
-		cq_local_mark(cq_relation_slot(lfirst_oid(cell)), true);
-
-	rel = try_relation_open(relid, AccessShareLock);
-	if (rel == NULL)
-		PG_RETURN_VOID();
-	trigger = cq_relation_trigger(rel, ROW_TRIGGER_NAME);
-	if (trigger != NULL)
-	{
-		check_columns(rel, trigger);
-		cq_write_through_check_columns(rel);
-		cq_local_mark(cq_slot_of_epoch(MyDatabaseId), true);
-	}
-	relation_close(rel, AccessShareLock);
-	PG_RETURN_VOID();
-}
-
-/* cq._epoch_changed(): nothing recorded before may be served any more. */
-Datum
-cq_epoch_changed(PG_FUNCTION_ARGS)
-{
-	if (cq_shared != NULL)
-		cq_local_mark(cq_slot_of_epoch(MyDatabaseId), true);
-	PG_RETURN_VOID();
-}
-
-/* cq._alter_table_does(command pg_ddl_command): text[] of join, leave, switch. */
-Datum
-cq_alter_table_does(PG_FUNCTION_ARGS)
-{
-	CollectedCommand *command = (CollectedCommand *) PG_GETARG_POINTER(0);
-	Datum		does[3];
-	bool		joins = false;
-	bool		leaves = false;
-	bool		switches = false;
-	int			n = 0;
-	ListCell   *cell;
-
-	if (command->type != SCT_AlterTable)
-		PG_RETURN_NULL();
-	foreach(cell, command->d.alterTable.subcmds)
-	{
-		CollectedATSubcmd *subcommand = lfirst(cell);
-
-		switch (castNode(AlterTableCmd, subcommand->parsetree)->subtype)
-		{
-			case AT_AttachPartition:
-			case AT_AddInherit:
-				joins = true;
-				break;
-			case AT_DetachPartition:
-			case AT_DropInherit:
-				leaves = true;
-				break;
-			case AT_EnableTrig:
-			case AT_EnableTrigAll:
-			case AT_EnableTrigUser:
-			case AT_EnableReplicaTrig:
-			case AT_DisableTrig:
-			case AT_DisableTrigAll:
-			case AT_DisableTrigUser:
-				switches = true;
-				break;
-			default:
-				break;
-		}
-	}
-	if (joins)
-		does[n++] = CStringGetTextDatum("join");
-	if (leaves)
-		does[n++] = CStringGetTextDatum("leave");
-	if (switches)
-		does[n++] = CStringGetTextDatum("switch");
-	PG_RETURN_ARRAYTYPE_P(construct_array(does, n, TEXTOID, -1, false,
-										  TYPALIGN_INT));
+	return cq_watch_spec(relid)->templates;
 }

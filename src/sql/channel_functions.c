@@ -24,8 +24,8 @@ cq_channel_publish(PG_FUNCTION_ARGS)
 	int			bytes;
 
 	cq_require_shared();
-	cq_refuse_null(fcinfo, 0, "channel");
-	cq_refuse_null(fcinfo, 1, "payload");
+	cq_arg_not_null(fcinfo, 0, "channel");
+	cq_arg_not_null(fcinfo, 1, "payload");
 	channel = PG_GETARG_TEXT_PP(0);
 	bytes = VARSIZE_ANY_EXHDR(channel);
 	if (bytes == 0 || bytes > CQ_CHANNEL_BYTES_MAX)
@@ -45,7 +45,7 @@ cq_channel_fetch(PG_FUNCTION_ARGS)
 	text	   *payload;
 
 	cq_require_shared();
-	cq_refuse_null(fcinfo, 0, "payload");
+	cq_arg_not_null(fcinfo, 0, "payload");
 	payload = cq_channel_fetch_text(PG_GETARG_TEXT_PP(0));
 	if (payload == NULL)
 		PG_RETURN_NULL();

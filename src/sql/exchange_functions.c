@@ -28,7 +28,7 @@ PG_FUNCTION_INFO_V1(cq_exchange_publish);
 PG_FUNCTION_INFO_V1(cq_exchange_route);
 PG_FUNCTION_INFO_V1(cq_exchange_grant);
 PG_FUNCTION_INFO_V1(cq_exchange_revoke);
-PG_FUNCTION_INFO_V1(cq_exchange_may_see);
+PG_FUNCTION_INFO_V1(cq_exchange_owner);
 PG_FUNCTION_INFO_V1(cq_exchange_changed);
 
 #define ROUTE_COLUMNS 2
@@ -38,7 +38,7 @@ PG_FUNCTION_INFO_V1(cq_exchange_changed);
 static char *
 text_arg(FunctionCallInfo fcinfo, int arg, const char *name)
 {
-	cq_refuse_null(fcinfo, arg, name);
+	cq_arg_not_null(fcinfo, arg, name);
 	return text_to_cstring(PG_GETARG_TEXT_PP(arg));
 }
 
@@ -79,7 +79,7 @@ short_text(text *value, int bytes_max, const char *name)
 static text *
 routing_key_arg(FunctionCallInfo fcinfo, int arg)
 {
-	cq_refuse_null(fcinfo, arg, "routing_key");
+	cq_arg_not_null(fcinfo, arg, "routing_key");
 	return short_text(PG_GETARG_TEXT_PP(arg), CQ_ROUTING_KEY_BYTES_MAX, "routing_key");
 }
 
@@ -130,19 +130,21 @@ binding_args(FunctionCallInfo fcinfo, CqBinding *binding)
 	if (!binding->any && strcmp(match, "all") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("match must be all or any, not \"%s\"", match)));
+				 errmsg("unknown match \"%s\"", match),
+				 errhint("It is all or any.")));
 }
 
 /* ---- exchanges ------------------------------------------------------- */
 
-/* cq.exchange_create(exchange, kind, alternate) → void */
+/* cq.exchange_create(exchange, kind, alternate, if_not_exists) → void */
 Datum
 cq_exchange_create(PG_FUNCTION_ARGS)
 {
 	char	   *name = exchange_arg(fcinfo, 0, "exchange");
 	CqExchangeKind kind = cq_exchange_kind_named(text_arg(fcinfo, 1, "kind"));
 
-	cq_exchange_create_named(name, kind, alternate_arg(fcinfo, 2));
+	cq_arg_not_null(fcinfo, 3, "if_not_exists");
+	cq_exchange_create_named(name, kind, alternate_arg(fcinfo, 2), PG_GETARG_BOOL(3));
 	PG_RETURN_VOID();
 }
 
@@ -156,11 +158,14 @@ cq_exchange_alter(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* cq.exchange_drop(exchange) → void */
+/* cq.exchange_drop(exchange, if_exists) → void */
 Datum
 cq_exchange_drop(PG_FUNCTION_ARGS)
 {
-	cq_exchange_drop_named(exchange_arg(fcinfo, 0, "exchange"));
+	char	   *name = exchange_arg(fcinfo, 0, "exchange");
+
+	cq_arg_not_null(fcinfo, 1, "if_exists");
+	cq_exchange_drop_named(name, PG_GETARG_BOOL(1));
 	PG_RETURN_VOID();
 }
 
@@ -186,14 +191,23 @@ cq_exchange_unbind(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(cq_exchange_unbind_from(name, &binding));
 }
 
+/* Of exchange_grant and exchange_revoke: exchange, role, privileges. */
+static void
+change_grant(FunctionCallInfo fcinfo, bool grant)
+{
+	char	   *name = exchange_arg(fcinfo, 0, "exchange");
+	char	   *role = text_arg(fcinfo, 1, "role");
+	char	   *privileges = text_arg(fcinfo, 2, "privileges");
+
+	cq_exchange_change_grant(name, role, cq_privileges_named(CQ_OBJECT_EXCHANGE, privileges),
+							 grant);
+}
+
 /* cq.exchange_grant(exchange, role, privileges) → void */
 Datum
 cq_exchange_grant(PG_FUNCTION_ARGS)
 {
-	char	   *name = exchange_arg(fcinfo, 0, "exchange");
-	char	   *role = text_arg(fcinfo, 1, "role");
-
-	cq_exchange_grant_to(name, role, cq_exchange_privileges_named(text_arg(fcinfo, 2, "privileges")));
+	change_grant(fcinfo, true);
 	PG_RETURN_VOID();
 }
 
@@ -201,10 +215,17 @@ cq_exchange_grant(PG_FUNCTION_ARGS)
 Datum
 cq_exchange_revoke(PG_FUNCTION_ARGS)
 {
-	char	   *name = exchange_arg(fcinfo, 0, "exchange");
-	char	   *role = text_arg(fcinfo, 1, "role");
+	change_grant(fcinfo, false);
+	PG_RETURN_VOID();
+}
 
-	cq_exchange_revoke_from(name, role, cq_exchange_privileges_named(text_arg(fcinfo, 2, "privileges")));
+/* cq.exchange_owner(exchange, new_owner) → void */
+Datum
+cq_exchange_owner(PG_FUNCTION_ARGS)
+{
+	char	   *name = exchange_arg(fcinfo, 0, "exchange");
+
+	cq_exchange_change_owner(name, text_arg(fcinfo, 1, "new_owner"));
 	PG_RETURN_VOID();
 }
 
@@ -221,8 +242,8 @@ cq_exchange_publish(PG_FUNCTION_ARGS)
 	CqExchange *exchange;
 	int			received;
 
-	cq_refuse_null(fcinfo, 2, "body");
-	cq_refuse_null(fcinfo, 4, "mandatory");
+	cq_arg_not_null(fcinfo, 2, "body");
+	cq_arg_not_null(fcinfo, 4, "mandatory");
 	PreventCommandIfReadOnly("exchange_publish()");
 	PreventCommandIfParallelMode("exchange_publish()");
 	exchange = cq_exchange_open(name, CQ_EXCHANGE_PUBLISH);
@@ -265,16 +286,7 @@ cq_exchange_route(PG_FUNCTION_ARGS)
 
 /* ---- for the script of the extension --------------------------------- */
 
-/* cq._exchange_may_see(exchange) → boolean */
-Datum
-cq_exchange_may_see(PG_FUNCTION_ARGS)
-{
-	CqExchange *exchange = cq_exchange_find(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-
-	PG_RETURN_BOOL(exchange != NULL && cq_exchange_allowed(exchange, CQ_EXCHANGE_ANY));
-}
-
-/* Statement trigger on cq.exchange, cq.exchange_binding and cq.exchange_grant. */
+/* Statement trigger on cq.exchange and cq.exchange_binding. */
 Datum
 cq_exchange_changed(PG_FUNCTION_ARGS)
 {

@@ -3,18 +3,18 @@
  * namespace.c
  *	  Namespaces of the cache: options and privileges.
  *
- * Namespaces are rows of cq.namespace, grants on them rows of
- * cq.namespace_grant; both are changed by the SQL functions cq.namespace_*
- * only.  Each backend keeps the ones it has used, with what the role that
- * asked last may do.  A statement trigger on both tables sends a relcache
- * invalidation of cq.namespace when they change, which makes all backends
- * read them again; so does a change of roles.
+ * Namespaces are rows of cq.namespace, changed by the SQL functions
+ * cq.namespace_* only; owner and privileges are their carriers' (see
+ * core/object.c).  Each backend keeps the ones it has used.  A statement
+ * trigger on the tables sends a relcache invalidation of cq.namespace when they
+ * change, which makes all backends read them again.
  *
  * The memory quota is enforced by the cache's engine, which finds it in shared
  * memory: who reads a namespace's options puts it there, and so does the commit
  * of a transaction that has changed it.
  *
- * 'default' needs no row: number 0, no default TTL, no quota, open to all.
+ * 'default' needs no row: number 0, no default TTL, no quota.  Its carrier is
+ * made by the extension's script and belongs to the extension's owner.
  *
  *-------------------------------------------------------------------------
  */
@@ -50,21 +50,15 @@ PG_FUNCTION_INFO_V1(cq_namespace_changed);
 
 #define DEFAULT_NAMESPACE "default"
 
-/* columns of cq.namespace, cq.namespace_grant and cq.write_behind */
+/* columns of cq.namespace and cq.write_behind */
 enum
 {
 	COLUMN_ID = 1,
 	COLUMN_NAME,
 	COLUMN_DEFAULT_TTL,
-	COLUMN_OWNER,
+	COLUMN_CARRIER,
 	COLUMN_MEMORY_QUOTA,
 	NCOLUMNS = COLUMN_MEMORY_QUOTA
-};
-enum
-{
-	GRANT_ID = 1,
-	GRANT_ROLE,
-	GRANT_ACCESS
 };
 enum
 {
@@ -77,49 +71,31 @@ enum
 typedef struct CqKnownNamespace
 {
 	char		name[CQ_NAMESPACE_BYTES_MAX + 1];	/* hash key */
-	bool		valid;
-	Oid			role;			/* for whom access was found out */
-	int			access;
+	uint64		read_at;		/* value of 'changes' before it was read */
+	CqObject	object;
 	CqNamespace namespace;
 } CqKnownNamespace;
 
 static const CqNamespace default_namespace = {0};
+static CqObject default_object = {.kind = CQ_OBJECT_NAMESPACE};
 static HTAB *known = NULL;
+static uint64 changes = 1;		/* advances when any may have changed */
 static Oid	namespace_relation = InvalidOid;
-
-static void
-forget_all(void)
-{
-	HASH_SEQ_STATUS status;
-	CqKnownNamespace *entry;
-
-	cq_namespace_rows_forget();
-	if (known == NULL)
-		return;
-	hash_seq_init(&status, known);
-	while ((entry = hash_seq_search(&status)) != NULL)
-		entry->valid = false;
-}
 
 static void
 on_relation(Datum arg, Oid relid)
 {
 	if (!OidIsValid(relid) || relid == namespace_relation)
-		forget_all();
-}
-
-static void
-on_role(Datum arg, int cache, uint32 hash)
-{
-	forget_all();
+	{
+		cq_namespace_rows_forget();
+		changes++;
+	}
 }
 
 void
 cq_namespace_init(void)
 {
 	CacheRegisterRelcacheCallback(on_relation, (Datum) 0);
-	CacheRegisterSyscacheCallback(AUTHOID, on_role, (Datum) 0);
-	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, on_role, (Datum) 0);
 }
 
 static Oid
@@ -128,37 +104,23 @@ relation_in_cq(const char *name)
 	return get_relname_relid(name, get_namespace_oid("cq", false));
 }
 
-/* What the grants on a namespace let the current role do. */
-static int
-granted_access(int32 namespace_id)
+/*
+ * The carrier of default is found by its name; again when it is gone, for the
+ * extension may have been created anew.
+ */
+static CqObject *
+find_default(void)
 {
-	Relation	rel = table_open(relation_in_cq("namespace_grant"),
-								 AccessShareLock);
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	int			access = 0;
-
-	ScanKeyInit(&key, GRANT_ID, BTEqualStrategyNumber, F_INT4EQ,
-				Int32GetDatum(namespace_id));
-	scan = systable_beginscan(rel, InvalidOid, false, snapshot, 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	if (!OidIsValid(default_object.carrier) ||
+		!OidIsValid(cq_carrier_owner(default_object.carrier)))
 	{
-		bool		is_null;
-		Oid			role = DatumGetObjectId(heap_getattr(tuple, GRANT_ROLE,
-														 RelationGetDescr(rel),
-														 &is_null));
+		Oid			carrier = cq_carrier_by_id(CQ_OBJECT_NAMESPACE, 0);
 
-		if (!OidIsValid(role) || has_privs_of_role(GetUserId(), role))
-			access |= DatumGetInt32(heap_getattr(tuple, GRANT_ACCESS,
-												 RelationGetDescr(rel),
-												 &is_null));
+		if (!OidIsValid(carrier))
+			cq_object_version_error();
+		cq_object_set(&default_object, CQ_OBJECT_NAMESPACE, 0, carrier);
 	}
-	systable_endscan(scan);
-	UnregisterSnapshot(snapshot);
-	table_close(rel, AccessShareLock);
-	return access;
+	return &default_object;
 }
 
 /*
@@ -206,26 +168,27 @@ read_write_behind(CqNamespace *namespace)
 	table_close(rel, AccessShareLock);
 }
 
-/* Read one from the tables; false if there is none by that name. */
+/*
+ * Read the one that the key finds; false if there is none.  Any of it may raise:
+ * the caller publishes what was read when all of it is there.
+ */
 static bool
-read_namespace(CqKnownNamespace *entry)
+read_namespace(ScanKey key, CqKnownNamespace *entry)
 {
 	Relation	rel;
 	Snapshot	snapshot;
-	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	tuple;
 	Datum		values[NCOLUMNS];
 	bool		nulls[NCOLUMNS];
 	bool		found = false;
 
+	(void) find_default();		/* raises when the tables are older */
 	namespace_relation = relation_in_cq("namespace");
 	rel = table_open(namespace_relation, AccessShareLock);
+	entry->read_at = changes;
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	ScanKeyInit(&key, COLUMN_NAME, BTEqualStrategyNumber, F_TEXTEQ,
-				CStringGetTextDatum(entry->name));
-	key.sk_collation = C_COLLATION_OID;
-	scan = systable_beginscan(rel, InvalidOid, false, snapshot, 1, &key);
+	scan = systable_beginscan(rel, InvalidOid, false, snapshot, 1, key);
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
 	{
@@ -233,18 +196,16 @@ read_namespace(CqKnownNamespace *entry)
 		for (int i = 0; i < NCOLUMNS; i++)
 			values[i] = heap_getattr(tuple, i + 1, RelationGetDescr(rel),
 									 &nulls[i]);
+		text_to_cstring_buffer(DatumGetTextPP(values[COLUMN_NAME - 1]), entry->name,
+							   sizeof(entry->name));
 		entry->namespace.id = DatumGetInt32(values[COLUMN_ID - 1]);
 		entry->namespace.default_ttl_ms = nulls[COLUMN_DEFAULT_TTL - 1] ? 0 :
 			cq_interval_ms(DatumGetIntervalP(values[COLUMN_DEFAULT_TTL - 1]),
 						   1, "default_ttl");
 		push_quota(entry->namespace.id, tuple, values[COLUMN_MEMORY_QUOTA - 1],
 				   nulls[COLUMN_MEMORY_QUOTA - 1]);
-		if (has_privs_of_role(GetUserId(),
-							  DatumGetObjectId(values[COLUMN_OWNER - 1])))
-			entry->access = CQ_NAMESPACE_READ | CQ_NAMESPACE_WRITE |
-				CQ_NAMESPACE_MANAGE;
-		else
-			entry->access = granted_access((int32) entry->namespace.id);
+		cq_object_set(&entry->object, CQ_OBJECT_NAMESPACE, entry->namespace.id,
+					  DatumGetObjectId(values[COLUMN_CARRIER - 1]));
 	}
 	systable_endscan(scan);
 	UnregisterSnapshot(snapshot);
@@ -254,12 +215,15 @@ read_namespace(CqKnownNamespace *entry)
 	return found;
 }
 
+/* Read it and remember it; NULL: there is none. */
 static CqKnownNamespace *
-find_known(const char *name)
+remember(ScanKey key)
 {
+	CqKnownNamespace read = {0};
 	CqKnownNamespace *entry;
-	bool		found;
 
+	if (!read_namespace(key, &read))
+		return NULL;
 	if (known == NULL)
 	{
 		HASHCTL		ctl = {0};
@@ -269,21 +233,48 @@ find_known(const char *name)
 		known = hash_create("cachequeue namespaces", 16, &ctl,
 							HASH_ELEM | HASH_STRINGS);
 	}
-	entry = hash_search(known, name, HASH_ENTER, &found);
-	if (!found)
-		entry->valid = false;
-	if (entry->valid && entry->role == GetUserId())
-		return entry;
-
-	/* what arrives while it is read makes it invalid again */
-	entry->valid = true;
-	entry->role = GetUserId();
-	if (!read_namespace(entry))
-	{
-		hash_search(known, name, HASH_REMOVE, NULL);
-		return NULL;
-	}
+	entry = hash_search(known, read.name, HASH_ENTER, NULL);
+	*entry = read;
 	return entry;
+}
+
+static CqKnownNamespace *
+find_known(const char *name)
+{
+	CqKnownNamespace *entry = NULL;
+	ScanKeyData key;
+
+	if (known != NULL)
+		entry = hash_search(known, name, HASH_FIND, NULL);
+	if (entry != NULL && entry->read_at == changes)
+		return entry;
+	ScanKeyInit(&key, COLUMN_NAME, BTEqualStrategyNumber, F_TEXTEQ,
+				CStringGetTextDatum(name));
+	key.sk_collation = C_COLLATION_OID;
+	return remember(&key);
+}
+
+static CqKnownNamespace *
+find_known_by_id(uint32 id)
+{
+	HASH_SEQ_STATUS status;
+	CqKnownNamespace *entry;
+	ScanKeyData key;
+
+	if (known != NULL)
+	{
+		hash_seq_init(&status, known);
+		while ((entry = hash_seq_search(&status)) != NULL)
+		{
+			if (entry->namespace.id == id && entry->read_at == changes)
+			{
+				hash_seq_term(&status);
+				return entry;
+			}
+		}
+	}
+	ScanKeyInit(&key, COLUMN_ID, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum((int32) id));
+	return remember(&key);
 }
 
 const CqNamespace *
@@ -300,39 +291,30 @@ cq_namespace_lookup(const char *name)
 const CqNamespace *
 cq_namespace_by_id(uint32 id)
 {
-	HASH_SEQ_STATUS status;
-	CqKnownNamespace *entry;
+	CqKnownNamespace *entry = find_known_by_id(id);
 
-	if (known == NULL)
-		return NULL;
-	hash_seq_init(&status, known);
-	while ((entry = hash_seq_search(&status)) != NULL)
-	{
-		if (entry->namespace.id == id)
-		{
-			hash_seq_term(&status);
-			entry = find_known(entry->name);
-			return entry != NULL && entry->namespace.id == id
-				? &entry->namespace : NULL;
-		}
-	}
-	return NULL;
+	return entry == NULL ? NULL : &entry->namespace;
 }
 
-const CqNamespace *
-cq_namespace_find(const char *name, Size len, int access)
+static bool
+is_default(const char *name, Size len)
+{
+	return len == strlen(DEFAULT_NAMESPACE) && memcmp(name, DEFAULT_NAMESPACE, len) == 0;
+}
+
+/* The namespace by that name; raises 42704.  *object: who may do what. */
+static const CqNamespace *
+find(const char *name, Size len, CqObject **object)
 {
 	char		buf[CQ_NAMESPACE_BYTES_MAX + 1];
 	CqKnownNamespace *entry = NULL;
 
-	if (len == strlen(DEFAULT_NAMESPACE) &&
-		memcmp(name, DEFAULT_NAMESPACE, len) == 0)
+	if (is_default(name, len))
 	{
-		if ((access & CQ_NAMESPACE_MANAGE) == 0)
-			return &default_namespace;
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("namespace \"%s\" cannot be changed", DEFAULT_NAMESPACE)));
+		*object = &default_object;
+		if (cq_object_privileges(&default_object) == 0)
+			*object = find_default();
+		return &default_namespace;
 	}
 	if (len <= CQ_NAMESPACE_BYTES_MAX)
 	{
@@ -340,19 +322,80 @@ cq_namespace_find(const char *name, Size len, int access)
 		buf[len] = '\0';
 		entry = find_known(buf);
 	}
-	if (entry == NULL)
+	if (entry == NULL || !OidIsValid(cq_carrier_owner(entry->object.carrier)))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("namespace \"%s\" does not exist",
 						pnstrdup(name, pg_mbcliplen(name, len, 100)))));
-	if ((entry->access & access) != access && !CQ_FAULT("no-namespace-check"))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for namespace \"%s\"", buf)));
+	*object = &entry->object;
 	return &entry->namespace;
 }
 
-/* Trigger function of cq.namespace and cq.namespace_grant. */
+const CqNamespace *
+cq_namespace_find(const char *name, Size len, AclMode all)
+{
+	CqObject   *object;
+	const CqNamespace *result = find(name, len, &object);
+
+	if ((cq_object_privileges(object) & all) != all && !CQ_FAULT("no-namespace-check"))
+		cq_object_denied(CQ_OBJECT_NAMESPACE, pnstrdup(name, len), NULL, false);
+	return result;
+}
+
+const CqNamespace *
+cq_namespace_find_any(const char *name, Size len, AclMode any)
+{
+	CqObject   *object;
+	const CqNamespace *result = find(name, len, &object);
+
+	if (!cq_object_allowed(object, any) && !CQ_FAULT("no-namespace-check"))
+		cq_object_denied(CQ_OBJECT_NAMESPACE, pnstrdup(name, len), NULL, false);
+	return result;
+}
+
+const CqNamespace *
+cq_namespace_find_own(const char *name, Size len)
+{
+	CqObject   *object;
+	const CqNamespace *result = find(name, len, &object);
+
+	if (result == &default_namespace)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("namespace \"%s\" cannot be changed", DEFAULT_NAMESPACE)));
+	if (!cq_object_owned(object))
+		cq_object_denied(CQ_OBJECT_NAMESPACE, pnstrdup(name, len), NULL, true);
+	return result;
+}
+
+void
+cq_namespace_check_invalidate(void)
+{
+	(void) cq_namespace_find(DEFAULT_NAMESPACE, strlen(DEFAULT_NAMESPACE),
+							 CQ_NAMESPACE_INVALIDATE);
+}
+
+bool
+cq_namespace_role_may_write(Oid role, uint32 id)
+{
+	CqKnownNamespace *entry;
+
+	if (id == 0)
+		return cq_carrier_allows(find_default()->carrier, role, CQ_NAMESPACE_WRITE);
+	entry = find_known_by_id(id);
+	return entry != NULL && cq_carrier_allows(entry->object.carrier, role, CQ_NAMESPACE_WRITE);
+}
+
+CqObject
+cq_namespace_object(const char *name, Size len)
+{
+	CqObject   *object;
+
+	(void) find(name, len, &object);
+	return *object;
+}
+
+/* Trigger function of cq.namespace and cq.write_behind. */
 Datum
 cq_namespace_changed(PG_FUNCTION_ARGS)
 {

@@ -39,11 +39,13 @@
 #include "nodes/nodes.h"
 #include "nodes/parsenodes.h"
 #include "parser/parsetree.h"
+#include "rewrite/rowsecurity.h"
 #include "sql/cache_watch.h"
 #include "sql/query_check.h"
 #include "sql/query_pins.h"
 #include "tcop/tcopprot.h"
 #include "utils/acl.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/formatting.h"
@@ -54,7 +56,7 @@
 typedef struct CqCheck
 {
 	CqQueryFacts *facts;
-	bool		in_policy;
+	Oid			policy_table;	/* valid: what is checked is in a policy of it */
 	List	   *clock_words;	/* places in the text, of literals with such */
 } CqCheck;
 
@@ -91,10 +93,112 @@ compare_names(const void *a, const void *b)
 	return strcmp(a, *(const char *const *) b);
 }
 
+/* Which is allowed in a policy. */
+static bool
+is_role_name(const SQLValueFunction *function)
+{
+	return function->op == SVFOP_CURRENT_USER ||
+		function->op == SVFOP_CURRENT_ROLE || function->op == SVFOP_USER;
+}
+
+/* ---- naming policies ------------------------------------------------- */
+
+/* What was refused: calls of the function, or nodes of that kind. */
+typedef struct CqCulprit
+{
+	Oid			function;
+	NodeTag		tag;
+} CqCulprit;
+
+static bool
+is_culprit(Oid function, void *context)
+{
+	return function == ((CqCulprit *) context)->function;
+}
+
+static bool
+has_culprit(Node *node, CqCulprit *culprit)
+{
+	if (node == NULL)
+		return false;
+	if (nodeTag(node) == culprit->tag &&
+		!(IsA(node, SQLValueFunction) && is_role_name((SQLValueFunction *) node)))
+		return true;
+	if (OidIsValid(culprit->function) &&
+		(check_functions_in_node(node, is_culprit, culprit) ||
+		 (IsA(node, Aggref) && ((Aggref *) node)->aggfnoid == culprit->function) ||
+		 (IsA(node, WindowFunc) && ((WindowFunc *) node)->winfnoid == culprit->function)))
+		return true;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, has_culprit, culprit, 0);
+	return expression_tree_walker(node, has_culprit, culprit);
+}
+
+/* Whether the policy holds for what the current role reads. */
+static bool
+policy_applies(const RowSecurityPolicy * policy)
+{
+	Oid		   *roles = (Oid *) ARR_DATA_PTR(policy->roles);
+
+	if (policy->polcmd != '*' && policy->polcmd != ACL_SELECT_CHR)
+		return false;
+	for (int i = 0; i < ARR_DIMS(policy->roles)[0]; i++)
+	{
+		if (roles[i] == ACL_ID_PUBLIC || has_privs_of_role(GetUserId(), roles[i]))
+			return true;
+	}
+	return false;
+}
+
+/* The policy of the table that has it, in the current context; NULL: unknown. */
+static char *
+policy_name(Oid table, CqCulprit *culprit)
+{
+	Relation	rel = relation_open(table, AccessShareLock);
+	List	   *policies = rel->rd_rsdesc == NULL ? NIL : rel->rd_rsdesc->policies;
+	ListCell   *cell;
+	char	   *name = NULL;
+
+	foreach(cell, policies)
+	{
+		RowSecurityPolicy *policy = lfirst(cell);
+
+		if (name == NULL && policy_applies(policy) &&
+			has_culprit((Node *) policy->qual, culprit))
+			name = pstrdup(policy->policy_name);
+	}
+	relation_close(rel, AccessShareLock);
+	return name;
+}
+
+/*
+ * The sentence on the policy that is checked, or an empty one; to follow
+ * another one.
+ */
+static const char *
+policy_sentence(const CqCheck *check, Oid function, NodeTag tag)
+{
+	CqCulprit	culprit = {function, tag};
+	char	   *table;
+	char	   *policy;
+
+	if (!OidIsValid(check->policy_table))
+		return "";
+	table = get_rel_name(check->policy_table);
+	policy = policy_name(check->policy_table, &culprit);
+	return policy == NULL ?
+		psprintf(" It comes from a row-level security policy of table \"%s\".", table) :
+		psprintf(" It comes from the row-level security policy \"%s\" of table \"%s\".",
+				 policy, table);
+}
+
+/* ---- checks ---------------------------------------------------------- */
+
 /* check_functions_in_node callback: raises, or goes on. */
 static bool
 check_function(Oid function, void *context)
 {
+	const CqCheck *check = context;
 	HeapTuple	tuple;
 	Form_pg_proc proc;
 	bool		allowed;
@@ -125,28 +229,37 @@ check_function(Oid function, void *context)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot cache the result of a query that calls \"%s\"",
 						NameStr(proc->proname)),
-				 errdetail("The function is volatile, or depends on more than its arguments and the tables of the query."),
-				 errhint("Pass its value as an argument of the query.")));
+				 errdetail("The function is volatile, or depends on more than its arguments and the tables of the query.%s",
+						   policy_sentence(check, function, T_Invalid)),
+				 OidIsValid(check->policy_table)
+				 ? errhint("Have the policy read it with current_setting.")
+				 : errhint("Pass its value as an argument of the query.")));
 	ReleaseSysCache(tuple);
 	return false;
 }
 
+/* tag: of the node that is refused, to find the policy; or T_Invalid. */
 static void
-refuse(const char *what)
+refuse(const CqCheck *check, NodeTag tag, const char *what)
 {
+	const char *sentence = policy_sentence(check, InvalidOid, tag);
+
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("cannot cache the result of a query with %s", what)));
+			 errmsg("cannot cache the result of a query with %s", what),
+			 sentence[0] != '\0' ? errdetail("%s", sentence + 1) : 0));
 }
 
 static void
-check_relation(CqQueryFacts *facts, RangeTblEntry *rte)
+check_relation(CqCheck *check, RangeTblEntry *rte)
 {
+	CqQueryFacts *facts = check->facts;
+
 	if (list_member_oid(facts->relations, rte->relid))
 		return;
 	facts->relations = lappend_oid(facts->relations, rte->relid);
 	if (get_rel_persistence(rte->relid) == RELPERSISTENCE_TEMP)
-		refuse("temporary tables");
+		refuse(check, T_Invalid, "temporary tables");
 	if (rte->relkind == RELKIND_VIEW)
 		return;					/* expanded; its tables are seen too */
 	if (!cq_relation_is_watched(rte->relid))
@@ -181,13 +294,6 @@ note_setting(CqQueryFacts *facts, FuncExpr *call)
 	}
 	facts->settings = lappend(facts->settings, setting);
 	return true;
-}
-
-static bool
-is_role_name(const SQLValueFunction *function)
-{
-	return function->op == SVFOP_CURRENT_USER ||
-		function->op == SVFOP_CURRENT_ROLE || function->op == SVFOP_USER;
 }
 
 /* Note where the literals are that mean another time tomorrow. */
@@ -243,33 +349,34 @@ static void
 check_range_table_entry(RangeTblEntry *rte, CqCheck *check)
 {
 	List	   *policies = rte->securityQuals;
-	bool		in_policy = check->in_policy;
+	Oid			outer_table = check->policy_table;
 
 	if (rte->rtekind == RTE_RELATION)
-		check_relation(check->facts, rte);
+		check_relation(check, rte);
 	else if (rte->rtekind == RTE_TABLEFUNC ||
 			 rte->rtekind == RTE_NAMEDTUPLESTORE)
-		refuse("this kind of table function");
+		refuse(check, T_Invalid, "this kind of table function");
 
 	if (rte->tablesample != NULL)
-		refuse("TABLESAMPLE");
+		refuse(check, T_Invalid, "TABLESAMPLE");
 
 	/* here, so that the walker, which goes on into the entry, doesn't */
 	rte->securityQuals = NIL;
-	check->in_policy = true;
+	if (policies != NIL)
+		check->policy_table = rte->relid;
 	check_node((Node *) policies, check);
-	check->in_policy = in_policy;
+	check->policy_table = outer_table;
 }
 
 static void
-check_query(Query *query)
+check_query(Query *query, const CqCheck *check)
 {
 	if (query->commandType != CMD_SELECT)
-		refuse("anything but SELECT");
+		refuse(check, T_Invalid, "anything but SELECT");
 	if (query->hasModifyingCTE)
-		refuse("data-modifying WITH");
+		refuse(check, T_Invalid, "data-modifying WITH");
 	if (query->rowMarks != NIL)
-		refuse("row locks");
+		refuse(check, T_Invalid, "row locks");
 }
 
 /* Does the query read all rows of its tables, or only certain ones? */
@@ -300,28 +407,28 @@ check_node(Node *node, CqCheck *check)
 	}
 	if (IsA(node, Query))
 	{
-		check_query((Query *) node);
+		check_query((Query *) node, check);
 		find_pins((Query *) node, check->facts);
 		return query_tree_walker((Query *) node, check_node, check,
 								 QTW_EXAMINE_RTES_BEFORE);
 	}
 	if (IsA(node, SQLValueFunction))
 	{
-		if (!check->in_policy || !is_role_name((SQLValueFunction *) node))
-			refuse("functions that depend on time or session");
+		if (!OidIsValid(check->policy_table) || !is_role_name((SQLValueFunction *) node))
+			refuse(check, T_SQLValueFunction, "functions that depend on time or session");
 		check->facts->role_name = true;
 	}
 	if (IsA(node, Const) && depends_on_clock((Const *) node, check))
-		refuse("a literal that depends on the time");
+		refuse(check, T_Invalid, "a literal that depends on the time");
 	if (IsA(node, NextValueExpr) || IsA(node, CurrentOfExpr))
-		refuse("volatile expressions");
+		refuse(check, nodeTag(node), "volatile expressions");
 	if (IsA(node, Aggref))
-		check_function(((Aggref *) node)->aggfnoid, NULL);
+		check_function(((Aggref *) node)->aggfnoid, check);
 	else if (IsA(node, WindowFunc))
-		check_function(((WindowFunc *) node)->winfnoid, NULL);
+		check_function(((WindowFunc *) node)->winfnoid, check);
 	else if (!IsA(node, FuncExpr) ||
 			 !note_setting(check->facts, (FuncExpr *) node))
-		(void) check_functions_in_node(node, check_function, NULL);
+		(void) check_functions_in_node(node, check_function, check);
 	return expression_tree_walker(node, check_node, check);
 }
 
@@ -382,7 +489,7 @@ CqQueryFacts *
 cq_query_check(const char *query)
 {
 	CqQueryFacts *facts = palloc0(sizeof(CqQueryFacts));
-	CqCheck		check = {facts, false, NIL};
+	CqCheck		check = {facts, InvalidOid, NIL};
 	List	   *parsed = pg_parse_query(query);
 	List	   *rewritten;
 	Query	   *tree;
@@ -398,9 +505,9 @@ cq_query_check(const char *query)
 												 query, &facts->param_types,
 												 &facts->nparams, NULL);
 	if (list_length(rewritten) != 1)
-		refuse("rewrite rules");
+		refuse(&check, T_Invalid, "rewrite rules");
 	tree = linitial_node(Query, rewritten);
-	check_query(tree);
+	check_query(tree, &check);
 	text = nodeToString(tree);
 
 	facts->tree_hash = hash_bytes_extended((unsigned char *) text,

@@ -22,24 +22,16 @@ PG_FUNCTION_INFO_V1(cq_queue_resume);
 PG_FUNCTION_INFO_V1(cq_queue_drop);
 PG_FUNCTION_INFO_V1(cq_queue_grant);
 PG_FUNCTION_INFO_V1(cq_queue_revoke);
+PG_FUNCTION_INFO_V1(cq_queue_owner);
 
 /* argument of the first option; they follow in the order of CqOption */
 #define OPTIONS_ARG 1
-
-void
-cq_refuse_null(FunctionCallInfo fcinfo, int arg, const char *name)
-{
-	if (PG_ARGISNULL(arg))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be NULL", name)));
-}
 
 char *
 cq_queue_name_arg(FunctionCallInfo fcinfo, int arg, const char *name)
 {
 	cq_require_shared();
-	cq_refuse_null(fcinfo, arg, name);
+	cq_arg_not_null(fcinfo, arg, name);
 	return cq_queue_name(PG_GETARG_TEXT_PP(arg));
 }
 
@@ -55,7 +47,7 @@ option_args(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
 		(void) cq_queue_name_arg(fcinfo, OPTIONS_ARG + CQ_OPTION_DEAD_LETTER, "dead_letter");
 }
 
-/* cq.queue_create(queue, options...) → void */
+/* cq.queue_create(queue, options..., if_not_exists) → void */
 Datum
 cq_queue_create(PG_FUNCTION_ARGS)
 {
@@ -64,7 +56,9 @@ cq_queue_create(PG_FUNCTION_ARGS)
 	bool		nulls[CQ_OPTIONS];
 
 	option_args(fcinfo, values, nulls);
-	cq_queue_create_named(name, values, nulls);
+	cq_arg_not_null(fcinfo, OPTIONS_ARG + CQ_OPTIONS, "if_not_exists");
+	(void) cq_queue_create_named(name, values, nulls,
+								 PG_GETARG_BOOL(OPTIONS_ARG + CQ_OPTIONS), NULL);
 	PG_RETURN_VOID();
 }
 
@@ -76,7 +70,7 @@ reset_arg(FunctionCallInfo fcinfo, Datum *values, bool *changed, bool *nulls)
 	bool	   *name_nulls;
 	int			n;
 
-	cq_refuse_null(fcinfo, OPTIONS_ARG + CQ_OPTIONS, "reset");
+	cq_arg_not_null(fcinfo, OPTIONS_ARG + CQ_OPTIONS, "reset");
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(OPTIONS_ARG + CQ_OPTIONS), TEXTOID, -1,
 					  false, TYPALIGN_INT, &names, &name_nulls, &n);
 	for (int j = 0; j < n; j++)
@@ -86,7 +80,7 @@ reset_arg(FunctionCallInfo fcinfo, Datum *values, bool *changed, bool *nulls)
 		if (name_nulls[j])
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("reset must not contain NULL")));
+					 errmsg("reset must not contain null")));
 		option = cq_option_named(TextDatumGetCString(names[j]));
 		if (changed[option])
 			ereport(ERROR,
@@ -131,33 +125,36 @@ cq_queue_resume(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* cq.queue_drop(queue) → void */
+/* cq.queue_drop(queue, if_exists) → void */
 Datum
 cq_queue_drop(PG_FUNCTION_ARGS)
 {
-	cq_queue_drop_named(cq_queue_name_arg(fcinfo, 0, "queue"));
+	char	   *name = cq_queue_name_arg(fcinfo, 0, "queue");
+
+	cq_arg_not_null(fcinfo, 1, "if_exists");
+	cq_queue_drop_named(name, PG_GETARG_BOOL(1));
 	PG_RETURN_VOID();
 }
 
-/* Arguments of queue_grant and queue_revoke, but the first. */
-static int
-grant_args(FunctionCallInfo fcinfo, char **role)
+/* Of queue_grant and queue_revoke: queue, role, privilege. */
+static void
+change_grant(FunctionCallInfo fcinfo, bool grant)
 {
-	cq_refuse_null(fcinfo, 1, "role");
-	cq_refuse_null(fcinfo, 2, "privilege");
-	*role = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	return cq_queue_privilege_named(text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	char	   *name = cq_queue_name_arg(fcinfo, 0, "queue");
+
+	cq_arg_not_null(fcinfo, 1, "role");
+	cq_arg_not_null(fcinfo, 2, "privilege");
+	cq_queue_change_grant(name, text_to_cstring(PG_GETARG_TEXT_PP(1)),
+						  cq_privileges_named(CQ_OBJECT_QUEUE,
+											  text_to_cstring(PG_GETARG_TEXT_PP(2))),
+						  grant);
 }
 
 /* cq.queue_grant(queue, role, privilege) → void */
 Datum
 cq_queue_grant(PG_FUNCTION_ARGS)
 {
-	char	   *name = cq_queue_name_arg(fcinfo, 0, "queue");
-	char	   *role;
-	int			privilege = grant_args(fcinfo, &role);
-
-	cq_queue_grant_to(name, role, privilege);
+	change_grant(fcinfo, true);
 	PG_RETURN_VOID();
 }
 
@@ -165,10 +162,17 @@ cq_queue_grant(PG_FUNCTION_ARGS)
 Datum
 cq_queue_revoke(PG_FUNCTION_ARGS)
 {
-	char	   *name = cq_queue_name_arg(fcinfo, 0, "queue");
-	char	   *role;
-	int			privilege = grant_args(fcinfo, &role);
+	change_grant(fcinfo, false);
+	PG_RETURN_VOID();
+}
 
-	cq_queue_revoke_from(name, role, privilege);
+/* cq.queue_owner(queue, new_owner) → void */
+Datum
+cq_queue_owner(PG_FUNCTION_ARGS)
+{
+	char	   *name = cq_queue_name_arg(fcinfo, 0, "queue");
+
+	cq_arg_not_null(fcinfo, 1, "new_owner");
+	cq_queue_change_owner(name, text_to_cstring(PG_GETARG_TEXT_PP(1)));
 	PG_RETURN_VOID();
 }

@@ -8,10 +8,8 @@
 #ifndef CQ_QUEUE_ARGS_H
 #define CQ_QUEUE_ARGS_H
 
+#include "core/args.h"
 #include "fmgr.h"
-
-/* Raises 22004 when the argument is NULL. */
-extern void cq_refuse_null(FunctionCallInfo fcinfo, int arg, const char *name);
 
 /*
  * A queue's name.  Raises 22004, 22023 when it cannot be one, 55000 when the

@@ -24,6 +24,7 @@
 #include "queue/purge.h"
 #include "queue/queue.h"
 #include "queue/receipt.h"
+#include "queue/secret.h"
 #include "queue/redrive.h"
 #include "queue/send.h"
 #include "queue/settle.h"
@@ -55,9 +56,9 @@ PG_FUNCTION_INFO_V1(cq_queue_maintain_now);
 /* ---- arguments ------------------------------------------------------ */
 
 static CqQueueDef *
-queue_arg(FunctionCallInfo fcinfo, CqQueuePrivilege privilege)
+queue_arg(FunctionCallInfo fcinfo, AclMode privileges)
 {
-	return cq_queue_open(cq_queue_name_arg(fcinfo, 0, "queue"), privilege);
+	return cq_queue_open(cq_queue_name_arg(fcinfo, 0, "queue"), privileges);
 }
 
 /* A positive interval in ms, or the default when it is NULL. */
@@ -92,7 +93,7 @@ max_arg(FunctionCallInfo fcinfo, int arg)
 {
 	int			max;
 
-	cq_refuse_null(fcinfo, arg, "max");
+	cq_arg_not_null(fcinfo, arg, "max");
 	max = PG_GETARG_INT32(arg);
 	if (max < 1 || max > CQ_RECEIVE_MAX)
 		ereport(ERROR,
@@ -104,7 +105,7 @@ max_arg(FunctionCallInfo fcinfo, int arg)
 static void
 receipt_arg(FunctionCallInfo fcinfo, int arg, const CqQueueDef *def, CqReceipt *receipt)
 {
-	cq_refuse_null(fcinfo, arg, "receipt");
+	cq_arg_not_null(fcinfo, arg, "receipt");
 	cq_receipt_decode(PG_GETARG_TEXT_PP(arg), def->queue_id, receipt);
 }
 
@@ -127,7 +128,7 @@ common_args(FunctionCallInfo fcinfo, const CqQueueDef *def, int delay, int prior
 	common->now = GetCurrentTimestamp();
 	common->expires_at = cq_options_expiry(&def->options, common->now);
 	common->deliver_at = delay_arg(fcinfo, delay, common->now);
-	cq_refuse_null(fcinfo, priority, "priority");
+	cq_arg_not_null(fcinfo, priority, "priority");
 	common->priority = PG_GETARG_INT32(priority);
 	if (common->priority < CQ_PRIORITY_MIN || common->priority > CQ_PRIORITY_MAX)
 		ereport(ERROR,
@@ -209,7 +210,7 @@ cq_queue_send(PG_FUNCTION_ARGS)
 	CqNewMessage message = {0};
 	Common		common;
 
-	cq_refuse_null(fcinfo, 1, "body");
+	cq_arg_not_null(fcinfo, 1, "body");
 	common_args(fcinfo, def, 3, 4, 7, &common);
 	set_body(&message, PG_GETARG_DATUM(1), &common);
 	if (!PG_ARGISNULL(2))
@@ -273,7 +274,7 @@ cq_queue_send_many(PG_FUNCTION_ARGS)
 	bool	   *nulls;
 	int			n;
 
-	cq_refuse_null(fcinfo, 1, "bodies");
+	cq_arg_not_null(fcinfo, 1, "bodies");
 	common_args(fcinfo, def, 3, 4, 7, &common);
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), JSONBOID, -1, false, TYPALIGN_INT,
 					  &bodies, &nulls, &n);
@@ -285,7 +286,7 @@ cq_queue_send_many(PG_FUNCTION_ARGS)
 		if (nulls[i])
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("bodies must not contain NULL")));
+					 errmsg("bodies must not contain null")));
 		set_body(&messages[i], bodies[i], &common);
 	}
 	unpack_own(fcinfo, messages, n);
@@ -315,6 +316,7 @@ typedef struct Delivery
 	ReturnSetInfo *rsinfo;
 	Datum		queue;			/* name */
 	bool		leased;			/* rather than taken: has a receipt */
+	uint64		secret;			/* for receipts of durable leases */
 } Delivery;
 
 /* CqClaimReader: one row of cq.message. */
@@ -332,12 +334,13 @@ put_message(const CqClaim *claim, TupleTableSlot *slot, void *arg)
 	{
 		CqReceipt	receipt;
 
-		receipt.salt = claim->durable ? CQ_SALT_DURABLE : cq_queues->salt;
+		receipt.durable = claim->durable;
 		receipt.queue_id = delivery->def->queue_id;
 		receipt.entry = claim->entry;
 		receipt.nonce = claim->nonce;
 		receipt.msg_id = claim->msg_id;
-		values[2] = PointerGetDatum(cq_receipt_encode(&receipt));
+		values[2] = PointerGetDatum(cq_receipt_encode(&receipt, claim->durable ?
+													  delivery->secret : delivery->def->salt));
 	}
 	values[3] = Int32GetDatum(claim->attempts);
 	values[4] = Int32GetDatum(DatumGetInt16(slot_getattr(slot, CQ_MESSAGE_PRIORITY, &nulls[4])));
@@ -368,6 +371,7 @@ deliver(FunctionCallInfo fcinfo, CqQueueDef *def, int max, int64 lease_ms)
 	delivery.rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	delivery.queue = CStringGetTextDatum(def->name);
 	delivery.leased = (lease_ms > 0);
+	delivery.secret = (n > 0 && claims[0].durable) ? cq_queue_secret(def) : 0;
 	cq_claims_read(def, claims, n, put_message, &delivery);
 	pfree(claims);
 }
@@ -403,7 +407,7 @@ cq_queue_ack(PG_FUNCTION_ARGS)
 	bool	   *nulls;
 	int			n;
 
-	cq_refuse_null(fcinfo, 1, "receipts");
+	cq_arg_not_null(fcinfo, 1, "receipts");
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT,
 					  &texts, &nulls, &n);
 	receipts = palloc(Max(n, 1) * sizeof(CqReceipt));
@@ -412,7 +416,7 @@ cq_queue_ack(PG_FUNCTION_ARGS)
 		if (nulls[i])
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("receipts must not contain NULL")));
+					 errmsg("receipts must not contain null")));
 		cq_receipt_decode(DatumGetTextPP(texts[i]), def->queue_id, &receipts[i]);
 	}
 	PG_RETURN_INT64(cq_queue_acknowledge(def, receipts, n));
@@ -459,7 +463,7 @@ cq_queue_extend(PG_FUNCTION_ARGS)
 Datum
 cq_queue_purge(PG_FUNCTION_ARGS)
 {
-	CqQueueDef *def = queue_arg(fcinfo, CQ_QUEUE_MANAGE);
+	CqQueueDef *def = queue_arg(fcinfo, CQ_QUEUE_PURGE);
 
 	PreventCommandIfReadOnly("queue_purge()");
 	PG_RETURN_INT64(cq_queue_purge_all(def));
@@ -492,7 +496,7 @@ state_arg(FunctionCallInfo fcinfo, int arg)
 Datum
 cq_queue_peek(PG_FUNCTION_ARGS)
 {
-	CqQueueDef *def = queue_arg(fcinfo, CQ_QUEUE_CONSUME | CQ_QUEUE_MANAGE);
+	CqQueueDef *def = queue_arg(fcinfo, CQ_QUEUE_CONSUME | CQ_QUEUE_PEEK);
 	int			max = max_arg(fcinfo, 1);
 	CqPeekState state = state_arg(fcinfo, 2);
 	Delivery	delivery;
@@ -511,7 +515,7 @@ cq_queue_peek(PG_FUNCTION_ARGS)
 Datum
 cq_queue_redrive(PG_FUNCTION_ARGS)
 {
-	CqQueueDef *def = queue_arg(fcinfo, CQ_QUEUE_MANAGE);
+	CqQueueDef *def = queue_arg(fcinfo, CQ_QUEUE_CONSUME | CQ_QUEUE_ALTER);
 	CqRedrive	redrive = {.max = PG_INT32_MAX};
 
 	PreventCommandIfReadOnly("queue_redrive()");
@@ -552,9 +556,9 @@ cq_queue_once(PG_FUNCTION_ARGS)
 	CqQueueDef *def;
 	text	   *consumer;
 
-	cq_refuse_null(fcinfo, 0, "consumer");
+	cq_arg_not_null(fcinfo, 0, "consumer");
 	def = cq_queue_open(cq_queue_name_arg(fcinfo, 1, "queue"), CQ_QUEUE_CONSUME);
-	cq_refuse_null(fcinfo, 2, "msg_id");
+	cq_arg_not_null(fcinfo, 2, "msg_id");
 	consumer = check_key(PG_GETARG_DATUM(0), "consumer");
 	if (PG_GETARG_INT64(2) < 1)
 		ereport(ERROR,

@@ -12,6 +12,7 @@
 #include "catalog/pg_authid.h"
 #include "commands/trigger.h"
 #include "core/clock.h"
+#include "core/horizon.h"
 #include "core/shmem.h"
 #include "executor/tuptable.h"
 #include "funcapi.h"
@@ -34,7 +35,7 @@ PG_FUNCTION_INFO_V1(cq_queue_changed);
 PG_FUNCTION_INFO_V1(cq_queue_consumers);
 PG_FUNCTION_INFO_V1(cq_queue_segments);
 
-#define STAT_COLUMNS 25
+#define STAT_COLUMNS 26
 #define COUNTERS 9
 #define CONSUMER_COLUMNS 4
 #define SEGMENT_COLUMNS 8
@@ -56,7 +57,18 @@ typedef struct QueueSnapshot
 	int64		first_id;		/* next message; 0: none in memory */
 	uint8		first_segment;
 	ItemPointerData first_tid;
+	FullTransactionId mark;		/* lowest one of what is to be truncated; 0:
+								 * none */
 } QueueSnapshot;
+
+/* The lower one of two marks, either of which may be 0: none. */
+static FullTransactionId
+lower_mark(FullTransactionId a, FullTransactionId b)
+{
+	if (!FullTransactionIdIsValid(a))
+		return b;
+	return (FullTransactionIdIsValid(b) && FullTransactionIdPrecedes(b, a)) ? b : a;
+}
 
 static void
 take_snapshot(CqQueueDef *def, QueueSnapshot *s)
@@ -93,6 +105,9 @@ take_snapshot(CqQueueDef *def, QueueSnapshot *s)
 		s->first_segment = CQ_MSG(first)->segment;
 		ItemPointerSet(&s->first_tid, CQ_MSG(first)->block, CQ_MSG(first)->offset);
 	}
+	s->mark = row->keys_copied;
+	for (int k = 0; k < row->nsegments; k++)
+		s->mark = lower_mark(s->mark, row->segment[k].finished);
 	LWLockRelease(&row->lock);
 }
 
@@ -134,6 +149,16 @@ count_dead(const CqQueueDef *def, int64 *dead)
 	return true;
 }
 
+/* Who keeps tables from being truncated; NULL: nobody. */
+static char *
+held_by(const QueueSnapshot *s)
+{
+	if (!FullTransactionIdIsValid(s->mark) ||
+		cq_horizon_passed(cq_horizon(cq_relation("queue")), s->mark))
+		return NULL;
+	return cq_horizon_holder(s->mark);
+}
+
 static void
 put_stats(ReturnSetInfo *rsinfo, CqQueueDef *def)
 {
@@ -141,6 +166,7 @@ put_stats(ReturnSetInfo *rsinfo, CqQueueDef *def)
 	bool		nulls[STAT_COLUMNS] = {0};
 	QueueSnapshot s;
 	TimestampTz sent_at;
+	char	   *holder;
 	int64		dead = 0;
 	int			n = 0;
 
@@ -171,6 +197,9 @@ put_stats(ReturnSetInfo *rsinfo, CqQueueDef *def)
 	values[n++] = Int64GetDatum(s.entries);
 	nulls[n] = def->options.dead_letter[0] == '\0';
 	values[n++] = CStringGetTextDatum(def->options.dead_letter);
+	holder = held_by(&s);
+	nulls[n] = (holder == NULL);
+	values[n++] = (holder == NULL) ? (Datum) 0 : CStringGetTextDatum(holder);
 	Assert(n == STAT_COLUMNS);
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
@@ -193,7 +222,7 @@ for_each_queue(FunctionCallInfo fcinfo, const char *view, PutRows put)
 	{
 		CqQueueDef *def = lfirst(cell);
 
-		if (all || cq_queue_allowed(def, CQ_QUEUE_ANY))
+		if (all || cq_object_allowed(&def->object, CQ_QUEUE_ANY))
 			names = lappend(names, pstrdup(def->name));
 	}
 	foreach(cell, names)
@@ -205,7 +234,7 @@ for_each_queue(FunctionCallInfo fcinfo, const char *view, PutRows put)
 		def = cq_queue_open(lfirst(cell), CQ_QUEUE_NONE);
 		put(rsinfo, def);
 		/* who drops two queues must not meet us between */
-		UnlockRelationOid(def->sequence, AccessShareLock);
+		UnlockRelationOid(def->object.carrier, AccessShareLock);
 	}
 	return (Datum) 0;
 }

@@ -20,6 +20,7 @@ PG_FUNCTION_INFO_V1(cq_topic_alter);
 PG_FUNCTION_INFO_V1(cq_topic_drop);
 PG_FUNCTION_INFO_V1(cq_topic_grant);
 PG_FUNCTION_INFO_V1(cq_topic_revoke);
+PG_FUNCTION_INFO_V1(cq_topic_owner);
 PG_FUNCTION_INFO_V1(cq_topic_publication_create);
 PG_FUNCTION_INFO_V1(cq_topic_replica_create);
 PG_FUNCTION_INFO_V1(cq_topic_replica_promote);
@@ -27,6 +28,7 @@ PG_FUNCTION_INFO_V1(cq_group_create);
 PG_FUNCTION_INFO_V1(cq_group_drop);
 PG_FUNCTION_INFO_V1(cq_group_grant);
 PG_FUNCTION_INFO_V1(cq_group_revoke);
+PG_FUNCTION_INFO_V1(cq_group_owner);
 PG_FUNCTION_INFO_V1(cq_group_join);
 PG_FUNCTION_INFO_V1(cq_group_leave);
 PG_FUNCTION_INFO_V1(cq_group_heartbeat);
@@ -61,18 +63,22 @@ option_args(FunctionCallInfo fcinfo, CqTopicOptions *options)
 		options->tombstone_retain = PG_GETARG_INTERVAL_P(5);
 }
 
-/* cq.topic_create(topic, partitions, retain, retain_bytes, compact, tombstone_retain) → void */
+/*
+ * cq.topic_create(topic, partitions, retain, retain_bytes, compact,
+ *				   tombstone_retain, if_not_exists) → void
+ */
 Datum
 cq_topic_create(PG_FUNCTION_ARGS)
 {
 	char	   *name = cq_topic_name_arg(fcinfo, 0, "topic");
 	CqTopicOptions options;
 
-	cq_refuse_null(fcinfo, 1, "partitions");
-	cq_refuse_null(fcinfo, 4, "compact");
-	cq_refuse_null(fcinfo, 5, "tombstone_retain");
+	cq_arg_not_null(fcinfo, 1, "partitions");
+	cq_arg_not_null(fcinfo, 4, "compact");
+	cq_arg_not_null(fcinfo, 5, "tombstone_retain");
+	cq_arg_not_null(fcinfo, 6, "if_not_exists");
 	option_args(fcinfo, &options);
-	cq_topic_create_named(name, &options);
+	cq_topic_create_named(name, &options, PG_GETARG_BOOL(6));
 	PG_RETURN_VOID();
 }
 
@@ -84,7 +90,7 @@ reset_arg(FunctionCallInfo fcinfo, int arg, CqTopicOptions *options)
 	bool	   *nulls;
 	int			n;
 
-	cq_refuse_null(fcinfo, arg, "reset");
+	cq_arg_not_null(fcinfo, arg, "reset");
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(arg), TEXTOID, -1, false, TYPALIGN_INT,
 					  &names, &nulls, &n);
 	for (int i = 0; i < n; i++)
@@ -95,7 +101,7 @@ reset_arg(FunctionCallInfo fcinfo, int arg, CqTopicOptions *options)
 		if (name == NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("reset must not contain NULL")));
+					 errmsg("reset must not contain null")));
 		if (strcmp(name, "retain") == 0)
 			set = &options->set_retain;
 		else if (strcmp(name, "retain_bytes") == 0)
@@ -126,11 +132,14 @@ cq_topic_alter(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* cq.topic_drop(topic) → void */
+/* cq.topic_drop(topic, if_exists) → void */
 Datum
 cq_topic_drop(PG_FUNCTION_ARGS)
 {
-	cq_topic_drop_named(cq_topic_name_arg(fcinfo, 0, "topic"));
+	char	   *name = cq_topic_name_arg(fcinfo, 0, "topic");
+
+	cq_arg_not_null(fcinfo, 1, "if_exists");
+	cq_topic_drop_named(name, PG_GETARG_BOOL(1));
 	PG_RETURN_VOID();
 }
 
@@ -140,8 +149,8 @@ cq_topic_publication_create(PG_FUNCTION_ARGS)
 {
 	char	   *name = cq_topic_name_arg(fcinfo, 0, "topic");
 
-	cq_refuse_null(fcinfo, 1, "publication");
-	cq_refuse_null(fcinfo, 2, "tables");
+	cq_arg_not_null(fcinfo, 1, "publication");
+	cq_arg_not_null(fcinfo, 2, "tables");
 	PG_RETURN_INT32(cq_topic_publication_create_for(name, text_to_cstring(PG_GETARG_TEXT_PP(1)),
 													PG_GETARG_INT32(2)));
 }
@@ -152,9 +161,9 @@ cq_topic_replica_create(PG_FUNCTION_ARGS)
 {
 	char	   *name = cq_topic_name_arg(fcinfo, 0, "topic");
 
-	cq_refuse_null(fcinfo, 1, "topic_id");
-	cq_refuse_null(fcinfo, 2, "partitions");
-	cq_refuse_null(fcinfo, 3, "tables");
+	cq_arg_not_null(fcinfo, 1, "topic_id");
+	cq_arg_not_null(fcinfo, 2, "partitions");
+	cq_arg_not_null(fcinfo, 3, "tables");
 	cq_topic_replica_create_named(name, PG_GETARG_INT32(1), PG_GETARG_INT32(2),
 								  PG_GETARG_INT32(3));
 	PG_RETURN_VOID();
@@ -170,23 +179,6 @@ cq_topic_replica_promote(PG_FUNCTION_ARGS)
 
 /* ---- privileges ------------------------------------------------------ */
 
-static int
-privilege_named(const char *name, bool group)
-{
-	if (strcmp(name, "publish") == 0 && !group)
-		return CQ_TOPIC_PUBLISH;
-	if (strcmp(name, "consume") == 0)
-		return CQ_TOPIC_CONSUME;
-	if (strcmp(name, "manage") == 0)
-		return CQ_TOPIC_MANAGE;
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("unknown privilege \"%s\"", name),
-			 group ? errhint("Privileges of groups are consume and manage.") :
-			 errhint("Privileges of topics are publish, consume and manage.")));
-	return 0;
-}
-
 /* All four functions; arg: the first argument behind topic and group. */
 static void
 change_grant(FunctionCallInfo fcinfo, bool group, bool grant)
@@ -194,12 +186,18 @@ change_grant(FunctionCallInfo fcinfo, bool group, bool grant)
 	char	   *topic = cq_topic_name_arg(fcinfo, 0, "topic");
 	char	   *group_name = group ? cq_topic_name_arg(fcinfo, 1, "group_name") : NULL;
 	int			arg = group ? 2 : 1;
+	char	   *role;
+	AclMode		privileges;
 
-	cq_refuse_null(fcinfo, arg, "role");
-	cq_refuse_null(fcinfo, arg + 1, "privilege");
-	cq_topic_change_grant(topic, group_name, text_to_cstring(PG_GETARG_TEXT_PP(arg)),
-						  privilege_named(text_to_cstring(PG_GETARG_TEXT_PP(arg + 1)), group),
-						  grant);
+	cq_arg_not_null(fcinfo, arg, "role");
+	cq_arg_not_null(fcinfo, arg + 1, "privilege");
+	role = text_to_cstring(PG_GETARG_TEXT_PP(arg));
+	privileges = cq_privileges_named(group ? CQ_OBJECT_GROUP : CQ_OBJECT_TOPIC,
+									 text_to_cstring(PG_GETARG_TEXT_PP(arg + 1)));
+	if (group)
+		cq_group_change_grant(topic, group_name, role, privileges, grant);
+	else
+		cq_topic_change_grant(topic, role, privileges, grant);
 }
 
 /* cq.topic_grant(topic, role, privilege) → void */
@@ -234,6 +232,29 @@ cq_group_revoke(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* cq.topic_owner(topic, new_owner) → void */
+Datum
+cq_topic_owner(PG_FUNCTION_ARGS)
+{
+	char	   *name = cq_topic_name_arg(fcinfo, 0, "topic");
+
+	cq_arg_not_null(fcinfo, 1, "new_owner");
+	cq_topic_change_owner(name, text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	PG_RETURN_VOID();
+}
+
+/* cq.group_owner(topic, group_name, new_owner) → void */
+Datum
+cq_group_owner(PG_FUNCTION_ARGS)
+{
+	char	   *topic = cq_topic_name_arg(fcinfo, 0, "topic");
+	char	   *group = cq_topic_name_arg(fcinfo, 1, "group_name");
+
+	cq_arg_not_null(fcinfo, 2, "new_owner");
+	cq_group_change_owner(topic, group, text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	PG_RETURN_VOID();
+}
+
 /* ---- groups ---------------------------------------------------------- */
 
 /* An argument that is one of two words; whether it is the second. */
@@ -243,16 +264,20 @@ choice_arg(FunctionCallInfo fcinfo, int arg, const char *name, const char *first
 {
 	char	   *value;
 
-	cq_refuse_null(fcinfo, arg, name);
+	cq_arg_not_null(fcinfo, arg, name);
 	value = text_to_cstring(PG_GETARG_TEXT_PP(arg));
 	if (strcmp(value, first) != 0 && strcmp(value, second) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s must be %s or %s, not \"%s\"", name, first, second, value)));
+				 errmsg("unknown %s \"%s\"", name, value),
+				 errhint("It is %s or %s.", first, second)));
 	return strcmp(value, second) == 0;
 }
 
-/* cq.group_create(topic, group_name, kind, start, assignment, session_timeout) → void */
+/*
+ * cq.group_create(topic, group_name, kind, start, assignment, session_timeout,
+ *				   if_not_exists) → void
+ */
 Datum
 cq_group_create(PG_FUNCTION_ARGS)
 {
@@ -261,22 +286,25 @@ cq_group_create(PG_FUNCTION_ARGS)
 	CqGroupOptions options;
 
 	options.shared = choice_arg(fcinfo, 2, "kind", "exclusive", "shared");
-	cq_refuse_null(fcinfo, 3, "start");
+	cq_arg_not_null(fcinfo, 3, "start");
 	options.start = cq_position_parse(text_to_cstring(PG_GETARG_TEXT_PP(3)));
 	options.range = choice_arg(fcinfo, 4, "assignment", "sticky", "range");
-	cq_refuse_null(fcinfo, 5, "session_timeout");
+	cq_arg_not_null(fcinfo, 5, "session_timeout");
 	options.session_timeout = PG_GETARG_INTERVAL_P(5);
-	cq_group_create_named(def, name, &options);
+	cq_arg_not_null(fcinfo, 6, "if_not_exists");
+	cq_group_create_named(def, name, &options, PG_GETARG_BOOL(6));
 	PG_RETURN_VOID();
 }
 
-/* cq.group_drop(topic, group_name) → void */
+/* cq.group_drop(topic, group_name, if_exists) → void */
 Datum
 cq_group_drop(PG_FUNCTION_ARGS)
 {
 	CqTopicDef *def = cq_topic_arg(fcinfo, CQ_TOPIC_NONE);
+	char	   *name = cq_topic_name_arg(fcinfo, 1, "group_name");
 
-	cq_group_drop_named(def, cq_topic_name_arg(fcinfo, 1, "group_name"));
+	cq_arg_not_null(fcinfo, 2, "if_exists");
+	cq_group_drop_named(def, name, PG_GETARG_BOOL(2));
 	PG_RETURN_VOID();
 }
 
@@ -288,7 +316,7 @@ cq_group_join(PG_FUNCTION_ARGS)
 	char	   *group = cq_topic_name_arg(fcinfo, 1, "group_name");
 	char	   *member = cq_member_arg(fcinfo, 2);
 
-	cq_refuse_null(fcinfo, 3, "session_bound");
+	cq_arg_not_null(fcinfo, 3, "session_bound");
 	PG_RETURN_INT64(cq_group_join_as(def, group, member, PG_GETARG_BOOL(3)));
 }
 

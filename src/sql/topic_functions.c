@@ -45,7 +45,7 @@ char *
 cq_topic_name_arg(FunctionCallInfo fcinfo, int arg, const char *what)
 {
 	cq_require_shared();
-	cq_refuse_null(fcinfo, arg, what);
+	cq_arg_not_null(fcinfo, arg, what);
 	return cq_topic_name(PG_GETARG_TEXT_PP(arg), what);
 }
 
@@ -61,7 +61,7 @@ cq_member_arg(FunctionCallInfo fcinfo, int arg)
 	text	   *member;
 	int			bytes;
 
-	cq_refuse_null(fcinfo, arg, "member");
+	cq_arg_not_null(fcinfo, arg, "member");
 	member = PG_GETARG_TEXT_PP(arg);
 	bytes = VARSIZE_ANY_EXHDR(member);
 	if (bytes == 0 || bytes > CQ_MEMBER_NAME_BYTES_MAX)
@@ -86,7 +86,7 @@ max_arg(FunctionCallInfo fcinfo, int arg)
 {
 	int			max;
 
-	cq_refuse_null(fcinfo, arg, "max");
+	cq_arg_not_null(fcinfo, arg, "max");
 	max = PG_GETARG_INT32(arg);
 	if (max < 1 || max > CQ_POLL_MAX)
 		ereport(ERROR,
@@ -101,7 +101,7 @@ partition_arg(FunctionCallInfo fcinfo, int arg, const CqTopicDef *def)
 {
 	int			partition;
 
-	cq_refuse_null(fcinfo, arg, "partition");
+	cq_arg_not_null(fcinfo, arg, "partition");
 	partition = PG_GETARG_INT32(arg);
 	if (partition < 0 || partition >= def->npartitions)
 		ereport(ERROR,
@@ -208,7 +208,7 @@ cq_topic_publish_many(PG_FUNCTION_ARGS)
 	int			n;
 	int			partition = wanted_partition(fcinfo, 4, def);
 
-	cq_refuse_null(fcinfo, 1, "bodies");
+	cq_arg_not_null(fcinfo, 1, "bodies");
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), JSONBOID, -1, false, TYPALIGN_INT,
 					  &bodies, &body_nulls, &n);
 	records = MemoryContextAllocExtended(CurrentMemoryContext,
@@ -305,9 +305,9 @@ cq_topic_poll(PG_FUNCTION_ARGS)
 	int64		generation = cq_generation_arg(fcinfo, 4);
 	Reading		reading;
 
-	cq_refuse_null(fcinfo, 5, "auto_commit");
+	cq_arg_not_null(fcinfo, 5, "auto_commit");
 	begin_reading(fcinfo, def, &reading);
-	cq_topic_poll_records(def, cq_group_def(def, group, CQ_TOPIC_CONSUME), member, generation,
+	cq_topic_poll_records(def, cq_group_to_consume(def, group), member, generation,
 						  max, PG_GETARG_BOOL(5), put_record, &reading);
 	PG_RETURN_NULL();
 }
@@ -316,12 +316,12 @@ cq_topic_poll(PG_FUNCTION_ARGS)
 Datum
 cq_topic_read(PG_FUNCTION_ARGS)
 {
-	CqTopicDef *def = cq_topic_arg(fcinfo, CQ_TOPIC_CONSUME | CQ_TOPIC_MANAGE);
+	CqTopicDef *def = cq_topic_arg(fcinfo, CQ_TOPIC_CONSUME | CQ_TOPIC_READ);
 	int			partition = partition_arg(fcinfo, 1, def);
 	int			max = max_arg(fcinfo, 3);
 	Reading		reading;
 
-	cq_refuse_null(fcinfo, 2, "from_offset");
+	cq_arg_not_null(fcinfo, 2, "from_offset");
 	begin_reading(fcinfo, def, &reading);
 	cq_topic_read_records(def, partition, Max(PG_GETARG_INT64(2), 0), max, put_record,
 						  &reading);
@@ -337,8 +337,8 @@ cq_topic_commit(PG_FUNCTION_ARGS)
 	char	   *member = cq_member_arg(fcinfo, 2);
 	int			partition = partition_arg(fcinfo, 3, def);
 
-	cq_refuse_null(fcinfo, 4, "record_offset");
-	PG_RETURN_BOOL(cq_topic_commit_offset(def, cq_group_def(def, group, CQ_TOPIC_CONSUME),
+	cq_arg_not_null(fcinfo, 4, "record_offset");
+	PG_RETURN_BOOL(cq_topic_commit_offset(def, cq_group_to_consume(def, group),
 										  member, cq_generation_arg(fcinfo, 5), partition,
 										  PG_GETARG_INT64(4)));
 }
@@ -348,7 +348,7 @@ cq_topic_commit(PG_FUNCTION_ARGS)
 static CqPosition
 position_arg(FunctionCallInfo fcinfo, int arg)
 {
-	cq_refuse_null(fcinfo, arg, "position");
+	cq_arg_not_null(fcinfo, arg, "position");
 	return cq_position_parse(text_to_cstring(PG_GETARG_TEXT_PP(arg)));
 }
 
@@ -361,7 +361,7 @@ cq_topic_seek(PG_FUNCTION_ARGS)
 	CqPosition	position = position_arg(fcinfo, 2);
 	int			partition = PG_ARGISNULL(3) ? -1 : partition_arg(fcinfo, 3, def);
 
-	cq_topic_seek_to(def, cq_group_def(def, group, CQ_TOPIC_CONSUME), partition, &position);
+	cq_topic_seek_to(def, cq_group_to_consume(def, group), partition, &position);
 	PG_RETURN_VOID();
 }
 
@@ -369,7 +369,7 @@ cq_topic_seek(PG_FUNCTION_ARGS)
 Datum
 cq_topic_offset(PG_FUNCTION_ARGS)
 {
-	CqTopicDef *def = cq_topic_arg(fcinfo, CQ_TOPIC_CONSUME | CQ_TOPIC_MANAGE);
+	CqTopicDef *def = cq_topic_arg(fcinfo, CQ_TOPIC_CONSUME | CQ_TOPIC_READ);
 	CqPosition	position = position_arg(fcinfo, 2);
 
 	PG_RETURN_INT64(cq_position_offset(def, partition_arg(fcinfo, 1, def), &position));

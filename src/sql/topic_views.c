@@ -12,6 +12,7 @@
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "core/clock.h"
+#include "core/horizon.h"
 #include "core/shmem.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -29,7 +30,7 @@ PG_FUNCTION_INFO_V1(cq_group_stats);
 PG_FUNCTION_INFO_V1(cq_group_members);
 PG_FUNCTION_INFO_V1(cq_topic_changed);
 
-#define TOPIC_COLUMNS 9
+#define TOPIC_COLUMNS 10
 #define GROUP_COLUMNS 12
 #define MEMBER_COLUMNS 8
 
@@ -37,18 +38,18 @@ typedef void (*TopicReporter) (ReturnSetInfo *rsinfo, CqTopicDef *def);
 
 /* Whether the user may see all of the topic. */
 static bool
-sees_topic(const CqTopicDef *def)
+sees_topic(CqTopicDef *def)
 {
-	return cq_topic_allowed(def, CQ_TOPIC_PUBLISH | CQ_TOPIC_CONSUME | CQ_TOPIC_MANAGE) ||
+	return cq_object_allowed(&def->object, CQ_TOPIC_ANY) ||
 		has_privs_of_role(GetUserId(), ROLE_PG_MONITOR);
 }
 
 static bool
-sees_a_group(const CqTopicDef *def)
+sees_a_group(CqTopicDef *def)
 {
 	for (int i = 0; i < def->ngroups; i++)
 	{
-		if (cq_group_visible(def, &def->groups[i]))
+		if (cq_group_visible(&def->groups[i]))
 			return true;
 	}
 	return false;
@@ -95,21 +96,45 @@ topic_bytes(const CqTopicDef *def)
 {
 	int64		bytes = 0;
 
-	for (int i = 0; i < def->nsegments; i++)
-		bytes += relation_bytes(def->segments[i].relation);
+	for (int k = 0; k < def->ntables; k++)
+	{
+		Oid			relid = cq_record_table(def, k);
+
+		if (!OidIsValid(relid))
+			break;
+		bytes += relation_bytes(relid);
+	}
 	for (int k = 0; k < CQ_OFFSETS_TABLES; k++)
 		bytes += relation_bytes(def->offsets[k]);
 	return bytes;
+}
+
+/* Who keeps tables of the topic from being truncated; NULL: nobody. */
+static char *
+held_by(CqTopicDef *def)
+{
+	CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
+	FullTransactionId mark = row->retired;
+
+	if (!FullTransactionIdIsValid(mark))
+		mark = row->offsets_copied;
+	LWLockRelease(&row->lock);
+	if (!FullTransactionIdIsValid(mark) ||
+		cq_horizon_passed(cq_horizon(cq_relation("topic")), mark))
+		return NULL;
+	return cq_horizon_holder(mark);
 }
 
 static void
 put_topic(ReturnSetInfo *rsinfo, CqTopicDef *def)
 {
 	int64		bytes;
+	char	   *holder;
 
 	if (!sees_topic(def))
 		return;
 	bytes = topic_bytes(def);
+	holder = held_by(def);
 	for (int p = 0; p < def->npartitions; p++)
 	{
 		int64		stable = cq_topic_stable_offset(def, p);
@@ -136,6 +161,8 @@ put_topic(ReturnSetInfo *rsinfo, CqTopicDef *def)
 		values[6] = Int64GetDatum(copy.published);
 		values[7] = Int32GetDatum(def->nsegments);
 		values[8] = Int64GetDatum(bytes);
+		nulls[9] = (holder == NULL);
+		values[9] = nulls[9] ? (Datum) 0 : CStringGetTextDatum(holder);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 }
@@ -244,7 +271,7 @@ put_groups(ReturnSetInfo *rsinfo, CqTopicDef *def)
 		memcpy(groups, def->groups, n * sizeof(CqGroupDef));
 	for (int i = 0; i < n; i++)
 	{
-		if (!sees_topic(def) && !cq_group_visible(def, &groups[i]))
+		if (!sees_topic(def) && !cq_group_visible(&groups[i]))
 			continue;
 		cq_share_load_group(def, &groups[i]);
 		put_group(rsinfo, def, &groups[i]);
@@ -325,7 +352,7 @@ put_members(ReturnSetInfo *rsinfo, CqTopicDef *def)
 		memcpy(groups, def->groups, n * sizeof(CqGroupDef));
 	for (int i = 0; i < n; i++)
 	{
-		if (sees_topic(def) || cq_group_visible(def, &groups[i]))
+		if (sees_topic(def) || cq_group_visible(&groups[i]))
 			put_members_of(rsinfo, def, &groups[i]);
 	}
 }

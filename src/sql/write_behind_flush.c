@@ -156,7 +156,7 @@ read_rules(uint32 namespace_id)
 
 	SPI_connect();
 	run("SELECT b.namespace_id, b.mode, b.value_kind, b.batch_size, b.conflict,"
-		" b.target::oid, b.key_column, b.value_column, b.columns, n.owner::oid,"
+		" b.target::oid, b.key_column, b.value_column, b.columns, c.relowner,"
 		" ceil(extract(epoch FROM least(coalesce("
 		"  (SELECT queued_at FROM cq.write_behind_log AS l"
 		"   WHERE l.namespace_id = b.namespace_id ORDER BY l.id LIMIT 1),"
@@ -164,6 +164,7 @@ read_rules(uint32 namespace_id)
 		"   WHERE m.namespace_id = b.namespace_id ORDER BY m.id LIMIT 1)),"
 		"  clock_timestamp()) - clock_timestamp()) * 1000 + b.delay_ms)::bigint, n.name"
 		" FROM cq.write_behind AS b JOIN cq.namespace AS n USING (namespace_id)"
+		" JOIN pg_class AS c ON c.oid = n.carrier"
 		" WHERE $1 IN (0, b.namespace_id) ORDER BY 1",
 		1, &type, &id, NULL);
 	for (uint64 i = 0; i < SPI_processed; i++)

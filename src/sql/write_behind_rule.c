@@ -249,7 +249,7 @@ cq_cache_write_behind(PG_FUNCTION_ARGS)
 	Name		key;
 
 	cq_require_shared();
-	namespace_id = cq_arg_namespace(fcinfo, ARG_NAMESPACE, CQ_NAMESPACE_MANAGE)->id;
+	namespace_id = cq_arg_own_namespace(fcinfo, ARG_NAMESPACE)->id;
 	cq_arg_not_null(fcinfo, ARG_TARGET, "target");
 	mode = arg_word(fcinfo, ARG_MODE, "mode", "logged", "memory", NULL);
 	values[0] = Int32GetDatum((int32) namespace_id);
@@ -312,7 +312,7 @@ cq_behind_drop_rule(uint32 namespace_id, bool discard)
 Datum
 cq_cache_write_behind_drop(PG_FUNCTION_ARGS)
 {
-	const CqNamespace *name_space = cq_arg_namespace(fcinfo, 0, CQ_NAMESPACE_MANAGE);
+	const CqNamespace *name_space = cq_arg_own_namespace(fcinfo, 0);
 
 	if (name_space->behind == 0)
 		ereport(ERROR,

@@ -4,10 +4,7 @@
  *	  Write-through: the rows of a watched table in the cache.
  *
  * A table that is watched with write_through has one more row trigger,
- * !cachequeue_write, whose arguments say what to put where:
- *
- *	key template, namespace, its number, TTL ('' for the namespace's), and
- *	the columns of the value, none for all
+ * !cachequeue_write.  What it puts where stands in cq.watch.
  *
  * After each row the keys of the old and of the new row are marked and
  * deleted, as by cache_delete.  Then the new row is set under its key, to be
@@ -24,6 +21,12 @@
  * A row may have been changed again before its trigger runs, by a function
  * of the statement or by a foreign key.  So only a row that is still current
  * is put.
+ *
+ * The right to write the namespace is that of the table's owner, for who may
+ * change the table need know nothing of the cache, and it is asked for with each
+ * row: what was allowed when the watch was made may have been taken back.  Without
+ * it nothing is put.  The keys are marked and deleted all the same: what the table
+ * has put before must not outlive a change of the row.
  *
  * The key has to tell rows apart: it names all columns of a unique index.
  * DROP INDEX CONCURRENTLY, which commits half way, may take that away all the
@@ -42,7 +45,6 @@
 #include "access/genam.h"
 #include "access/relation.h"
 #include "access/htup_details.h"
-#include "access/table.h"
 #include "access/tableam.h"
 #include "access/transam.h"
 #include "access/xact.h"
@@ -66,41 +68,20 @@
 #include "sql/cache_args.h"
 #include "sql/tag_template.h"
 #include "sql/write_through.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/hsearch.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-PG_FUNCTION_INFO_V1(cq_watch_write);
-PG_FUNCTION_INFO_V1(cq_write_through_arguments);
-PG_FUNCTION_INFO_V1(cq_watch_write_through);
 PG_FUNCTION_INFO_V1(cq_check_write_through);
 
-#define TRIGGER_NAME "!cachequeue_write"
-
-/* arguments of the trigger */
-enum
+struct CqWriteThrough
 {
-	ARG_KEY,
-	ARG_NAMESPACE,
-	ARG_NAMESPACE_ID,
-	ARG_TTL,
-	ARG_COLUMNS
-};
-
-typedef struct CqWriteThrough
-{
-	Oid			trigger;		/* hash key */
-	Oid			relation;
-	bool		valid;
-	MemoryContext context;		/* holds what follows */
 	CqTagTemplate *key;
 	bool		unique;			/* it tells rows apart */
+	Oid			owner;			/* in whose name rows are put */
 	const char *namespace;
 	uint32		namespace_id;
 	int64		ttl_ms;			/* 0: the namespace's */
@@ -108,9 +89,8 @@ typedef struct CqWriteThrough
 	AttrNumber *columns;		/* where its columns come from */
 	bool		pin_settings;	/* the value depends on settings */
 	FmgrInfo	to_jsonb;
-} CqWriteThrough;
+};
 
-static HTAB *known = NULL;
 static StringInfoData key_buffer;
 
 /* what the transaction has used up of its limits */
@@ -118,29 +98,16 @@ static FullTransactionId spender;
 static uint64 rows_spent = 0;
 static Size bytes_spent = 0;
 
-static void
-on_relation(Datum arg, Oid relid)
-{
-	HASH_SEQ_STATUS status;
-	CqWriteThrough *entry;
-
-	hash_seq_init(&status, known);
-	while ((entry = hash_seq_search(&status)) != NULL)
-	{
-		if (!OidIsValid(relid) || entry->relation == relid)
-			entry->valid = false;
-	}
-}
-
 /* The numbers of the columns of the value, in its order; returns how many. */
 static int
-resolve_columns(char **names, int nnames, TupleDesc tupdesc,
-				AttrNumber *columns, const char **missing)
+resolve_columns(List *names, TupleDesc tupdesc, AttrNumber *columns,
+				const char **missing)
 {
 	int			n = 0;
+	ListCell   *cell;
 
 	*missing = NULL;
-	for (int i = 0; i < nnames; i++)
+	foreach(cell, names)
 	{
 		AttrNumber	found = InvalidAttrNumber;
 
@@ -149,14 +116,14 @@ resolve_columns(char **names, int nnames, TupleDesc tupdesc,
 			Form_pg_attribute att = TupleDescAttr(tupdesc, j);
 
 			if (!att->attisdropped &&
-				strcmp(NameStr(att->attname), names[i]) == 0)
+				strcmp(NameStr(att->attname), lfirst(cell)) == 0)
 				found = att->attnum;
 		}
 		if (found == InvalidAttrNumber)
-			*missing = names[i];
+			*missing = lfirst(cell);
 		columns[n++] = found;
 	}
-	for (int j = 0; j < tupdesc->natts && nnames == 0; j++)
+	for (int j = 0; j < tupdesc->natts && names == NIL; j++)
 	{
 		if (!TupleDescAttr(tupdesc, j)->attisdropped)
 			columns[n++] = TupleDescAttr(tupdesc, j)->attnum;
@@ -183,7 +150,7 @@ ttl_of(const char *text)
 	int			nest;
 	Datum		interval;
 
-	if (*text == '\0')
+	if (text == NULL)
 		return 0;
 	nest = cq_pin_settings();
 	interval = DirectFunctionCall3(interval_in, CStringGetDatum(text),
@@ -232,25 +199,23 @@ key_is_unique(Relation rel, const CqTagTemplate *key)
 	return result;
 }
 
-/*
- * Fill *w, in the current memory context, from the trigger's arguments.
- * Raises 22023 and 42703.
- */
-static void
-compile(CqWriteThrough *w, char **args, int nargs, Relation rel)
+CqWriteThrough *
+cq_write_through_compile(const CqWatchSpec *spec, Relation rel)
 {
+	CqWriteThrough *w = palloc0(sizeof(CqWriteThrough));
 	TupleDesc	tupdesc = RelationGetDescr(rel);
 	const char *missing;
 	int			ncolumns;
 
-	w->key = cq_tag_template_compile(args[ARG_KEY], tupdesc);
+	w->key = cq_tag_template_compile(spec->key, tupdesc);
 	w->unique = key_is_unique(rel, w->key);
-	w->namespace = pstrdup(args[ARG_NAMESPACE]);
-	w->namespace_id = (uint32) strtoul(args[ARG_NAMESPACE_ID], NULL, 10);
-	w->ttl_ms = ttl_of(args[ARG_TTL]);
-	w->columns = palloc(Max(nargs, tupdesc->natts) * sizeof(AttrNumber));
-	ncolumns = resolve_columns(args + ARG_COLUMNS, nargs - ARG_COLUMNS, tupdesc,
-							   w->columns, &missing);
+	w->owner = spec->owner;
+	w->namespace = pstrdup(spec->namespace);
+	w->namespace_id = spec->namespace_id;
+	w->ttl_ms = ttl_of(spec->ttl);
+	w->columns = palloc((list_length(spec->columns) + tupdesc->natts) *
+						sizeof(AttrNumber));
+	ncolumns = resolve_columns(spec->columns, tupdesc, w->columns, &missing);
 	if (missing != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
@@ -268,61 +233,20 @@ compile(CqWriteThrough *w, char **args, int nargs, Relation rel)
 	}
 	BlessTupleDesc(w->form);
 	prepare_to_jsonb(&w->to_jsonb);
-}
-
-static void
-init_known(void)
-{
-	HASHCTL		ctl = {0};
-	MemoryContext caller;
-
-	ctl.keysize = sizeof(Oid);
-	ctl.entrysize = sizeof(CqWriteThrough);
-	known = hash_create("cachequeue write-through", 32, &ctl,
-						HASH_ELEM | HASH_BLOBS);
-	CacheRegisterRelcacheCallback(on_relation, (Datum) 0);
-	caller = MemoryContextSwitchTo(TopMemoryContext);
-	initStringInfo(&key_buffer);
-	MemoryContextSwitchTo(caller);
-}
-
-/* What the running trigger has to do. */
-static CqWriteThrough *
-find_write_through(TriggerData *trigdata)
-{
-	Trigger    *trigger = trigdata->tg_trigger;
-	CqWriteThrough *entry;
-	bool		found;
-	MemoryContext caller;
-
-	if (known == NULL)
-		init_known();
-	entry = hash_search(known, &trigger->tgoid, HASH_ENTER, &found);
-	if (!found)
-	{
-		entry->relation = RelationGetRelid(trigdata->tg_relation);
-		entry->valid = false;
-		entry->context = NULL;
-	}
-	if (entry->valid)
-		return entry;
-
-	if (entry->context != NULL)
-		MemoryContextDelete(entry->context);
-	entry->context = AllocSetContextCreate(TopMemoryContext,
-										   "cachequeue write-through",
-										   ALLOCSET_SMALL_SIZES);
-	caller = MemoryContextSwitchTo(entry->context);
-	compile(entry, trigger->tgargs, trigger->tgnargs, trigdata->tg_relation);
-	MemoryContextSwitchTo(caller);
-	entry->valid = true;
-	return entry;
+	return w;
 }
 
 /* The key of a row; false if it has none. */
 static bool
 row_key(const CqWriteThrough *w, Relation rel, HeapTuple tuple, CqKey *key)
 {
+	if (key_buffer.data == NULL)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
+
+		initStringInfo(&key_buffer);
+		MemoryContextSwitchTo(caller);
+	}
 	resetStringInfo(&key_buffer);
 	if (tuple == NULL ||
 		!cq_tag_template_render(w->key, tuple, RelationGetDescr(rel),
@@ -420,23 +344,46 @@ forget(const CqKey *key, bool delete)
 		cq_pending_delete(key);
 }
 
-/* For one row: old and new tuple, NULL where there is none. */
-static void
-write_through(CqWriteThrough *w, Relation rel, HeapTuple old_tuple,
-			  HeapTuple new_tuple, TupleTableSlot *new_slot)
+/* The namespace to put rows into; NULL: none are put. */
+static const CqNamespace *
+target_namespace(const CqWriteThrough *w)
+{
+	const CqNamespace *name_space;
+
+	if (!w->unique ||
+		!cq_namespace_role_may_write(w->owner, w->namespace_id))
+		return NULL;
+
+	/* dropped, or another one by that name? */
+	name_space = cq_namespace_lookup(w->namespace);
+	return name_space != NULL && name_space->id == w->namespace_id
+		? name_space : NULL;
+}
+
+/* Is the namespace ahead of its own table by now? */
+static bool
+is_ahead(const CqWriteThrough *w)
 {
 	const CqNamespace *name_space = cq_namespace_lookup(w->namespace);
+
+	return name_space != NULL && name_space->id == w->namespace_id &&
+		name_space->behind != 0;
+}
+
+/* For one row: old and new tuple, NULL where there is none. */
+static void
+change_row(CqWriteThrough *w, Relation rel, HeapTuple old_tuple,
+		   HeapTuple new_tuple, TupleTableSlot *new_slot)
+{
+	const CqNamespace *name_space;
 	CqKey		old_key;
 	CqKey		new_key;
 	bool		has_old;
 	bool		has_new;
 	bool		within_limit;
 
-	/* dropped, another one by that name, or ahead of its own table by now */
-	if (name_space == NULL || name_space->id != w->namespace_id ||
-		name_space->behind != 0)
+	if (is_ahead(w))
 		return;
-
 	has_old = row_key(w, rel, old_tuple, &old_key);
 	has_new = row_key(w, rel, new_tuple, &new_key);
 	within_limit = spend(1, 0);
@@ -446,125 +393,50 @@ write_through(CqWriteThrough *w, Relation rel, HeapTuple old_tuple,
 		forget(&old_key, within_limit);
 	if (has_new)
 		forget(&new_key, within_limit);
-	if (has_new && within_limit && w->unique)
+	name_space = has_new && within_limit ? target_namespace(w) : NULL;
+	if (name_space != NULL)
 		put(w, rel, new_slot, new_tuple, &new_key, name_space);
 }
 
-Datum
-cq_watch_write(PG_FUNCTION_ARGS)
+void
+cq_write_through(CqWriteThrough *w, const TriggerData *trigdata)
 {
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
-	CqWriteThrough *w;
-
-	if (!CALLED_AS_TRIGGER(fcinfo) ||
-		!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) ||
-		!TRIGGER_FIRED_AFTER(trigdata->tg_event) ||
-		trigdata->tg_trigger->tgnargs < ARG_COLUMNS)
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function \"%s\" must be called by a trigger made by cq.cache_watch",
-						"cq._watch_write")));
-	if (cq_shared == NULL)
-		return PointerGetDatum(NULL);
-
-	w = find_write_through(trigdata);
 	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
-		write_through(w, trigdata->tg_relation, trigdata->tg_trigtuple,
-					  trigdata->tg_newtuple, trigdata->tg_newslot);
+		change_row(w, trigdata->tg_relation, trigdata->tg_trigtuple,
+				   trigdata->tg_newtuple, trigdata->tg_newslot);
 	else if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
-		write_through(w, trigdata->tg_relation, NULL,
-					  trigdata->tg_trigtuple, trigdata->tg_trigslot);
+		change_row(w, trigdata->tg_relation, NULL,
+				   trigdata->tg_trigtuple, trigdata->tg_trigslot);
 	else
-		write_through(w, trigdata->tg_relation, trigdata->tg_trigtuple,
-					  NULL, NULL);
-	return PointerGetDatum(NULL);
+		change_row(w, trigdata->tg_relation, trigdata->tg_trigtuple,
+				   NULL, NULL);
 }
 
-static char **
-strings_of_array(ArrayType *array, int *n)
+void
+cq_write_through_check(CqWatchSpec *spec, Relation rel)
 {
-	Datum	   *elements;
-	char	  **strings;
-
-	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL,
-					  n);
-	strings = palloc(*n * sizeof(char *));
-	for (int i = 0; i < *n; i++)
-		strings[i] = TextDatumGetCString(elements[i]);
-	return strings;
-}
-
-static Datum
-array_of_strings(char **strings, int n)
-{
-	Datum	   *elements = palloc(n * sizeof(Datum));
-
-	for (int i = 0; i < n; i++)
-		elements[i] = CStringGetTextDatum(strings[i]);
-	return PointerGetDatum(construct_array(elements, n, TEXTOID, -1, false,
-										   TYPALIGN_INT));
-}
-
-/*
- * cq._write_through_arguments(target regclass, arguments text[]): the
- * trigger's arguments, the namespace's number filled in.  Raises 22023, 42703,
- * 42704, 42501 and 42P10.
- */
-Datum
-cq_write_through_arguments(PG_FUNCTION_ARGS)
-{
-	Relation	rel = table_open(PG_GETARG_OID(0), AccessShareLock);
-	int			nargs;
-	char	  **args = strings_of_array(PG_GETARG_ARRAYTYPE_P(1), &nargs);
-	CqWriteThrough w;
+	CqWriteThrough *w = cq_write_through_compile(spec, rel);
 	const CqNamespace *name_space;
 
-	compile(&w, args, nargs, rel);
-	if (cq_tag_template_is_ambiguous(w.key))
+	if (cq_tag_template_is_ambiguous(w->key))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("ambiguous key template \"%s\"", args[ARG_KEY]),
+				 errmsg("ambiguous key template \"%s\"", spec->key),
 				 errhint("Put a separator between the columns.")));
-	if (!w.unique)
+	if (!w->unique)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_COLUMN_REFERENCE),
 				 errmsg("key template \"%s\" does not tell the rows of table \"%s\" apart",
-						args[ARG_KEY], RelationGetRelationName(rel)),
+						spec->key, RelationGetRelationName(rel)),
 				 errhint("Name all columns of the primary key, or of a unique index that is not partial, deferrable or on expressions.")));
-	name_space = cq_namespace_find(args[ARG_NAMESPACE],
-								   strlen(args[ARG_NAMESPACE]),
+	name_space = cq_namespace_find(spec->namespace, strlen(spec->namespace),
 								   CQ_NAMESPACE_WRITE);
 	if (name_space->behind != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot write through to write-behind namespace \"%s\"",
-						args[ARG_NAMESPACE])));
-	args[ARG_NAMESPACE_ID] = psprintf("%u", name_space->id);
-	table_close(rel, AccessShareLock);
-	PG_RETURN_DATUM(array_of_strings(args, nargs));
-}
-
-bool
-cq_relation_writes_through(Relation rel)
-{
-	return cq_relation_trigger(rel, TRIGGER_NAME) != NULL;
-}
-
-/* cq._watch_write_through(target regclass): those arguments, or NULL. */
-Datum
-cq_watch_write_through(PG_FUNCTION_ARGS)
-{
-	Relation	rel = try_relation_open(PG_GETARG_OID(0), AccessShareLock);
-	Trigger    *trigger = rel == NULL ? NULL : cq_relation_trigger(rel, TRIGGER_NAME);
-	Datum		result = (Datum) 0;
-
-	if (trigger != NULL)
-		result = array_of_strings(trigger->tgargs, trigger->tgnargs);
-	if (rel != NULL)
-		relation_close(rel, AccessShareLock);
-	if (trigger == NULL)
-		PG_RETURN_NULL();
-	PG_RETURN_DATUM(result);
+						spec->namespace)));
+	spec->namespace_id = name_space->id;
 }
 
 static void
@@ -579,21 +451,19 @@ report_dependent(Relation rel, const char *detail)
 }
 
 void
-cq_write_through_check_columns(Relation rel)
+cq_write_through_check_columns(const CqWatchSpec *spec, Relation rel)
 {
-	Trigger    *trigger = cq_relation_trigger(rel, TRIGGER_NAME);
 	TupleDesc	tupdesc = RelationGetDescr(rel);
 	const char *missing;
 	AttrNumber *columns;
 
-	if (trigger == NULL)
+	if (!OidIsValid(spec->writer))
 		return;
-	columns = palloc(Max(trigger->tgnargs, tupdesc->natts) * sizeof(AttrNumber));
-	(void) resolve_columns(trigger->tgargs + ARG_COLUMNS,
-						   trigger->tgnargs - ARG_COLUMNS, tupdesc, columns,
-						   &missing);
+	columns = palloc((list_length(spec->columns) + tupdesc->natts) *
+					 sizeof(AttrNumber));
+	(void) resolve_columns(spec->columns, tupdesc, columns, &missing);
 	if (missing == NULL)
-		missing = cq_tag_template_missing(trigger->tgargs[ARG_KEY], tupdesc);
+		missing = cq_tag_template_missing(spec->key, tupdesc);
 	if (missing != NULL)
 		report_dependent(rel, psprintf(_("Its write_through names its column \"%s\"."),
 									   missing));
@@ -603,15 +473,17 @@ cq_write_through_check_columns(Relation rel)
 Datum
 cq_check_write_through(PG_FUNCTION_ARGS)
 {
-	Relation	rel = table_open(PG_GETARG_OID(0), AccessShareLock);
-	Trigger    *trigger = cq_relation_trigger(rel, TRIGGER_NAME);
-	const char *key = trigger == NULL ? NULL : trigger->tgargs[ARG_KEY];
+	Oid			relid = PG_GETARG_OID(0);
+	CqWatchSpec *spec = cq_watch_spec(relid);
+	Relation	rel = try_relation_open(relid, AccessShareLock);
 
-	if (key != NULL && !trigger->tgisclone &&
-		cq_tag_template_missing(key, RelationGetDescr(rel)) == NULL &&
-		!key_is_unique(rel, cq_tag_template_compile(key, RelationGetDescr(rel))))
+	if (rel == NULL)
+		PG_RETURN_VOID();
+	if (spec->writer == relid &&
+		cq_tag_template_missing(spec->key, RelationGetDescr(rel)) == NULL &&
+		!key_is_unique(rel, cq_tag_template_compile(spec->key, RelationGetDescr(rel))))
 		report_dependent(rel, psprintf(_("The key \"%s\" of its write_through would not tell rows apart any more."),
-									   key));
-	table_close(rel, AccessShareLock);
+									   spec->key));
+	relation_close(rel, AccessShareLock);
 	PG_RETURN_VOID();
 }

@@ -8,13 +8,31 @@
 #ifndef CQ_WRITE_THROUGH_H
 #define CQ_WRITE_THROUGH_H
 
-#include "nodes/pg_list.h"
+#include "commands/trigger.h"
+#include "sql/cache_watch.h"
 #include "utils/rel.h"
 
-/* Are the relation's rows written through? */
-extern bool cq_relation_writes_through(Relation rel);
+/* What is to be put where, compiled for the rows of one relation. */
+typedef struct CqWriteThrough CqWriteThrough;
 
-/* Raise 2BP01 if DDL has taken away a column that its write-through names. */
-extern void cq_write_through_check_columns(Relation rel);
+/*
+ * Compile what spec says of write-through, in the current memory context.
+ * Raises 22023 and 42703.
+ */
+extern CqWriteThrough *cq_write_through_compile(const CqWatchSpec *spec,
+												Relation rel);
+
+/*
+ * May the current role watch the relation so?  Fills in the namespace's number.
+ * Raises 22023, 42703, 42704, 42501, 42P10 and 0A000.
+ */
+extern void cq_write_through_check(CqWatchSpec *spec, Relation rel);
+
+/* Do it for the row of a trigger, which is fired after INSERT, UPDATE or DELETE. */
+extern void cq_write_through(CqWriteThrough *w, const TriggerData *trigdata);
+
+/* Raise 2BP01 if DDL has taken away a column that write-through names. */
+extern void cq_write_through_check_columns(const CqWatchSpec *spec,
+										   Relation rel);
 
 #endif							/* CQ_WRITE_THROUGH_H */

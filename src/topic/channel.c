@@ -4,14 +4,15 @@
  *	  Channels: notifications for those who LISTEN.
  *
  * NOTIFY takes a lock of the whole server when its transaction commits.  So who
- * publishes only puts the text into cells of the pool, and at commit appends them
- * to a list; the worker sends all that are there in one transaction.  PostgreSQL
+ * publishes only keeps the text, puts it into cells of the pool just before the
+ * commit, where it may still fail, and appends them to a list at commit; the worker sends all that are there in one transaction.  PostgreSQL
  * drops a notification that its transaction has sent already, so equal ones go
  * into different transactions.	 The order is that of the commits.
  *
  * What is too long for a notification is stored in one of two unlogged tables,
  * used in turns of SLOT_S, and the notification says where.  The worker empties
- * the other table when half of a turn has passed.
+ * the other table when half of a turn has passed, and no snapshot is left from
+ * before that (core/horizon.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -22,6 +23,7 @@
 #include "commands/async.h"
 #include "core/clock.h"
 #include "core/dbworker.h"
+#include "core/horizon.h"
 #include "core/owner.h"
 #include "core/shmem.h"
 #include "executor/spi.h"
@@ -44,6 +46,9 @@
 /* seconds that a table of payloads is written to before it is the other's turn */
 #define SLOT_S 600
 
+/* a table of payloads that is used, or needed, is looked at again after that */
+#define USED_RETRY_S 5
+
 /* notifications sent in one transaction */
 #define SEND_MAX 1000
 
@@ -64,18 +69,12 @@ store_payload(const char *payload)
 	return psprintf(REFERENCE "%d", id);
 }
 
-/* A notification in cells of its own; raises 53400. */
-static uint32
-make_notice(const char *channel, const char *payload)
+uint32
+cq_channel_notice(const char *chars, Size bytes)
 {
-	Size		channel_bytes = strlen(channel) + 1;
-	Size		bytes = channel_bytes + strlen(payload) + 1;
-	char	   *chars = palloc(bytes);
 	uint32		first = CQ_NO_CELL;
 	uint32		last = CQ_NO_CELL;
 
-	memcpy(chars, channel, channel_bytes);
-	strcpy(chars + channel_bytes, payload);
 	for (Size done = 0; done < bytes; done += CQ_NOTICE_BYTES)
 	{
 		uint32		i = cq_cell_take(first == CQ_NO_CELL ? CQ_CELL_NOTICE : CQ_CELL_TEXT);
@@ -87,6 +86,7 @@ make_notice(const char *channel, const char *payload)
 			ereport(ERROR,
 					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 					 errmsg("too many notifications are waiting to be sent"),
+					 errdetail("They have at most half of cachequeue.topic_memory."),
 					 errhint("Try again later, or raise cachequeue.topic_memory.")));
 		}
 		memcpy(CQ_CELL(i)->notice.text, chars + done, Min(bytes - done, CQ_NOTICE_BYTES));
@@ -98,7 +98,6 @@ make_notice(const char *channel, const char *payload)
 	}
 	CQ_CELL(first)->notice.bytes = bytes;
 	CQ_CELL(first)->notice.next_notice = CQ_NO_CELL;
-	pfree(chars);
 	return first;
 }
 
@@ -129,7 +128,9 @@ cq_channel_publish_text(const char *channel, const char *payload)
 	strncmp(payload, REFERENCE, strlen(REFERENCE)) == 0;
 	CqTopicRow *row;
 	uint32		generation;
-	uint32		notice;
+	Size		channel_bytes = strlen(channel) + 1;
+	Size		bytes;
+	char	   *chars;
 
 	PreventCommandDuringRecovery("channel_publish()");
 	PreventCommandIfParallelMode("channel_publish()");
@@ -140,9 +141,18 @@ cq_channel_publish_text(const char *channel, const char *payload)
 		payload = store_payload(payload);
 		row->stored = true;
 	}
+	bytes = channel_bytes + strlen(payload) + 1;
+	if (cq_topic_items_notice_cells() + CQ_NOTICE_CELLS(bytes) > cq_notice_cells_max())
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("the transaction has published too much to channels"),
+				 errdetail("Notifications have at most half of cachequeue.topic_memory."),
+				 errhint("Commit more often, or raise cachequeue.topic_memory.")));
 	cq_topic_items_reserve(1);
-	notice = make_notice(channel, payload);
-	(void) cq_topic_item_add_to(CQ_TOPIC_ITEM_NOTICE, row, generation, notice);
+	chars = MemoryContextAlloc(TopTransactionContext, bytes);
+	memcpy(chars, channel, channel_bytes);
+	strcpy(chars + channel_bytes, payload);
+	cq_topic_item_add_notice(row, generation, chars, bytes);
 }
 
 void
@@ -191,6 +201,24 @@ cq_channel_fetch_text(const text *payload)
 	return (found == NULL) ? NULL : cstring_to_text(found);
 }
 
+/* Whether no snapshot is left from before that turn's table was to be emptied. */
+static bool
+needed_by_none(CqTopicRow *row, Oid relid, int64 turn)
+{
+	FullTransactionId horizon = cq_horizon(relid);
+	bool		passed;
+
+	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
+	if (row->retired_turn != turn)
+	{
+		row->retired_turn = turn;
+		row->retired = cq_horizon_mark();
+	}
+	passed = cq_horizon_passed(horizon, row->retired);
+	cq_topic_unlock(row);
+	return passed;
+}
+
 /*
  * Empty the table whose turn is next, once half of this turn has passed; returns
  * when to look again.
@@ -200,15 +228,18 @@ empty_payloads(CqTopicRow *row)
 {
 	int64		now_s = GetCurrentTimestamp() / USECS_PER_SEC;
 	int64		into_slot = now_s % SLOT_S;
-	int			k = (int) ((now_s / SLOT_S + 1) & 1);
-	char	   *name = psprintf("channel_payload_%d", k);
+	int64		turn = now_s / SLOT_S + 1;
+	char	   *name = psprintf("channel_payload_%d", (int) (turn & 1));
+	Oid			relid;
 	int64		again_s = SLOT_S + SLOT_S / 2 - into_slot;
 
 	if (into_slot < SLOT_S / 2)
 		return cq_clock_ms() + (SLOT_S / 2 - into_slot) * 1000 + 1000;
 	cq_step_start();
-	if (!ConditionalLockRelationOid(cq_relation(name), AccessExclusiveLock))
-		again_s = 5;
+	relid = cq_relation(name);
+	if (!needed_by_none(row, relid, turn) ||
+		!ConditionalLockRelationOid(relid, AccessExclusiveLock))
+		again_s = USED_RETRY_S;
 	else
 		(void) cq_execute_as_owner(psprintf("TRUNCATE cq.%s", name), 0, NULL, NULL, NULL);
 	cq_step_commit();

@@ -269,17 +269,17 @@ find_jobs(int32 topic_id, bool *full)
 	for (int i = 0; def != NULL && i < def->ngroups; i++)
 	{
 		CqGroupDef	group = def->groups[i];
-		const char *queue = psprintf("%s.%s", def->name, group.name);
+		CqQueueDef *queue = group.shared ? cq_definition_by_id(group.queue_id) : NULL;
 		MemoryContext old;
 		int			before = list_length(jobs);
 
-		if (!group.shared || cq_definition_find(queue) == NULL)
+		if (queue == NULL)
 			continue;
 		cq_share_load_group(def, &group);
 		old = MemoryContextSwitchTo(context);
 		jobs = add_jobs(def, &group, jobs);
 		MemoryContextSwitchTo(old);
-		if (list_length(jobs) > before && is_full(cq_queue_open(queue, CQ_QUEUE_NONE)))
+		if (list_length(jobs) > before && is_full(cq_queue_open(queue->name, CQ_QUEUE_NONE)))
 		{
 			*full = true;
 			jobs = list_truncate(jobs, before);
@@ -294,7 +294,7 @@ static bool
 feed_step(int32 topic_id, const Job *job)
 {
 	CqTopicDef *def;
-	CqGroupDef *group = NULL;
+	CqQueueDef *queue = NULL;
 	bool		more = false;
 
 	cq_step_start();
@@ -304,11 +304,10 @@ feed_step(int32 topic_id, const Job *job)
 	for (int i = 0; def != NULL && i < def->ngroups; i++)
 	{
 		if (def->groups[i].group_id == job->group_id)
-			group = &def->groups[i];
+			queue = cq_definition_by_id(def->groups[i].queue_id);
 	}
-	if (group != NULL)
-		more = feed_partition(def, cq_queue_open(psprintf("%s.%s", def->name, group->name),
-												 CQ_QUEUE_NONE),
+	if (queue != NULL)
+		more = feed_partition(def, cq_queue_open(queue->name, CQ_QUEUE_NONE),
 							  job->group_id, job->partition);
 	cq_step_commit();
 	return more;

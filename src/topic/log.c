@@ -101,6 +101,18 @@ cq_topic_shmem_init(void *mem)
 
 /* ---- cells ----------------------------------------------------------- */
 
+static inline bool
+is_notice(CqCellKind kind)
+{
+	return kind == CQ_CELL_NOTICE || kind == CQ_CELL_TEXT;
+}
+
+uint32
+cq_notice_cells_max(void)
+{
+	return cq_topics->pool_size / 2;
+}
+
 uint32
 cq_cell_take(CqCellKind kind)
 {
@@ -109,7 +121,9 @@ cq_cell_take(CqCellKind kind)
 	bool		fresh = false;
 
 	SpinLockAcquire(&t->pool_lock);
-	if (t->pool_free != CQ_NO_CELL)
+	if (is_notice(kind) && t->pool_notices >= cq_notice_cells_max())
+		;						/* the rest is not for notifications */
+	else if (t->pool_free != CQ_NO_CELL)
 	{
 		i = t->pool_free;
 		t->pool_free = cq_cells[i].next;
@@ -119,7 +133,11 @@ cq_cell_take(CqCellKind kind)
 		i = t->pool_fresh++;
 		fresh = true;
 	}
-	t->pool_nfree -= (i == CQ_NO_CELL) ? 0 : 1;
+	if (i != CQ_NO_CELL)
+	{
+		t->pool_nfree--;
+		t->pool_notices += is_notice(kind);
+	}
 	SpinLockRelease(&t->pool_lock);
 	if (i != CQ_NO_CELL)
 	{
@@ -137,6 +155,7 @@ void
 cq_cell_free(uint32 i)
 {
 	CqTopics   *t = cq_topics;
+	bool		notice = is_notice(cq_cells[i].kind);
 
 	Assert(cq_cells[i].kind != CQ_CELL_FREE);
 	cq_cells[i].kind = CQ_CELL_FREE;
@@ -145,6 +164,7 @@ cq_cell_free(uint32 i)
 	cq_cells[i].next = t->pool_free;
 	t->pool_free = i;
 	t->pool_nfree++;
+	t->pool_notices -= notice;
 	SpinLockRelease(&t->pool_lock);
 }
 

@@ -171,6 +171,9 @@ typedef struct CqPrepared
 /* bytes of a notification in one cell */
 #define CQ_NOTICE_BYTES 112
 
+/* the cells of one with so many bytes */
+#define CQ_NOTICE_CELLS(bytes) (((bytes) + CQ_NOTICE_BYTES - 1) / CQ_NOTICE_BYTES)
+
 /*
  * A notification: the channel and the payload, each with a terminating zero; goes
  * on in the cells linked by next.
@@ -243,9 +246,9 @@ typedef struct CqTopicRow
 	/* offsets are appended to one of two tables */
 	int			offsets_table;
 	int64		offsets_rows;	/* appended since it came to be that one */
-	FullTransactionId offsets_copied;	/* transaction that has copied what is
-										 * needed of the other one */
-	int64		offsets_copied_ms;
+	FullTransactionId offsets_copied;	/* mark (core/horizon.h): what is
+										 * needed of the other one has been
+										 * copied; 0: not yet */
 	int64		offsets_at_ms;	/* next look at the other one */
 
 	/* maintenance */
@@ -259,10 +262,13 @@ typedef struct CqTopicRow
 	int64		segment_at_ms;	/* next try to have a next segment */
 	int64		retain_at_ms;	/* next look for segments to be dropped */
 	int64		compacted;		/* number of the last segment that was */
-	FullTransactionId retired;	/* transaction that has left tables to be
-								 * truncated */
-	int64		retired_ms;
-	int64		retired_at_ms;	/* next look at them, 0: there are none */
+	uint64		retired_tables[2];	/* some that hold no segment, by number
+									 * ... */
+	FullTransactionId retired;	/* ... and the mark from when that was seen;
+								 * 0: there are none.  Channels: of the table
+								 * of payloads that is to be emptied */
+	int64		retired_turn;	/* channels: whose turn it was then */
+	int64		retired_at_ms;	/* next look for such tables, 0: not needed */
 	int64		retry_ms;		/* after an error */
 } CqTopicRow;
 
@@ -273,11 +279,12 @@ typedef struct CqTopics
 	int			nrows;
 	uint32		salt;			/* of this server start: in generations */
 	pg_atomic_uint32 by_xid;	/* sum over the rows */
-	slock_t		pool_lock;		/* guards the four below */
+	slock_t		pool_lock;		/* guards the four below it */
 	uint32		pool_free;
 	uint32		pool_fresh;		/* cells from here on were never used */
 	uint32		pool_nfree;
-	uint32		pool_size;
+	uint32		pool_notices;	/* of those in use, NOTICE and TEXT */
+	uint32		pool_size;		/* constant */
 } CqTopics;
 
 /* Set at server start, the same in every process. */
@@ -291,9 +298,15 @@ extern CqCell *cq_cells;
 extern Size cq_topic_shmem_size(void);
 extern void cq_topic_shmem_init(void *mem);
 
-/* A cell, or CQ_NO_CELL when there is none; its union is zeroed. */
+/*
+ * A cell, or CQ_NO_CELL when there is none, or none for that kind; its union is
+ * zeroed.
+ */
 extern uint32 cq_cell_take(CqCellKind kind);
 extern void cq_cell_free(uint32 i);
+
+/* The most cells that notifications may have. */
+extern uint32 cq_notice_cells_max(void);
 
 /* How many there are to be taken, for the moment. */
 extern int64 cq_cells_free(void);

@@ -4,8 +4,12 @@
  *	  The segments of a topic.
  *
  * cq.topic_segment says which table holds which segment.  A table that holds
- * none is empty and will be used again, or still has what compaction has copied
- * elsewhere; then it is truncated when no snapshot can need it.
+ * none is empty and will be used again, or still has what retention has dropped
+ * or compaction has copied elsewhere; then it is truncated when no snapshot is
+ * left to which it holds a segment (core/horizon.c).
+ *
+ * Tables wait for that in batches: those that hold no segment when a look finds
+ * no batch are one, with one mark.  So tables that come later do not put it off.
  *
  * Publishers choose the current segment under the row's lock and lock its table
  * afterwards.	So a segment is closed for good when it is not current, nobody is
@@ -117,7 +121,7 @@ free_table(const CqTopicDef *def)
 
 		if (!OidIsValid(relid))
 		{
-			cq_record_table_create(def->topic_id, k);
+			cq_record_table_create(def->topic_id, def->object.carrier, k);
 			return k;
 		}
 		if (!is_used(def, k) && is_empty(relid))
@@ -221,16 +225,15 @@ is_closed(CqTopicDef *def, int64 number)
 	return closed;
 }
 
-/* False when somebody uses it. */
+/* False when somebody writes to it.  Its table is left to truncate_retired(). */
 static bool
 drop_segment(CqTopicDef *def, const CqTopicSegment *segment)
 {
-	if (!ConditionalLockRelationOid(segment->relation, AccessExclusiveLock) ||
+	if (!ConditionalLockRelationOid(segment->relation, ShareLock) ||
 		!is_closed(def, segment->number))
 		return false;
 	execute(psprintf("DELETE FROM cq.topic_segment WHERE topic_id = %d AND number = " INT64_FORMAT,
 					 def->topic_id, segment->number));
-	execute(psprintf("TRUNCATE cq.t%d_s%d", def->topic_id, segment->table));
 	return true;
 }
 
@@ -284,7 +287,10 @@ cq_log_retain(int32 topic_id)
 			if (drop)
 				dropped = drop_segment(def, oldest);
 			if (dropped)
+			{
 				def->row->segment_at_ms = 0;	/* there may be room now */
+				def->row->retired_at_ms = 1;
+			}
 			locked = drop && !dropped;
 		}
 		cq_step_commit();
@@ -363,7 +369,6 @@ cq_log_compact(int32 topic_id)
 {
 	CqTopicDef *def = start(topic_id);
 	CqTopicRow *row;
-	FullTransactionId xid;
 	int64		last;
 	int			n;
 	int			k;
@@ -388,60 +393,116 @@ cq_log_compact(int32 topic_id)
 					 topic_id, last));
 	execute(psprintf("UPDATE cq.topic_segment SET k = %d WHERE topic_id = %d AND number = " INT64_FORMAT,
 					 k, topic_id, last));
-	xid = GetTopFullTransactionId();
 	cq_step_commit();
 
 	row = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
 	if (row == NULL)
 		return;
 	row->compacted = last;
-	row->retired = xid;
-	row->retired_ms = cq_clock_ms();
 	row->retired_at_ms = cq_clock_ms() + LOCKED_RETRY_MS;
 	cq_topic_unlock(row);
 }
 
-/* Truncate what holds no segment; false when some of it is used. */
-static bool
-truncate_unused(CqTopicDef *def)
-{
-	bool		complete = true;
+/* ---- tables that hold no segment ------------------------------------- */
 
-	for (int k = 0;; k++)
+/* A set of tables, as in the row. */
+typedef struct TableSet
+{
+	uint64		bits[2];
+} TableSet;
+
+StaticAssertDecl(CQ_TOPIC_SEGMENTS_MAX * 2 <= 128, "a set has a bit for each table");
+
+#define SET_WORD(set, k) ((set)->bits[(k) / 64])
+#define SET_BIT(k) (UINT64CONST(1) << ((k) % 64))
+
+static bool
+set_is_empty(const TableSet *set)
+{
+	return set->bits[0] == 0 && set->bits[1] == 0;
+}
+
+/* Those that hold no segment and are not empty. */
+static TableSet
+unused_tables(const CqTopicDef *def)
+{
+	TableSet	set = {{0}};
+
+	for (int k = 0; k < def->ntables; k++)
 	{
 		Oid			relid = cq_record_table(def, k);
 
 		if (!OidIsValid(relid))
-			return complete;
-		if (is_used(def, k) || is_empty(relid))
-			continue;
-		if (ConditionalLockRelationOid(relid, AccessExclusiveLock))
-			execute(psprintf("TRUNCATE cq.t%d_s%d", def->topic_id, k));
-		else
-			complete = false;
+			break;
+		if (!is_used(def, k) && !is_empty(relid))
+			SET_WORD(&set, k) |= SET_BIT(k);
 	}
+	return set;
+}
+
+/*
+ * Those of the set that every snapshot sees without a segment.  If no batch is
+ * waiting for that, the set is one from now on.
+ */
+static TableSet
+needed_by_none(CqTopicDef *def, const TableSet *unused)
+{
+	FullTransactionId horizon = cq_horizon(cq_relation("topic"));
+	CqTopicRow *row = cq_topic_lock(def, LW_EXCLUSIVE);
+	TableSet	set = {{0}};
+
+	if (!FullTransactionIdIsValid(row->retired) && !set_is_empty(unused))
+	{
+		memcpy(row->retired_tables, unused->bits, sizeof(row->retired_tables));
+		row->retired = cq_horizon_mark();
+	}
+	if (FullTransactionIdIsValid(row->retired) && cq_horizon_passed(horizon, row->retired))
+	{
+		set.bits[0] = row->retired_tables[0] & unused->bits[0];
+		set.bits[1] = row->retired_tables[1] & unused->bits[1];
+	}
+	cq_topic_unlock(row);
+	return set;
+}
+
+/* After the transaction: what is left of them; the batch is over with its last. */
+static void
+note_left(CqTopicDef *def, const TableSet *left)
+{
+	CqTopicRow *row = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
+
+	if (row == NULL)
+		return;
+	row->retired_tables[0] &= left->bits[0];
+	row->retired_tables[1] &= left->bits[1];
+	if (row->retired_tables[0] == 0 && row->retired_tables[1] == 0)
+		row->retired = InvalidFullTransactionId;
+	cq_topic_unlock(row);
 }
 
 int64
 cq_log_truncate_retired(int32 topic_id)
 {
 	CqTopicDef *def = start(topic_id);
-	bool		complete = false;
-	bool		waited;
-	CqTopicRow *row;
+	TableSet	left;
+	TableSet	set;
 
 	if (def == NULL)
 	{
 		cq_step_commit();
 		return PG_INT64_MAX;
 	}
-	row = cq_topic_lock(def, LW_SHARED);
-	waited = U64FromFullTransactionId(row->retired) == 0 ||
-		cq_clock_ms() >= row->retired_ms + CQ_HORIZON_WAIT_MS ||
-		!FullTransactionIdFollows(row->retired, cq_oldest_snapshot());
-	cq_topic_unlock(row);
-	if (waited)
-		complete = truncate_unused(def);
+	left = unused_tables(def);
+	set = needed_by_none(def, &left);
+	for (int k = 0; k < def->ntables; k++)
+	{
+		if ((SET_WORD(&set, k) & SET_BIT(k)) == 0 ||
+			!ConditionalLockRelationOid(cq_record_table(def, k), AccessExclusiveLock))
+			continue;
+		execute(psprintf("TRUNCATE cq.t%d_s%d", def->topic_id, k));
+		SET_WORD(&left, k) &= ~SET_BIT(k);
+	}
 	cq_step_commit();
-	return complete ? PG_INT64_MAX : cq_clock_ms() + LOCKED_RETRY_MS;
+	note_left(def, &left);
+	return set_is_empty(&left) ? PG_INT64_MAX : cq_clock_ms() + LOCKED_RETRY_MS;
 }

@@ -30,7 +30,7 @@ extern int64 cq_log_retain(int32 topic_id);
 /* Merge the segments before the current one when that is worth it. */
 extern void cq_log_compact(int32 topic_id);
 
-/* Truncate tables that compaction has left; returns as above. */
+/* Truncate tables that hold no segment any more; returns as above. */
 extern int64 cq_log_truncate_retired(int32 topic_id);
 
 #endif							/* CQ_LOG_SEGMENT_H */

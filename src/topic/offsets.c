@@ -9,8 +9,9 @@
  * rise, so it does not matter in which order transactions have committed.
  *
  * Two tables are used in turns.  When one has grown the worker has everybody go
- * on to the other, copies what is the latest of each, and truncates it once
- * nobody can need it: having a row in both tables does no harm.
+ * on to the other, copies what is the latest of each, and truncates it when no
+ * snapshot is left that does not see the copies (core/horizon.c): having a row in
+ * both tables does no harm.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,9 +28,12 @@
 #include "core/clock.h"
 #include "core/compat.h"
 #include "core/horizon.h"
+#include "core/object.h"
 #include "core/owner.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "queue/definition.h"
+#include "queue/step.h"
 #include "storage/lmgr.h"
 #include "topic/offsets.h"
 #include "utils/fmgroids.h"
@@ -213,7 +217,7 @@ cq_offsets_open(CqTopicDef *def, int32 group_id)
 /* ---- the two tables -------------------------------------------------- */
 
 void
-cq_offsets_create(int32 topic_id)
+cq_offsets_create(int32 topic_id, Oid carrier)
 {
 	for (int k = 0; k < CQ_OFFSETS_TABLES; k++)
 	{
@@ -228,6 +232,7 @@ cq_offsets_create(int32 topic_id)
 		(void) cq_execute_as_owner(psprintf("CREATE INDEX t%d_c%d_share ON cq.t%d_c%d "
 											"(group_id, partition, rewind, next_offset)",
 											topic_id, k, topic_id, k), 0, NULL, NULL, NULL);
+		cq_carrier_own_relation(carrier, psprintf("t%d_c%d", topic_id, k));
 	}
 }
 
@@ -254,53 +259,92 @@ is_empty(Oid relid)
 	return empty;
 }
 
-int64
-cq_offsets_rotate(CqTopicDef *def)
+typedef enum RotateResult
 {
-	CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
-	int			current = row->offsets_table;
-	int			other = 1 - current;
-	bool		grown = row->offsets_rows >= CQ_OFFSETS_ROWS;
-	bool		copied = U64FromFullTransactionId(row->offsets_copied) != 0 &&
-	TransactionIdDidCommit(XidFromFullTransactionId(row->offsets_copied));
-	bool		waited = copied && (cq_clock_ms() >= row->offsets_copied_ms + CQ_HORIZON_WAIT_MS ||
-									!FullTransactionIdFollows(row->offsets_copied,
-															  cq_oldest_snapshot()));
+	EMPTY,						/* the table that was left is empty now */
+	COPIED,						/* what is needed of it has been copied */
+	NOT_YET						/* it is used, or needed */
+} RotateResult;
 
-	cq_topic_unlock(row);
-	if (!is_empty(def->offsets[other]))
+/* A step towards an empty table k; *copied: the mark, if that has been done. */
+static RotateResult
+rotate(CqTopicDef *def, int k, int to, FullTransactionId *copied)
+{
+	if (is_empty(def->offsets[k]))
+		return EMPTY;
+	if (!FullTransactionIdIsValid(*copied))
 	{
-		if (def->replica)
-		{
-			/* limits go on coming to it: nothing between copy and end */
-			if (!ConditionalLockRelationOid(def->offsets[other], AccessExclusiveLock))
-				return cq_clock_ms() + RETRY_MS;
-			copy_latest(def, other, current);
-			copied = waited = true;
-		}
-		if (!copied)
-		{
-			/* nobody writes to it any more when this lock is to be had */
-			if (!ConditionalLockRelationOid(def->offsets[other], ShareLock))
-				return cq_clock_ms() + RETRY_MS;
-			copy_latest(def, other, current);
-			row = cq_topic_lock(def, LW_EXCLUSIVE);
-			row->offsets_copied = GetTopFullTransactionId();
-			row->offsets_copied_ms = cq_clock_ms();
-			cq_topic_unlock(row);
-			return cq_clock_ms() + RETRY_MS;
-		}
-		if (!waited || !ConditionalLockRelationOid(def->offsets[other], AccessExclusiveLock))
-			return cq_clock_ms() + RETRY_MS;
-		(void) cq_execute_as_owner(psprintf("TRUNCATE cq.t%d_c%d", def->topic_id, other),
-								   0, NULL, NULL, NULL);
+		/* nobody writes to it any more when this lock is to be had */
+		if (!ConditionalLockRelationOid(def->offsets[k], ShareLock))
+			return NOT_YET;
+		copy_latest(def, k, to);
+		*copied = cq_horizon_mark();
+		return COPIED;
 	}
-	if (!grown)
+	if (!cq_horizon_passed(cq_horizon(cq_relation("topic")), *copied) ||
+		!ConditionalLockRelationOid(def->offsets[k], AccessExclusiveLock))
+		return NOT_YET;
+
+	/*
+	 * On a replica, limits have gone on coming to it.  Older snapshots lose
+	 * the latest of them, but have those that were copied before.
+	 */
+	if (def->replica)
+		copy_latest(def, k, to);
+	(void) cq_execute_as_owner(psprintf("TRUNCATE cq.t%d_c%d", def->topic_id, k),
+							   0, NULL, NULL, NULL);
+	return EMPTY;
+}
+
+/* After the transaction: what became of table k.  Returns when to look again. */
+static int64
+note_result(CqTopicDef *def, int k, RotateResult result, FullTransactionId copied)
+{
+	CqTopicRow *row = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
+	bool		again = result != EMPTY;
+
+	if (row == NULL)
 		return 0;
-	row = cq_topic_lock(def, LW_EXCLUSIVE);
-	row->offsets_table = other;
-	row->offsets_rows = 0;
-	row->offsets_copied = InvalidFullTransactionId;
+	row->offsets_copied = (result == EMPTY) ? InvalidFullTransactionId : copied;
+	if (result == EMPTY && row->offsets_rows >= CQ_OFFSETS_ROWS)
+	{
+		row->offsets_table = k;
+		row->offsets_rows = 0;
+		again = true;
+	}
 	cq_topic_unlock(row);
-	return cq_clock_ms() + RETRY_MS;
+	return again ? cq_clock_ms() + RETRY_MS : 0;
+}
+
+int64
+cq_offsets_rotate(int32 topic_id)
+{
+	RotateResult result;
+	int64		at;
+
+	do
+	{
+		CqTopicDef *def;
+		CqTopicRow *row;
+		FullTransactionId copied;
+		int			k;
+
+		cq_step_start();
+		def = cq_topic_by_id(topic_id);
+		if (def == NULL)
+		{
+			cq_step_commit();
+			return 0;
+		}
+		def = cq_topic_open(def->name, CQ_TOPIC_NONE);
+		row = cq_topic_lock(def, LW_SHARED);
+		k = 1 - row->offsets_table;
+		copied = row->offsets_copied;
+		cq_topic_unlock(row);
+
+		result = rotate(def, k, 1 - k, &copied);
+		cq_step_commit();
+		at = note_result(def, k, result, copied);
+	} while (result == COPIED);
+	return at;
 }

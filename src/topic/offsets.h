@@ -46,14 +46,14 @@ extern bool cq_offsets_latest(CqTopicDef *def, int32 group_id, int partition,
 extern List *cq_offsets_open(CqTopicDef *def, int32 group_id);
 
 /* Create the two tables. */
-extern void cq_offsets_create(int32 topic_id);
+extern void cq_offsets_create(int32 topic_id, Oid carrier);
 
 /*
- * Maintenance, in a transaction: go on to the other table when the current one
- * has grown, and empty the one that was left.  Returns when to look again, in ms
- * of cq_clock_ms(), 0: when more has been appended.
+ * Maintenance, in transactions of its own (queue/step.h): empty the table that was
+ * left, and go on to it when the current one has grown.  Returns when to look
+ * again, in ms of cq_clock_ms(), 0: when more has been appended.
  */
-extern int64 cq_offsets_rotate(CqTopicDef *def);
+extern int64 cq_offsets_rotate(int32 topic_id);
 
 /* Rows in a table before it is left. */
 #define CQ_OFFSETS_ROWS 10000

@@ -447,6 +447,27 @@ cq_topic_commit_offset(CqTopicDef *def, const CqGroupDef *group_def, const char 
 
 /* ---- seeking --------------------------------------------------------- */
 
+/* Error context callback: what else could have been written. */
+static void
+hint_at_positions(void *arg)
+{
+	errhint("A position is earliest, latest, an offset or a time.");
+}
+
+/* Raises what timestamptz_in() does, with a hint. */
+static TimestampTz
+parse_time(const char *text)
+{
+	ErrorContextCallback callback = {error_context_stack, hint_at_positions, NULL};
+	Datum		time;
+
+	error_context_stack = &callback;
+	time = DirectFunctionCall3(timestamptz_in, CStringGetDatum(text),
+							   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+	error_context_stack = callback.previous;
+	return DatumGetTimestampTz(time);
+}
+
 CqPosition
 cq_position_parse(const char *text)
 {
@@ -464,10 +485,7 @@ cq_position_parse(const char *text)
 	else
 	{
 		position.kind = CQ_POSITION_TIME;
-		position.time = DatumGetTimestampTz(DirectFunctionCall3(timestamptz_in,
-																CStringGetDatum(text),
-																ObjectIdGetDatum(InvalidOid),
-																Int32GetDatum(-1)));
+		position.time = parse_time(text);
 	}
 	return position;
 }
@@ -643,7 +661,7 @@ cq_topic_wait_for(const char *topic, const char *group_name, const char *member,
 
 	PreventCommandDuringRecovery("topic_wait()");
 	def = cq_topic_open(topic, CQ_TOPIC_NONE);
-	group = cq_group_def(def, group_name, CQ_TOPIC_CONSUME);
+	group = cq_group_to_consume(def, group_name);
 	group_id = group->group_id;
 	cq_group_refuse_shared(def, group);
 	cq_share_load_group(def, group);

@@ -27,6 +27,7 @@
 #include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "core/compat.h"
+#include "core/object.h"
 #include "core/owner.h"
 #include "miscadmin.h"
 #include "topic/record.h"
@@ -416,7 +417,7 @@ cq_record_table(const CqTopicDef *def, int k)
 }
 
 void
-cq_record_table_create(int32 topic_id, int k)
+cq_record_table_create(int32 topic_id, Oid carrier, int k)
 {
 	(void) cq_execute_as_owner(psprintf("CREATE TABLE cq.t%d_s%d ("
 										"msg_id bigint NOT NULL, "
@@ -433,32 +434,26 @@ cq_record_table_create(int32 topic_id, int k)
 	(void) cq_execute_as_owner(psprintf("CREATE INDEX t%d_s%d_offset ON cq.t%d_s%d "
 										"(partition, msg_id)",
 										topic_id, k, topic_id, k), 0, NULL, NULL, NULL);
+	cq_carrier_own_relation(carrier, psprintf("t%d_s%d", topic_id, k));
 }
 
 void
-cq_record_sequence_create(int32 topic_id, int partition)
+cq_record_sequence_create(int32 topic_id, Oid carrier, int partition)
 {
 	(void) cq_execute_as_owner(psprintf("CREATE SEQUENCE cq.t%d_o%d "
 										"INCREMENT BY %d MINVALUE 0 START WITH 0",
 										topic_id, partition, CQ_OFFSET_BLOCK),
 							   0, NULL, NULL, NULL);
+	cq_carrier_own_relation(carrier, psprintf("t%d_o%d", topic_id, partition));
 }
 
 void
 cq_record_relations_drop(int32 topic_id, int npartitions)
 {
-	/* the first sequence first of all: see enter() in topic_definition.c */
 	for (int p = 0; p < npartitions; p++)
-		(void) cq_execute_as_owner(psprintf("DROP SEQUENCE IF EXISTS cq.t%d_o%d",
-											topic_id, p), 0, NULL, NULL, NULL);
-	(void) cq_execute_as_owner(psprintf("DROP TABLE IF EXISTS cq.t%d_c0, cq.t%d_c1",
-										topic_id, topic_id), 0, NULL, NULL, NULL);
-	for (int k = 0;; k++)
-	{
-		char	   *name = psprintf("t%d_s%d", topic_id, k);
-
-		if (!OidIsValid(get_relname_relid(name, get_namespace_oid("cq", false))))
-			break;
-		(void) cq_execute_as_owner(psprintf("DROP TABLE cq.%s", name), 0, NULL, NULL, NULL);
-	}
+		cq_drop_if_exists("SEQUENCE", psprintf("t%d_o%d", topic_id, p));
+	for (int k = 0; k < CQ_OFFSETS_TABLES; k++)
+		cq_drop_if_exists("TABLE", psprintf("t%d_c%d", topic_id, k));
+	for (int k = 0; k < CQ_TOPIC_SEGMENTS_MAX * 2; k++)
+		cq_drop_if_exists("TABLE", psprintf("t%d_s%d", topic_id, k));
 }

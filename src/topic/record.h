@@ -56,11 +56,14 @@ extern int64 cq_records_at(CqTopicDef *def, int partition, TimestampTz at, int64
 /* The table k of a topic, or InvalidOid. */
 extern Oid	cq_record_table(const CqTopicDef *def, int k);
 
-/* Create the table k of a topic, and the sequence of a partition. */
-extern void cq_record_table_create(int32 topic_id, int k);
-extern void cq_record_sequence_create(int32 topic_id, int partition);
+/*
+ * Create the table k of a topic, and the sequence of a partition, which go with
+ * its carrier.
+ */
+extern void cq_record_table_create(int32 topic_id, Oid carrier, int k);
+extern void cq_record_sequence_create(int32 topic_id, Oid carrier, int partition);
 
-/* Drop all relations of the topic. */
+/* Drop all relations of the topic that are left. */
 extern void cq_record_relations_drop(int32 topic_id, int npartitions);
 
 #endif							/* CQ_RECORD_H */

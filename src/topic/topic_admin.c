@@ -4,17 +4,20 @@
  *	  Creating, changing and dropping topics and groups; joining and leaving.
  *
  * The tables of topics belong to the extension's owner and nobody else has
- * privileges on them; who may do what is decided here, from the owners of topic
- * and group and from cq.topic_grant.  A ShareUpdateExclusiveLock on cq.topic,
- * kept until the end of the transaction, puts changes one after another.
+ * privileges on them; owners and privileges of topics and groups are their
+ * carriers' (see core/object.c).  A ShareUpdateExclusiveLock on cq.topic, kept
+ * until the end of the transaction, puts changes one after another.
  *
- * A shared group is a queue that the worker feeds (feed.c).
+ * A shared group is a queue that the worker feeds (feed.c).  It is known by its
+ * number, and goes with the group, as the group goes with the topic: carriers
+ * depend on each other.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "core/args.h"
@@ -26,6 +29,7 @@
 #include "storage/ipc.h"
 #include "storage/lmgr.h"
 #include "topic/offsets.h"
+#include "topic/publication.h"
 #include "topic/record.h"
 #include "topic/share.h"
 #include "topic/topic_admin.h"
@@ -84,6 +88,10 @@ check_options(const CqTopicOptions *options)
 				 errmsg("retain_bytes must be greater than zero")));
 }
 
+/* what else carries the number of a topic, or of a group, in its name */
+static const char *const topic_formats[] = {"t%d_o0", "t%d_c0", "t%d_s0", NULL};
+static const char *const group_formats[] = {NULL};
+
 /* Take the row of a topic that this transaction has created. */
 static void
 open_created(const char *name, int32 topic_id)
@@ -96,11 +104,48 @@ open_created(const char *name, int32 topic_id)
 	cq_topic_item_add(CQ_TOPIC_ITEM_CREATED, def, CQ_NO_CELL)->offset = topic_id;
 }
 
+/*
+ * Drop what a restore without data has left of a topic that the user had under
+ * that name.
+ */
+static void
+drop_orphans(const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, cq_carrier_orphans(CQ_OBJECT_TOPIC, name))
+	{
+		cq_carrier_drop(cq_carrier_by_id(CQ_OBJECT_TOPIC, lfirst_int(cell)));
+		cq_record_relations_drop(lfirst_int(cell), CQ_PARTITIONS_MAX);
+	}
+}
+
+/* Raises 42710 unless that topic has these options. */
+static void
+check_same_options(const CqTopicDef *def, const CqTopicOptions *options)
+{
+	if (def->npartitions != options->partitions ||
+		def->retain_ms != (options->retain == NULL ? 0 :
+						   cq_interval_ms(options->retain, 1, "retain")) ||
+		def->retain_bytes != options->retain_bytes ||
+		def->compact != options->compact ||
+		def->tombstone_ms != cq_interval_ms(options->tombstone_retain, 0, "tombstone_retain"))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("topic \"%s\" already exists with other options", def->name),
+				 errhint("See cq.topics; cq.topic_alter changes options.")));
+	ereport(NOTICE,
+			(errcode(ERRCODE_DUPLICATE_OBJECT),
+			 errmsg("topic \"%s\" already exists, skipping", def->name)));
+}
+
 void
-cq_topic_create_named(const char *name, const CqTopicOptions *options)
+cq_topic_create_named(const char *name, const CqTopicOptions *options, bool if_not_exists)
 {
 	Parameters	p = {0};
+	CqTopicDef *def;
 	int32		topic_id;
+	Oid			carrier;
 
 	cq_require_shared();
 	PreventCommandIfReadOnly("topic_create()");
@@ -110,25 +155,40 @@ cq_topic_create_named(const char *name, const CqTopicOptions *options)
 				 errmsg("topics cannot be created by an extension's script")));
 	check_options(options);
 	lock_definitions();
+	cq_topics_sweep();
+	def = cq_topic_find(name);
+	if (def != NULL && if_not_exists)
+	{
+		check_same_options(def, options);
+		return;
+	}
+	if (def != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("topic \"%s\" already exists", name)));
+	drop_orphans(name);
+	topic_id = cq_object_new_id(CQ_OBJECT_TOPIC, "topic_topic_id_seq", topic_formats);
+	carrier = cq_carrier_create(CQ_OBJECT_TOPIC, topic_id, name);
+	add_parameter(&p, INT4OID, Int32GetDatum(topic_id), false);
 	add_parameter(&p, TEXTOID, CStringGetTextDatum(name), false);
-	add_parameter(&p, OIDOID, ObjectIdGetDatum(GetUserId()), false);
+	add_parameter(&p, OIDOID, ObjectIdGetDatum(carrier), false);
 	add_parameter(&p, INT4OID, Int32GetDatum(options->partitions), false);
 	add_parameter(&p, INTERVALOID, PointerGetDatum(options->retain), options->retain == NULL);
 	add_parameter(&p, INT8OID, Int64GetDatum(options->retain_bytes), options->retain_bytes == 0);
 	add_parameter(&p, BOOLOID, BoolGetDatum(options->compact), false);
 	add_parameter(&p, INTERVALOID, PointerGetDatum(options->tombstone_retain), false);
-	topic_id = execute("INSERT INTO cq.topic (name, owner, partitions, retain, retain_bytes, "
-					   "compact, tombstone_retain) VALUES ($1, $2::regrole, $3, $4, $5, $6, $7) "
-					   "ON CONFLICT DO NOTHING RETURNING topic_id", &p);
-	if (topic_id < 0)
+	if (execute("INSERT INTO cq.topic (topic_id, name, carrier, partitions, retain, "
+				"retain_bytes, compact, tombstone_retain) "
+				"VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "
+				"ON CONFLICT DO NOTHING RETURNING topic_id", &p) < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("topic \"%s\" already exists", name)));
 
 	for (int i = 0; i < options->partitions; i++)
-		cq_record_sequence_create(topic_id, i);
-	cq_offsets_create(topic_id);
-	cq_record_table_create(topic_id, 0);
+		cq_record_sequence_create(topic_id, carrier, i);
+	cq_offsets_create(topic_id, carrier);
+	cq_record_table_create(topic_id, carrier, 0);
 	p.n = 0;
 	add_parameter(&p, INT4OID, Int32GetDatum(topic_id), false);
 	(void) execute("INSERT INTO cq.topic_segment VALUES ($1, 1, 0)", &p);
@@ -147,7 +207,7 @@ cq_topic_alter_named(const char *name, const CqTopicOptions *options)
 	PreventCommandIfReadOnly("topic_alter()");
 	check_options(options);
 	lock_definitions();
-	def = cq_topic_open(name, CQ_TOPIC_MANAGE);
+	def = cq_topic_open(name, CQ_TOPIC_ALTER);
 	had = def->npartitions;
 	topic_id = def->topic_id;
 	if (options->set_partitions && options->partitions < had)
@@ -192,7 +252,7 @@ cq_topic_alter_named(const char *name, const CqTopicOptions *options)
 	appendStringInfoString(&command, " WHERE topic_id = $1");
 	(void) execute(command.data, &p);
 	for (int i = had; options->set_partitions && i < options->partitions; i++)
-		cq_record_sequence_create(topic_id, i);
+		cq_record_sequence_create(topic_id, def->object.carrier, i);
 	cq_topic_items_reserve(1);
 	(void) cq_topic_item_add(CQ_TOPIC_ITEM_ALTERED, def, CQ_NO_CELL);
 }
@@ -204,83 +264,180 @@ group_queue(const CqTopicDef *def, const char *group)
 	return psprintf("%s.%s", def->name, group);
 }
 
-/* Its rows in cq.topic_group are gone; who may do that may drop the queue. */
+/* The carrier is gone: delete what is left of the topic. */
 static void
-drop_group_queue(const char *queue)
+forget_topic(int32 topic_id)
 {
-	const char *dead = psprintf("%s.dead", queue);
-
-	if (cq_definition_find(queue) != NULL)
-		cq_queue_drop_unchecked(queue);
-	if (cq_definition_find(dead) != NULL)
-		cq_queue_drop_unchecked(dead);
-}
-
-void
-cq_topic_drop_named(const char *name)
-{
-	CqTopicDef *def;
+	CqTopicDef *def = cq_topic_by_id(topic_id);
 	Parameters	p = {0};
-	List	   *queues = NIL;
-	ListCell   *cell;
-	int32		topic_id;
 
-	cq_require_shared();
-	PreventCommandIfReadOnly("topic_drop()");
-	lock_definitions();
-	def = cq_topic_find(name);
 	if (def == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("topic \"%s\" does not exist", name)));
-	if (!cq_topic_allowed(def, CQ_TOPIC_MANAGE))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for topic \"%s\"", name)));
-	topic_id = def->topic_id;
+		return;
 	cq_record_relations_drop(topic_id, def->npartitions);
-	for (int i = 0; i < def->ngroups; i++)
-	{
-		if (def->groups[i].shared)
-			queues = lappend(queues, group_queue(def, def->groups[i].name));
-	}
 	add_parameter(&p, INT4OID, Int32GetDatum(topic_id), false);
-	(void) execute("DELETE FROM cq.topic_grant WHERE topic_id = $1", &p);
 	(void) execute("DELETE FROM cq.topic_group WHERE topic_id = $1", &p);
 	(void) execute("DELETE FROM cq.topic_segment WHERE topic_id = $1", &p);
 	(void) execute("DELETE FROM cq.topic WHERE topic_id = $1", &p);
-	foreach(cell, queues)
-		drop_group_queue(lfirst(cell));
+	CommandCounterIncrement();
 	cq_topic_items_reserve(1);
 	def->row = &cq_topic_rows[0];
 	cq_topic_item_add(CQ_TOPIC_ITEM_DROPPED, def, CQ_NO_CELL)->offset = topic_id;
 	def->resolved = false;
 }
 
+/* The carrier is gone: delete what is left of the group. */
+static void
+forget_group(int32 topic_id, int32 group_id)
+{
+	CqTopicDef *def = cq_topic_by_id(topic_id);
+	Parameters	p = {0};
+
+	add_parameter(&p, INT4OID, Int32GetDatum(group_id), false);
+	(void) execute("DELETE FROM cq.topic_group WHERE group_id = $1", &p);
+	CommandCounterIncrement();
+	if (def == NULL)
+		return;
+	def = cq_topic_open(def->name, CQ_TOPIC_NONE);
+	cq_topic_items_reserve(1);
+	cq_topic_item_add(CQ_TOPIC_ITEM_GROUP_DROPPED, def, CQ_NO_CELL)->offset = group_id;
+}
+
+/* Whether there is a queue by that number which has not been dropped. */
+static bool
+has_queue(int32 queue_id)
+{
+	CqQueueDef *queue = cq_definition_by_id(queue_id);
+
+	return queue != NULL && OidIsValid(cq_carrier_owner(queue->object.carrier));
+}
+
+/* A group goes with its carrier, and a shared one with its queue. */
+static bool
+group_is_gone(const CqGroupDef *group)
+{
+	return !OidIsValid(cq_carrier_owner(group->object.carrier)) ||
+		(group->shared && !has_queue(group->queue_id));
+}
+
+/* Drop the queues of a group that are left. */
+static void
+drop_group_queues(int32 queue_id, int32 dead_letter_id)
+{
+	if (queue_id != 0)
+		cq_queue_drop_by_id(queue_id);
+	if (dead_letter_id != 0)
+		cq_queue_drop_by_id(dead_letter_id);
+}
+
 void
-cq_topic_change_grant(const char *name, const char *group, const char *role,
-					  int privileges, bool grant)
+cq_topics_sweep(void)
+{
+	List	   *gone = NIL;
+	ListCell   *cell;
+
+	foreach(cell, cq_objects_without_carrier(CQ_OBJECT_TOPIC))
+	{
+		CqTopicDef *def = cq_topic_by_id(lfirst_int(cell));
+
+		for (int i = 0; def != NULL && i < def->ngroups; i++)
+		{
+			cq_carrier_drop(def->groups[i].object.carrier);
+			drop_group_queues(def->groups[i].queue_id, def->groups[i].dead_letter_id);
+		}
+		forget_topic(lfirst_int(cell));
+	}
+	foreach(cell, cq_topics_all())
+	{
+		CqTopicDef *def = lfirst(cell);
+
+		for (int i = 0; i < def->ngroups; i++)
+		{
+			if (!group_is_gone(&def->groups[i]))
+				continue;
+			cq_carrier_drop(def->groups[i].object.carrier);
+			drop_group_queues(def->groups[i].queue_id, def->groups[i].dead_letter_id);
+			gone = lappend(gone, list_make2_int(def->topic_id, def->groups[i].group_id));
+		}
+	}
+	foreach(cell, gone)
+		forget_group(linitial_int(lfirst(cell)), lsecond_int(lfirst(cell)));
+	cq_queues_sweep();
+}
+
+void
+cq_topic_drop_named(const char *name, bool if_exists)
 {
 	CqTopicDef *def;
-	Parameters	p = {0};
-	int32		group_id = 0;
+	List	   *publications;
 
-	PreventCommandIfReadOnly("topic_grant()");
+	cq_require_shared();
+	PreventCommandIfReadOnly("topic_drop()");
 	lock_definitions();
-	def = cq_topic_open(name, group == NULL ? CQ_TOPIC_MANAGE : CQ_TOPIC_NONE);
-	if (group != NULL)
-		group_id = cq_group_def(def, group, CQ_TOPIC_MANAGE)->group_id;
-	add_parameter(&p, INT4OID, Int32GetDatum(def->topic_id), false);
-	add_parameter(&p, INT4OID, Int32GetDatum(group_id), false);
-	add_parameter(&p, OIDOID, ObjectIdGetDatum(strcmp(role, "public") == 0 ? InvalidOid :
-											   get_role_oid(role, false)), false);
-	add_parameter(&p, INT4OID, Int32GetDatum(privileges), false);
-	(void) execute(grant ?
-				   "INSERT INTO cq.topic_grant AS g VALUES ($1, $2, $3::regrole, $4) "
-				   "ON CONFLICT (topic_id, group_id, grantee) "
-				   "DO UPDATE SET privileges = g.privileges | $4" :
-				   "UPDATE cq.topic_grant SET privileges = privileges & ~$4 "
-				   "WHERE topic_id = $1 AND group_id = $2 AND grantee = $3::regrole", &p);
+	cq_topics_sweep();
+	def = cq_topic_find(name);
+	if (def == NULL)
+	{
+		ereport(if_exists ? NOTICE : ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 if_exists ? errmsg("topic \"%s\" does not exist, skipping", name) :
+				 errmsg("topic \"%s\" does not exist", name)));
+		return;
+	}
+	if (!cq_object_owned(&def->object))
+		cq_object_denied(CQ_OBJECT_TOPIC, name, NULL, true);
+	publications = cq_publications_find(def->topic_id);
+	cq_object_drop(&def->object);
+	cq_topics_sweep();
+	cq_publications_drop(publications);
+}
+
+void
+cq_topic_change_grant(const char *name, const char *role, AclMode privileges, bool grant)
+{
+	CqTopicDef *def;
+
+	PreventCommandIfReadOnly(grant ? "topic_grant()" : "topic_revoke()");
+	def = cq_topic_open(name, CQ_TOPIC_NONE);
+	if (!cq_object_grant(&def->object, role, privileges, grant, false))
+		cq_object_denied(CQ_OBJECT_TOPIC, name, NULL, false);
+}
+
+void
+cq_group_change_grant(const char *topic, const char *name, const char *role,
+					  AclMode privileges, bool grant)
+{
+	CqTopicDef *def;
+	CqObject	group;
+
+	PreventCommandIfReadOnly(grant ? "group_grant()" : "group_revoke()");
+	def = cq_topic_open(topic, CQ_TOPIC_NONE);
+	group = cq_group_def(def, name)->object;
+	if (!cq_object_grant(&group, role, privileges, grant, cq_object_owned(&def->object)))
+		cq_object_denied(CQ_OBJECT_GROUP, name, topic, false);
+}
+
+void
+cq_topic_change_owner(const char *name, const char *role)
+{
+	CqTopicDef *def;
+
+	PreventCommandIfReadOnly("topic_owner()");
+	def = cq_topic_open(name, CQ_TOPIC_NONE);
+	if (!cq_object_change_owner(&def->object, role))
+		cq_object_denied(CQ_OBJECT_TOPIC, name, NULL, true);
+}
+
+void
+cq_group_change_owner(const char *topic, const char *name, const char *role)
+{
+	CqTopicDef *def;
+	CqObject	group;
+
+	PreventCommandIfReadOnly("group_owner()");
+	def = cq_topic_open(topic, CQ_TOPIC_NONE);
+	group = cq_group_def(def, name)->object;
+	if (!cq_object_change_owner(&group, role))
+		cq_object_denied(CQ_OBJECT_GROUP, name, topic, true);
 }
 
 /* ---- replication ----------------------------------------------------- */
@@ -299,14 +456,13 @@ cq_topic_publication_create_for(const char *name, const char *publication, int n
 {
 	CqTopicDef *def;
 	Parameters	p = {0};
-	StringInfoData tables;
 	int32		topic_id;
 	int			k;
 
 	PreventCommandIfReadOnly("topic_publication_create()");
 	check_tables(ntables);
 	lock_definitions();
-	def = cq_topic_open(name, CQ_TOPIC_MANAGE);
+	def = cq_topic_open(name, CQ_TOPIC_ALTER);
 	topic_id = def->topic_id;
 	for (k = 0; OidIsValid(cq_record_table(def, k)); k++)
 		;
@@ -318,18 +474,9 @@ cq_topic_publication_create_for(const char *name, const char *publication, int n
 	add_parameter(&p, INT4OID, Int32GetDatum(ntables), false);
 	(void) execute("UPDATE cq.topic SET tables = $2 WHERE topic_id = $1", &p);
 	for (; k < ntables; k++)
-		cq_record_table_create(topic_id, k);
+		cq_record_table_create(topic_id, def->object.carrier, k);
 
-	initStringInfo(&tables);
-	for (k = 0; k < ntables; k++)
-		appendStringInfo(&tables, "cq.t%d_s%d, ", topic_id, k);
-	p.n = 0;
-	(void) execute(psprintf("CREATE PUBLICATION %s FOR TABLE %scq.topic_segment WHERE (topic_id = %d)",
-							quote_identifier(publication), tables.data, topic_id), &p);
-	(void) execute(psprintf("CREATE PUBLICATION %s FOR TABLE cq.t%d_c0 WHERE (group_id = 0), "
-							"cq.t%d_c1 WHERE (group_id = 0) WITH (publish = 'insert')",
-							quote_identifier(psprintf("%s_limits", publication)),
-							topic_id, topic_id), &p);
+	cq_publications_create(def, publication, ntables);
 	return topic_id;
 }
 
@@ -337,6 +484,7 @@ void
 cq_topic_replica_create_named(const char *name, int32 topic_id, int partitions, int ntables)
 {
 	Parameters	p = {0};
+	Oid			carrier;
 
 	cq_require_shared();
 	PreventCommandIfReadOnly("topic_replica_create()");
@@ -347,29 +495,32 @@ cq_topic_replica_create_named(const char *name, int32 topic_id, int partitions, 
 				 topic_id < 1 ? errmsg("topic_id must be greater than zero") :
 				 errmsg("partitions must be between 1 and %d", CQ_PARTITIONS_MAX)));
 	lock_definitions();
-	add_parameter(&p, TEXTOID, CStringGetTextDatum(name), false);
-	add_parameter(&p, OIDOID, ObjectIdGetDatum(GetUserId()), false);
-	add_parameter(&p, INT4OID, Int32GetDatum(topic_id), false);
-	add_parameter(&p, INT4OID, Int32GetDatum(partitions), false);
-	add_parameter(&p, INT4OID, Int32GetDatum(ntables), false);
-	if (execute("INSERT INTO cq.topic (topic_id, name, owner, partitions, compact, "
-				"tombstone_retain, replica, tables) "
-				"VALUES ($3, $1, $2::regrole, $4, false, '1 day', true, $5) "
-				"ON CONFLICT DO NOTHING RETURNING topic_id", &p) < 0)
+	cq_topics_sweep();
+	if (cq_topic_find(name) != NULL || cq_topic_by_id(topic_id) != NULL ||
+		cq_object_id_taken(CQ_OBJECT_TOPIC, topic_id, topic_formats))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("there is a topic \"%s\", or another one with number %d", name, topic_id),
 				 errhint("A replica has the number of what it is a replica of; a database made for replicas has room for it.")));
+	carrier = cq_carrier_create(CQ_OBJECT_TOPIC, topic_id, name);
+	add_parameter(&p, INT4OID, Int32GetDatum(topic_id), false);
+	add_parameter(&p, TEXTOID, CStringGetTextDatum(name), false);
+	add_parameter(&p, OIDOID, ObjectIdGetDatum(carrier), false);
+	add_parameter(&p, INT4OID, Int32GetDatum(partitions), false);
+	add_parameter(&p, INT4OID, Int32GetDatum(ntables), false);
+	(void) execute("INSERT INTO cq.topic (topic_id, name, carrier, partitions, compact, "
+				   "tombstone_retain, replica, tables) "
+				   "VALUES ($1, $2, $3, $4, false, '1 day', true, $5)", &p);
 	/* new topics must not get that number */
 	p.n = 0;
 	add_parameter(&p, INT4OID, Int32GetDatum(topic_id), false);
 	(void) execute("SELECT 1 FROM pg_catalog.setval('cq.topic_topic_id_seq', "
 				   "greatest($1, pg_catalog.nextval('cq.topic_topic_id_seq')))", &p);
 	for (int i = 0; i < partitions; i++)
-		cq_record_sequence_create(topic_id, i);
-	cq_offsets_create(topic_id);
+		cq_record_sequence_create(topic_id, carrier, i);
+	cq_offsets_create(topic_id, carrier);
 	for (int k = 0; k < ntables; k++)
-		cq_record_table_create(topic_id, k);
+		cq_record_table_create(topic_id, carrier, k);
 	open_created(name, topic_id);
 }
 
@@ -381,7 +532,7 @@ cq_topic_replica_promote_named(const char *name)
 
 	PreventCommandIfReadOnly("topic_replica_promote()");
 	lock_definitions();
-	def = cq_topic_open(name, CQ_TOPIC_MANAGE);
+	def = cq_topic_open(name, CQ_TOPIC_ALTER);
 	if (!def->replica)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -406,16 +557,29 @@ cq_group_set_defaults(CqGroupOptions *options)
 	options->session_timeout->time = 45 * USECS_PER_SEC;
 }
 
-/* A queue as queue_create() makes it. */
+/*
+ * A queue as queue_create() makes it, which goes with the group, and its queue
+ * for dead letters, unless that existed.
+ */
 static void
-create_group_queue(const CqTopicDef *def, const char *group)
+create_group_queue(const CqTopicDef *def, const char *group, Oid carrier,
+				   int32 *queue_id, int32 *dead_letter_id)
 {
+	const char *name = group_queue(def, group);
 	Datum		values[CQ_OPTIONS];
 	bool		nulls[CQ_OPTIONS];
+	CqQueueDef *queue;
+	CqQueueDef *dead;
 
 	for (int i = 0; i < CQ_OPTIONS; i++)
 		values[i] = cq_option_default(i, &nulls[i]);
-	cq_queue_create_named(group_queue(def, group), values, nulls);
+	(void) cq_queue_create_named(name, values, nulls, false, &dead);
+	queue = cq_definition_find(name);
+	*queue_id = queue->queue_id;
+	*dead_letter_id = (dead == NULL) ? 0 : dead->queue_id;
+	cq_carrier_own(carrier, RelationRelationId, queue->object.carrier);
+	if (dead != NULL)
+		cq_carrier_own(carrier, RelationRelationId, dead->object.carrier);
 }
 
 /* Have the new group, which nobody else knows yet, start there. */
@@ -447,40 +611,81 @@ set_start(CqTopicDef *def, int32 group_id, const CqPosition *start)
 	cq_topic_unlock(row);
 }
 
+/* Raises 42710 unless that group has these options; where it started is not known. */
+static void
+check_same_group(const CqTopicDef *def, const CqGroupDef *group,
+				 const CqGroupOptions *options)
+{
+	if (group->shared != options->shared ||
+		(group->assignment == CQ_ASSIGN_RANGE) != options->range ||
+		group->timeout_ms != cq_interval_ms(options->session_timeout, 1, "session_timeout"))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("group \"%s\" of topic \"%s\" already exists with other options",
+						group->name, def->name)));
+	ereport(NOTICE,
+			(errcode(ERRCODE_DUPLICATE_OBJECT),
+			 errmsg("group \"%s\" of topic \"%s\" already exists, skipping",
+					group->name, def->name)));
+}
+
 void
-cq_group_create_named(CqTopicDef *def, const char *name, const CqGroupOptions *options)
+cq_group_create_named(CqTopicDef *def, const char *name, const CqGroupOptions *options,
+					  bool if_not_exists)
 {
 	Parameters	p = {0};
 	CqGroupDef *group;
 	int32		group_id;
+	int32		queue_id = 0;
+	int32		dead_letter_id = 0;
+	Oid			carrier;
 
 	PreventCommandIfReadOnly("group_create()");
 	(void) cq_interval_ms(options->session_timeout, 1, "session_timeout");
 	lock_definitions();
-	if (!cq_topic_allowed(def, CQ_TOPIC_CONSUME | CQ_TOPIC_MANAGE))
+	if (!cq_object_allowed(&def->object, CQ_TOPIC_CONSUME | CQ_TOPIC_ALTER))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for topic \"%s\"", def->name),
 				 errdetail("Creating a group needs the privilege consume on the topic.")));
+	cq_topics_sweep();
+	cq_topic_refresh(def);
+	group = cq_group_def_find(def, name);
+	if (group != NULL)
+	{
+		if (!if_not_exists)
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_OBJECT),
+					 errmsg("group \"%s\" of topic \"%s\" already exists", name, def->name)));
+		check_same_group(def, group, options);
+		return;
+	}
+	if (options->shared && !cq_queue_may_create())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to create a shared group"),
+				 errdetail("It makes a queue, which needs EXECUTE on cq.queue_create.")));
+	group_id = cq_object_new_id(CQ_OBJECT_GROUP, "topic_group_group_id_seq", group_formats);
+	carrier = cq_carrier_create(CQ_OBJECT_GROUP, group_id, name);
+	cq_carrier_own(def->object.carrier, RelationRelationId, carrier);
+	if (options->shared)
+		create_group_queue(def, name, carrier, &queue_id, &dead_letter_id);
 	add_parameter(&p, INT4OID, Int32GetDatum(def->topic_id), false);
+	add_parameter(&p, INT4OID, Int32GetDatum(group_id), false);
 	add_parameter(&p, TEXTOID, CStringGetTextDatum(name), false);
-	add_parameter(&p, OIDOID, ObjectIdGetDatum(GetUserId()), false);
+	add_parameter(&p, OIDOID, ObjectIdGetDatum(carrier), false);
 	add_parameter(&p, TEXTOID, CStringGetTextDatum(options->shared ? "shared" : "exclusive"), false);
 	add_parameter(&p, TEXTOID, CStringGetTextDatum(options->range ? "range" : "sticky"), false);
 	add_parameter(&p, INTERVALOID, PointerGetDatum(options->session_timeout), false);
-	group_id = execute("INSERT INTO cq.topic_group (topic_id, name, owner, kind, assignment, "
-					   "session_timeout) VALUES ($1, $2, $3::regrole, $4, $5, $6) "
-					   "ON CONFLICT DO NOTHING RETURNING group_id", &p);
-	if (group_id < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("group \"%s\" of topic \"%s\" already exists", name, def->name)));
-	if (options->shared)
-		create_group_queue(def, name);
+	add_parameter(&p, INT4OID, Int32GetDatum(queue_id), queue_id == 0);
+	add_parameter(&p, INT4OID, Int32GetDatum(dead_letter_id), dead_letter_id == 0);
+	(void) execute("INSERT INTO cq.topic_group (topic_id, group_id, name, carrier, kind, "
+				   "assignment, session_timeout, queue_id, dead_letter_id) "
+				   "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)", &p);
 
 	CommandCounterIncrement();
 	cq_topic_refresh(def);
-	group = cq_group_def(def, name, CQ_TOPIC_NONE);
+	group = cq_group_def(def, name);
 	cq_topic_items_reserve(1);
 	cq_topic_item_add(CQ_TOPIC_ITEM_GROUP_CREATED, def, CQ_NO_CELL)->offset = group_id;
 	cq_share_load_group(def, group);
@@ -496,22 +701,28 @@ cq_group_create_named(CqTopicDef *def, const char *name, const CqGroupOptions *o
 }
 
 void
-cq_group_drop_named(CqTopicDef *def, const char *name)
+cq_group_drop_named(CqTopicDef *def, const char *name, bool if_exists)
 {
-	CqGroupDef	group;
-	Parameters	p = {0};
+	CqGroupDef *group;
 
 	PreventCommandIfReadOnly("group_drop()");
 	lock_definitions();
-	group = *cq_group_def(def, name, CQ_TOPIC_MANAGE);
-	add_parameter(&p, INT4OID, Int32GetDatum(def->topic_id), false);
-	add_parameter(&p, INT4OID, Int32GetDatum(group.group_id), false);
-	(void) execute("DELETE FROM cq.topic_grant WHERE topic_id = $1 AND group_id = $2", &p);
-	(void) execute("DELETE FROM cq.topic_group WHERE topic_id = $1 AND group_id = $2", &p);
-	if (group.shared)
-		drop_group_queue(group_queue(def, name));
-	cq_topic_items_reserve(1);
-	cq_topic_item_add(CQ_TOPIC_ITEM_GROUP_DROPPED, def, CQ_NO_CELL)->offset = group.group_id;
+	cq_topics_sweep();
+	cq_topic_refresh(def);
+	group = cq_group_def_find(def, name);
+	if (group == NULL && if_exists)
+	{
+		ereport(NOTICE,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("group \"%s\" of topic \"%s\" does not exist, skipping",
+						name, def->name)));
+		return;
+	}
+	group = cq_group_def(def, name);
+	if (!cq_object_owned(&group->object) && !cq_object_owned(&def->object))
+		cq_object_denied(CQ_OBJECT_GROUP, name, def->name, true);
+	cq_object_drop(&group->object);
+	cq_topics_sweep();
 }
 
 /* ---- members --------------------------------------------------------- */
@@ -577,23 +788,24 @@ reserve_bound(void)
 static CqGroupDef *
 group_to_join(CqTopicDef *def, const char *name)
 {
-	CqGroupDef *group = cq_group_def_find(def, name, CQ_TOPIC_CONSUME);
+	CqGroupDef *group = cq_group_def_find(def, name);
 
 	if (group == NULL)
 	{
 		/* somebody else may be about to create it */
 		lock_definitions();
 		cq_topic_refresh(def);
-		group = cq_group_def_find(def, name, CQ_TOPIC_CONSUME);
+		group = cq_group_def_find(def, name);
 	}
 	if (group == NULL)
 	{
 		CqGroupOptions options;
 
 		cq_group_set_defaults(&options);
-		cq_group_create_named(def, name, &options);
-		group = cq_group_def(def, name, CQ_TOPIC_CONSUME);
+		cq_group_create_named(def, name, &options, false);
+		group = cq_group_def(def, name);
 	}
+	cq_group_check(def, group);
 	cq_group_refuse_shared(def, group);
 	return group;
 }
@@ -648,7 +860,7 @@ static CqTopicRow *
 lock_member(CqTopicDef *def, const char *name, const char *member, int64 generation,
 			uint32 *i)
 {
-	CqGroupDef *group = cq_group_def(def, name, CQ_TOPIC_CONSUME);
+	CqGroupDef *group = cq_group_to_consume(def, name);
 	int32		group_id = group->group_id;
 	CqTopicRow *row;
 	uint32		g;

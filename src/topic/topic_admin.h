@@ -29,11 +29,20 @@ typedef struct CqTopicOptions
 } CqTopicOptions;
 
 /* Raises 42710, 22023, 53400. */
-extern void cq_topic_create_named(const char *name, const CqTopicOptions *options);
+extern void cq_topic_create_named(const char *name, const CqTopicOptions *options,
+								  bool if_not_exists);
 
 /* Raises 42704, 42501, 22023 (fewer partitions). */
 extern void cq_topic_alter_named(const char *name, const CqTopicOptions *options);
-extern void cq_topic_drop_named(const char *name);
+
+/* For its owner. */
+extern void cq_topic_drop_named(const char *name, bool if_exists);
+
+/*
+ * Delete the definitions of topics, groups and their queues whose carrier is
+ * gone, and those of all other queues as well.
+ */
+extern void cq_topics_sweep(void);
 
 /*
  * Logical replication: the other end's part, and this one's.  Raise 42704, 42501,
@@ -45,9 +54,18 @@ extern void cq_topic_replica_create_named(const char *name, int32 topic_id, int 
 										  int ntables);
 extern void cq_topic_replica_promote_named(const char *name);
 
-/* Add or take privileges (CqTopicPrivilege); group NULL: on the topic. */
-extern void cq_topic_change_grant(const char *name, const char *group, const char *role,
-								  int privileges, bool grant);
+/*
+ * Give or take privileges; role may be 'public'.  Those on a group are for the
+ * owners of group and topic.  Raise 42501, 42704.
+ */
+extern void cq_topic_change_grant(const char *name, const char *role,
+								  AclMode privileges, bool grant);
+extern void cq_group_change_grant(const char *topic, const char *name, const char *role,
+								  AclMode privileges, bool grant);
+
+/* Raise 42501, 42704. */
+extern void cq_topic_change_owner(const char *name, const char *role);
+extern void cq_group_change_owner(const char *topic, const char *name, const char *role);
 
 typedef struct CqGroupOptions
 {
@@ -61,8 +79,8 @@ extern void cq_group_set_defaults(CqGroupOptions *options);
 
 /* Raises 42710, 42501, 22023. */
 extern void cq_group_create_named(CqTopicDef *def, const char *name,
-								  const CqGroupOptions *options);
-extern void cq_group_drop_named(CqTopicDef *def, const char *name);
+								  const CqGroupOptions *options, bool if_not_exists);
+extern void cq_group_drop_named(CqTopicDef *def, const char *name, bool if_exists);
 
 /*
  * Join, creating the group unless it exists; returns the member's generation.

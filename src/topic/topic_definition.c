@@ -3,8 +3,7 @@
  * topic_definition.c
  *	  What a backend remembers of the topics it uses.
  *
- * Definitions are read from the tables cq.topic, topic_grant, topic_group and
- * topic_segment when first used and kept in a hash by name.  A relcache
+ * Definitions are read from the tables cq.topic, topic_group and topic_segment when first used and kept in a hash by name.  A relcache
  * invalidation of cq.topic (sent by a statement trigger on each of these tables)
  * advances the epoch, which makes all of them stale; a stale one is read again,
  * in place, by the next cq_topic_open().  So a definition that is in use never
@@ -20,6 +19,7 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
 #include "core/args.h"
 #include "core/clock.h"
@@ -44,7 +44,7 @@
 /* columns of the tables */
 #define TOPIC_ID 1
 #define TOPIC_NAME 2
-#define TOPIC_OWNER 3
+#define TOPIC_CARRIER 3
 #define TOPIC_PARTITIONS 5
 #define TOPIC_RETAIN 6
 #define TOPIC_RETAIN_BYTES 7
@@ -54,24 +54,21 @@
 #define TOPIC_TABLES 11
 #define TOPIC_COLUMNS 11
 
-#define GRANT_GROUP_ID 2
-#define GRANT_GRANTEE 3
-#define GRANT_PRIVILEGES 4
-#define GRANT_COLUMNS 4
-
 #define GROUP_ID 2
 #define GROUP_NAME 3
-#define GROUP_OWNER 4
+#define GROUP_CARRIER 4
 #define GROUP_KIND 6
 #define GROUP_ASSIGNMENT 7
 #define GROUP_SESSION_TIMEOUT 8
-#define GROUP_COLUMNS 8
+#define GROUP_QUEUE_ID 9
+#define GROUP_DEAD_LETTER_ID 10
+#define GROUP_COLUMNS 10
 
 #define SEGMENT_NUMBER 2
 #define SEGMENT_TABLE 3
 #define SEGMENT_COLUMNS 3
 
-#define COLUMNS_MAX 8
+#define COLUMNS_MAX 10
 
 static HTAB *definitions = NULL;
 static uint64 epoch = 1;
@@ -99,7 +96,7 @@ cq_topics_epoch(void)
 void
 cq_topics_changed(void)
 {
-	CacheInvalidateRelcacheByRelid(cq_relation("topic"));
+	CacheInvalidateRelcacheByRelid(cq_relation_of_any_version("topic"));
 }
 
 char *
@@ -143,7 +140,7 @@ hash_enter(const char *name)
 
 /* ---- reading the tables ---------------------------------------------- */
 
-typedef void (*RowReader) (CqTopicDef *def, const Datum *values);
+typedef void (*RowReader) (CqTopicDef *def, const Datum *values, const bool *nulls);
 
 /* Call the reader with each row of that topic, in the order of the index. */
 static void
@@ -167,7 +164,7 @@ read_rows(CqTopicDef *def, const char *table, const char *index, int ncolumns,
 
 		for (int i = 0; i < ncolumns; i++)
 			values[i] = heap_getattr(tuple, i + 1, RelationGetDescr(rel), &nulls[i]);
-		reader(def, values);
+		reader(def, values, nulls);
 		MemoryContextSwitchTo(old);
 	}
 	systable_endscan_ordered(scan);
@@ -185,20 +182,7 @@ grow(void *array, int n, Size size)
 
 /* RowReader */
 static void
-read_grant(CqTopicDef *def, const Datum *values)
-{
-	CqTopicGrant *grant;
-
-	def->grants = grow(def->grants, def->ngrants, sizeof(CqTopicGrant));
-	grant = &def->grants[def->ngrants++];
-	grant->group_id = DatumGetInt32(values[GRANT_GROUP_ID - 1]);
-	grant->role = DatumGetObjectId(values[GRANT_GRANTEE - 1]);
-	grant->privileges = DatumGetInt32(values[GRANT_PRIVILEGES - 1]);
-}
-
-/* RowReader */
-static void
-read_group(CqTopicDef *def, const Datum *values)
+read_group(CqTopicDef *def, const Datum *values, const bool *nulls)
 {
 	CqGroupDef *group;
 
@@ -206,7 +190,12 @@ read_group(CqTopicDef *def, const Datum *values)
 	group = &def->groups[def->ngroups++];
 	group->group_id = DatumGetInt32(values[GROUP_ID - 1]);
 	strlcpy(group->name, TextDatumGetCString(values[GROUP_NAME - 1]), sizeof(group->name));
-	group->owner = DatumGetObjectId(values[GROUP_OWNER - 1]);
+	cq_object_set(&group->object, CQ_OBJECT_GROUP, group->group_id,
+				  DatumGetObjectId(values[GROUP_CARRIER - 1]));
+	group->queue_id = nulls[GROUP_QUEUE_ID - 1] ? 0 :
+		DatumGetInt32(values[GROUP_QUEUE_ID - 1]);
+	group->dead_letter_id = nulls[GROUP_DEAD_LETTER_ID - 1] ? 0 :
+		DatumGetInt32(values[GROUP_DEAD_LETTER_ID - 1]);
 	group->shared = strcmp(TextDatumGetCString(values[GROUP_KIND - 1]), "shared") == 0;
 	group->assignment = strcmp(TextDatumGetCString(values[GROUP_ASSIGNMENT - 1]), "range") == 0 ?
 		CQ_ASSIGN_RANGE : CQ_ASSIGN_STICKY;
@@ -216,7 +205,7 @@ read_group(CqTopicDef *def, const Datum *values)
 
 /* RowReader */
 static void
-read_segment(CqTopicDef *def, const Datum *values)
+read_segment(CqTopicDef *def, const Datum *values, const bool *nulls)
 {
 	CqTopicSegment *segment;
 
@@ -244,7 +233,8 @@ store(HeapTuple tuple, TupleDesc desc, uint64 read_epoch)
 		def->row = NULL;
 	def->epoch = 0;
 	def->topic_id = topic_id;
-	def->owner = DatumGetObjectId(values[TOPIC_OWNER - 1]);
+	cq_object_set(&def->object, CQ_OBJECT_TOPIC, topic_id,
+				  DatumGetObjectId(values[TOPIC_CARRIER - 1]));
 	def->npartitions = DatumGetInt32(values[TOPIC_PARTITIONS - 1]);
 	def->retain_ms = nulls[TOPIC_RETAIN - 1] ? 0 :
 		cq_interval_ms(DatumGetIntervalP(values[TOPIC_RETAIN - 1]), 1, "retain");
@@ -261,12 +251,10 @@ store(HeapTuple tuple, TupleDesc desc, uint64 read_epoch)
 	def->uncommitted =
 		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
 	def->resolved = false;
-	def->ngrants = def->ngroups = def->nsegments = 0;
-	def->grants = NULL;
+	def->ngroups = def->nsegments = 0;
 	def->groups = NULL;
 	def->segments = NULL;
 	MemoryContextReset(def->context);
-	read_rows(def, "topic_grant", "topic_grant_pkey", GRANT_COLUMNS, read_grant);
 	read_rows(def, "topic_group", "topic_group_topic_id_name_key", GROUP_COLUMNS, read_group);
 	read_rows(def, "topic_segment", "topic_segment_pkey", SEGMENT_COLUMNS, read_segment);
 	def->epoch = read_epoch;
@@ -368,64 +356,46 @@ cq_topic_by_id(int32 topic_id)
 
 /* ---- privileges ------------------------------------------------------ */
 
-static bool
-is_owner(Oid owner)
-{
-	return OidIsValid(owner) && has_privs_of_role(GetUserId(), owner);
-}
-
-static bool
-granted(const CqTopicDef *def, int32 group_id, int privileges)
-{
-	for (int i = 0; i < def->ngrants; i++)
-	{
-		const CqTopicGrant *grant = &def->grants[i];
-
-		if (grant->group_id == group_id && (grant->privileges & privileges) != 0 &&
-			(!OidIsValid(grant->role) || has_privs_of_role(GetUserId(), grant->role)))
-			return true;
-	}
-	return false;
-}
-
-bool
-cq_topic_allowed(const CqTopicDef *def, int privileges)
-{
-	return is_owner(def->owner) || granted(def, 0, privileges) || superuser();
-}
-
 CqGroupDef *
-cq_group_def_find(CqTopicDef *def, const char *name, int privileges)
+cq_group_def_find(CqTopicDef *def, const char *name)
 {
 	for (int i = 0; i < def->ngroups; i++)
 	{
-		CqGroupDef *group = &def->groups[i];
-
-		if (strcmp(group->name, name) != 0)
-			continue;
-		if (privileges != CQ_TOPIC_NONE &&
-			!(is_owner(group->owner) &&
-			  cq_topic_allowed(def, CQ_TOPIC_CONSUME)) &&
-			!granted(def, group->group_id, privileges) &&
-			!cq_topic_allowed(def, CQ_TOPIC_MANAGE))
-			ereport(ERROR,
-					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-					 errmsg("permission denied for group \"%s\" of topic \"%s\"",
-							name, def->name)));
-		return group;
+		if (strcmp(def->groups[i].name, name) == 0)
+			return &def->groups[i];
 	}
 	return NULL;
 }
 
 CqGroupDef *
-cq_group_def(CqTopicDef *def, const char *name, int privileges)
+cq_group_def(CqTopicDef *def, const char *name)
 {
-	CqGroupDef *group = cq_group_def_find(def, name, privileges);
+	CqGroupDef *group = cq_group_def_find(def, name);
 
 	if (group == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("group \"%s\" of topic \"%s\" does not exist", name, def->name)));
+	return group;
+}
+
+void
+cq_group_check(CqTopicDef *def, CqGroupDef *group)
+{
+	if (cq_object_allowed(&def->object, CQ_TOPIC_ALTER) ||
+		(cq_object_allowed(&group->object, CQ_TOPIC_CONSUME) &&
+		 (!cq_object_owned(&group->object) ||
+		  cq_object_allowed(&def->object, CQ_TOPIC_CONSUME))))
+		return;
+	cq_object_denied(CQ_OBJECT_GROUP, group->name, def->name, false);
+}
+
+CqGroupDef *
+cq_group_to_consume(CqTopicDef *def, const char *name)
+{
+	CqGroupDef *group = cq_group_def(def, name);
+
+	cq_group_check(def, group);
 	return group;
 }
 
@@ -440,10 +410,9 @@ cq_group_refuse_shared(const CqTopicDef *def, const CqGroupDef *group)
 }
 
 bool
-cq_group_visible(const CqTopicDef *def, const CqGroupDef *group)
+cq_group_visible(CqGroupDef *group)
 {
-	return is_owner(group->owner) ||
-		granted(def, group->group_id, CQ_TOPIC_CONSUME | CQ_TOPIC_MANAGE);
+	return cq_object_allowed(&group->object, CQ_TOPIC_CONSUME | CQ_TOPIC_READ);
 }
 
 /* ---- tables and row -------------------------------------------------- */
@@ -467,14 +436,52 @@ relation_of(const CqTopicDef *def, const char *format, int k)
 }
 
 /*
- * Whoever uses a topic holds a lock on its first sequence, taken before any on
- * its tables, until his transaction ends; who drops it locks the sequence first.
- * So a drop waits for all users before it holds anything that they could want.
+ * Whoever uses a topic holds a lock on its carrier, taken before any on its
+ * tables, until the transaction ends; a drop locks the carrier first.  So a drop
+ * waits for all users before it holds anything that they could want.
  */
 static void
 enter(const CqTopicDef *def)
 {
-	LockRelationOid(def->sequences[0], AccessShareLock);
+	LockRelationOid(def->object.carrier, AccessShareLock);
+}
+
+/* Let a queue go with the group, if there is one. */
+static void
+own_queue(const CqGroupDef *group, int32 queue_id)
+{
+	CqQueueDef *queue = (queue_id == 0) ? NULL : cq_definition_by_id(queue_id);
+
+	if (queue != NULL && OidIsValid(cq_carrier_owner(queue->object.carrier)))
+		cq_carrier_own(group->object.carrier, RelationRelationId, queue->object.carrier);
+}
+
+/*
+ * Let the relations go with the carriers.  They do since the topic was created,
+ * but a restore forgets it.
+ */
+static void
+own_relations(const CqTopicDef *def)
+{
+	Oid			carrier = def->object.carrier;
+
+	if (RecoveryInProgress() || XactReadOnly || IsInParallelMode() ||
+		cq_has_carrier(RelationRelationId, def->sequences[0]))
+		return;
+	for (int p = 0; p < def->npartitions; p++)
+		cq_carrier_own(carrier, RelationRelationId, def->sequences[p]);
+	for (int k = 0; OidIsValid(relation_of(def, "t%d_s%d", k)); k++)
+		cq_carrier_own(carrier, RelationRelationId, relation_of(def, "t%d_s%d", k));
+	for (int k = 0; k < CQ_OFFSETS_TABLES; k++)
+		cq_carrier_own(carrier, RelationRelationId, def->offsets[k]);
+	for (int i = 0; i < def->ngroups; i++)
+	{
+		const CqGroupDef *group = &def->groups[i];
+
+		cq_carrier_own(carrier, RelationRelationId, group->object.carrier);
+		own_queue(group, group->queue_id);
+		own_queue(group, group->dead_letter_id);
+	}
 }
 
 /* Find the topic's relations; raises when one is missing. */
@@ -490,13 +497,9 @@ resolve_relations(CqTopicDef *def)
 	def->hint_segment = palloc0(def->npartitions * sizeof(int64));
 	MemoryContextSwitchTo(old);
 
-	def->sequences[0] = relation_of(def, "t%d_o%d", 0);
-	if (OidIsValid(def->sequences[0]))
-	{
-		enter(def);
-		if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(def->sequences[0])))
-			missing(def->name);
-	}
+	enter(def);
+	if (!OidIsValid(cq_carrier_owner(def->object.carrier)))
+		missing(def->name);
 	for (int p = 0; p < def->npartitions; p++)
 	{
 		def->sequences[p] = relation_of(def, "t%d_o%d", p);
@@ -521,6 +524,7 @@ resolve_relations(CqTopicDef *def)
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("the tables of topic \"%s\" are missing", def->name),
 				 errhint("Restore them from a backup, or drop the topic.")));
+	own_relations(def);
 }
 
 /* Row locked: what the row knows of the definition. */
@@ -597,7 +601,7 @@ resolve(CqTopicDef *def)
 }
 
 CqTopicDef *
-cq_topic_open(const char *name, int privileges)
+cq_topic_open(const char *name, AclMode privileges)
 {
 	CqTopicDef *def;
 
@@ -611,10 +615,8 @@ cq_topic_open(const char *name, int privileges)
 	}
 	if (def == NULL)
 		missing(name);
-	if (privileges != CQ_TOPIC_NONE && !cq_topic_allowed(def, privileges))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for topic \"%s\"", name)));
+	if (privileges != CQ_TOPIC_NONE && !cq_object_allowed(&def->object, privileges))
+		cq_object_denied(CQ_OBJECT_TOPIC, name, NULL, false);
 	if (!def->resolved || (def->row == NULL && !RecoveryInProgress()))
 		resolve(def);
 	return def;

@@ -9,6 +9,7 @@
 #ifndef CQ_TOPIC_DEFINITION_H
 #define CQ_TOPIC_DEFINITION_H
 
+#include "core/object.h"
 #include "nodes/pg_list.h"
 #include "topic/log.h"
 
@@ -17,27 +18,22 @@
 /* segments of a topic, at most; then the last one grows */
 #define CQ_TOPIC_SEGMENTS_MAX 64
 
-typedef enum CqTopicPrivilege
-{
-	CQ_TOPIC_NONE = 0,
-	CQ_TOPIC_PUBLISH = 0x01,
-	CQ_TOPIC_CONSUME = 0x02,
-	CQ_TOPIC_MANAGE = 0x04
-} CqTopicPrivilege;
-
-typedef struct CqTopicGrant
-{
-	int32		group_id;		/* 0: on the topic */
-	Oid			role;			/* InvalidOid: PUBLIC */
-	int			privileges;
-} CqTopicGrant;
+/* what the privileges on the carrier stand for; several may be added up */
+#define CQ_TOPIC_NONE ACL_NO_RIGHTS
+#define CQ_TOPIC_PUBLISH ACL_INSERT
+#define CQ_TOPIC_CONSUME ACL_DELETE
+#define CQ_TOPIC_READ ACL_SELECT
+#define CQ_TOPIC_ALTER ACL_UPDATE
+#define CQ_TOPIC_ANY (ACL_INSERT | ACL_DELETE | ACL_SELECT | ACL_UPDATE)
 
 typedef struct CqGroupDef
 {
 	int32		group_id;
 	char		name[CQ_TOPIC_NAME_BYTES_MAX + 1];
-	Oid			owner;
+	CqObject	object;			/* who owns it, who may do what */
 	bool		shared;			/* its records go to a queue */
+	int32		queue_id;		/* that queue */
+	int32		dead_letter_id; /* and one that was made with it; 0: none */
 	CqAssignment assignment;
 	int64		timeout_ms;
 } CqGroupDef;
@@ -63,7 +59,7 @@ typedef struct CqTopicDef
 	char		name[CQ_TOPIC_NAME_BYTES_MAX + 1];	/* hash key */
 	uint64		epoch;			/* of the definitions; old: read again */
 	int32		topic_id;
-	Oid			owner;
+	CqObject	object;			/* who owns it, who may do what */
 	int			npartitions;
 	int64		retain_ms;		/* 0: for ever */
 	int64		retain_bytes;	/* 0: any number */
@@ -74,8 +70,6 @@ typedef struct CqTopicDef
 	int			ntables;		/* tables for segments, at most */
 	bool		uncommitted;	/* as this transaction has made it */
 	MemoryContext context;		/* of the arrays below */
-	int			ngrants;
-	CqTopicGrant *grants;
 	int			ngroups;
 	CqGroupDef *groups;
 
@@ -117,31 +111,33 @@ extern List *cq_topics_all(void);
 
 /*
  * The topic by that name, ready for use.  Raises 42704 when there is none, 42501
- * without the privilege (a CqTopicPrivilege, or several), 55000 when not
- * preloaded.
+ * without one of the privileges, 55000 when not preloaded.
  */
-extern CqTopicDef *cq_topic_open(const char *name, int privileges);
+extern CqTopicDef *cq_topic_open(const char *name, AclMode privileges);
 
 /* Read it again; raises 42704 when it is no more. */
 extern void cq_topic_refresh(CqTopicDef *def);
 
-/* Whether the current user has one of these. */
-extern bool cq_topic_allowed(const CqTopicDef *def, int privileges);
-
-/*
- * A group of the topic, or NULL.  With privileges: raises 42501 unless the
- * current user has one of them.
- */
-extern CqGroupDef *cq_group_def_find(CqTopicDef *def, const char *name, int privileges);
+/* A group of the topic, or NULL; no privilege is asked for. */
+extern CqGroupDef *cq_group_def_find(CqTopicDef *def, const char *name);
 
 /* The same, but raises 42704 when there is none. */
-extern CqGroupDef *cq_group_def(CqTopicDef *def, const char *name, int privileges);
+extern CqGroupDef *cq_group_def(CqTopicDef *def, const char *name);
+
+/*
+ * Raise 42501 unless the current user may consume with the group: who has the
+ * privilege on the group, or who owns it and may consume the topic.
+ */
+extern void cq_group_check(CqTopicDef *def, CqGroupDef *group);
+
+/* cq_group_def() and cq_group_check(). */
+extern CqGroupDef *cq_group_to_consume(CqTopicDef *def, const char *name);
 
 /* Raises 42809 for a shared group. */
 extern void cq_group_refuse_shared(const CqTopicDef *def, const CqGroupDef *group);
 
 /* Whether the current user has any privilege on the group. */
-extern bool cq_group_visible(const CqTopicDef *def, const CqGroupDef *group);
+extern bool cq_group_visible(CqGroupDef *group);
 
 /*
  * Lock its row.  Raises 42704, with no lock held, when the topic has been

@@ -70,8 +70,9 @@ look(CqTopicRow *row, bool *due)
 	due[CHORE_RETAIN] = (row->retain_ms > 0 || row->retain_bytes > 0) &&
 		(row->retain_at_ms <= cq_clock_ms() || by_hand);
 	due[CHORE_COMPACT] = row->compact && (row->compact_due || by_hand);
-	due[CHORE_RETIRED] = is_due(row->retired_at_ms);
-	due[CHORE_OFFSETS] = row->offsets_rows >= CQ_OFFSETS_ROWS || is_due(row->offsets_at_ms);
+	due[CHORE_RETIRED] = row->retired_at_ms != 0 && (is_due(row->retired_at_ms) || by_hand);
+	due[CHORE_OFFSETS] = row->offsets_rows >= CQ_OFFSETS_ROWS || is_due(row->offsets_at_ms) ||
+		(row->offsets_at_ms != 0 && by_hand);
 	if (row->replica)
 	{
 		/* what it is a replica of has a worker of its own */
@@ -165,20 +166,6 @@ write_limits(int32 topic_id)
 		pfree(limits);
 }
 
-static int64
-rotate_offsets(int32 topic_id)
-{
-	CqTopicDef *def;
-	int64		at = 0;
-
-	cq_step_start();
-	def = cq_topic_by_id(topic_id);
-	if (def != NULL)
-		at = cq_offsets_rotate(cq_topic_open(def->name, CQ_TOPIC_NONE));
-	cq_step_commit();
-	return at;
-}
-
 /* PG_INT64_MAX as 0. */
 static int64
 or_zero(int64 at)
@@ -210,7 +197,7 @@ do_chore(CqTopicRow *row, int32 topic_id, Chore chore)
 			row->retired_at_ms = or_zero(cq_log_truncate_retired(topic_id));
 			break;
 		case CHORE_OFFSETS:
-			row->offsets_at_ms = rotate_offsets(topic_id);
+			row->offsets_at_ms = cq_offsets_rotate(topic_id);
 			break;
 		case CHORES:
 			break;
@@ -306,7 +293,8 @@ maintain_row(CqTopicRow *row)
 			CHECK_FOR_INTERRUPTS();
 	for (int chore = 0; chore < CHORES; chore++)
 	{
-		if (due[chore])
+		/* retention may have left some a moment ago */
+		if (due[chore] || (chore == CHORE_RETIRED && is_due(row->retired_at_ms)))
 			do_chore_safely(row, topic_id, chore);
 	}
 

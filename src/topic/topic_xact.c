@@ -41,6 +41,7 @@
 static CqTopicItem *items = NULL;
 static int	nitems = 0;
 static int	capacity = 0;
+static int64 notice_cells = 0;	/* of all items NOTICE */
 
 void
 cq_topic_items_reserve(int n)
@@ -56,15 +57,9 @@ cq_topic_items_reserve(int n)
 	capacity = size;
 }
 
-CqTopicItem *
-cq_topic_item_add(CqTopicItemKind kind, const CqTopicDef *def, uint32 cell)
-{
-	return cq_topic_item_add_to(kind, def->row, def->generation, cell);
-}
-
-CqTopicItem *
-cq_topic_item_add_to(CqTopicItemKind kind, const CqTopicRow *row, uint32 generation,
-					 uint32 cell)
+static CqTopicItem *
+add_to(CqTopicItemKind kind, const CqTopicRow *row, uint32 generation,
+	   uint32 cell)
 {
 	CqTopicItem *item = &items[nitems];
 
@@ -78,6 +73,28 @@ cq_topic_item_add_to(CqTopicItemKind kind, const CqTopicRow *row, uint32 generat
 	item->serial = (cell == CQ_NO_CELL) ? 0 : CQ_CELL(cell)->serial;
 	nitems++;
 	return item;
+}
+
+CqTopicItem *
+cq_topic_item_add(CqTopicItemKind kind, const CqTopicDef *def, uint32 cell)
+{
+	return add_to(kind, def->row, def->generation, cell);
+}
+
+void
+cq_topic_item_add_notice(const CqTopicRow *row, uint32 generation, char *notice, Size bytes)
+{
+	CqTopicItem *item = add_to(CQ_TOPIC_ITEM_NOTICE, row, generation, CQ_NO_CELL);
+
+	item->notice = notice;
+	item->count = bytes;
+	notice_cells += CQ_NOTICE_CELLS(bytes);
+}
+
+int64
+cq_topic_items_notice_cells(void)
+{
+	return notice_cells;
 }
 
 CqTopicItem *
@@ -252,8 +269,13 @@ finish(const CqTopicItem *item, bool commit)
 		finish_item(row, item, commit);
 	cq_topic_unlock(row);
 	cq_row_wake(row);
-	if (item->kind == CQ_TOPIC_ITEM_NOTICE && !(commit && same))
-		cq_notice_free(item->cell);
+	if (item->kind == CQ_TOPIC_ITEM_NOTICE)
+	{
+		if (item->cell != CQ_NO_CELL && !(commit && same))
+			cq_notice_free(item->cell);
+		notice_cells -= CQ_NOTICE_CELLS(item->count);
+		pfree(item->notice);
+	}
 }
 
 static void
@@ -299,7 +321,7 @@ pass_item(CqTopicRow *row, CqTopicItem *item)
 	return true;
 }
 
-/* Refuse to commit what has been fenced off. */
+/* Refuse to commit what has been fenced off; put notifications into cells. */
 static void
 before_commit(void)
 {
@@ -309,6 +331,8 @@ before_commit(void)
 		CqTopicRow *row = &cq_topic_rows[item->row];
 		bool		pass;
 
+		if (item->kind == CQ_TOPIC_ITEM_NOTICE && item->cell == CQ_NO_CELL)
+			item->cell = cq_channel_notice(item->notice, item->count);
 		if ((item->kind != CQ_TOPIC_ITEM_COMMIT && item->kind != CQ_TOPIC_ITEM_SEEK) ||
 			item->passing)
 			continue;
@@ -599,6 +623,7 @@ forget_items(void)
 {
 	items = NULL;				/* their memory goes with the transaction's */
 	nitems = capacity = 0;
+	notice_cells = 0;
 }
 
 static void

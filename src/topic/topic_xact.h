@@ -21,7 +21,9 @@ typedef enum CqTopicItemKind
 	CQ_TOPIC_ITEM_SEEK,			/* the same, and position too */
 	CQ_TOPIC_ITEM_LEAVE,		/* cell: a member */
 	CQ_TOPIC_ITEM_COUNT,		/* count: more of OPEN, in a savepoint */
-	CQ_TOPIC_ITEM_NOTICE,		/* cell: a notification */
+	CQ_TOPIC_ITEM_NOTICE,		/* notice, count: a notification and its
+								 * bytes; cell: the same, once it is about to
+								 * commit */
 	CQ_TOPIC_ITEM_ALTERED,		/* options of the topic */
 	CQ_TOPIC_ITEM_GROUP_CREATED,	/* offset: group_id */
 	CQ_TOPIC_ITEM_GROUP_DROPPED,
@@ -45,6 +47,7 @@ typedef struct CqTopicItem
 	int64		offset;
 	int64		count;			/* OPEN, COUNT: records */
 	int64		rewind;			/* of the share */
+	char	   *notice;			/* in TopTransactionContext */
 } CqTopicItem;
 
 extern void cq_topic_xact_init(void);
@@ -56,9 +59,12 @@ extern void cq_topic_items_reserve(int n);
 extern CqTopicItem *cq_topic_item_add(CqTopicItemKind kind, const CqTopicDef *def,
 									  uint32 cell);
 
-/* The same without a definition. */
-extern CqTopicItem *cq_topic_item_add_to(CqTopicItemKind kind, const CqTopicRow *row,
-										 uint32 generation, uint32 cell);
+/* Add a notification, of reserved items. */
+extern void cq_topic_item_add_notice(const CqTopicRow *row, uint32 generation,
+									 char *notice, Size bytes);
+
+/* Cells that the notifications of this transaction are going to need. */
+extern int64 cq_topic_items_notice_cells(void);
 
 /*
  * Row locked: the latest OPEN or COUNT item of this transaction for the

@@ -21,6 +21,11 @@
  * 3. DROP EXTENSION and DROP DATABASE give back the rows that namespaces of
  *	  the database had in shared memory.
  *
+ *	  A new installation of the extension must not find what one before it has
+ *	  left in the cache: CREATE EXTENSION calls cq._cache_reset().  In a
+ *	  transaction that has dropped it as well others may go on to set entries
+ *	  until it commits, so then the cache is cleared again.
+ *
  * 4. A new database may have the OID of one that was dropped (CREATE DATABASE
  *	  ... OID), and must not find its entries in the cache.
  *
@@ -54,6 +59,7 @@
 #define STOP_WAIT_MS 5000
 
 PG_FUNCTION_INFO_V1(cq_worker_request);
+PG_FUNCTION_INFO_V1(cq_cache_reset);
 
 static ProcessUtility_hook_type next_process_utility = NULL;
 static object_access_hook_type next_object_access = NULL;
@@ -64,6 +70,7 @@ static Oid	created_database = InvalidOid;	/* at commit */
 static Oid	dropped_database = InvalidOid;	/* or its extension; at commit */
 static bool request_at_commit = false;
 static bool recheck_at_commit = false;
+static bool clear_at_commit = false;
 
 /*
  * Stop the worker of that database until the end of the transaction, provided
@@ -193,7 +200,10 @@ at_transaction_end(XactEvent event, void *arg)
 	if (event == XACT_EVENT_PRE_COMMIT && dropped_database == MyDatabaseId &&
 		OidIsValid(MyDatabaseId) &&
 		OidIsValid(get_extension_oid("cachequeue", true)))
+	{
 		dropped_database = InvalidOid;
+		clear_at_commit = cq_shared != NULL;
+	}
 
 	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT &&
 		event != XACT_EVENT_PREPARE)
@@ -209,7 +219,10 @@ at_transaction_end(XactEvent event, void *arg)
 			(void) cq_dbworker_request_for(created_database);
 		if (OidIsValid(dropped_database) && cq_shared != NULL)
 			cq_namespace_release_database(dropped_database);
+		if (clear_at_commit)
+			cq_database_clear_now(MyDatabaseId);
 	}
+	clear_at_commit = false;
 	request_at_commit = false;
 	recheck_at_commit = false;
 	created_database = InvalidOid;
@@ -240,5 +253,18 @@ cq_worker_request(PG_FUNCTION_ARGS)
 {
 	if (cq_shared != NULL)
 		request_at_commit = true;
+	PG_RETURN_VOID();
+}
+
+/*
+ * cq._cache_reset() → void: whatever this database has in the cache is out of
+ * reach from now on.  Called by the extension's script; without the library
+ * preloaded it does nothing.
+ */
+Datum
+cq_cache_reset(PG_FUNCTION_ARGS)
+{
+	if (cq_shared != NULL)
+		cq_database_clear_now(MyDatabaseId);
 	PG_RETURN_VOID();
 }

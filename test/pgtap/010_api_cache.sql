@@ -37,9 +37,10 @@ SELECT results_eq('have', $$
     ('cache_fetch(key text, query text, args text[] DEFAULT ''{}''::text[], ttl interval DEFAULT NULL::interval, tags text[] DEFAULT NULL::text[], namespace text DEFAULT ''default''::text, stale_for interval DEFAULT NULL::interval, negative_ttl interval DEFAULT NULL::interval) jsonb volatile unsafe'),
     ('cache_query(query text, args text[] DEFAULT ''{}''::text[], ttl interval DEFAULT NULL::interval, tags text[] DEFAULT NULL::text[], namespace text DEFAULT ''default''::text) SETOF record volatile unsafe'),
     ('namespace_alter(namespace text, default_ttl interval, memory_quota bigint DEFAULT NULL::bigint) void volatile unsafe'),
-    ('namespace_create(namespace text, default_ttl interval DEFAULT NULL::interval, memory_quota bigint DEFAULT NULL::bigint) void volatile unsafe'),
-    ('namespace_drop(namespace text) void volatile unsafe'),
+    ('namespace_create(namespace text, default_ttl interval DEFAULT NULL::interval, memory_quota bigint DEFAULT NULL::bigint, if_not_exists boolean DEFAULT false) void volatile unsafe'),
+    ('namespace_drop(namespace text, if_exists boolean DEFAULT false) void volatile unsafe'),
     ('namespace_grant(namespace text, role text, privilege text) void volatile unsafe'),
+    ('namespace_owner(namespace text, new_owner text) void volatile unsafe'),
     ('namespace_revoke(namespace text, role text, privilege text) void volatile unsafe'),
     ('stat_reset() void volatile safe')
     ) AS v (signature) ORDER BY signature COLLATE "C" $$,
@@ -134,7 +135,7 @@ SELECT results_eq($$
 
 -- event triggers fire always
 SELECT results_eq($$ SELECT evtname::text COLLATE "default", evtenabled::text FROM pg_event_trigger WHERE evtname ~ '^cachequeue' ORDER BY evtname $$,
-    $$ VALUES ('cachequeue_ddl', 'A'), ('cachequeue_drop', 'A') $$, 'event triggers');
+    $$ VALUES ('cachequeue_carrier', 'A'), ('cachequeue_ddl', 'A'), ('cachequeue_drop', 'A') $$, 'event triggers');
 
 SELECT * FROM finish();
 ROLLBACK;

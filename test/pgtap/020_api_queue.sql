@@ -15,13 +15,14 @@ SELECT results_eq('have', $$
     SELECT signature COLLATE "C" FROM (VALUES
     ('queue_ack(queue text, VARIADIC receipts text[]) bigint volatile unsafe'),
     ('queue_alter(queue text, lease interval DEFAULT NULL::interval, max_attempts integer DEFAULT NULL::integer, backoff text DEFAULT NULL::text, dead_letter text DEFAULT NULL::text, max_length bigint DEFAULT NULL::bigint, overflow text DEFAULT NULL::text, dedup_window interval DEFAULT NULL::interval, message_ttl interval DEFAULT NULL::interval, rate_limit double precision DEFAULT NULL::double precision, group_concurrency integer DEFAULT NULL::integer, retain interval DEFAULT NULL::interval, backoff_delay interval DEFAULT NULL::interval, backoff_max interval DEFAULT NULL::interval, max_bytes bigint DEFAULT NULL::bigint, overflow_timeout interval DEFAULT NULL::interval, rate_burst integer DEFAULT NULL::integer, group_rate_limit double precision DEFAULT NULL::double precision, group_rate_burst integer DEFAULT NULL::integer, concurrency integer DEFAULT NULL::integer, release_on_disconnect boolean DEFAULT NULL::boolean, durable_leases boolean DEFAULT NULL::boolean, notify text DEFAULT NULL::text, reset text[] DEFAULT ''{}''::text[]) void volatile unsafe'),
-    ('queue_create(queue text, lease interval DEFAULT ''00:00:30''::interval, max_attempts integer DEFAULT 25, backoff text DEFAULT ''exponential''::text, dead_letter text DEFAULT NULL::text, max_length bigint DEFAULT NULL::bigint, overflow text DEFAULT ''reject''::text, dedup_window interval DEFAULT ''00:05:00''::interval, message_ttl interval DEFAULT NULL::interval, rate_limit double precision DEFAULT NULL::double precision, group_concurrency integer DEFAULT 1, retain interval DEFAULT NULL::interval, backoff_delay interval DEFAULT ''00:00:01''::interval, backoff_max interval DEFAULT ''00:05:00''::interval, max_bytes bigint DEFAULT NULL::bigint, overflow_timeout interval DEFAULT ''00:00:10''::interval, rate_burst integer DEFAULT NULL::integer, group_rate_limit double precision DEFAULT NULL::double precision, group_rate_burst integer DEFAULT NULL::integer, concurrency integer DEFAULT NULL::integer, release_on_disconnect boolean DEFAULT false, durable_leases boolean DEFAULT false, notify text DEFAULT NULL::text) void volatile unsafe'),
-    ('queue_drop(queue text) void volatile unsafe'),
+    ('queue_create(queue text, lease interval DEFAULT ''00:00:30''::interval, max_attempts integer DEFAULT 25, backoff text DEFAULT ''exponential''::text, dead_letter text DEFAULT NULL::text, max_length bigint DEFAULT NULL::bigint, overflow text DEFAULT ''reject''::text, dedup_window interval DEFAULT ''00:05:00''::interval, message_ttl interval DEFAULT NULL::interval, rate_limit double precision DEFAULT NULL::double precision, group_concurrency integer DEFAULT 1, retain interval DEFAULT NULL::interval, backoff_delay interval DEFAULT ''00:00:01''::interval, backoff_max interval DEFAULT ''00:05:00''::interval, max_bytes bigint DEFAULT NULL::bigint, overflow_timeout interval DEFAULT ''00:00:10''::interval, rate_burst integer DEFAULT NULL::integer, group_rate_limit double precision DEFAULT NULL::double precision, group_rate_burst integer DEFAULT NULL::integer, concurrency integer DEFAULT NULL::integer, release_on_disconnect boolean DEFAULT false, durable_leases boolean DEFAULT false, notify text DEFAULT NULL::text, if_not_exists boolean DEFAULT false) void volatile unsafe'),
+    ('queue_drop(queue text, if_exists boolean DEFAULT false) void volatile unsafe'),
     ('queue_extend(queue text, receipt text, lease interval DEFAULT NULL::interval) boolean volatile unsafe'),
     ('queue_grant(queue text, role text, privilege text) void volatile unsafe'),
     ('queue_maintain() procedure volatile unsafe'),
     ('queue_nack(queue text, receipt text, delay interval DEFAULT NULL::interval, error text DEFAULT NULL::text) boolean volatile unsafe'),
     ('queue_once(consumer text, queue text, msg_id bigint) boolean volatile unsafe'),
+    ('queue_owner(queue text, new_owner text) void volatile unsafe'),
     ('queue_pause(queue text) void volatile unsafe'),
     ('queue_peek(queue text, max integer DEFAULT 10, state text DEFAULT NULL::text) SETOF cq.message volatile unsafe'),
     ('queue_purge(queue text) bigint volatile unsafe'),
@@ -59,7 +60,7 @@ SELECT results_eq($$ EXECUTE parameters('queue_alter', '{queue,reset}') $$, 'opt
 SELECT is_empty($$
     SELECT attname FROM pg_attribute
     WHERE attrelid = 'cq.queue'::regclass AND attnum > 0 AND NOT attisdropped
-      AND attname NOT IN ('name', 'owner', 'created_at') AND col_description(attrelid, attnum) IS NULL $$,
+      AND attname NOT IN ('name', 'created_at') AND col_description(attrelid, attnum) IS NULL $$,
     'each has a comment');
 
 -- the same defaults in queue_create and for reset
@@ -73,7 +74,7 @@ SELECT lives_ok($$
     'and one without any of them');
 CREATE FUNCTION options_of(queue text) RETURNS SETOF text LANGUAGE sql AS $$
     SELECT o.key || '=' || coalesce(o.value, 'NULL') FROM cq.queue AS q, jsonb_each_text(to_jsonb(q)) AS o (key, value)
-    WHERE q.name = $1 AND o.key <> ALL ('{queue_id,name,owner,created_at,version,paused,dead_letter}') ORDER BY o.key $$;
+    WHERE q.name = $1 AND o.key <> ALL ('{queue_id,name,carrier,created_at,version,paused,dead_letter}') ORDER BY o.key $$;
 SELECT is_empty($$ SELECT options_of('fresh') INTERSECT SELECT options_of('reset') $$, 'which has none of the defaults');
 SELECT lives_ok($$
     SELECT cq.queue_alter('reset', reset => array_agg(attname::text)) FROM pg_attribute
@@ -132,7 +133,7 @@ SELECT results_eq($$
 SELECT table_privs_are('cq', v.name, 'public', ARRAY['SELECT'], v.name || ' may be read')
 FROM (VALUES ('stat_queues'), ('stat_queue_consumers'), ('queue_segments')) AS v (name);
 SELECT table_privs_are('cq', v.name, r.name, ARRAY[]::text[], v.name || ' is not for ' || r.name)
-FROM (VALUES ('queue'), ('queue_grant')) AS v (name), (VALUES ('public'), ('pg_monitor')) AS r (name);
+FROM (VALUES ('queue'), ('queue_secret')) AS v (name), (VALUES ('public'), ('pg_monitor')) AS r (name);
 SELECT sequence_privs_are('cq', 'queue_queue_id_seq', 'public', ARRAY[]::text[], 'nor is the sequence');
 SELECT isnt_empty($$ SELECT FROM pg_class WHERE relnamespace = 'cq'::regnamespace AND relname ~ '^q[0-9]+_' $$,
     'queues have tables');
@@ -167,16 +168,18 @@ CREATE TEMP TABLE command AS SELECT * FROM (VALUES
     ('SELECT cq.queue_reject(''fresh'', ''x'')', 'consume'),
     ('SELECT cq.queue_extend(''fresh'', ''x'')', 'consume'),
     ('SELECT cq.queue_once(''x'', ''fresh'', 1)', 'consume'),
-    ('SELECT cq.queue_peek(''fresh'')', 'consume manage'),
-    ('SELECT cq.queue_alter(''fresh'', lease => ''1 s'')', 'manage'),
-    ('SELECT cq.queue_pause(''fresh'')', 'manage'),
-    ('SELECT cq.queue_resume(''fresh'')', 'manage'),
-    ('SELECT cq.queue_purge(''fresh'')', 'manage'),
-    ('SELECT cq.queue_redrive(''fresh'')', 'manage'),
-    ('SELECT cq.queue_grant(''fresh'', ''public'', ''send'')', 'manage'),
-    ('SELECT cq.queue_revoke(''fresh'', ''public'', ''send'')', 'manage'),
-    ('SELECT cq.queue_drop(''fresh'')', 'manage'),
-    ('DO $d$ BEGIN IF NOT EXISTS (SELECT FROM cq.stat_queues) THEN RAISE insufficient_privilege; END IF; END $d$', 'send consume manage')
+    ('SELECT cq.queue_peek(''fresh'')', 'consume peek manage'),
+    ('SELECT cq.queue_alter(''fresh'', lease => ''1 s'')', 'alter manage'),
+    ('SELECT cq.queue_pause(''fresh'')', 'alter manage'),
+    ('SELECT cq.queue_resume(''fresh'')', 'alter manage'),
+    ('SELECT cq.queue_purge(''fresh'')', 'purge manage'),
+    ('SELECT cq.queue_redrive(''fresh'')', 'consume alter manage'),
+    ('SELECT cq.queue_grant(''fresh'', ''public'', ''send'')', ''),
+    ('SELECT cq.queue_revoke(''fresh'', ''public'', ''send'')', ''),
+    ('SELECT cq.queue_drop(''fresh'')', ''),
+    ('SELECT cq.queue_owner(''fresh'', ''cq_test_api'')', ''),
+    ('DO $d$ BEGIN IF NOT EXISTS (SELECT FROM cq.queues) THEN RAISE insufficient_privilege; END IF; END $d$', 'peek manage'),
+    ('DO $d$ BEGIN IF NOT EXISTS (SELECT FROM cq.stat_queues) THEN RAISE insufficient_privilege; END IF; END $d$', 'send consume peek alter purge manage')
     ) AS c (command, privileges);
 CREATE FUNCTION allowed_with(privilege text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
@@ -188,7 +191,7 @@ SELECT results_eq(
     format('SELECT * FROM allowed_with(%L)', p.name),
     format('SELECT command COLLATE "default" FROM command WHERE privileges ~ %L ORDER BY 1', p.name),
     'what is allowed with the privilege ' || p.name)
-FROM (VALUES ('none'), ('send'), ('consume'), ('manage')) AS p (name);
+FROM (VALUES ('none'), ('send'), ('consume'), ('peek'), ('alter'), ('purge'), ('manage')) AS p (name);
 
 -- settings, triggers, what pg_dump takes along
 SELECT results_eq($$
@@ -198,13 +201,16 @@ SELECT results_eq($$
     'settings of the queue');
 SELECT results_eq($$
     SELECT tgrelid::regclass::text COLLATE "default", tgname::text COLLATE "default", tgenabled::text COLLATE "default" FROM pg_trigger
-    WHERE tgrelid IN ('cq.queue'::regclass, 'cq.queue_grant'::regclass) AND NOT tgisinternal ORDER BY 1, 2 $$,
-    $$ VALUES ('cq.queue', 'queue_changed', 'A'), ('cq.queue', 'queue_of_group', 'A'), ('cq.queue_grant', 'queue_grant_changed', 'A') $$,
+    WHERE tgrelid IN ('cq.queue'::regclass) AND NOT tgisinternal ORDER BY 1, 2 $$,
+    $$ VALUES ('cq.queue', 'queue_changed', 'A'), ('cq.queue', 'queue_of_group', 'A') $$,
     'triggers fire always');
 SELECT is_empty($$
-    SELECT unnest('{cq.queue,cq.queue_queue_id_seq,cq.queue_grant}'::regclass[]::oid[])
+    SELECT unnest('{cq.queue,cq.queue_queue_id_seq}'::regclass[]::oid[])
     EXCEPT SELECT unnest(extconfig) FROM pg_extension WHERE extname = 'cachequeue' $$,
     'definitions are dumped');
+SELECT is_empty($$
+    SELECT FROM pg_extension WHERE extname = 'cachequeue' AND 'cq.queue_secret'::regclass = ANY (extconfig) $$,
+    'secrets are not');
 SELECT is_empty($$
     SELECT c.oid::regclass FROM pg_class c JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid
     WHERE c.relnamespace = 'cq'::regnamespace AND c.relname ~ '^q[0-9]+_' AND d.deptype = 'e' $$,

@@ -15,20 +15,22 @@ SELECT results_eq('have', $$
     SELECT signature COLLATE "C" FROM (VALUES
     ('channel_fetch(payload text) text volatile restricted'),
     ('channel_publish(channel text, payload text) void volatile unsafe'),
-    ('group_create(topic text, group_name text, kind text DEFAULT ''exclusive''::text, start text DEFAULT ''earliest''::text, assignment text DEFAULT ''sticky''::text, session_timeout interval DEFAULT ''00:00:45''::interval) void volatile unsafe'),
-    ('group_drop(topic text, group_name text) void volatile unsafe'),
+    ('group_create(topic text, group_name text, kind text DEFAULT ''exclusive''::text, start text DEFAULT ''earliest''::text, assignment text DEFAULT ''sticky''::text, session_timeout interval DEFAULT ''00:00:45''::interval, if_not_exists boolean DEFAULT false) void volatile unsafe'),
+    ('group_drop(topic text, group_name text, if_exists boolean DEFAULT false) void volatile unsafe'),
     ('group_grant(topic text, group_name text, role text, privilege text) void volatile unsafe'),
     ('group_heartbeat(topic text, group_name text, member text, generation bigint DEFAULT NULL::bigint) boolean volatile unsafe'),
     ('group_join(topic text, group_name text, member text, session_bound boolean DEFAULT false) bigint volatile unsafe'),
     ('group_leave(topic text, group_name text, member text, generation bigint DEFAULT NULL::bigint) boolean volatile unsafe'),
+    ('group_owner(topic text, group_name text, new_owner text) void volatile unsafe'),
     ('group_revoke(topic text, group_name text, role text, privilege text) void volatile unsafe'),
     ('topic_alter(topic text, partitions integer DEFAULT NULL::integer, retain interval DEFAULT NULL::interval, retain_bytes bigint DEFAULT NULL::bigint, compact boolean DEFAULT NULL::boolean, tombstone_retain interval DEFAULT NULL::interval, reset text[] DEFAULT ''{}''::text[]) void volatile unsafe'),
     ('topic_commit(topic text, group_name text, member text, partition integer, record_offset bigint, generation bigint DEFAULT NULL::bigint) boolean volatile unsafe'),
-    ('topic_create(topic text, partitions integer DEFAULT 1, retain interval DEFAULT ''7 days''::interval, retain_bytes bigint DEFAULT NULL::bigint, compact boolean DEFAULT false, tombstone_retain interval DEFAULT ''1 day''::interval) void volatile unsafe'),
-    ('topic_drop(topic text) void volatile unsafe'),
+    ('topic_create(topic text, partitions integer DEFAULT 1, retain interval DEFAULT ''7 days''::interval, retain_bytes bigint DEFAULT NULL::bigint, compact boolean DEFAULT false, tombstone_retain interval DEFAULT ''1 day''::interval, if_not_exists boolean DEFAULT false) void volatile unsafe'),
+    ('topic_drop(topic text, if_exists boolean DEFAULT false) void volatile unsafe'),
     ('topic_grant(topic text, role text, privilege text) void volatile unsafe'),
     ('topic_maintain() procedure volatile unsafe'),
     ('topic_offset(topic text, partition integer, at_position text) bigint volatile restricted'),
+    ('topic_owner(topic text, new_owner text) void volatile unsafe'),
     ('topic_poll(topic text, group_name text, member text, max integer DEFAULT 100, generation bigint DEFAULT NULL::bigint, auto_commit boolean DEFAULT false) SETOF cq.record volatile unsafe'),
     ('topic_publication_create(topic text, publication text, tables integer DEFAULT 16) integer volatile unsafe'),
     ('topic_publish(topic text, body jsonb, key text DEFAULT NULL::text, headers jsonb DEFAULT NULL::jsonb, partition integer DEFAULT NULL::integer, OUT partition integer, OUT record_offset bigint) record volatile unsafe'),
@@ -98,9 +100,9 @@ SELECT is_empty($$
     'nobody reads the tables');
 SELECT results_eq($$
     SELECT tgrelid::regclass::text COLLATE "default", tgname::text COLLATE "default", tgenabled::text COLLATE "default" FROM pg_trigger
-    WHERE tgrelid IN ('cq.topic'::regclass, 'cq.topic_grant'::regclass, 'cq.topic_group'::regclass, 'cq.topic_segment'::regclass)
+    WHERE tgrelid IN ('cq.topic'::regclass, 'cq.topic_group'::regclass, 'cq.topic_segment'::regclass)
       AND NOT tgisinternal ORDER BY 1, 2 $$,
-    $$ VALUES ('cq.topic', 'topic_changed', 'A'), ('cq.topic_grant', 'topic_grant_changed', 'A'),
+    $$ VALUES ('cq.topic', 'topic_changed', 'A'),
     ('cq.topic_group', 'topic_group_changed', 'A'), ('cq.topic_segment', 'topic_segment_changed', 'A'),
     ('cq.topic_segment', 'topic_segment_truncated', 'A') $$,
     'triggers fire always');

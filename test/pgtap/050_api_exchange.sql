@@ -15,9 +15,10 @@ SELECT results_eq('have', $$
     SELECT signature COLLATE "C" FROM (VALUES
     ('exchange_alter(exchange text, alternate text) void volatile unsafe'),
     ('exchange_bind(exchange text, target_kind text, target text, routing_key text DEFAULT ''''::text, headers jsonb DEFAULT NULL::jsonb, match text DEFAULT ''all''::text) boolean volatile unsafe'),
-    ('exchange_create(exchange text, kind text, alternate text DEFAULT NULL::text) void volatile unsafe'),
-    ('exchange_drop(exchange text) void volatile unsafe'),
+    ('exchange_create(exchange text, kind text, alternate text DEFAULT NULL::text, if_not_exists boolean DEFAULT false) void volatile unsafe'),
+    ('exchange_drop(exchange text, if_exists boolean DEFAULT false) void volatile unsafe'),
     ('exchange_grant(exchange text, role text, privileges text) void volatile unsafe'),
+    ('exchange_owner(exchange text, new_owner text) void volatile unsafe'),
     ('exchange_publish(exchange text, routing_key text, body jsonb, headers jsonb DEFAULT NULL::jsonb, mandatory boolean DEFAULT false, key text DEFAULT NULL::text) integer volatile unsafe'),
     ('exchange_revoke(exchange text, role text, privileges text) void volatile unsafe'),
     ('exchange_route(exchange text, routing_key text, headers jsonb DEFAULT NULL::jsonb, OUT target_kind text, OUT target text) SETOF record volatile restricted'),
@@ -38,7 +39,7 @@ SELECT set_eq($$
 SELECT set_eq($$
     SELECT c.relname::text FROM pg_class c, aclexplode(c.relacl) a
     WHERE c.relnamespace = 'cq'::regnamespace AND c.relname ~ '^exchange' AND a.grantee = 0 $$,
-    ARRAY['exchange_bindings'], 'what PUBLIC may read');
+    ARRAY['exchange_bindings', 'exchanges'], 'what PUBLIC may read');
 SELECT columns_are('cq', 'exchange_bindings', ARRAY['exchange', 'kind', 'target_kind', 'target', 'routing_key', 'headers', 'match']);
 SELECT is_empty($$
     SELECT i.relname FROM pg_class i WHERE i.relnamespace = 'cq'::regnamespace AND i.relkind IN ('r', 'S')
@@ -46,9 +47,9 @@ SELECT is_empty($$
     'pg_dump takes all of it along');
 SELECT results_eq($$
     SELECT tgname::text COLLATE "default", tgenabled::text COLLATE "default" FROM pg_trigger
-    WHERE tgrelid IN ('cq.exchange'::regclass, 'cq.exchange_binding'::regclass, 'cq.exchange_grant'::regclass)
+    WHERE tgrelid IN ('cq.exchange'::regclass, 'cq.exchange_binding'::regclass)
       AND NOT tgisinternal ORDER BY 1 $$,
-    $$ VALUES ('exchange_binding_changed', 'A'), ('exchange_changed', 'A'), ('exchange_grant_changed', 'A') $$,
+    $$ VALUES ('exchange_binding_changed', 'A'), ('exchange_changed', 'A') $$,
     'triggers fire always');
 
 SELECT * FROM finish();

@@ -58,6 +58,9 @@ INSERT INTO good VALUES
     ('discard', 'boolean', 'true', NULL),
     ('role', 'text', '''cache_test_user''', NULL),
     ('privilege', 'text', '''read''', NULL),
+    ('new_owner', 'text', '''cache_test_user''', NULL),
+    ('if_exists', 'boolean', 'false', NULL),
+    ('if_not_exists', 'boolean', 'false', NULL),
     ('condition', 'text', 'NULL', NULL),
     ('version', 'bigint', 'NULL', NULL),
     ('lease', 'bigint', 'NULL', NULL);
@@ -166,6 +169,7 @@ RESET ROLE;
 GRANT USAGE ON SCHEMA cq, cache_test TO cache_test_user;
 GRANT SELECT ON ALL TABLES IN SCHEMA cache_test TO cache_test_user;
 GRANT USAGE ON SEQUENCE counters TO cache_test_user;
+SELECT cq.namespace_grant('default', 'cache_test_user', 'all');
 CREATE TABLE calls AS
 SELECT function, call(function_id, 0, NULL) AS call FROM parameter GROUP BY function_id, function
 UNION ALL SELECT 'stat_reset', 'SELECT cq.stat_reset()';
@@ -183,4 +187,5 @@ SELECT cq.namespace_drop('behind');
 SELECT cq.namespace_drop('mine');
 DROP SCHEMA cache_test CASCADE;
 REVOKE ALL ON SCHEMA cq FROM cache_test_user;
+DROP OWNED BY cache_test_user, cache_test_nobody;
 DROP ROLE cache_test_user, cache_test_nobody;

@@ -7,6 +7,8 @@ CREATE FUNCTION run(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RA
 CREATE ROLE fetch_app;
 CREATE ROLE fetch_other;
 GRANT USAGE ON SCHEMA cq, fetch_test TO fetch_app, fetch_other;
+SELECT cq.namespace_grant('default', 'fetch_app', 'all');
+SELECT cq.namespace_grant('default', 'fetch_other', 'all');
 CREATE TABLE doc (id int PRIMARY KEY, tenant text, owner name, body text);
 INSERT INTO doc VALUES (1, 'red', 'fetch_app', 'red 1'), (2, 'blue', 'fetch_other', 'blue 2'), (3, 'red', 'fetch_other', 'red 3');
 SELECT cq.cache_watch('doc');
@@ -94,6 +96,25 @@ SET ROLE fetch_app;
 SELECT titles();
 RESET ROLE;
 
+-- what a policy calls must not be cached: the error names the policy
+CREATE POLICY of_another ON doc TO fetch_other USING (random() < 2);
+CREATE POLICY of_writers ON doc FOR UPDATE USING (random() < 2);
+CREATE POLICY lottery ON doc USING (random() < 2);
+SET ROLE fetch_app;
+SELECT titles();
+SELECT * FROM cq.cache_query('SELECT body FROM doc WHERE id = 1') AS (body text);
+RESET ROLE;
+ALTER POLICY lottery ON doc USING (EXISTS (SELECT FROM member WHERE session_user = role));
+SET ROLE fetch_app;
+SELECT titles();
+RESET ROLE;
+DROP POLICY lottery ON doc;
+SET ROLE fetch_app;
+SELECT cq.cache_fetch('r', 'SELECT run(body) FROM doc WHERE random() < 2');
+RESET ROLE;
+DROP POLICY of_another ON doc;
+DROP POLICY of_writers ON doc;
+
 -- SECURITY DEFINER: the definer's results
 ALTER POLICY owners ON doc USING (owner = current_user);
 CREATE FUNCTION titles_of_other() RETURNS jsonb LANGUAGE sql SECURITY DEFINER AS $$
@@ -172,4 +193,5 @@ SELECT cq.cache_fetch('s', 'SELECT session_user');
 SET client_min_messages = warning;
 DROP SCHEMA fetch_test CASCADE;
 REVOKE USAGE ON SCHEMA cq FROM fetch_app, fetch_other;
+DROP OWNED BY fetch_app, fetch_other, fetch_group;
 DROP ROLE fetch_app, fetch_other, fetch_group;

@@ -34,6 +34,7 @@ SELECT cq.cache_get('k', NULL);
 -- privileges
 CREATE ROLE cq_test_reader;
 GRANT USAGE ON SCHEMA cq TO cq_test_reader;
+SELECT cq.namespace_grant('default', 'cq_test_reader', 'all');
 SET ROLE cq_test_reader;
 SELECT cq.cache_get('k', 'web');
 SELECT cq.cache_clear('web');
@@ -105,6 +106,6 @@ SELECT cq.cache_get('k', 'web');
 SELECT cq.namespace_drop('web');
 SELECT cq.namespace_drop(E'odd "name''s\n');
 SELECT count(*) FROM cq.namespace;
-SELECT count(*) FROM cq.namespace_grant;
+SELECT object, role, privileges FROM cq.privileges WHERE kind = 'namespace' AND role <> current_user ORDER BY 1, 2;
 DROP OWNED BY cq_test_reader;
 DROP ROLE cq_test_reader;

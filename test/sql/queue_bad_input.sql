@@ -67,13 +67,17 @@ SELECT cq.queue_ack('q', 'rubbish');
 SELECT cq.queue_ack('q', '');
 SELECT cq.queue_ack('q', NULL);
 SELECT cq.queue_ack('q', VARIADIC NULL);
-SELECT cq.queue_ack('q', repeat('!', 32));
+SELECT cq.queue_ack('q', repeat('!', 44));
+SELECT cq.queue_ack('q', repeat('A', 40));
+SELECT cq.queue_ack('q', repeat('_', 44));
+-- well-formed, but of no queue, or of another shard
+SELECT cq.queue_ack('q', repeat('A', 44));
+SELECT cq.queue_nack('q', rpad('AAAAAQ', 44, 'A'));
 -- well-formed, but not of a live delivery
-SELECT cq.queue_ack('q', repeat('A', 32));
-SELECT cq.queue_nack('q', repeat('A', 32));
-SELECT cq.queue_reject('q', repeat('A', 32));
-SELECT cq.queue_extend('q', repeat('A', 32));
-SELECT cq.queue_ack('q', repeat('_', 32));
+SELECT translate(encode('\x0000000000' || int4send(queue_id) || decode(repeat('00', 24), 'hex'), 'base64'), '+/', '-_') AS "none",
+	translate(encode('\x0100000000' || int4send(queue_id) || decode(repeat('00', 24), 'hex'), 'base64'), '+/', '-_') AS durable
+FROM cq.queue WHERE name = 'q' \gset
+SELECT cq.queue_ack('q', :'none', :'durable');
 -- of another queue
 SELECT cq.queue_send('q', '1') IS NOT NULL;
 SELECT receipt FROM cq.queue_receive('q') \gset

@@ -42,8 +42,8 @@ SELECT cq.queue_alter('full', reset => ARRAY['lease', 'overflow', 'dedup_window'
 	'group_rate_limit', 'group_rate_burst', 'concurrency', 'release_on_disconnect', 'durable_leases', 'dead_letter']);
 -- all of them are those of a new queue now, but for the dead letters
 SELECT dead_letter FROM cq.queue WHERE name = 'full';
-SELECT (to_jsonb(f) - '{queue_id,name,created_at,version,dead_letter}'::text[]) =
-	(to_jsonb(p) - '{queue_id,name,created_at,version,dead_letter}'::text[]) AS same
+SELECT (to_jsonb(f) - '{queue_id,name,carrier,created_at,version,dead_letter}'::text[]) =
+	(to_jsonb(p) - '{queue_id,name,carrier,created_at,version,dead_letter}'::text[]) AS same
 FROM cq.queue f, cq.queue p WHERE f.name = 'full' AND p.name = 'plain';
 SELECT cq.queue_alter('full', dead_letter => 'plain.dead');
 SELECT dead_letter FROM cq.queue WHERE name = 'full';
@@ -124,8 +124,8 @@ SELECT cq.queue_pause('plain');
 ROLLBACK;
 \set VERBOSITY terse
 -- none of that has changed anything
-SELECT (to_jsonb(f) - '{queue_id,name,created_at,version,dead_letter}'::text[]) =
-	(to_jsonb(p) - '{queue_id,name,created_at,version,dead_letter}'::text[]) AS same
+SELECT (to_jsonb(f) - '{queue_id,name,carrier,created_at,version,dead_letter}'::text[]) =
+	(to_jsonb(p) - '{queue_id,name,carrier,created_at,version,dead_letter}'::text[]) AS same
 FROM cq.queue f, cq.queue p WHERE f.name = 'full' AND p.name = 'plain';
 SELECT name FROM cq.queue WHERE name LIKE 'bad%' ORDER BY name;
 SELECT cq.queue_drop('bad.dead');

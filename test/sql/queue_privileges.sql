@@ -33,7 +33,8 @@ SELECT cq.queue_purge('orders');
 SELECT cq.queue_drop('orders');
 SELECT cq.queue_grant('orders', 'cq_test_sender', 'send');
 SELECT * FROM cq.stat_queues;
-SELECT count(*) FROM cq.queue_grant;
+SELECT count(*) FROM cq.privileges;
+SELECT count(*) FROM cq.queues;
 
 SET ROLE cq_test_owner;
 SELECT cq.queue_grant('orders', 'cq_test_sender', 'send');
@@ -79,14 +80,17 @@ SELECT relowner = (SELECT extowner FROM pg_extension WHERE extname = 'cachequeue
 FROM pg_class WHERE relnamespace = 'cq'::regnamespace AND relname ~ '^q\d+_' GROUP BY 1;
 
 -- roles that are gone
-REVOKE ALL ON SCHEMA cq FROM cq_test_consumer;
+SELECT object, role, privileges, grantable FROM cq.privileges WHERE kind = 'queue' AND role <> current_user ORDER BY object, role COLLATE "C";
 DROP ROLE cq_test_consumer;
+DROP OWNED BY cq_test_consumer;
+DROP ROLE cq_test_consumer;
+SELECT object, role FROM cq.privileges WHERE kind = 'queue' AND object = 'orders' ORDER BY role COLLATE "C";
 SELECT cq.queue_send('orders', '6') IS NOT NULL AS sent;
 SELECT body FROM cq.queue_take('orders');
 
 SELECT cq.queue_drop('orders'), cq.queue_drop('private');
 SELECT cq.queue_drop('orders.dead'), cq.queue_drop('private.dead');
-SELECT count(*) FROM cq.queue_grant;
+SELECT count(*) FROM cq.privileges WHERE kind = 'queue';
 REVOKE ALL ON SCHEMA cq FROM cq_test_owner, cq_test_member, cq_test_sender;
 REVOKE ALL ON FUNCTION cq.queue_create FROM cq_test_owner, cq_test_sender;
 DROP ROLE cq_test_member, cq_test_owner, cq_test_sender;

@@ -64,6 +64,37 @@ END $$;
 CALL cq.queue_wait('work.dead', '1 min');
 SELECT body, headers #>> '{dead_letter,attempts}' AS attempts FROM cq.queue_take('work.dead');
 
+-- the last attempt is counted among those that have failed, and so is a lease that ends
+SELECT cq.queue_create('counted', max_attempts => 3);
+SELECT cq.queue_send('counted', to_jsonb(i)) IS NOT NULL AS sent FROM generate_series(1, 2) i;
+DO $$
+BEGIN
+	FOR i IN 1 .. 3 LOOP
+		PERFORM cq.queue_nack('counted', receipt, '0') FROM cq.queue_receive('counted', 2);
+		COMMIT;
+	END LOOP;
+END $$;
+SELECT failed, expired, dead_lettered FROM cq.stat_queues WHERE queue = 'counted';
+SELECT cq.queue_send('counted', '3') IS NOT NULL AS sent;
+DO $$
+DECLARE
+	ready boolean;
+BEGIN
+	FOR i IN 1 .. 3 LOOP
+		CALL cq.queue_wait('counted', '1 min', ready);
+		PERFORM FROM cq.queue_receive('counted', lease => '10 ms');
+		COMMIT;
+	END LOOP;
+END $$;
+SELECT count(*) FROM cq.queue_take('counted.dead', 2);
+CALL cq.queue_wait('counted.dead', '1 min');
+SELECT failed, expired, dead_lettered FROM cq.stat_queues WHERE queue = 'counted';
+-- a refused one has not failed
+SELECT cq.queue_send('counted', '4') IS NOT NULL AS sent;
+SELECT cq.queue_reject('counted', receipt) FROM cq.queue_receive('counted');
+SELECT failed, expired, dead_lettered FROM cq.stat_queues WHERE queue = 'counted';
+SELECT cq.queue_drop('counted'), cq.queue_drop('counted.dead');
+
 -- any number of attempts
 SELECT cq.queue_create('patient', max_attempts => NULL);
 SELECT cq.queue_send('patient', '5') IS NOT NULL AS sent;

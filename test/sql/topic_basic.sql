@@ -5,7 +5,7 @@
 
 SELECT cq.topic_create('one');
 SELECT partitions, retain, retain_bytes, compact, tombstone_retain, owner = current_user::regrole
-FROM cq.topic WHERE name = 'one';
+FROM cq.topics WHERE topic = 'one';
 
 -- offsets are from 0, ascending
 SELECT * FROM cq.topic_publish('one', '"a"');

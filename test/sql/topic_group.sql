@@ -21,7 +21,7 @@ SELECT cq.topic_publish('t', to_jsonb(i), partition => i % 2) FROM generate_seri
 
 -- joining creates the group; a new member starts from the beginning
 SELECT cq.group_join('t', 'g', 'a') > 0;
-SELECT kind, assignment, session_timeout, owner = current_user::regrole FROM cq.topic_group WHERE name = 'g';
+SELECT kind, assignment, session_timeout, owner = current_user::regrole FROM cq.groups WHERE group_name = 'g';
 SELECT polled('t', 'g', 'a', 3);
 SELECT polled('t', 'g', 'a', 4);
 SELECT polled('t', 'g', 'a');

@@ -377,6 +377,7 @@ SELECT try('{"key": "{d}"}', 't');
 -- privileges
 CREATE ROLE write_through_owner;
 GRANT USAGE ON SCHEMA cq, cache_test TO write_through_owner;
+SELECT cq.namespace_grant('default', 'write_through_owner', 'all');
 SELECT cq.namespace_create('mine');
 SELECT cq.namespace_grant('mine', 'write_through_owner', 'read');
 ALTER TABLE t OWNER TO write_through_owner;
@@ -398,4 +399,5 @@ SET client_min_messages = warning;
 DROP SCHEMA cache_test CASCADE;
 SELECT count(*) FROM cq.cache_watches;
 REVOKE USAGE ON SCHEMA cq FROM write_through_owner;
+DROP OWNED BY write_through_owner;
 DROP ROLE write_through_owner;

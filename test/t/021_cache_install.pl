@@ -59,6 +59,11 @@ SELECT cq.cache_watch('root', ARRAY['row:{id}'], '{"key": "root:{id}"}');
 SELECT cq.cache_watch('parent', ARRAY['id:{id}']);
 CREATE TABLE late (id int) INHERITS (parent);
 SQL
+# a row whose table is gone is left out of a dump
+query(q(INSERT INTO cq.watch VALUES ('4294967295', '{}')));
+is(query("SELECT count(*) FROM cq.cache_watches WHERE target::oid = 4294967295"), '0', 'nor does the view show it');
+# who may do nothing but own tables restores them, too
+query('CREATE ROLE plain LOGIN; GRANT CREATE ON SCHEMA public TO plain; ALTER TABLE root OWNER TO plain; ALTER TABLE a_leaf OWNER TO plain');
 my $triggers = "SELECT tgrelid::regclass, tgname, tgenabled, tgnargs, tgargs FROM pg_trigger WHERE tgname ~ 'cachequeue' ORDER BY tgrelid::regclass::text, tgname";
 my $before = query($triggers);
 my $watches = query('SELECT target, tags, write_through, enabled FROM cq.cache_watches ORDER BY target::text');
@@ -75,6 +80,7 @@ for my $format ('plain', 'custom')
 		"restore, $format");
 	is($node->safe_psql($copy, $triggers), $before, "the same triggers, $format");
 	is($node->safe_psql($copy, 'SELECT target, tags, write_through, enabled FROM cq.cache_watches ORDER BY target::text'), $watches, "the same watches, $format");
+	is($node->safe_psql($copy, 'SELECT count(*) FROM cq.watch WHERE target::oid = 4294967295'), '0', "none without a table, $format");
 	$node->safe_psql($copy, "BEGIN; SELECT cq.cache_get(k), cq.cache_set(k, 'v', tags => ARRAY[k]) FROM unnest(ARRAY['item:1', 'row:15', 'id:3', 'else']) AS k; COMMIT");
 	$node->safe_psql($copy, "UPDATE item SET id = 2; INSERT INTO root VALUES (15); INSERT INTO late VALUES (3)");
 	is($node->safe_psql($copy, "SELECT k FROM unnest(ARRAY['item:1', 'row:15', 'id:3', 'else']) AS k WHERE cq.cache_get(k) IS NOT NULL"), 'else', "still watching, $format");
@@ -85,23 +91,41 @@ for my $format ('plain', 'custom')
 $node->command_ok([ 'pg_restore', '--data-only', '--disable-triggers', '-t', 'item', '-d', $node->connstr('copy_custom'), $node->basedir . '/dump.custom' ], 'restore data only');
 is($node->safe_psql('copy_custom', $triggers), $before, 'the triggers fire always again');
 
+# A dump of 1.0 has the triggers, with arguments, and no rows.
+$node->safe_psql('copy_plain', "DELETE FROM cq.watch WHERE target = 'item'::regclass");
+like(failure('INSERT INTO item VALUES (7)', 'copy_plain'), qr/ERROR:  42501: .*HINT:  .*cq\.cache_watch.*cq\.cache_unwatch/s, 'a trigger without a watch is an error');
+$node->safe_psql('copy_plain', "SELECT cq.cache_watch('item', ARRAY['item:{id}']); INSERT INTO item VALUES (7)");
+is($node->safe_psql('copy_plain', "SELECT tags, enabled FROM cq.cache_watches WHERE target = 'item'::regclass"), '{"item:{id}"}|t', 'watching again mends it');
+$node->safe_psql('copy_plain', "DELETE FROM cq.watch WHERE target = 'item'::regclass; SELECT cq.cache_unwatch('item'); INSERT INTO item VALUES (8)");
+pass('and so does unwatching');
+
 # The extension goes, and comes again.
 query('DROP EXTENSION cachequeue CASCADE');
 is(query("SELECT count(*) FROM pg_trigger WHERE tgname ~ 'cachequeue'"), '0', 'no triggers without the extension');
 query("UPDATE item SET id = 3");
 query('CREATE EXTENSION cachequeue');
 is(query("SELECT count(*) FROM cq.cache_watches"), '0', 'nothing is watched');
+is(query('SELECT count(*) FROM cq.watch'), '0', 'not even by a row');
 is(query("SELECT cq.cache_set('key', 'again'); SELECT cq.cache_get('key')"), "t\nagain", 'and it works');
 query("SELECT cq.cache_watch('item', ARRAY['item:{id}'])");
 
 # Not preloaded.
 $node->append_conf('postgresql.conf', "shared_preload_libraries = ''");
 $node->restart;
-query("UPDATE item SET id = 4; INSERT INTO item VALUES (5); DELETE FROM item WHERE id = 5; TRUNCATE item");
-pass('a watched table can be written');
+query('SET session_replication_role = replica; CREATE TABLE unwatched (id int); INSERT INTO unwatched VALUES (1)');
+pass('a table that is not watched can be written');
+for my $command (
+	'UPDATE item SET id = 4', 'UPDATE item SET id = 4 WHERE false', 'INSERT INTO item VALUES (5)',
+	'DELETE FROM item', 'TRUNCATE item', 'SET session_replication_role = replica; INSERT INTO item VALUES (5)')
+{
+	like(failure($command), qr/ERROR:  55000: cachequeue is not preloaded.*HINT:  .*shared_preload_libraries/s, "not a watched one: $command");
+}
 query("ALTER TABLE item ADD COLUMN c int");
 query("CREATE TABLE another (id int); DROP TABLE another");
-pass('so can the catalogs');
+pass('the catalogs can be changed');
+query('BEGIN; DROP TABLE item; COMMIT');
+is(query('SELECT count(*) FROM cq.watch'), '0', 'DROP TABLE takes the watch along');
+query('CREATE TABLE item (id int)');
 query('CREATE DATABASE fresh');
 $node->safe_psql('fresh', 'CREATE EXTENSION cachequeue');
 pass('CREATE EXTENSION works');

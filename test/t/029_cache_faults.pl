@@ -79,7 +79,7 @@ ALTER TABLE doc ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON doc USING (owner = current_user);
 GRANT SELECT ON doc TO reader;
 GRANT USAGE ON SCHEMA cq TO app, other;
-SELECT cq.cache_watch('doc'), cq.namespace_create('closed');
+SELECT cq.cache_watch('doc'), cq.namespace_create('closed'), cq.namespace_grant('default', 'public', 'all');
 SQL
 
 my $id = 0;

@@ -17,9 +17,9 @@ sub sql { return $node->safe_psql($db, $_[0]); }
 
 sub state
 {
-	return sql(q{SELECT name, partitions, retain, retain_bytes, compact, tombstone_retain, owner FROM cq.topic ORDER BY name})
-	  . "\n" . sql(q{SELECT t.name, g.name, g.kind, g.assignment, g.session_timeout, g.owner FROM cq.topic_group AS g JOIN cq.topic AS t USING (topic_id) ORDER BY 1, 2})
-	  . "\n" . sql(q{SELECT t.name, grantee, privileges FROM cq.topic_grant JOIN cq.topic AS t USING (topic_id) ORDER BY 1, 2})
+	return sql(q{SELECT name, partitions, retain, retain_bytes, compact, tombstone_retain, carrier FROM cq.topic ORDER BY name})
+	  . "\n" . sql(q{SELECT t.name, g.name, g.kind, g.assignment, g.session_timeout, g.carrier FROM cq.topic_group AS g JOIN cq.topic AS t USING (topic_id) ORDER BY 1, 2})
+	  . "\n" . sql(q{SELECT kind, object, topic, role, privileges FROM cq.privileges ORDER BY 1, 2, 3, 4})
 	  . "\n" . sql(q{SELECT * FROM cq.topic_read('log', 0, 0, 10000)})
 	  . "\n" . sql(q{SELECT * FROM cq.topic_read('log', 1, 0, 10000)})
 	  . "\n" . sql(q{SELECT DISTINCT ON (key) * FROM cq.topic_read('compact', 0, 0, 10000) ORDER BY key, record_offset DESC})

@@ -13,7 +13,7 @@ my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
 $node->append_conf('postgresql.conf', <<'EOC');
 max_prepared_transactions = 2
-cachequeue.topic_memory = 256kB
+cachequeue.topic_memory = 512kB
 cachequeue.max_topics = 2
 EOC
 $node->start;
@@ -149,16 +149,44 @@ my $pid = worker_pid();
 kill 'STOP', $pid;
 ($rc, $out, $err) = $node->psql('postgres', q{\set VERBOSITY verbose
 	SELECT cq.channel_publish('c', repeat('x', 7000)) FROM generate_series(1, 1000)});
-like($err, qr/53400: too many notifications are waiting to be sent/, 'no more memory');
+like($err, qr/53400: the transaction has published too much to channels/, 'a transaction can only publish so much');
 for my $i (1 .. 2)
 {
 	($rc, $out, $err) = $node->psql('postgres',
 		q{SELECT cq.channel_publish('c', i || repeat('x', 1000)) FROM generate_series(1, 100) i});
 	is($rc, $i == 1 ? 0 : 3, "what failed has given it back, $i");
+	like($err, qr/too many notifications are waiting to be sent/, 'no more memory') if $i == 2;
 }
+
+# nor is there less than half of it left for groups
+sql(q{SELECT cq.topic_create('t'); SELECT cq.group_create('t', 'g')});
+$rc = 0;
+$rc = $node->psql('postgres', q{SELECT cq.channel_publish('other', i || repeat('x', 100)) FROM generate_series(1, 20) i})
+  for 1 .. 200;
+is($rc, 3, 'channels are full');
+is(sql(q{SELECT count(*) FROM cq.group_join('t', 'g', 'm')}), '1', 'and there is memory for a group');
 kill 'CONT', $pid;
 $heard = heard($listener);
 is($heard, join(', ', map { "c ${_}" . 'x' x 1000 } 1 .. 100), 'what has waited comes when the worker goes on');
+
+# ---- what is not committed takes no memory of others
+
+{
+	my $open = CqSession->new($node, 'postgres');
+	$open->query(q{BEGIN; SELECT cq.channel_publish('c', 'open ' || i) FROM generate_series(1, 900) i});
+	like($open->query(q{SELECT cq.channel_publish('c', 'x') FROM generate_series(1, 5000) i}),
+		qr/has published too much to channels/, 'a transaction can only publish so much');
+	$open->query(q{ROLLBACK});
+	$open->query(q{BEGIN; SELECT cq.channel_publish('c', 'open ' || i) FROM generate_series(1, 900) i});
+	sql(q{SELECT cq.channel_publish('c', i || repeat('y', 1000)) FROM generate_series(1, 100) i});
+	is($open->query(q{SAVEPOINT s; SELECT count(cq.channel_publish('c', 'x')) FROM generate_series(1, 100) i; ROLLBACK TO s;
+		SELECT count(cq.channel_publish('c', 'x')) FROM generate_series(1, 100) i}), "100\n100", 'what is rolled back does not count');
+	is(sql(q{SELECT count(*) FROM generate_series(1, 20) i, cq.group_join('t', 'g', 'm' || i)}), '20', 'others join groups');
+	$open->query('ROLLBACK');
+	$open->quit;
+	sql(q{SELECT cq.topic_drop('t')});
+	is(heard($listener), join(', ', map { "c ${_}" . 'y' x 1000 } 1 .. 100), 'and publish');
+}
 
 # ---- the worker dies
 

@@ -1,0 +1,147 @@
+/*-------------------------------------------------------------------------
+ *
+ * object.h
+ *	  Named objects: their owners and privileges, kept by carrier relations.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CQ_OBJECT_H
+#define CQ_OBJECT_H
+
+#include "nodes/parsenodes.h"
+
+typedef enum CqObjectKind
+{
+	CQ_OBJECT_QUEUE,
+	CQ_OBJECT_TOPIC,
+	CQ_OBJECT_GROUP,
+	CQ_OBJECT_EXCHANGE,
+	CQ_OBJECT_NAMESPACE
+} CqObjectKind;
+
+#define CQ_OBJECT_KINDS (CQ_OBJECT_NAMESPACE + 1)
+
+/* What every definition begins with, or has in it. */
+typedef struct CqObject
+{
+	CqObjectKind kind;
+	int32		id;
+	Oid			carrier;
+
+	/* what the role that asked last may do; see cq_object_allowed() */
+	uint64		epoch;			/* 0: not known */
+	Oid			role;
+	AclMode		privileges;
+	bool		owned;
+} CqObject;
+
+/* Once, from _PG_init. */
+extern void cq_object_init(void);
+
+/* Raise 55000: the extension's SQL objects are older than the library. */
+extern void cq_object_version_error(void) pg_attribute_noreturn();
+
+/* Advances whenever owners, privileges or carriers may have changed. */
+extern uint64 cq_object_epoch(void);
+
+/* Fill it in; privileges are looked up when they are asked for. */
+extern void cq_object_set(CqObject *object, CqObjectKind kind, int32 id, Oid carrier);
+
+/* "queue", "topic", ... */
+extern const char *cq_object_kind_name(CqObjectKind kind);
+extern CqObjectKind cq_object_kind_named(const char *name);
+
+/* ---- privileges ------------------------------------------------------ */
+
+/* The current user's privileges (ACL_SELECT, ...). */
+extern AclMode cq_object_privileges(CqObject *object);
+
+/* Whether the current user has one of these. */
+extern bool cq_object_allowed(CqObject *object, AclMode privileges);
+
+/* Whether the current user owns it, as a superuser owns everything. */
+extern bool cq_object_owned(CqObject *object);
+
+/* The same for any role; false when the carrier is gone. */
+extern bool cq_carrier_allows(Oid carrier, Oid role, AclMode privileges);
+
+/*
+ * Raise 42501 for the object, whose name is given with that of its topic if it
+ * is a group; owner: what is wanted is ownership.
+ */
+extern void cq_object_denied(CqObjectKind kind, const char *name, const char *topic,
+							 bool owner) pg_attribute_noreturn();
+
+/*
+ * Privileges by their words for that kind, separated by commas.  Raises 22023,
+ * and lists the words.
+ */
+extern AclMode cq_privileges_named(CqObjectKind kind, const char *list);
+
+/*
+ * GRANT to a role, or REVOKE from it, as the current user, or as_owner; role may
+ * be 'public'.  Returns false when the user may not.  Raises 42704.
+ */
+extern bool cq_object_grant(CqObject *object, const char *role, AclMode privileges,
+							bool grant, bool as_owner);
+
+/*
+ * Give it another owner.  Returns false when the user does not own it; raises
+ * 42704 and 42501 when he is no member of that role.
+ */
+extern bool cq_object_change_owner(CqObject *object, const char *role);
+
+/* ---- carriers -------------------------------------------------------- */
+
+/* The carrier's owner, InvalidOid when there is no such relation. */
+extern Oid	cq_carrier_owner(Oid carrier);
+
+/*
+ * A number for a new object from that sequence of schema cq, one that no
+ * relation with one of the names carries: formats with %d for the number, the
+ * last one NULL.
+ */
+extern int32 cq_object_new_id(CqObjectKind kind, const char *sequence,
+							  const char *const *formats);
+
+/* Whether relations with these names, or the carrier, exist for that number. */
+extern bool cq_object_id_taken(CqObjectKind kind, int32 id, const char *const *formats);
+
+/* Create the carrier, which the current user owns.  Nothing is asked for. */
+extern Oid	cq_carrier_create(CqObjectKind kind, int32 id, const char *name);
+
+/* Drop it with all that depends on it; nothing is asked for. */
+extern void cq_carrier_drop(Oid carrier);
+
+/*
+ * The same, when a sweep is to delete the definition then.  Raises 40001 when the
+ * transaction's snapshot is too old to show it.
+ */
+extern void cq_object_drop(const CqObject *object);
+
+/*
+ * Numbers (int list) of carriers of that kind and name which have no
+ * definition, owned by the current user: what a restore without data left.
+ */
+extern List *cq_carrier_orphans(CqObjectKind kind, const char *name);
+extern Oid	cq_carrier_by_id(CqObjectKind kind, int32 id);
+
+/* Let an object (pg_class, pg_publication) go with the carrier. */
+extern void cq_carrier_own(Oid carrier, Oid class_id, Oid object);
+
+/* The same for a relation of schema cq, which must exist. */
+extern void cq_carrier_own_relation(Oid carrier, const char *name);
+
+/* DROP SEQUENCE or TABLE of schema cq, if there is one by that name. */
+extern void cq_drop_if_exists(const char *kind, const char *name);
+
+/* Does it go with some carrier? */
+extern bool cq_has_carrier(Oid class_id, Oid object);
+
+/* The carriers of all objects of a kind (Oid list); default's is one of them. */
+extern List *cq_carriers(CqObjectKind kind);
+
+/* Numbers of the definitions of a kind whose carrier is gone (int list). */
+extern List *cq_objects_without_carrier(CqObjectKind kind);
+
+#endif							/* CQ_OBJECT_H */
