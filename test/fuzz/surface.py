@@ -546,9 +546,7 @@ class Session(threading.Thread):
         if self.role == "superuser" or self.random.random() < 0.5:
             self.execute("SELECT * FROM %s LIMIT 100" % name)
         else:
-            self.execute(self.random.choice(("DELETE FROM %s", "TRUNCATE %s", "INSERT INTO %s DEFAULT VALUES",
-                                             "LOCK TABLE %s", "ALTER TABLE %s OWNER TO surface_user", "DROP TABLE %s",
-                                             "GRANT ALL ON %s TO surface_user", "COPY %s TO STDOUT")[:7]) % name)
+            self.execute(self.random.choice(values.ON_RELATIONS) % name)
 
     # ---- memory
 
