@@ -675,6 +675,7 @@ class Guard:
 
     def fingerprint(self):
         conn = self.conn
+        conn.rows("RESET SESSION AUTHORIZATION")    # if the last time ended with an error
         rows = conn.rows(setup.FINGERPRINT)
         evictions = "SELECT evictions, stats_reset FROM cq.stat_cache"
         before = conn.rows(evictions)
@@ -744,7 +745,10 @@ class Guard:
                 if not re.search(r"(?:topic|queue|group) .* does not exist", str(error), re.S):
                     self.run.finding("guard", str(error)[:500], "")
         self.run.read_crashes()
-        self.check()
+        try:
+            self.check()
+        except (RuntimeError, SessionLost) as error:
+            self.run.finding("guard", str(error)[:500], "")
         self.run.read_crashes()
 
 
