@@ -1,6 +1,6 @@
 -- Statistics of the cache.
 
-CREATE FUNCTION cq._stat_cache(
+CREATE FUNCTION cq.stat_get_cache(
     OUT hits bigint, OUT misses_absent bigint, OUT misses_expired bigint,
     OUT misses_invalidated bigint, OUT misses_snapshot bigint, OUT misses_bypass bigint,
     OUT sets bigint, OUT sets_refused bigint, OUT deletes bigint, OUT sets_no_memory bigint,
@@ -15,12 +15,12 @@ CREATE FUNCTION cq._stat_cache(
     OUT stats_reset timestamptz)
 LANGUAGE c VOLATILE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'cq_stat_cache';
-COMMENT ON FUNCTION cq._stat_cache() IS 'Row of the view cq.stat_cache.';
+COMMENT ON FUNCTION cq.stat_get_cache() IS 'Row of the view cq.stat_cache.';
 
-CREATE VIEW cq.stat_cache AS SELECT * FROM cq._stat_cache();
+CREATE VIEW cq.stat_cache AS SELECT * FROM cq.stat_get_cache();
 COMMENT ON VIEW cq.stat_cache IS 'Counters of the cache since the server started or cq.stat_reset was called, all databases together: hits, misses by reason, sets and why they were refused, memory in bytes.';
 
-CREATE FUNCTION cq._stat_namespaces(ids int[],
+CREATE FUNCTION cq.stat_get_cache_namespaces(ids int[],
     OUT namespace_id int,
     OUT hits bigint, OUT misses_absent bigint, OUT misses_expired bigint,
     OUT misses_invalidated bigint, OUT misses_snapshot bigint, OUT misses_bypass bigint,
@@ -29,7 +29,7 @@ CREATE FUNCTION cq._stat_namespaces(ids int[],
 RETURNS SETOF record
 LANGUAGE c VOLATILE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'cq_stat_namespaces';
-COMMENT ON FUNCTION cq._stat_namespaces(int[]) IS 'Counters of these namespaces, which must be given in ascending order.';
+COMMENT ON FUNCTION cq.stat_get_cache_namespaces(int[]) IS 'Counters of these namespaces, which must be given in ascending order.';
 
 CREATE VIEW cq._namespaces AS
     SELECT 0 AS namespace_id, 'default' COLLATE "C" AS name, NULL::bigint AS memory_quota
@@ -44,34 +44,34 @@ CREATE VIEW cq.stat_cache_namespaces AS
                OPERATOR(pg_catalog.+) s.misses_expired OPERATOR(pg_catalog.+) s.misses_invalidated
                OPERATOR(pg_catalog.+) s.misses_snapshot OPERATOR(pg_catalog.+) s.misses_bypass, 0)::float8 AS hit_ratio,
            s.sets, s.sets_refused, s.deletes, s.entries, s.bytes, n.memory_quota
-    FROM cq._stat_namespaces(ARRAY(SELECT i.namespace_id FROM cq._namespaces i ORDER BY i.namespace_id)) s
+    FROM cq.stat_get_cache_namespaces(ARRAY(SELECT i.namespace_id FROM cq._namespaces i ORDER BY i.namespace_id)) s
     JOIN cq._namespaces n ON n.namespace_id OPERATOR(pg_catalog.=) s.namespace_id;
 COMMENT ON VIEW cq.stat_cache_namespaces IS 'Counters of this database''s namespaces since the server started or cq.stat_reset was called, with what their entries take now.';
 
-CREATE FUNCTION cq._cache_entries(
+CREATE FUNCTION cq.stat_get_cache_entries(
     OUT namespace_id int, OUT key text, OUT kind text, OUT type text, OUT bytes bigint,
     OUT dependent boolean, OUT tags int, OUT expires_in interval, OUT version bigint)
 RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'cq_cache_entries';
-COMMENT ON FUNCTION cq._cache_entries() IS 'Rows of the view cq.cache_entries.';
+COMMENT ON FUNCTION cq.stat_get_cache_entries() IS 'Rows of the view cq.cache_entries.';
 
 CREATE VIEW cq.cache_entries AS
     SELECT n.name AS namespace, e.key, e.kind, e.type, e.bytes, e.dependent, e.tags, e.expires_in, e.version
-    FROM cq._cache_entries() e
+    FROM cq.stat_get_cache_entries() e
     LEFT JOIN cq._namespaces n ON n.namespace_id OPERATOR(pg_catalog.=) e.namespace_id;
 COMMENT ON VIEW cq.cache_entries IS 'What this database has in the cache: keys and sizes, not values. For diagnosis: it visits every entry of the cache.';
 
-CREATE FUNCTION cq._cache_hot_keys(
+CREATE FUNCTION cq.stat_get_cache_hot_keys(
     OUT namespace_id int, OUT key text, OUT kind text, OUT hits bigint, OUT error bigint)
 RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'cq_cache_hot_keys';
-COMMENT ON FUNCTION cq._cache_hot_keys() IS 'Rows of the view cq.cache_hot_keys.';
+COMMENT ON FUNCTION cq.stat_get_cache_hot_keys() IS 'Rows of the view cq.cache_hot_keys.';
 
 CREATE VIEW cq.cache_hot_keys AS
     SELECT n.name AS namespace, h.key, h.kind, h.hits, h.error
-    FROM cq._cache_hot_keys() h
+    FROM cq.stat_get_cache_hot_keys() h
     LEFT JOIN cq._namespaces n ON n.namespace_id OPERATOR(pg_catalog.=) h.namespace_id;
 COMMENT ON VIEW cq.cache_hot_keys IS 'The keys of this database that are read most, estimated from a sample of the hits.';
 

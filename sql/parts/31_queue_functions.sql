@@ -163,7 +163,7 @@ AS 'MODULE_PATHNAME', 'cq_queue_owner';
 COMMENT ON FUNCTION cq.queue_owner(text, text) IS
 'Give a queue another owner. Raises 22004, 42704 (queue, role), 42501 (not the owner, or no member of the role).';
 
-CREATE FUNCTION cq._queue_stats(OUT queue text, OUT ready bigint, OUT delayed bigint,
+CREATE FUNCTION cq.stat_get_queues(OUT queue text, OUT ready bigint, OUT delayed bigint,
 	OUT in_flight bigint, OUT blocked bigint, OUT dead bigint, OUT uncommitted bigint,
 	OUT bytes bigint, OUT oldest interval, OUT paused boolean,
 	OUT sent bigint, OUT delivered bigint, OUT acknowledged bigint, OUT failed bigint,
@@ -173,33 +173,33 @@ CREATE FUNCTION cq._queue_stats(OUT queue text, OUT ready bigint, OUT delayed bi
 	OUT dead_letter text, OUT held_by text) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 20
 AS 'MODULE_PATHNAME', 'cq_queue_stats';
-COMMENT ON FUNCTION cq._queue_stats() IS 'What cq.stat_queues shows.';
+COMMENT ON FUNCTION cq.stat_get_queues() IS 'What cq.stat_queues shows.';
 
-CREATE VIEW cq.stat_queues AS SELECT * FROM cq._queue_stats();
+CREATE VIEW cq.stat_queues AS SELECT * FROM cq.stat_get_queues();
 COMMENT ON VIEW cq.stat_queues IS
 'One row per queue that the caller may use (pg_monitor: all): messages by state, bytes, age of the one that is next, counters since the server started, rates of the last ten seconds, and who keeps tables from being truncated.';
 
-CREATE FUNCTION cq._queue_consumers(OUT queue text, OUT pid int, OUT in_flight bigint,
+CREATE FUNCTION cq.stat_get_queue_consumers(OUT queue text, OUT pid int, OUT in_flight bigint,
 	OUT next_expiry timestamptz) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 20
 AS 'MODULE_PATHNAME', 'cq_queue_consumers';
-COMMENT ON FUNCTION cq._queue_consumers() IS 'What cq.stat_queue_consumers shows.';
+COMMENT ON FUNCTION cq.stat_get_queue_consumers() IS 'What cq.stat_queue_consumers shows.';
 
-CREATE VIEW cq.stat_queue_consumers AS SELECT * FROM cq._queue_consumers();
+CREATE VIEW cq.stat_queue_consumers AS SELECT * FROM cq.stat_get_queue_consumers();
 COMMENT ON VIEW cq.stat_queue_consumers IS
 'One row per queue and session that received what is in flight: how many, and when the first of these leases ends. pid is NULL for those that a transaction prepared before, or the server before its restart.';
 
-CREATE FUNCTION cq._queue_segments(OUT queue text, OUT segment int, OUT current boolean,
+CREATE FUNCTION cq.stat_get_queue_segments(OUT queue text, OUT segment int, OUT current boolean,
 	OUT messages bigint, OUT in_memory bigint, OUT unloaded boolean, OUT message_table oid,
 	OUT event_table oid) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 20
 AS 'MODULE_PATHNAME', 'cq_queue_segments';
-COMMENT ON FUNCTION cq._queue_segments() IS 'What cq.queue_segments shows.';
+COMMENT ON FUNCTION cq.stat_get_queue_segments() IS 'What cq.queue_segments shows.';
 
 CREATE VIEW cq.queue_segments AS
 SELECT queue, segment, current, messages, in_memory, unloaded,
 	pg_catalog.pg_table_size(message_table) AS message_bytes,
 	pg_catalog.pg_table_size(event_table) AS event_bytes
-FROM cq._queue_segments();
+FROM cq.stat_get_queue_segments();
 COMMENT ON VIEW cq.queue_segments IS
 'The tables of each queue that the caller may use (pg_monitor: all): messages since the segment was last truncated, those of them in memory, whether others may have to be read in, sizes.';

@@ -5,14 +5,24 @@
 -- replaced or removed by mistake.  The job table is pg_cron's, and so are its
 -- rules: names are told apart by role, times are those of its time zone.
 
-CREATE FUNCTION cq._queue_require_cron() RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+CREATE FUNCTION cq.queue_schedule_check(name text) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    prefix CONSTANT text := 'cachequeue:';
+    -- pg_cron before 1.5 cuts the rest off
+    bytes_max CONSTANT int := 63 - octet_length(prefix);
     home text;
     is_secret boolean := false;
 BEGIN
+    IF name IS NULL THEN
+        RAISE null_value_not_allowed USING MESSAGE = 'name must not be null';
+    END IF;
+    IF octet_length(name) NOT BETWEEN 1 AND bytes_max THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('a schedule''s name must have 1 to %s bytes, not %s', bytes_max, octet_length(name));
+    END IF;
     BEGIN
         home := current_setting('cron.database_name', true);
     EXCEPTION WHEN insufficient_privilege THEN
@@ -38,31 +48,11 @@ BEGIN
             MESSAGE = 'permission denied for schema cron',
             HINT = format('GRANT USAGE ON SCHEMA cron TO %I.', current_user);
     END IF;
-END
-$$;
-COMMENT ON FUNCTION cq._queue_require_cron() IS
-'Raises 55000 unless pg_cron works in this database, 42501 unless the caller may use it.';
-
-CREATE FUNCTION cq._queue_cron_job(name text) RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    prefix CONSTANT text := 'cachequeue:';
-    -- pg_cron before 1.5 cuts the rest off
-    bytes_max CONSTANT int := 63 - octet_length(prefix);
-BEGIN
-    IF name IS NULL THEN
-        RAISE null_value_not_allowed USING MESSAGE = 'name must not be null';
-    END IF;
-    IF octet_length(name) NOT BETWEEN 1 AND bytes_max THEN
-        RAISE invalid_parameter_value USING
-            MESSAGE = format('a schedule''s name must have 1 to %s bytes, not %s', bytes_max, octet_length(name));
-    END IF;
     RETURN prefix || name;
 END
 $$;
-COMMENT ON FUNCTION cq._queue_cron_job(text) IS 'The name of the pg_cron job of a schedule. Raises 22004, 22023.';
+COMMENT ON FUNCTION cq.queue_schedule_check(text) IS
+'The name of the pg_cron job of a schedule. Raises 22004, 22023 (name), 55000 (pg_cron does not work in this database), 42501 (the caller may not use it).';
 
 CREATE FUNCTION cq.queue_schedule(name text, cron text, queue text, body jsonb,
     headers jsonb = NULL) RETURNS bigint
@@ -70,7 +60,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    job_name CONSTANT text := cq._queue_cron_job(name);
+    job_name CONSTANT text := cq.queue_schedule_check(name);
     job_id bigint;
 BEGIN
     IF cron IS NULL THEN
@@ -82,7 +72,6 @@ BEGIN
     IF jsonb_typeof(headers) <> 'object' THEN
         RAISE invalid_parameter_value USING MESSAGE = 'headers must be a JSON object';
     END IF;
-    PERFORM cq._queue_require_cron();
 
     -- sends nothing, but raises what a send would: no such queue, no privilege
     PERFORM cq.queue_send_many(queue, '{}');
@@ -107,10 +96,9 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    job_name CONSTANT text := cq._queue_cron_job(name);
+    job_name CONSTANT text := cq.queue_schedule_check(name);
     job_id bigint;
 BEGIN
-    PERFORM cq._queue_require_cron();
     SELECT j.jobid INTO job_id FROM cron.job AS j
     WHERE j.jobname = job_name AND j.username = current_user;
     IF NOT FOUND THEN
@@ -123,15 +111,13 @@ COMMENT ON FUNCTION cq.queue_unschedule(text) IS
 'End a schedule of the current role, when the transaction commits; false if there is none of that name. Raises 22023, 22004, 42501, 55000.';
 
 REVOKE ALL ON FUNCTION
-    cq._queue_require_cron(),
-    cq._queue_cron_job(text),
+    cq.queue_schedule_check(text),
     cq.queue_schedule(text, text, text, jsonb, jsonb),
     cq.queue_unschedule(text)
 FROM PUBLIC;
 -- these ask for the privileges that they need: send on the queue, pg_cron's own
 GRANT EXECUTE ON FUNCTION
-    cq._queue_require_cron(),
-    cq._queue_cron_job(text),
+    cq.queue_schedule_check(text),
     cq.queue_schedule(text, text, text, jsonb, jsonb),
     cq.queue_unschedule(text)
 TO PUBLIC;

@@ -28,9 +28,9 @@ GRANT EXECUTE ON FUNCTION
 	cq.queue_grant(text, text, text),
 	cq.queue_revoke(text, text, text),
 	cq.queue_owner(text, text),
-	cq._queue_stats(),
-	cq._queue_consumers(),
-	cq._queue_segments()
+	cq.stat_get_queues(),
+	cq.stat_get_queue_consumers(),
+	cq.stat_get_queue_segments()
 TO PUBLIC;
 GRANT EXECUTE ON PROCEDURE cq.queue_wait(text, interval, boolean) TO PUBLIC;
 GRANT SELECT ON cq.stat_queues, cq.stat_queue_consumers, cq.queue_segments TO PUBLIC;

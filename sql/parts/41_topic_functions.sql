@@ -175,14 +175,14 @@ AS 'MODULE_PATHNAME', 'cq_topic_maintain_now';
 COMMENT ON PROCEDURE cq.topic_maintain() IS
 'Do at once what the maintenance worker does for topics: retention, compaction, limits for standbys, feeding shared groups. Raises 25001 in a transaction block.';
 
-CREATE FUNCTION cq._topic_stats(OUT topic text, OUT partition int, OUT start_offset bigint,
+CREATE FUNCTION cq.stat_get_topics(OUT topic text, OUT partition int, OUT start_offset bigint,
 	OUT end_offset bigint, OUT stable_offset bigint, OUT open_transactions bigint,
 	OUT published bigint, OUT segments int, OUT bytes bigint, OUT held_by text) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'cq_topic_stats';
-COMMENT ON FUNCTION cq._topic_stats() IS 'Behind the view cq.stat_topics.';
+COMMENT ON FUNCTION cq.stat_get_topics() IS 'Behind the view cq.stat_topics.';
 
-CREATE VIEW cq.stat_topics AS SELECT * FROM cq._topic_stats();
+CREATE VIEW cq.stat_topics AS SELECT * FROM cq.stat_get_topics();
 COMMENT ON VIEW cq.stat_topics IS 'One row for each partition of the topics that the reader may use.';
 COMMENT ON COLUMN cq.stat_topics.start_offset IS 'Of the first record that is kept; NULL: there is none.';
 COMMENT ON COLUMN cq.stat_topics.end_offset IS 'Of the next record to be published, or below it.';
@@ -193,15 +193,15 @@ COMMENT ON COLUMN cq.stat_topics.segments IS 'Segments of the topic.';
 COMMENT ON COLUMN cq.stat_topics.bytes IS 'Size of all tables of the topic.';
 COMMENT ON COLUMN cq.stat_topics.held_by IS 'Who has a snapshot that keeps tables of the topic from being truncated; NULL: nobody.';
 
-CREATE FUNCTION cq._group_stats(OUT topic text, OUT group_name text, OUT kind text,
+CREATE FUNCTION cq.stat_get_groups(OUT topic text, OUT group_name text, OUT kind text,
 	OUT partition int, OUT member text, OUT generation bigint, OUT polled bigint,
 	OUT committed bigint, OUT end_offset bigint, OUT lag bigint, OUT lag_time interval,
 	OUT committed_at timestamptz) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'cq_group_stats';
-COMMENT ON FUNCTION cq._group_stats() IS 'Behind the view cq.stat_groups.';
+COMMENT ON FUNCTION cq.stat_get_groups() IS 'Behind the view cq.stat_groups.';
 
-CREATE VIEW cq.stat_groups AS SELECT * FROM cq._group_stats();
+CREATE VIEW cq.stat_groups AS SELECT * FROM cq.stat_get_groups();
 COMMENT ON VIEW cq.stat_groups IS 'One row for each group and partition of the topics that the reader may use.';
 COMMENT ON COLUMN cq.stat_groups.member IS 'Who owns the partition; NULL: nobody.';
 COMMENT ON COLUMN cq.stat_groups.polled IS 'Offset of the next record to be polled; NULL: the owner has not polled yet.';
@@ -210,14 +210,14 @@ COMMENT ON COLUMN cq.stat_groups.lag IS 'end_offset less committed: records that
 COMMENT ON COLUMN cq.stat_groups.lag_time IS 'Age of the first record that the group is not done with; zero: there is none.';
 COMMENT ON COLUMN cq.stat_groups.committed_at IS 'When an offset was committed last, since the server was started.';
 
-CREATE FUNCTION cq._group_members(OUT topic text, OUT group_name text, OUT member text,
+CREATE FUNCTION cq.stat_get_group_members(OUT topic text, OUT group_name text, OUT member text,
 	OUT generation bigint, OUT joined_at timestamptz, OUT heartbeat_until timestamptz,
 	OUT pid int, OUT partitions int[]) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'cq_group_members';
-COMMENT ON FUNCTION cq._group_members() IS 'Behind the view cq.stat_group_members.';
+COMMENT ON FUNCTION cq.stat_get_group_members() IS 'Behind the view cq.stat_group_members.';
 
-CREATE VIEW cq.stat_group_members AS SELECT * FROM cq._group_members();
+CREATE VIEW cq.stat_group_members AS SELECT * FROM cq.stat_get_group_members();
 COMMENT ON VIEW cq.stat_group_members IS 'The members of groups of the topics that the reader may use.';
 COMMENT ON COLUMN cq.stat_group_members.heartbeat_until IS 'When it loses its partitions, unless it is heard of.';
 COMMENT ON COLUMN cq.stat_group_members.pid IS 'The session that it is bound to; NULL: none.';

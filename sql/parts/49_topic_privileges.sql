@@ -5,7 +5,6 @@ REVOKE ALL ON cq.topic, cq.topic_group, cq.topic_segment FROM PUBLIC;
 REVOKE ALL ON SEQUENCE cq.topic_topic_id_seq, cq.topic_group_group_id_seq FROM PUBLIC;
 REVOKE ALL ON FUNCTION
 	cq._topic_changed(),
-	cq._queue_of_group(),
 	cq.topic_create(text, int, interval, bigint, boolean, interval, boolean),
 	cq.topic_publication_create(text, text, int),
 	cq.topic_replica_create(text, int, int, int),
@@ -33,9 +32,9 @@ GRANT EXECUTE ON FUNCTION
 	cq.topic_seek(text, text, text, int),
 	cq.topic_offset(text, int, text),
 	cq.topic_read(text, int, bigint, int),
-	cq._topic_stats(),
-	cq._group_stats(),
-	cq._group_members()
+	cq.stat_get_topics(),
+	cq.stat_get_groups(),
+	cq.stat_get_group_members()
 TO PUBLIC;
 GRANT EXECUTE ON PROCEDURE cq.topic_wait(text, text, text, interval, boolean, bigint) TO PUBLIC;
 GRANT SELECT ON cq.stat_topics, cq.stat_groups, cq.stat_group_members TO PUBLIC;

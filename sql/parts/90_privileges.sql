@@ -2,9 +2,9 @@
 --
 -- The gate is USAGE on the schema cq, which nobody has by default: grant it to
 -- the roles that are to use the cache and the queues.  Functions that are open
--- behind it check what they must themselves: the namespace default belongs to
--- all who may enter, the others to their owners; cache_watch needs ownership of
--- the table.  Creating namespaces has to be granted.
+-- behind it ask for privileges themselves: on the namespace, queue, topic, group
+-- or exchange; cache_watch needs ownership of the table.  Creating any of these has
+-- to be granted.  test/security/functions.txt lists who may execute what.
 
 REVOKE ALL ON SCHEMA cq FROM PUBLIC;
 REVOKE ALL ON cq.namespace, cq.namespace_0 FROM PUBLIC;
@@ -22,7 +22,8 @@ BEGIN
         SELECT p.oid::pg_catalog.regprocedure AS signature, p.proname
         FROM pg_catalog.pg_proc p
         WHERE p.pronamespace = 'cq'::pg_catalog.regnamespace
-          AND p.proname OPERATOR(pg_catalog.!~) '^_?(queue|topic|group|exchange|channel)_' -- see parts 39 to 59
+          AND p.proname OPERATOR(pg_catalog.!~)
+              '^(_?(queue|topic|group|exchange|channel)_|stat_get_(queue|topic|group)|(grant|revoke)_on_all$)' -- see parts 39 to 60
     LOOP
         EXECUTE pg_catalog.format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', routine.signature);
         IF routine.proname OPERATOR(pg_catalog.~) '^(cache|namespace)_'
@@ -40,8 +41,8 @@ TO PUBLIC;
 
 GRANT SELECT ON cq.cache_watches TO PUBLIC;
 GRANT SELECT ON cq.stat_cache, cq.stat_cache_namespaces, cq.cache_entries, cq.cache_hot_keys TO pg_monitor;
-GRANT EXECUTE ON FUNCTION cq._stat_cache(), cq._stat_namespaces(int[]), cq._cache_entries(),
-    cq._cache_hot_keys()
+GRANT EXECUTE ON FUNCTION cq.stat_get_cache(), cq.stat_get_cache_namespaces(int[]), cq.stat_get_cache_entries(),
+    cq.stat_get_cache_hot_keys()
 TO pg_monitor;
 -- these show a reader his own namespaces only
 GRANT SELECT ON cq.cache_pending, cq.stat_write_behind TO PUBLIC;

@@ -17,6 +17,7 @@ BEGIN
 END
 $$;
 
+DROP FUNCTION cq._queue_cron_job(text);
 DROP FUNCTION cq._check_templates(regclass, text[]);
 DROP FUNCTION cq._watch_templates(regclass);
 DROP FUNCTION cq._write_through_arguments(regclass, text[]);

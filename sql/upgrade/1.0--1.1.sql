@@ -24,9 +24,11 @@ SELECT pg_catalog.set_config('cq_upgrade.grants', cq._upgrade_grants(), true);
 DROP FUNCTION cq._upgrade_grants();
 
 DROP VIEW cq.exchange_bindings, cq.cache_pending, cq.stat_write_behind, cq.cache_dead_letters,
-    cq.stat_queues, cq.stat_topics;
-DROP FUNCTION cq._queue_stats();
-DROP FUNCTION cq._topic_stats();
+    cq.stat_queues, cq.stat_queue_consumers, cq.queue_segments, cq.stat_topics, cq.stat_groups, cq.stat_group_members,
+    cq.stat_cache, cq.stat_cache_namespaces, cq.cache_entries, cq.cache_hot_keys;
+DROP FUNCTION cq._queue_stats(), cq._queue_consumers(), cq._queue_segments(), cq._topic_stats(), cq._group_stats(),
+    cq._group_members(), cq._stat_cache(), cq._stat_namespaces(int[]), cq._cache_entries(), cq._cache_hot_keys(),
+    cq._queue_require_cron();
 DROP FUNCTION cq._exchange_may_see(text);
 DROP FUNCTION cq.namespace_create(text, interval, bigint);
 DROP FUNCTION cq.namespace_drop(text);
@@ -253,22 +255,6 @@ SELECT pg_catalog.pg_extension_config_dump('cq.exchange_binding', $$WHERE exchan
 	AND (topic_id IS NULL OR topic_id IN (SELECT t.topic_id FROM cq.topic AS t WHERE EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = carrier)))
 	AND (target_id IS NULL OR target_id IN (SELECT e.exchange_id FROM cq.exchange AS e WHERE EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = carrier)))$$);
 
-CREATE OR REPLACE FUNCTION cq._queue_of_group() RETURNS trigger
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	topic text;
-	name text;
-BEGIN
-	SELECT t.name, g.name INTO topic, name
-	FROM cq.topic_group g JOIN cq.topic t USING (topic_id)
-	WHERE g.queue_id = OLD.queue_id;
-	IF FOUND THEN
-		RAISE EXCEPTION 'queue "%" belongs to group "%" of topic "%"', OLD.name, name, topic
-			USING ERRCODE = 'dependent_objects_still_exist', HINT = 'Drop the group with cq.group_drop.';
-	END IF;
-	RETURN OLD;
-END
-$$;
+DROP TRIGGER queue_of_group ON cq.queue;
+DROP FUNCTION cq._queue_of_group();
 

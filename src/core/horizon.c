@@ -81,6 +81,7 @@ static const char *const holders =
 static char *
 query_holder(TransactionId mark)
 {
+	static SPIPlanPtr plan = NULL;
 	MemoryContext caller = CurrentMemoryContext;
 	Oid			types[] = {TEXTOID};
 	Datum		values[1];
@@ -88,8 +89,16 @@ query_holder(TransactionId mark)
 
 	values[0] = CStringGetTextDatum(psprintf("%u", mark));
 	SPI_connect();
-	if (SPI_execute_with_args(holders, 1, types, values, NULL, true, 1) < 0)
-		elog(ERROR, "SPI_execute_with_args failed");
+	if (plan == NULL)
+	{
+		SPIPlanPtr	made = SPI_prepare(holders, 1, types);
+
+		if (made == NULL || SPI_keepplan(made) != 0)
+			elog(ERROR, "SPI_prepare failed");
+		plan = made;
+	}
+	if (SPI_execute_plan(plan, values, NULL, true, 1) < 0)
+		elog(ERROR, "SPI_execute_plan failed");
 	if (SPI_processed > 0)
 		holder = MemoryContextStrdup(caller, SPI_getvalue(SPI_tuptable->vals[0],
 														  SPI_tuptable->tupdesc, 4));

@@ -24,6 +24,7 @@
 #include "queue/entries.h"
 #include "queue/keys.h"
 #include "queue/limits.h"
+#include "queue/scan.h"
 #include "queue/send.h"
 #include "queue/xact.h"
 #include "utils/timestamp.h"
@@ -384,6 +385,9 @@ send_all(CqQueueDef *def, CqNewMessage *messages, int n)
 	int64		deadline = 0;
 	int			done = 0;
 
+	/* after a start nobody knows yet how much is there */
+	if (n > 0 && (def->options.max_length > 0 || def->options.max_bytes > 0))
+		cq_scan_first(def);
 	while (done < n)
 	{
 		int			want = Min(n - done, RUN_MAX);

@@ -119,7 +119,7 @@ expires_in(int64 expires_ms, int64 now_ms, bool *null)
 }
 
 /*
- * cq._cache_entries(): number of the namespace, key, kind, type, bytes,
+ * cq.stat_get_cache_entries(): number of the namespace, key, kind, type, bytes,
  * dependent, tags, expires_in, version.
  */
 Datum
@@ -160,7 +160,7 @@ cq_cache_entries(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* cq._cache_hot_keys(): number of the namespace, key, kind, hits, error. */
+/* cq.stat_get_cache_hot_keys(): number of the namespace, key, kind, hits, error. */
 Datum
 cq_cache_hot_keys(PG_FUNCTION_ARGS)
 {

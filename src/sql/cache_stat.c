@@ -26,7 +26,7 @@ PG_FUNCTION_INFO_V1(cq_stat_reset);
 
 #define STAT_COLUMNS (CQ_NCOUNTERS + 6)
 
-/* cq._stat_cache(): one row, the columns of the view cq.stat_cache. */
+/* cq.stat_get_cache(): one row, the columns of the view cq.stat_cache. */
 Datum
 cq_stat_cache(PG_FUNCTION_ARGS)
 {
@@ -43,7 +43,7 @@ cq_stat_cache(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	if (tupdesc->natts != STAT_COLUMNS)
-		elog(ERROR, "cq._stat_cache has %d columns, not %d",
+		elog(ERROR, "cq.stat_get_cache has %d columns, not %d",
 			 tupdesc->natts, STAT_COLUMNS);
 
 	counts = palloc(sizeof(CqCounts));
@@ -63,7 +63,7 @@ cq_stat_cache(PG_FUNCTION_ARGS)
 }
 
 /*
- * cq._stat_namespaces(ids): for each of these namespaces of the current
+ * cq.stat_get_cache_namespaces(ids): for each of these namespaces of the current
  * database, given in ascending order, its number, counts, entries and bytes.
  */
 Datum

@@ -227,11 +227,10 @@ for_each_queue(FunctionCallInfo fcinfo, const char *view, PutRows put)
 	}
 	foreach(cell, names)
 	{
-		CqQueueDef *def;
+		CqQueueDef *def = cq_queue_open_if_exists(lfirst(cell));
 
-		if (cq_definition_find(lfirst(cell)) == NULL)
+		if (def == NULL)
 			continue;
-		def = cq_queue_open(lfirst(cell), CQ_QUEUE_NONE);
 		put(rsinfo, def);
 		/* who drops two queues must not meet us between */
 		UnlockRelationOid(def->object.carrier, AccessShareLock);
@@ -239,7 +238,7 @@ for_each_queue(FunctionCallInfo fcinfo, const char *view, PutRows put)
 	return (Datum) 0;
 }
 
-/* cq._queue_stats() → SETOF record */
+/* cq.stat_get_queues() → SETOF record */
 Datum
 cq_queue_stats(PG_FUNCTION_ARGS)
 {
@@ -331,7 +330,7 @@ put_consumers(ReturnSetInfo *rsinfo, CqQueueDef *def)
 		pfree(leases);
 }
 
-/* cq._queue_consumers() → SETOF record */
+/* cq.stat_get_queue_consumers() → SETOF record */
 Datum
 cq_queue_consumers(PG_FUNCTION_ARGS)
 {
@@ -369,7 +368,7 @@ put_segments(ReturnSetInfo *rsinfo, CqQueueDef *def)
 	}
 }
 
-/* cq._queue_segments() → SETOF record */
+/* cq.stat_get_queue_segments() → SETOF record */
 Datum
 cq_queue_segments(PG_FUNCTION_ARGS)
 {

@@ -75,10 +75,10 @@ for_each_topic(FunctionCallInfo fcinfo, const char *view, TopicReporter report)
 	}
 	foreach(cell, names)
 	{
-		CqTopicDef *def = cq_topic_find(lfirst(cell));
+		CqTopicDef *def = cq_topic_open_if_exists(lfirst(cell));
 
 		if (def != NULL)
-			report(rsinfo, cq_topic_open(def->name, CQ_TOPIC_NONE));
+			report(rsinfo, def);
 	}
 	PG_RETURN_NULL();
 }
@@ -167,7 +167,7 @@ put_topic(ReturnSetInfo *rsinfo, CqTopicDef *def)
 	}
 }
 
-/* cq._topic_stats() → SETOF record */
+/* cq.stat_get_topics() → SETOF record */
 Datum
 cq_topic_stats(PG_FUNCTION_ARGS)
 {
@@ -278,7 +278,7 @@ put_groups(ReturnSetInfo *rsinfo, CqTopicDef *def)
 	}
 }
 
-/* cq._group_stats() → SETOF record */
+/* cq.stat_get_groups() → SETOF record */
 Datum
 cq_group_stats(PG_FUNCTION_ARGS)
 {
@@ -357,7 +357,7 @@ put_members(ReturnSetInfo *rsinfo, CqTopicDef *def)
 	}
 }
 
-/* cq._group_members() → SETOF record */
+/* cq.stat_get_group_members() → SETOF record */
 Datum
 cq_group_members(PG_FUNCTION_ARGS)
 {

@@ -100,7 +100,7 @@ SELECT results_eq($$ EXECUTE fields('cq.stat_queues') $$, $$ VALUES
     ('sent', 'bigint'), ('delivered', 'bigint'), ('acknowledged', 'bigint'), ('failed', 'bigint'), ('expired', 'bigint'),
     ('dead_lettered', 'bigint'), ('timed_out', 'bigint'), ('dropped', 'bigint'), ('duplicates', 'bigint'),
     ('sent_rate', 'double precision'), ('delivered_rate', 'double precision'), ('acknowledged_rate', 'double precision'),
-    ('segments', 'integer'), ('entries', 'bigint'), ('dead_letter', 'text') $$, 'stat_queues');
+    ('segments', 'integer'), ('entries', 'bigint'), ('dead_letter', 'text'), ('held_by', 'text') $$, 'stat_queues');
 SELECT results_eq($$ EXECUTE fields('cq.stat_queue_consumers') $$, $$ VALUES
     ('queue', 'text'), ('pid', 'integer'), ('in_flight', 'bigint'), ('next_expiry', 'timestamp with time zone') $$,
     'stat_queue_consumers');
@@ -128,7 +128,7 @@ SELECT results_eq($$
     SELECT p.proname::text COLLATE "default" FROM pg_proc p
     WHERE p.pronamespace = 'cq'::regnamespace AND p.proname ~ '^_?queue_'
       AND NOT has_function_privilege('public', p.oid, 'execute') ORDER BY 1 $$,
-    $$ VALUES ('_queue_changed'), ('_queue_of_group'), ('queue_create'), ('queue_maintain') $$,
+    $$ VALUES ('_queue_changed'), ('queue_create'), ('queue_maintain') $$,
     'behind the schema all is open but creating queues and maintenance');
 SELECT table_privs_are('cq', v.name, 'public', ARRAY['SELECT'], v.name || ' may be read')
 FROM (VALUES ('stat_queues'), ('stat_queue_consumers'), ('queue_segments')) AS v (name);

@@ -58,7 +58,7 @@ SELECT results_eq($$ EXECUTE fields('cq.record') $$, $$ VALUES
 SELECT results_eq($$ EXECUTE fields('cq.stat_topics') $$, $$ VALUES
     ('topic', 'text'), ('partition', 'integer'), ('start_offset', 'bigint'),
     ('end_offset', 'bigint'), ('stable_offset', 'bigint'), ('open_transactions', 'bigint'),
-    ('published', 'bigint'), ('segments', 'integer'), ('bytes', 'bigint') $$, 'stat_topics');
+    ('published', 'bigint'), ('segments', 'integer'), ('bytes', 'bigint'), ('held_by', 'text') $$, 'stat_topics');
 SELECT results_eq($$ EXECUTE fields('cq.stat_groups') $$, $$ VALUES
     ('topic', 'text'), ('group_name', 'text'), ('kind', 'text'), ('partition', 'integer'),
     ('member', 'text'), ('generation', 'bigint'), ('polled', 'bigint'), ('committed', 'bigint'),

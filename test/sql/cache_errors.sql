@@ -196,7 +196,7 @@ SET ROLE cache_test_user;
 SELECT cq.cache_get('k'), cq.cache_set('of a user', 'v'), cq.cache_get('of a user'), cq.cache_incr('of a counter');
 SELECT state($$SELECT cq.cache_watch('watched')$$);
 SELECT state($$SELECT * FROM cq.stat_cache$$);
-SELECT state($$SELECT * FROM cq._stat_cache()$$);
+SELECT state($$SELECT * FROM cq.stat_get_cache()$$);
 SELECT count(*) FROM cq.cache_watches;
 RESET ROLE;
 SELECT cq.cache_watch('watched', ARRAY['w:{c}']);

@@ -24,6 +24,7 @@ END $$;
 SELECT p.oid::regprocedure FROM pg_proc AS p
 WHERE p.pronamespace = 'cq'::regnamespace AND p.proname ^@ '_' AND p.proname ~ 'watch|write_through|relation|epoch|trigger|descend|template|alter_table|preload|ddl|sql_drop'
   AND has_function_privilege('watch_mallory', p.oid, 'EXECUTE') ORDER BY 1;
+SELECT cq.namespace_grant('default', 'watch_mallory', 'all'), cq.namespace_grant('default', 'watch_victim', 'all');
 SET ROLE watch_mallory;
 CREATE TABLE own (id text PRIMARY KEY, v text);
 -- each internal function of watches, with whatever arguments; the superuser gets further, and must not crash

@@ -63,7 +63,8 @@ SQL
 query(q(INSERT INTO cq.watch VALUES ('4294967295', '{}')));
 is(query("SELECT count(*) FROM cq.cache_watches WHERE target::oid = 4294967295"), '0', 'nor does the view show it');
 # who may do nothing but own tables restores them, too
-query('CREATE ROLE plain LOGIN; GRANT CREATE ON SCHEMA public TO plain; ALTER TABLE root OWNER TO plain; ALTER TABLE a_leaf OWNER TO plain');
+query("CREATE ROLE plain LOGIN; SELECT cq.namespace_grant('default', 'plain', 'write')");
+query('GRANT CREATE ON SCHEMA public TO plain; ALTER TABLE root OWNER TO plain; ALTER TABLE a_leaf OWNER TO plain');
 my $triggers = "SELECT tgrelid::regclass, tgname, tgenabled, tgnargs, tgargs FROM pg_trigger WHERE tgname ~ 'cachequeue' ORDER BY tgrelid::regclass::text, tgname";
 my $before = query($triggers);
 my $watches = query('SELECT target, tags, write_through, enabled FROM cq.cache_watches ORDER BY target::text');

@@ -10,6 +10,7 @@ use CqSession;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(usleep);
 
 plan skip_all => 'no pgbouncer' unless grep { -x "$_/pgbouncer" } split(/:/, $ENV{PATH}), '/usr/sbin';
 $ENV{PATH} .= ':/usr/sbin';
@@ -52,6 +53,13 @@ logfile = $dir/log
 INI
 append_to_file("$dir/users", '"' . $node->safe_psql('postgres', 'SELECT current_user') . "\" \"\"\n");
 system_or_bail('pgbouncer', '-q', '-d', "$dir/pgbouncer.ini");
+
+# it listens a moment after the command has come back
+for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+{
+	last if system_log('psql', '-XAtq', '-d', "host=$dir port=$port dbname=one", '-c', 'SELECT 1') == 0;
+	usleep(100_000);
+}
 
 END
 {
