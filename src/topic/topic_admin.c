@@ -38,6 +38,9 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+/* the numbers of new topics go on above those of replicas: leave some */
+#define REPLICA_ID_MAX 2000000000
+
 static void
 lock_definitions(void)
 {
@@ -557,10 +560,12 @@ cq_topic_replica_create_named(const char *name, int32 topic_id, int partitions, 
 	cq_require_shared();
 	PreventCommandIfReadOnly("topic_replica_create()");
 	check_tables(ntables);
-	if (topic_id < 1 || partitions < 1 || partitions > CQ_PARTITIONS_MAX)
+	if (topic_id < 1 || topic_id > REPLICA_ID_MAX ||
+		partitions < 1 || partitions > CQ_PARTITIONS_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 topic_id < 1 ? errmsg("topic_id must be greater than zero") :
+				 topic_id > REPLICA_ID_MAX ? errmsg("topic_id must be at most %d", REPLICA_ID_MAX) :
 				 errmsg("partitions must be between 1 and %d", CQ_PARTITIONS_MAX)));
 	lock_definitions();
 	cq_topics_sweep();
