@@ -26,7 +26,6 @@
 #include "miscadmin.h"
 #include "queue/admin.h"
 #include "queue/definition.h"
-#include "storage/ipc.h"
 #include "storage/lmgr.h"
 #include "topic/offsets.h"
 #include "topic/publication.h"
@@ -41,8 +40,8 @@
 /* the numbers of new topics go on above those of replicas: leave some */
 #define REPLICA_ID_MAX 2000000000
 
-static void
-lock_definitions(void)
+void
+cq_topics_lock(void)
 {
 	LockRelationOid(cq_relation("topic"), ShareUpdateExclusiveLock);
 }
@@ -157,7 +156,7 @@ cq_topic_create_named(const char *name, const CqTopicOptions *options, bool if_n
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("topics cannot be created by an extension's script")));
 	check_options(options);
-	lock_definitions();
+	cq_topics_lock();
 	cq_topics_sweep();
 	def = cq_topic_find(name);
 	if (def != NULL && if_not_exists)
@@ -209,7 +208,7 @@ cq_topic_alter_named(const char *name, const CqTopicOptions *options)
 
 	PreventCommandIfReadOnly("topic_alter()");
 	check_options(options);
-	lock_definitions();
+	cq_topics_lock();
 	def = cq_topic_open(name, CQ_TOPIC_ALTER);
 	had = def->npartitions;
 	topic_id = def->topic_id;
@@ -396,7 +395,7 @@ cq_topics_sweep(void)
 
 	if (cq_objects_without_carrier(CQ_OBJECT_TOPIC) != NIL || groups_gone() != NIL)
 	{
-		lock_definitions();
+		cq_topics_lock();
 		sweep_topics();
 		foreach(cell, groups_gone())
 			sweep_group(linitial_int(lfirst(cell)), lsecond_int(lfirst(cell)));
@@ -443,7 +442,7 @@ cq_topic_drop_named(const char *name, bool if_exists)
 
 	cq_require_shared();
 	PreventCommandIfReadOnly("topic_drop()");
-	lock_definitions();
+	cq_topics_lock();
 	cq_topics_sweep();
 	def = cq_topic_find(name);
 	if (def == NULL)
@@ -532,7 +531,7 @@ cq_topic_publication_create_for(const char *name, const char *publication, int n
 
 	PreventCommandIfReadOnly("topic_publication_create()");
 	check_tables(ntables);
-	lock_definitions();
+	cq_topics_lock();
 	def = cq_topic_open(name, CQ_TOPIC_ALTER);
 	topic_id = def->topic_id;
 	for (k = 0; OidIsValid(cq_record_table(def, k)); k++)
@@ -567,7 +566,7 @@ cq_topic_replica_create_named(const char *name, int32 topic_id, int partitions, 
 				 topic_id < 1 ? errmsg("topic_id must be greater than zero") :
 				 topic_id > REPLICA_ID_MAX ? errmsg("topic_id must be at most %d", REPLICA_ID_MAX) :
 				 errmsg("partitions must be between 1 and %d", CQ_PARTITIONS_MAX)));
-	lock_definitions();
+	cq_topics_lock();
 	cq_topics_sweep();
 	if (cq_topic_find(name) != NULL || cq_topic_by_id(topic_id) != NULL ||
 		cq_object_id_taken(CQ_OBJECT_TOPIC, topic_id, topic_formats))
@@ -604,7 +603,7 @@ cq_topic_replica_promote_named(const char *name)
 	Parameters	p = {0};
 
 	PreventCommandIfReadOnly("topic_replica_promote()");
-	lock_definitions();
+	cq_topics_lock();
 	def = cq_topic_open(name, CQ_TOPIC_ALTER);
 	if (!def->replica)
 		ereport(ERROR,
@@ -715,7 +714,7 @@ cq_group_create_named(CqTopicDef *def, const char *name, const CqGroupOptions *o
 
 	PreventCommandIfReadOnly("group_create()");
 	(void) cq_interval_ms(options->session_timeout, 1, "session_timeout");
-	lock_definitions();
+	cq_topics_lock();
 	if (!cq_object_allowed(&def->object, CQ_TOPIC_CONSUME | CQ_TOPIC_ALTER))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -779,7 +778,7 @@ cq_group_drop_named(CqTopicDef *def, const char *name, bool if_exists)
 	CqGroupDef *group;
 
 	PreventCommandIfReadOnly("group_drop()");
-	lock_definitions();
+	cq_topics_lock();
 	cq_topics_sweep();
 	cq_topic_refresh(def);
 	group = cq_group_def_find(def, name);
@@ -796,177 +795,4 @@ cq_group_drop_named(CqTopicDef *def, const char *name, bool if_exists)
 		cq_object_denied(CQ_OBJECT_GROUP, name, def->name, true);
 	cq_object_drop(&group->object);
 	cq_topics_sweep();
-}
-
-/* ---- members --------------------------------------------------------- */
-
-/* A membership that ends with this session. */
-typedef struct Bound
-{
-	uint32		row;
-	uint32		generation;
-	uint32		member;			/* cell */
-	uint32		serial;
-} Bound;
-
-static Bound *bound_members = NULL;
-static int	nbound = 0;
-
-/* before_shmem_exit callback */
-static void
-leave_all(int code, Datum arg)
-{
-	for (int i = 0; i < nbound; i++)
-	{
-		const Bound *b = &bound_members[i];
-		CqTopicRow *row = &cq_topic_rows[b->row];
-
-		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-		if (row->generation == b->generation &&
-			CQ_CELL(b->member)->kind == CQ_CELL_MEMBER &&
-			CQ_CELL(b->member)->serial == b->serial &&
-			CQ_CELL(b->member)->member.pid == MyProcPid)
-			cq_member_remove(row, b->member);
-		cq_topic_unlock(row);
-		cq_row_wake(row);
-	}
-	nbound = 0;
-}
-
-/* Room for one more. */
-static void
-reserve_bound(void)
-{
-	static bool registered = false;
-	int			kept = 0;
-
-	if (!registered)
-		before_shmem_exit(leave_all, (Datum) 0);
-	registered = true;
-
-	/* without those that have ended */
-	for (int i = 0; i < nbound; i++)
-	{
-		if (CQ_CELL(bound_members[i].member)->serial == bound_members[i].serial)
-			bound_members[kept++] = bound_members[i];
-	}
-	nbound = kept;
-	if (bound_members == NULL)
-		bound_members = MemoryContextAlloc(TopMemoryContext, sizeof(Bound));
-	else
-		bound_members = repalloc(bound_members, (nbound + 1) * sizeof(Bound));
-}
-
-/* The group, created unless it exists; not a shared one. */
-static CqGroupDef *
-group_to_join(CqTopicDef *def, const char *name)
-{
-	CqGroupDef *group = cq_group_def_find(def, name);
-
-	if (group == NULL)
-	{
-		/* somebody else may be about to create it */
-		lock_definitions();
-		cq_topic_refresh(def);
-		group = cq_group_def_find(def, name);
-	}
-	if (group == NULL)
-	{
-		CqGroupOptions options;
-
-		cq_group_set_defaults(&options);
-		cq_group_create_named(def, name, &options, false);
-		group = cq_group_def(def, name);
-	}
-	cq_group_check(def, group);
-	cq_group_refuse_shared(def, group);
-	return group;
-}
-
-int64
-cq_group_join_as(CqTopicDef *def, const char *name, const char *member, bool bound)
-{
-	CqGroupDef *group;
-	int32		group_id;
-	int64		generation = 0;
-	CqTopicRow *row;
-	uint32		g;
-	uint32		i = CQ_NO_CELL;
-
-	PreventCommandDuringRecovery("group_join()");
-	PreventCommandIfParallelMode("group_join()");
-	group = group_to_join(def, name);
-	group_id = group->group_id;
-	if (bound)
-		reserve_bound();
-	cq_share_load_group(def, group);
-	row = cq_topic_lock(def, LW_EXCLUSIVE);
-	(void) cq_members_expire(row);
-	g = cq_row_group(row, group_id);
-	if (g != CQ_NO_CELL)
-		i = cq_member_join(row, g, member, bound ? MyProcPid : 0);
-	if (i != CQ_NO_CELL)
-	{
-		generation = CQ_CELL(i)->member.generation;
-		if (bound)
-		{
-			Bound	   *b = &bound_members[nbound++];
-
-			b->row = CQ_TOPIC_ROW_INDEX(row);
-			b->generation = row->generation;
-			b->member = i;
-			b->serial = CQ_CELL(i)->serial;
-		}
-	}
-	cq_topic_unlock(row);
-	if (i == CQ_NO_CELL)
-		cq_topic_memory_full();
-	cq_row_wake(row);
-	return generation;
-}
-
-/*
- * Lock the row and find the member, which has been heard of then; the caller
- * unlocks, whether there is one or not.
- */
-static CqTopicRow *
-lock_member(CqTopicDef *def, const char *name, const char *member, int64 generation,
-			uint32 *i)
-{
-	CqGroupDef *group = cq_group_to_consume(def, name);
-	int32		group_id = group->group_id;
-	CqTopicRow *row;
-	uint32		g;
-
-	PreventCommandDuringRecovery("group_heartbeat()");
-	cq_group_refuse_shared(def, group);
-	row = cq_topic_lock(def, LW_EXCLUSIVE);
-	g = cq_row_group(row, group_id);
-	*i = (g == CQ_NO_CELL) ? CQ_NO_CELL : cq_member_find(row, g, member, generation);
-	return row;
-}
-
-bool
-cq_group_leave_as(CqTopicDef *def, const char *name, const char *member, int64 generation)
-{
-	CqTopicRow *row;
-	uint32		i;
-
-	cq_topic_items_reserve(1);
-	row = lock_member(def, name, member, generation, &i);
-	if (i != CQ_NO_CELL)
-		(void) cq_topic_item_add(CQ_TOPIC_ITEM_LEAVE, def, i);
-	cq_topic_unlock(row);
-	return i != CQ_NO_CELL;
-}
-
-bool
-cq_group_hear_of(CqTopicDef *def, const char *name, const char *member, int64 generation)
-{
-	CqTopicRow *row;
-	uint32		i;
-
-	row = lock_member(def, name, member, generation, &i);
-	cq_topic_unlock(row);
-	return i != CQ_NO_CELL;
 }
