@@ -22,6 +22,9 @@
  *	 definitions are deleted by the event trigger; since event triggers can be
  *	 off, a definition without a carrier counts as dropped, and maintenance
  *	 deletes it.
+ * - Whoever may use schema cq can create what depends on a carrier, a view or a
+ *	 column of its row type.  It does not keep the object: functions that drop
+ *	 objects drop it as well.  DROP VIEW and DROP OWNED want CASCADE then.
  * - It is created for the current user as its owner, so that his default
  *	 privileges apply.  Whether he may create the object has been asked before;
  *	 he needs no right to create relations in schema cq.
@@ -495,7 +498,7 @@ cq_carrier_drop(Oid carrier)
 	if (!OidIsValid(cq_carrier_owner(carrier)))
 		return;
 	ObjectAddressSet(address, RelationRelationId, carrier);
-	performDeletion(&address, DROP_RESTRICT, 0);
+	performDeletion(&address, DROP_CASCADE, 0);
 	CommandCounterIncrement();
 }
 

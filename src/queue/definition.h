@@ -96,7 +96,10 @@ extern List *cq_definitions_all(void);
  */
 extern CqQueueDef *cq_queue_open(const char *name, AclMode privileges);
 
-/* The same without asking for privileges; NULL when there is none by that name. */
+/*
+ * The same without asking for privileges; NULL when there is none by that name,
+ * or tables of it are missing.
+ */
 extern CqQueueDef *cq_queue_open_if_exists(const char *name);
 
 /* Read it again; raises 42704 when it is no more. */

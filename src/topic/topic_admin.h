@@ -27,9 +27,6 @@ typedef struct CqTopicOptions
 	Interval   *tombstone_retain;
 } CqTopicOptions;
 
-/* Once, from cq_topic_init(). */
-extern void cq_topic_admin_init(void);
-
 /* Put changes of definitions one after another, until the transaction ends. */
 extern void cq_topics_lock(void);
 
@@ -42,12 +39,6 @@ extern void cq_topic_alter_named(const char *name, const CqTopicOptions *options
 
 /* For its owner. */
 extern void cq_topic_drop_named(const char *name, bool if_exists);
-
-/*
- * Delete the definitions of topics, groups and their queues whose carrier is
- * gone, and those of all other queues as well.
- */
-extern void cq_topics_sweep(void);
 
 /*
  * Logical replication: the other end's part, and this one's.  Raise 42704, 42501,

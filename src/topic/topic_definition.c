@@ -486,11 +486,11 @@ own_relations(const CqTopicDef *def)
 }
 
 /*
- * Find the topic's relations; raises when one is missing.  Returns false when the
- * topic has been dropped.
+ * Find the topic's relations.  Returns false when the topic has been dropped, or
+ * when some are missing and that is no error.
  */
 static bool
-resolve_relations(CqTopicDef *def)
+resolve_relations(CqTopicDef *def, bool missing_ok)
 {
 	bool		complete = true;
 	MemoryContext old = MemoryContextSwitchTo(def->context);
@@ -524,10 +524,14 @@ resolve_relations(CqTopicDef *def)
 		complete &= OidIsValid(def->offsets[k]) && OidIsValid(def->offsets_indexes[k]);
 	}
 	if (!complete || (def->nsegments == 0 && !def->replica))
+	{
+		if (missing_ok)
+			return false;
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("the tables of topic \"%s\" are missing", def->name),
 				 errhint("Restore them from a backup, or drop the topic.")));
+	}
 	own_relations(def);
 	return true;
 }
@@ -572,14 +576,14 @@ set_row(CqTopicDef *def, CqTopicRow *row)
 
 /*
  * Find the topic's tables and its row in shared memory.  Returns false when it
- * has been dropped.
+ * has been dropped, or when tables are missing and that is no error.
  */
 static bool
-resolve(CqTopicDef *def)
+resolve(CqTopicDef *def, bool missing_ok)
 {
 	CqTopicRow *row;
 
-	if (!resolve_relations(def))
+	if (!resolve_relations(def, missing_ok))
 		return false;
 	def->row = NULL;
 	if (!RecoveryInProgress())
@@ -610,9 +614,9 @@ resolve(CqTopicDef *def)
 	return true;
 }
 
-/* As cq_topic_open() does; NULL when there is none. */
+/* As cq_topic_open() does; NULL when there is none, or it lacks tables. */
 static CqTopicDef *
-open_if_exists(const char *name, AclMode privileges)
+open_if_exists(const char *name, AclMode privileges, bool missing_ok)
 {
 	CqTopicDef *def;
 
@@ -633,7 +637,8 @@ open_if_exists(const char *name, AclMode privileges)
 		if (privileges != CQ_TOPIC_NONE)
 			cq_object_denied(CQ_OBJECT_TOPIC, name, NULL, false);
 	}
-	if ((!def->resolved || (def->row == NULL && !RecoveryInProgress())) && !resolve(def))
+	if ((!def->resolved || (def->row == NULL && !RecoveryInProgress())) &&
+		!resolve(def, missing_ok))
 		return NULL;
 	return def;
 }
@@ -641,7 +646,7 @@ open_if_exists(const char *name, AclMode privileges)
 CqTopicDef *
 cq_topic_open(const char *name, AclMode privileges)
 {
-	CqTopicDef *def = open_if_exists(name, privileges);
+	CqTopicDef *def = open_if_exists(name, privileges, false);
 
 	if (def == NULL)
 		missing(name);
@@ -651,7 +656,7 @@ cq_topic_open(const char *name, AclMode privileges)
 CqTopicDef *
 cq_topic_open_if_exists(const char *name)
 {
-	return open_if_exists(name, CQ_TOPIC_NONE);
+	return open_if_exists(name, CQ_TOPIC_NONE, true);
 }
 
 void
@@ -659,7 +664,7 @@ cq_topic_refresh(CqTopicDef *def)
 {
 	AcceptInvalidationMessages();
 	def->epoch = 0;
-	if (cq_topic_find(def->name) == NULL || !resolve(def))
+	if (cq_topic_find(def->name) == NULL || !resolve(def, false))
 		missing(def->name);
 }
 

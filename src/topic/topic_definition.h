@@ -115,7 +115,10 @@ extern List *cq_topics_all(void);
  */
 extern CqTopicDef *cq_topic_open(const char *name, AclMode privileges);
 
-/* The same without asking for privileges; NULL when there is none by that name. */
+/*
+ * The same without asking for privileges; NULL when there is none by that name,
+ * or tables of it are missing.
+ */
 extern CqTopicDef *cq_topic_open_if_exists(const char *name);
 
 /* Read it again; raises 42704 when it is no more. */
