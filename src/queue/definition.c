@@ -435,6 +435,8 @@ cq_queue_lock_if_same(CqQueueDef *def, LWLockMode mode)
 {
 	CqQueueRow *row = def->row;
 
+	if (row == NULL)
+		return NULL;
 	LWLockAcquire(&row->lock, mode);
 	if (row->generation == def->generation && row->queue_id == def->queue_id)
 		return row;
@@ -450,6 +452,8 @@ cq_queue_lock(CqQueueDef *def, LWLockMode mode)
 	while ((row = cq_queue_lock_if_same(def, mode)) == NULL)
 	{
 		CHECK_FOR_INTERRUPTS();
+		/* there are no rows */
+		PreventCommandDuringRecovery("this function");
 		cq_queue_refresh(def);
 	}
 	return row;
