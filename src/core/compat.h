@@ -21,10 +21,16 @@
 #include "utils/lsyscache.h"
 #if PG_VERSION_NUM >= 160000
 #include "catalog/pg_proc.h"
+#include "varatt.h"
 #endif
 
 #if PG_VERSION_NUM < 150000
 #error "cachequeue needs PostgreSQL 15 or later"
+#endif
+
+/* Stands before a declaration.  (Versions before 18 had an attribute after it.) */
+#ifndef pg_noreturn
+#define pg_noreturn pg_attribute_noreturn()
 #endif
 
 /* Of the server that this was built for. */
