@@ -82,30 +82,6 @@ ALTER TABLE cq.topic_group ENABLE ALWAYS TRIGGER topic_group_changed;
 ALTER TABLE cq.topic_segment ENABLE ALWAYS TRIGGER topic_segment_changed;
 ALTER TABLE cq.topic_segment ENABLE ALWAYS TRIGGER topic_segment_truncated;
 
-CREATE FUNCTION cq._queue_of_group() RETURNS trigger
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	topic text;
-	name text;
-BEGIN
-	SELECT t.name, g.name INTO topic, name
-	FROM cq.topic_group g JOIN cq.topic t USING (topic_id)
-	WHERE g.queue_id = OLD.queue_id;
-	IF FOUND THEN
-		RAISE EXCEPTION 'queue "%" belongs to group "%" of topic "%"', OLD.name, name, topic
-			USING ERRCODE = 'dependent_objects_still_exist', HINT = 'Drop the group with cq.group_drop.';
-	END IF;
-	RETURN OLD;
-END
-$$;
-COMMENT ON FUNCTION cq._queue_of_group() IS 'Trigger function: refuses to drop the queue of a shared group.';
-CREATE TRIGGER queue_of_group
-BEFORE DELETE ON cq.queue
-FOR EACH ROW EXECUTE FUNCTION cq._queue_of_group();
-ALTER TABLE cq.queue ENABLE ALWAYS TRIGGER queue_of_group;
-
 CREATE TYPE cq.record AS (
 	topic text,
 	partition int,

@@ -5,7 +5,6 @@ REVOKE ALL ON cq.topic, cq.topic_group, cq.topic_segment FROM PUBLIC;
 REVOKE ALL ON SEQUENCE cq.topic_topic_id_seq, cq.topic_group_group_id_seq FROM PUBLIC;
 REVOKE ALL ON FUNCTION
 	cq._topic_changed(),
-	cq._queue_of_group(),
 	cq.topic_create(text, int, interval, bigint, boolean, interval, boolean),
 	cq.topic_publication_create(text, text, int),
 	cq.topic_replica_create(text, int, int, int),

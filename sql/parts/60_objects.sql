@@ -90,22 +90,25 @@ GROUP BY o.kind, o.name, o.topic, a.grantee;
 COMMENT ON VIEW cq.privileges IS 'Who may do what: a row for each object that the reader owns (all for pg_monitor) and role that has privileges on it. topic is that of a group; grantable tells whether all of them may be passed on.';
 
 -- carriers may be dropped by DROP VIEW, DROP OWNED and others
-CREATE FUNCTION cq._objects_dropped() RETURNS void
-LANGUAGE c VOLATILE PARALLEL UNSAFE
+CREATE FUNCTION cq._objects_dropped(carriers oid[]) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cq_objects_dropped';
-COMMENT ON FUNCTION cq._objects_dropped() IS 'Deletes the definitions of objects whose carriers are gone.';
+COMMENT ON FUNCTION cq._objects_dropped(oid[]) IS 'Deletes the definitions of objects whose carriers are gone; these have just been dropped. Raises 55000.';
 
 CREATE FUNCTION cq._carrier_dropped() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	views oid[];
 BEGIN
+	views := ARRAY(SELECT o.objid FROM pg_event_trigger_dropped_objects() AS o
+	               WHERE o.object_type = 'view' AND NOT o.is_temporary);
 	-- nothing of ours is left to call when the extension itself goes
-	IF EXISTS (SELECT FROM pg_event_trigger_dropped_objects() AS o
-	           WHERE o.object_type = 'view' AND NOT o.is_temporary)
+	IF views <> '{}'
 	   AND NOT EXISTS (SELECT FROM pg_event_trigger_dropped_objects() AS o
 	           WHERE o.classid = 'pg_extension'::regclass AND o.object_name = 'cachequeue') THEN
-		PERFORM cq._objects_dropped();
+		PERFORM cq._objects_dropped(views);
 	END IF;
 END
 $$;
@@ -115,7 +118,7 @@ CREATE EVENT TRIGGER cachequeue_carrier ON sql_drop EXECUTE FUNCTION cq._carrier
 ALTER EVENT TRIGGER cachequeue_carrier ENABLE ALWAYS;
 
 REVOKE ALL ON FUNCTION cq.grant_on_all(text, text, text), cq.revoke_on_all(text, text, text),
-	cq._objects_dropped(), cq._carrier_dropped()
+	cq._objects_dropped(oid[]), cq._carrier_dropped()
 FROM PUBLIC;
 -- these ask for ownership of each object; the views show what the reader owns or may read
 GRANT EXECUTE ON FUNCTION cq.grant_on_all(text, text, text), cq.revoke_on_all(text, text, text) TO PUBLIC;

@@ -255,22 +255,6 @@ SELECT pg_catalog.pg_extension_config_dump('cq.exchange_binding', $$WHERE exchan
 	AND (topic_id IS NULL OR topic_id IN (SELECT t.topic_id FROM cq.topic AS t WHERE EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = carrier)))
 	AND (target_id IS NULL OR target_id IN (SELECT e.exchange_id FROM cq.exchange AS e WHERE EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = carrier)))$$);
 
-CREATE OR REPLACE FUNCTION cq._queue_of_group() RETURNS trigger
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	topic text;
-	name text;
-BEGIN
-	SELECT t.name, g.name INTO topic, name
-	FROM cq.topic_group g JOIN cq.topic t USING (topic_id)
-	WHERE g.queue_id = OLD.queue_id;
-	IF FOUND THEN
-		RAISE EXCEPTION 'queue "%" belongs to group "%" of topic "%"', OLD.name, name, topic
-			USING ERRCODE = 'dependent_objects_still_exist', HINT = 'Drop the group with cq.group_drop.';
-	END IF;
-	RETURN OLD;
-END
-$$;
+DROP TRIGGER queue_of_group ON cq.queue;
+DROP FUNCTION cq._queue_of_group();
 

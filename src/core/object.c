@@ -507,6 +507,41 @@ cq_carrier_own(Oid carrier, Oid class_id, Oid object)
 	recordDependencyOn(&depender, &referenced, DEPENDENCY_AUTO);
 }
 
+/*
+ * Take away what ALTER DEFAULT PRIVILEGES has granted on a new relation of the
+ * extension's owner.
+ */
+static void
+revoke_default_privileges(Oid relation)
+{
+	Relation	catalog = table_open(RelationRelationId, RowExclusiveLock);
+	HeapTuple	tuple = SearchSysCacheCopy1(RELOID, ObjectIdGetDatum(relation));
+	Datum		values[Natts_pg_class] = {0};
+	bool		nulls[Natts_pg_class] = {false};
+	bool		replace[Natts_pg_class] = {false};
+	Datum		acl;
+	bool		isnull;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relation);
+	acl = heap_getattr(tuple, Anum_pg_class_relacl, RelationGetDescr(catalog), &isnull);
+	if (!isnull)
+	{
+		Oid		   *members;
+		int			n = aclmembers(DatumGetAclP(acl), &members);
+
+		nulls[Anum_pg_class_relacl - 1] = true;
+		replace[Anum_pg_class_relacl - 1] = true;
+		tuple = heap_modify_tuple(tuple, RelationGetDescr(catalog), values, nulls, replace);
+		CatalogTupleUpdate(catalog, &tuple->t_self, tuple);
+		updateAclDependencies(RelationRelationId, relation, 0,
+							  ((Form_pg_class) GETSTRUCT(tuple))->relowner,
+							  n, members, 0, NULL);
+		CommandCounterIncrement();
+	}
+	table_close(catalog, RowExclusiveLock);
+}
+
 void
 cq_carrier_own_relation(Oid carrier, const char *name)
 {
@@ -514,6 +549,7 @@ cq_carrier_own_relation(Oid carrier, const char *name)
 
 	if (!OidIsValid(relation))
 		elog(ERROR, "relation cq.%s does not exist", name);
+	revoke_default_privileges(relation);
 	cq_carrier_own(carrier, RelationRelationId, relation);
 }
 

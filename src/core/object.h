@@ -130,7 +130,10 @@ extern Oid	cq_carrier_by_id(CqObjectKind kind, int32 id);
 /* Let an object (pg_class, pg_publication) go with the carrier. */
 extern void cq_carrier_own(Oid carrier, Oid class_id, Oid object);
 
-/* The same for a relation of schema cq, which must exist. */
+/*
+ * The same for a new relation of schema cq, which must exist; nobody but its owner
+ * has privileges on it from then on.
+ */
 extern void cq_carrier_own_relation(Oid carrier, const char *name);
 
 /* DROP SEQUENCE or TABLE of schema cq, if there is one by that name. */

@@ -210,6 +210,9 @@ cq_exchanges_sweep(void)
 {
 	ListCell   *cell;
 
+	if (cq_objects_without_carrier(CQ_OBJECT_EXCHANGE) == NIL)
+		return;
+	LockRelationOid(cq_relation("exchange"), ShareUpdateExclusiveLock);
 	foreach(cell, cq_objects_without_carrier(CQ_OBJECT_EXCHANGE))
 		forget(lfirst_int(cell));
 }

@@ -41,6 +41,8 @@
 /* segments of a new queue */
 #define INITIAL_SEGMENTS 2
 
+void		(*cq_queue_check_drop_hook) (const CqQueueDef *def) = NULL;
+
 static void
 lock_definitions(void)
 {
@@ -373,6 +375,9 @@ cq_queues_sweep(void)
 {
 	ListCell   *cell;
 
+	if (cq_objects_without_carrier(CQ_OBJECT_QUEUE) == NIL)
+		return;
+	lock_definitions();
 	foreach(cell, cq_objects_without_carrier(CQ_OBJECT_QUEUE))
 		forget(lfirst_int(cell));
 }
@@ -409,6 +414,8 @@ cq_queue_drop_named(const char *name, bool if_exists)
 							name, other->name),
 					 errhint("Drop that queue first.")));
 	}
+	if (cq_queue_check_drop_hook != NULL)
+		cq_queue_check_drop_hook(def);
 	cq_object_drop(&def->object);
 	cq_queues_sweep();
 }

@@ -28,6 +28,9 @@ extern void cq_queue_alter_named(const char *name, const Datum *values,
 /* Stop or start its deliveries, at the end of the transaction. */
 extern void cq_queue_set_paused(const char *name, bool paused);
 
+/* Raises when something else needs a queue that its owner wants to drop. */
+extern void (*cq_queue_check_drop_hook) (const CqQueueDef *def);
+
 /* Drop it with all its messages; for its owner. */
 extern void cq_queue_drop_named(const char *name, bool if_exists);
 

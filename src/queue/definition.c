@@ -299,8 +299,11 @@ own_tables(const CqQueueDef *def)
 		cq_carrier_own(def->object.carrier, RelationRelationId, def->keys[k]);
 }
 
-/* Find the queue's tables and its row in shared memory. */
-static void
+/*
+ * Find the queue's tables and its row in shared memory.  Returns false when it
+ * has been dropped.
+ */
+static bool
 resolve(CqQueueDef *def)
 {
 	Oid			schema = get_namespace_oid("cq", false);
@@ -311,7 +314,7 @@ resolve(CqQueueDef *def)
 
 	enter(def);
 	if (!OidIsValid(cq_carrier_owner(def->object.carrier)))
-		missing(def->name);
+		return false;
 	snprintf(name, sizeof(name), "q%d_id", def->queue_id);
 	sequence = get_relname_relid(name, schema);
 	if (sequence != def->sequence)
@@ -369,12 +372,12 @@ resolve(CqQueueDef *def)
 		def->resolved = true;
 	}
 	cq_row_unlock(def->row, &effects);
-	if (!def->resolved)
-		missing(def->name);
+	return def->resolved;
 }
 
-CqQueueDef *
-cq_queue_open(const char *name, AclMode privileges)
+/* As cq_queue_open() does; NULL when there is none. */
+static CqQueueDef *
+open_if_exists(const char *name, AclMode privileges)
 {
 	CqQueueDef *def;
 
@@ -387,12 +390,33 @@ cq_queue_open(const char *name, AclMode privileges)
 			def = cq_definition_find(name);
 	}
 	if (def == NULL)
-		missing(name);
-	if (privileges != CQ_QUEUE_NONE && !cq_object_allowed(&def->object, privileges))
-		cq_object_denied(CQ_OBJECT_QUEUE, name, NULL, false);
-	if (!def->resolved)
-		resolve(def);
+		return NULL;
+	if (privileges == CQ_QUEUE_NONE || !cq_object_allowed(&def->object, privileges))
+	{
+		if (!OidIsValid(cq_carrier_owner(def->object.carrier)))
+			return NULL;
+		if (privileges != CQ_QUEUE_NONE)
+			cq_object_denied(CQ_OBJECT_QUEUE, name, NULL, false);
+	}
+	if (!def->resolved && !resolve(def))
+		return NULL;
 	return def;
+}
+
+CqQueueDef *
+cq_queue_open(const char *name, AclMode privileges)
+{
+	CqQueueDef *def = open_if_exists(name, privileges);
+
+	if (def == NULL)
+		missing(name);
+	return def;
+}
+
+CqQueueDef *
+cq_queue_open_if_exists(const char *name)
+{
+	return open_if_exists(name, CQ_QUEUE_NONE);
 }
 
 void
@@ -400,9 +424,8 @@ cq_queue_refresh(CqQueueDef *def)
 {
 	AcceptInvalidationMessages();
 	def->epoch = 0;
-	if (cq_definition_find(def->name) == NULL)
+	if (cq_definition_find(def->name) == NULL || !resolve(def))
 		missing(def->name);
-	resolve(def);
 }
 
 CqQueueRow *

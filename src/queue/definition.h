@@ -96,6 +96,9 @@ extern List *cq_definitions_all(void);
  */
 extern CqQueueDef *cq_queue_open(const char *name, AclMode privileges);
 
+/* The same without asking for privileges; NULL when there is none by that name. */
+extern CqQueueDef *cq_queue_open_if_exists(const char *name);
+
 /* Read it again; raises 42704 when it is no more. */
 extern void cq_queue_refresh(CqQueueDef *def);
 

@@ -296,6 +296,22 @@ cq_namespace_by_id(uint32 id)
 	return entry == NULL ? NULL : &entry->namespace;
 }
 
+char *
+cq_namespace_name(uint32 id)
+{
+	CqKnownNamespace *entry = find_known_by_id(id);
+
+	return entry == NULL ? NULL : pstrdup(entry->name);
+}
+
+Oid
+cq_namespace_carrier(uint32 id)
+{
+	CqKnownNamespace *entry = find_known_by_id(id);
+
+	return entry == NULL ? InvalidOid : entry->object.carrier;
+}
+
 static bool
 is_default(const char *name, Size len)
 {

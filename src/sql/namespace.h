@@ -55,8 +55,19 @@ extern const CqNamespace *cq_namespace_lookup(const char *name);
 /* The one with that number, likewise; not that of default. */
 extern const CqNamespace *cq_namespace_by_id(uint32 id);
 
-/* Delete the definitions of namespaces whose carrier is gone. */
-extern void cq_namespaces_sweep(void);
+/* Its name, palloc'd; NULL if there is none by that number. */
+extern char *cq_namespace_name(uint32 id);
+
+/* The carrier of that one; InvalidOid if there is none by that number. */
+extern Oid	cq_namespace_carrier(uint32 id);
+
+/*
+ * Delete the definitions of namespaces whose carrier is gone.  Raises 55000 when
+ * operations of write-behind are pending in one whose carrier is one of 'views'
+ * (Oid list), as these are being dropped; what is pending in others is discarded
+ * with a warning.
+ */
+extern void cq_namespaces_sweep(const List *views);
 
 /* Once, from _PG_init. */
 extern void cq_namespace_init(void);

@@ -130,7 +130,7 @@ cq_namespace_create(PG_FUNCTION_ARGS)
 	quota = arg_memory_quota(fcinfo);
 	values[3] = Int64GetDatum(quota);
 	nulls[3] = quota == 0 ? 'n' : ' ';
-	cq_namespaces_sweep();
+	cq_namespaces_sweep(NIL);
 	existing = cq_namespace_lookup(name);
 	if (existing != NULL && PG_GETARG_BOOL(3))
 	{
@@ -181,16 +181,29 @@ cq_namespace_alter(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* The carrier is gone: delete what is left. */
+/*
+ * The carrier is gone: delete what is left.  When it has been gone for longer,
+ * nobody can flush what is pending.
+ */
 static void
-forget(uint32 id)
+forget(uint32 id, const List *views)
 {
 	Oid			types[] = {INT4OID};
 	Datum		value = Int32GetDatum((int32) id);
 	const CqNamespace *name_space = cq_namespace_by_id(id);
 
 	if (name_space != NULL && name_space->behind != 0)
-		cq_behind_drop_rule(id, false);
+	{
+		char	   *name = cq_namespace_name(id);
+		bool		discard = !list_member_oid(views, cq_namespace_carrier(id));
+		int64		discarded = cq_behind_drop_rule(id, discard);
+
+		if (discarded > 0)
+			ereport(WARNING,
+					(errmsg("%lld sets or deletes of namespace \"%s\" did not reach its table",
+							(long long) discarded, name),
+					 errdetail("The namespace was dropped while event triggers were disabled.")));
+	}
 	(void) cq_execute_as_owner("DELETE FROM cq.namespace WHERE namespace_id = $1",
 							   1, types, &value, NULL);
 	if (cq_shared != NULL)
@@ -198,12 +211,12 @@ forget(uint32 id)
 }
 
 void
-cq_namespaces_sweep(void)
+cq_namespaces_sweep(const List *views)
 {
 	ListCell   *cell;
 
 	foreach(cell, cq_objects_without_carrier(CQ_OBJECT_NAMESPACE))
-		forget((uint32) lfirst_int(cell));
+		forget((uint32) lfirst_int(cell), views);
 }
 
 /* Arguments: namespace, if_exists. */
@@ -219,7 +232,7 @@ cq_namespace_drop(PG_FUNCTION_ARGS)
 	cq_arg_not_null(fcinfo, 0, "namespace");
 	cq_arg_not_null(fcinfo, 1, "if_exists");
 	name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	cq_namespaces_sweep();
+	cq_namespaces_sweep(NIL);
 	if (PG_GETARG_BOOL(1) && cq_namespace_lookup(name) == NULL)
 	{
 		ereport(NOTICE,
@@ -229,10 +242,10 @@ cq_namespace_drop(PG_FUNCTION_ARGS)
 	}
 	name_space = cq_arg_own_namespace(fcinfo, 0);
 	if (name_space->behind != 0)
-		cq_behind_drop_rule(name_space->id, false);
+		(void) cq_behind_drop_rule(name_space->id, false);
 	object = cq_namespace_object(name, strlen(name));
 	cq_object_drop(&object);
-	cq_namespaces_sweep();
+	cq_namespaces_sweep(NIL);
 	PG_RETURN_VOID();
 }
 

@@ -227,11 +227,10 @@ for_each_queue(FunctionCallInfo fcinfo, const char *view, PutRows put)
 	}
 	foreach(cell, names)
 	{
-		CqQueueDef *def;
+		CqQueueDef *def = cq_queue_open_if_exists(lfirst(cell));
 
-		if (cq_definition_find(lfirst(cell)) == NULL)
+		if (def == NULL)
 			continue;
-		def = cq_queue_open(lfirst(cell), CQ_QUEUE_NONE);
 		put(rsinfo, def);
 		/* who drops two queues must not meet us between */
 		UnlockRelationOid(def->object.carrier, AccessShareLock);

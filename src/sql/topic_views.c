@@ -75,10 +75,10 @@ for_each_topic(FunctionCallInfo fcinfo, const char *view, TopicReporter report)
 	}
 	foreach(cell, names)
 	{
-		CqTopicDef *def = cq_topic_find(lfirst(cell));
+		CqTopicDef *def = cq_topic_open_if_exists(lfirst(cell));
 
 		if (def != NULL)
-			report(rsinfo, cq_topic_open(def->name, CQ_TOPIC_NONE));
+			report(rsinfo, def);
 	}
 	PG_RETURN_NULL();
 }

@@ -116,9 +116,9 @@ extern void cq_behind_dropping(uint32 namespace_id);
 
 /*
  * Drop the rule of a namespace; raises 55000 when something is pending that is
- * not to be discarded.
+ * not to be discarded.  Returns how many operations were discarded.
  */
-extern void cq_behind_drop_rule(uint32 namespace_id, bool discard);
+extern int64 cq_behind_drop_rule(uint32 namespace_id, bool discard);
 
 /*
  * The equality operator of the valid unique index on that column alone;

@@ -254,12 +254,19 @@ any_pending(char mode, uint32 namespace_id)
 static void
 require_nothing_pending(uint32 namespace_id)
 {
-	if (any_pending(CQ_BEHIND_LOGGED, namespace_id) ||
-		any_pending(CQ_BEHIND_MEMORY, namespace_id))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the table has yet to follow some sets or deletes of the namespace"),
-				 errhint("Call cq.cache_flush first.")));
+	char	   *name;
+
+	if (!any_pending(CQ_BEHIND_LOGGED, namespace_id) &&
+		!any_pending(CQ_BEHIND_MEMORY, namespace_id))
+		return;
+	name = cq_namespace_name(namespace_id);
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 name == NULL ?
+			 errmsg("the table has yet to follow some sets or deletes of the namespace") :
+			 errmsg("the table has yet to follow some sets or deletes of namespace \"%s\"",
+					name),
+			 errhint("Call cq.cache_flush first.")));
 }
 
 void

@@ -287,18 +287,23 @@ cq_cache_write_behind(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-void
+int64
 cq_behind_drop_rule(uint32 namespace_id, bool discard)
 {
 	Oid			type = INT4OID;
 	Datum		id = Int32GetDatum((int32) namespace_id);
+	int64		discarded = 0;
 
 	if (discard)
 	{
-		(void) cq_execute_as_owner("DELETE FROM cq.write_behind_log WHERE namespace_id = $1",
-								   1, &type, &id, NULL);
-		(void) cq_execute_as_owner("DELETE FROM cq.write_behind_memory WHERE namespace_id = $1",
-								   1, &type, &id, NULL);
+		discarded += cq_execute_as_owner("WITH gone AS (DELETE FROM cq.write_behind_log "
+										 "WHERE namespace_id = $1 RETURNING 1) "
+										 "SELECT pg_catalog.count(*)::int FROM gone",
+										 1, &type, &id, NULL);
+		discarded += cq_execute_as_owner("WITH gone AS (DELETE FROM cq.write_behind_memory "
+										 "WHERE namespace_id = $1 RETURNING 1) "
+										 "SELECT pg_catalog.count(*)::int FROM gone",
+										 1, &type, &id, NULL);
 		CommandCounterIncrement();
 	}
 	cq_behind_dropping(namespace_id);
@@ -306,6 +311,7 @@ cq_behind_drop_rule(uint32 namespace_id, bool discard)
 							   1, &type, &id, NULL);
 	(void) cq_execute_as_owner("DELETE FROM cq.write_behind WHERE namespace_id = $1",
 							   1, &type, &id, NULL);
+	return discarded;
 }
 
 /* Arguments: namespace, discard. */
@@ -320,6 +326,6 @@ cq_cache_write_behind_drop(PG_FUNCTION_ARGS)
 				 errmsg("namespace \"%s\" has no write-behind rule",
 						text_to_cstring(PG_GETARG_TEXT_PP(0)))));
 	cq_arg_not_null(fcinfo, 1, "discard");
-	cq_behind_drop_rule(name_space->id, PG_GETARG_BOOL(1));
+	(void) cq_behind_drop_rule(name_space->id, PG_GETARG_BOOL(1));
 	PG_RETURN_VOID();
 }

@@ -329,10 +329,10 @@ drop_group_queues(int32 queue_id, int32 dead_letter_id)
 		cq_queue_drop_by_id(dead_letter_id);
 }
 
-void
-cq_topics_sweep(void)
+/* Topics without carriers, whose groups go with them. */
+static void
+sweep_topics(void)
 {
-	List	   *gone = NIL;
 	ListCell   *cell;
 
 	foreach(cell, cq_objects_without_carrier(CQ_OBJECT_TOPIC))
@@ -346,22 +346,90 @@ cq_topics_sweep(void)
 		}
 		forget_topic(lfirst_int(cell));
 	}
+}
+
+/* Groups that are gone; a list of numbers, the topic's and the group's. */
+static List *
+groups_gone(void)
+{
+	List	   *gone = NIL;
+	ListCell   *cell;
+
 	foreach(cell, cq_topics_all())
 	{
 		CqTopicDef *def = lfirst(cell);
 
 		for (int i = 0; i < def->ngroups; i++)
 		{
-			if (!group_is_gone(&def->groups[i]))
-				continue;
-			cq_carrier_drop(def->groups[i].object.carrier);
-			drop_group_queues(def->groups[i].queue_id, def->groups[i].dead_letter_id);
-			gone = lappend(gone, list_make2_int(def->topic_id, def->groups[i].group_id));
+			if (group_is_gone(&def->groups[i]))
+				gone = lappend(gone, list_make2_int(def->topic_id, def->groups[i].group_id));
 		}
 	}
-	foreach(cell, gone)
-		forget_group(linitial_int(lfirst(cell)), lsecond_int(lfirst(cell)));
+	return gone;
+}
+
+static void
+sweep_group(int32 topic_id, int32 group_id)
+{
+	CqTopicDef *def = cq_topic_by_id(topic_id);
+
+	for (int i = 0; def != NULL && i < def->ngroups; i++)
+	{
+		const CqGroupDef *group = &def->groups[i];
+
+		if (group->group_id != group_id)
+			continue;
+		cq_carrier_drop(group->object.carrier);
+		drop_group_queues(group->queue_id, group->dead_letter_id);
+		break;
+	}
+	forget_group(topic_id, group_id);
+}
+
+void
+cq_topics_sweep(void)
+{
+	ListCell   *cell;
+
+	if (cq_objects_without_carrier(CQ_OBJECT_TOPIC) != NIL || groups_gone() != NIL)
+	{
+		lock_definitions();
+		sweep_topics();
+		foreach(cell, groups_gone())
+			sweep_group(linitial_int(lfirst(cell)), lsecond_int(lfirst(cell)));
+	}
 	cq_queues_sweep();
+}
+
+/* The queue of a shared group goes with the group only. */
+static void
+check_queue_drop(const CqQueueDef *queue)
+{
+	ListCell   *cell;
+
+	foreach(cell, cq_topics_all())
+	{
+		CqTopicDef *def = lfirst(cell);
+
+		for (int i = 0; i < def->ngroups; i++)
+		{
+			const CqGroupDef *group = &def->groups[i];
+
+			if (group->shared && group->queue_id == queue->queue_id &&
+				OidIsValid(cq_carrier_owner(group->object.carrier)))
+				ereport(ERROR,
+						(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+						 errmsg("queue \"%s\" belongs to group \"%s\" of topic \"%s\"",
+								queue->name, group->name, def->name),
+						 errhint("Drop the group with cq.group_drop.")));
+		}
+	}
+}
+
+void
+cq_topic_admin_init(void)
+{
+	cq_queue_check_drop_hook = check_queue_drop;
 }
 
 void

@@ -28,6 +28,9 @@ typedef struct CqTopicOptions
 	Interval   *tombstone_retain;
 } CqTopicOptions;
 
+/* Once, from cq_topic_init(). */
+extern void cq_topic_admin_init(void);
+
 /* Raises 42710, 22023, 53400. */
 extern void cq_topic_create_named(const char *name, const CqTopicOptions *options,
 								  bool if_not_exists);

@@ -485,8 +485,11 @@ own_relations(const CqTopicDef *def)
 	}
 }
 
-/* Find the topic's relations; raises when one is missing. */
-static void
+/*
+ * Find the topic's relations; raises when one is missing.  Returns false when the
+ * topic has been dropped.
+ */
+static bool
 resolve_relations(CqTopicDef *def)
 {
 	bool		complete = true;
@@ -500,7 +503,7 @@ resolve_relations(CqTopicDef *def)
 
 	enter(def);
 	if (!OidIsValid(cq_carrier_owner(def->object.carrier)))
-		missing(def->name);
+		return false;
 	for (int p = 0; p < def->npartitions; p++)
 	{
 		def->sequences[p] = relation_of(def, "t%d_o%d", p);
@@ -526,6 +529,7 @@ resolve_relations(CqTopicDef *def)
 				 errmsg("the tables of topic \"%s\" are missing", def->name),
 				 errhint("Restore them from a backup, or drop the topic.")));
 	own_relations(def);
+	return true;
 }
 
 /* Row locked: what the row knows of the definition. */
@@ -566,13 +570,17 @@ set_row(CqTopicDef *def, CqTopicRow *row)
 	}
 }
 
-/* Find the topic's tables and its row in shared memory. */
-static void
+/*
+ * Find the topic's tables and its row in shared memory.  Returns false when it
+ * has been dropped.
+ */
+static bool
 resolve(CqTopicDef *def)
 {
 	CqTopicRow *row;
 
-	resolve_relations(def);
+	if (!resolve_relations(def))
+		return false;
 	def->row = NULL;
 	if (!RecoveryInProgress())
 	{
@@ -593,16 +601,18 @@ resolve(CqTopicDef *def)
 			row->npartitions < def->npartitions)
 		{
 			cq_topic_unlock(row);
-			missing(def->name);
+			return false;
 		}
 		set_row(def, row);
 		cq_topic_unlock(row);
 	}
 	def->resolved = true;
+	return true;
 }
 
-CqTopicDef *
-cq_topic_open(const char *name, AclMode privileges)
+/* As cq_topic_open() does; NULL when there is none. */
+static CqTopicDef *
+open_if_exists(const char *name, AclMode privileges)
 {
 	CqTopicDef *def;
 
@@ -615,12 +625,33 @@ cq_topic_open(const char *name, AclMode privileges)
 			def = cq_topic_find(name);
 	}
 	if (def == NULL)
-		missing(name);
-	if (privileges != CQ_TOPIC_NONE && !cq_object_allowed(&def->object, privileges))
-		cq_object_denied(CQ_OBJECT_TOPIC, name, NULL, false);
-	if (!def->resolved || (def->row == NULL && !RecoveryInProgress()))
-		resolve(def);
+		return NULL;
+	if (privileges == CQ_TOPIC_NONE || !cq_object_allowed(&def->object, privileges))
+	{
+		if (!OidIsValid(cq_carrier_owner(def->object.carrier)))
+			return NULL;
+		if (privileges != CQ_TOPIC_NONE)
+			cq_object_denied(CQ_OBJECT_TOPIC, name, NULL, false);
+	}
+	if ((!def->resolved || (def->row == NULL && !RecoveryInProgress())) && !resolve(def))
+		return NULL;
 	return def;
+}
+
+CqTopicDef *
+cq_topic_open(const char *name, AclMode privileges)
+{
+	CqTopicDef *def = open_if_exists(name, privileges);
+
+	if (def == NULL)
+		missing(name);
+	return def;
+}
+
+CqTopicDef *
+cq_topic_open_if_exists(const char *name)
+{
+	return open_if_exists(name, CQ_TOPIC_NONE);
 }
 
 void
@@ -628,9 +659,8 @@ cq_topic_refresh(CqTopicDef *def)
 {
 	AcceptInvalidationMessages();
 	def->epoch = 0;
-	if (cq_topic_find(def->name) == NULL)
+	if (cq_topic_find(def->name) == NULL || !resolve(def))
 		missing(def->name);
-	resolve(def);
 }
 
 CqTopicRow *

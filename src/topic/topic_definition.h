@@ -115,6 +115,9 @@ extern List *cq_topics_all(void);
  */
 extern CqTopicDef *cq_topic_open(const char *name, AclMode privileges);
 
+/* The same without asking for privileges; NULL when there is none by that name. */
+extern CqTopicDef *cq_topic_open_if_exists(const char *name);
+
 /* Read it again; raises 42704 when it is no more. */
 extern void cq_topic_refresh(CqTopicDef *def);
 

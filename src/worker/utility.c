@@ -26,7 +26,10 @@
  *	  transaction that has dropped it as well others may go on to set entries
  *	  until it commits, so then the cache is cleared again.
  *
- * 4. A new database may have the OID of one that was dropped (CREATE DATABASE
+ * 4. A view that is dropped may have been a carrier (core/object.h), which the
+ *	  event trigger has not seen: the worker looks.
+ *
+ * 5. A new database may have the OID of one that was dropped (CREATE DATABASE
  *	  ... OID), and must not find its entries in the cache.
  *
  * The transaction callback allocates nothing and cannot fail.
@@ -40,6 +43,7 @@
 #include "cache/cache.h"
 #include "cache/namespace_rows.h"
 #include "catalog/objectaccess.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_extension.h"
 #include "commands/dbcommands.h"
@@ -51,6 +55,7 @@
 #include "nodes/pg_list.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 #include "worker/worker.h"
@@ -70,6 +75,7 @@ static Oid	created_database = InvalidOid;	/* at commit */
 static Oid	dropped_database = InvalidOid;	/* or its extension; at commit */
 static bool request_at_commit = false;
 static bool recheck_at_commit = false;
+static bool wake_at_commit = false;
 static bool clear_at_commit = false;
 
 /*
@@ -179,6 +185,8 @@ object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId,
 		if (name != NULL && strcmp(name, "cachequeue") == 0)
 			dropped_database = MyDatabaseId;
 	}
+	else if (access == OAT_DROP && classId == RelationRelationId && subId == 0)
+		wake_at_commit |= get_rel_relkind(objectId) == RELKIND_VIEW;
 	else if (access == OAT_DROP && classId == DatabaseRelationId)
 		dropped_database = objectId;
 	else if (access == OAT_POST_CREATE && classId == DatabaseRelationId)
@@ -215,6 +223,8 @@ at_transaction_end(XactEvent event, void *arg)
 			cq_dbworker_request();
 		if (recheck_at_commit)
 			cq_dbworker_recheck(MyDatabaseId);
+		if (wake_at_commit && cq_shared != NULL)
+			cq_dbworker_wake(MyDatabaseId);
 		if (OidIsValid(created_database))
 			(void) cq_dbworker_request_for(created_database);
 		if (OidIsValid(dropped_database) && cq_shared != NULL)
@@ -225,6 +235,7 @@ at_transaction_end(XactEvent event, void *arg)
 	clear_at_commit = false;
 	request_at_commit = false;
 	recheck_at_commit = false;
+	wake_at_commit = false;
 	created_database = InvalidOid;
 	dropped_database = InvalidOid;
 

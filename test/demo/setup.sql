@@ -19,6 +19,9 @@ SELECT cq.exchange_create('events', 'topic');
 SELECT cq.exchange_bind('events', 'queue', 'ledger', 'branch.#');
 SELECT cq.exchange_bind('events', 'topic', 'history', 'branch.*');
 
+-- The roles that the load runs as, with the privileges that the documentation gives them.
+\ir ../../docs/examples/roles.sql
+
 CREATE SCHEMA demo;
 
 -- Where the workers write what the messages say; a message that is applied
@@ -122,3 +125,11 @@ BEGIN
 		FROM unnest(ran) AS us);
 END
 $$;
+
+-- What the roles may do with tables.
+GRANT USAGE ON SCHEMA demo TO app, worker;
+GRANT SELECT, UPDATE ON pgbench_accounts, pgbench_tellers, pgbench_branches TO app;
+GRANT INSERT ON pgbench_history, demo.mismatch TO app;
+GRANT USAGE ON SEQUENCE demo.account_comparisons, demo.branch_comparisons TO app;
+GRANT INSERT ON demo.ledger, demo.audit TO worker;
+GRANT SELECT, INSERT, UPDATE ON demo.total TO worker;

@@ -32,6 +32,7 @@ SELECT results_eq('have', $$
     ('queue_resume(queue text) void volatile unsafe'),
     ('queue_revoke(queue text, role text, privilege text) void volatile unsafe'),
     ('queue_schedule(name text, cron text, queue text, body jsonb, headers jsonb DEFAULT NULL::jsonb) bigint volatile unsafe'),
+    ('queue_schedule_check(name text) text stable unsafe'),
     ('queue_send(queue text, body jsonb, headers jsonb DEFAULT NULL::jsonb, delay interval DEFAULT NULL::interval, priority integer DEFAULT 0, group_key text DEFAULT NULL::text, dedup_key text DEFAULT NULL::text, ttl interval DEFAULT NULL::interval) bigint volatile unsafe'),
     ('queue_send_many(queue text, bodies jsonb[], headers jsonb[] DEFAULT NULL::jsonb[], delay interval DEFAULT NULL::interval, priority integer DEFAULT 0, group_keys text[] DEFAULT NULL::text[], dedup_keys text[] DEFAULT NULL::text[], ttl interval DEFAULT NULL::interval) SETOF bigint volatile unsafe'),
     ('queue_take(queue text, max integer DEFAULT 1) SETOF cq.message volatile unsafe'),
@@ -55,7 +56,7 @@ PREPARE options AS
     WHERE attrelid = 'cq.queue'::regclass AND NOT attisdropped AND attnum >=
         (SELECT attnum FROM pg_attribute WHERE attrelid = 'cq.queue'::regclass AND attname = 'lease')
     ORDER BY attnum;
-SELECT results_eq($$ EXECUTE parameters('queue_create', '{queue}') $$, 'options', 'each option can be set by queue_create');
+SELECT results_eq($$ EXECUTE parameters('queue_create', '{queue,if_not_exists}') $$, 'options', 'each option can be set by queue_create');
 SELECT results_eq($$ EXECUTE parameters('queue_alter', '{queue,reset}') $$, 'options', 'and by queue_alter');
 SELECT is_empty($$
     SELECT attname FROM pg_attribute
@@ -128,7 +129,7 @@ SELECT results_eq($$
     SELECT p.proname::text COLLATE "default" FROM pg_proc p
     WHERE p.pronamespace = 'cq'::regnamespace AND p.proname ~ '^_?queue_'
       AND NOT has_function_privilege('public', p.oid, 'execute') ORDER BY 1 $$,
-    $$ VALUES ('_queue_changed'), ('_queue_of_group'), ('queue_create'), ('queue_maintain') $$,
+    $$ VALUES ('_queue_changed'), ('queue_create'), ('queue_maintain') $$,
     'behind the schema all is open but creating queues and maintenance');
 SELECT table_privs_are('cq', v.name, 'public', ARRAY['SELECT'], v.name || ' may be read')
 FROM (VALUES ('stat_queues'), ('stat_queue_consumers'), ('queue_segments')) AS v (name);
@@ -202,7 +203,7 @@ SELECT results_eq($$
 SELECT results_eq($$
     SELECT tgrelid::regclass::text COLLATE "default", tgname::text COLLATE "default", tgenabled::text COLLATE "default" FROM pg_trigger
     WHERE tgrelid IN ('cq.queue'::regclass) AND NOT tgisinternal ORDER BY 1, 2 $$,
-    $$ VALUES ('cq.queue', 'queue_changed', 'A'), ('cq.queue', 'queue_of_group', 'A') $$,
+    $$ VALUES ('cq.queue', 'queue_changed', 'A') $$,
     'triggers fire always');
 SELECT is_empty($$
     SELECT unnest('{cq.queue,cq.queue_queue_id_seq}'::regclass[]::oid[])

@@ -70,7 +70,7 @@ CREATE VIEW parameter AS
 SELECT p.oid AS function_id, p.proname::text COLLATE "C" AS function, a.n::int, a.name COLLATE "C" AS parameter,
        p.proargtypes[a.n - 1]::regtype AS type, p.provariadic <> 0 AS variadic
 FROM pg_proc AS p, unnest(p.proargnames[1:p.pronargs]) WITH ORDINALITY AS a (name, n)
-WHERE p.pronamespace = 'cq'::regnamespace AND p.proname ~ '^(cache|namespace|stat)_';
+WHERE p.pronamespace = 'cq'::regnamespace AND p.proname ~ '^(cache|namespace|stat)_' AND p.proname !~ '^stat_get_';
 
 -- a call of the function with all arguments right but one
 CREATE FUNCTION call(function oid, bad int, literal text) RETURNS text LANGUAGE sql AS $$

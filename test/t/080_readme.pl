@@ -2,8 +2,9 @@
 #
 # From README.md and the pages of docs/ below, every block that is fenced as
 # ```sql is taken, in order, and run as one psql session in a fresh database
-# which has the extension (unless a block creates it).  Other fences (```text,
-# ```sh, with a file's name, or none) are not run.
+# which has the extension (unless a block creates it); so is one with the name of a
+# file in docs/examples behind that.  Other fences (```text, ```sh, or none) are not
+# run.
 #
 # In a block:
 #	--> text		 after a statement: a line of its output, as psql prints it
@@ -22,7 +23,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my @pages = qw(README.md docs/cache.md docs/read-through.md docs/write-behind.md docs/monitoring.md docs/queue.md docs/exchanges.md docs/queue-recipes.md docs/topics.md
-  docs/migrating-from-pgmq.md docs/functions.md);
+  docs/migrating-from-pgmq.md docs/security.md docs/functions.md);
 
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
