@@ -117,8 +117,7 @@ cq_cache_shmem_init(void *mem)
 	if (!pg_strong_random(&shared->lease_salt, sizeof(shared->lease_salt)))
 		elog(FATAL, "could not get random numbers for cachequeue");
 	shared->lease_salt = (shared->lease_salt & CQ_LEASE_SALT_MASK) | 1;
-	shared->tranche = LWLockNewTrancheId();
-	LWLockRegisterTranche(shared->tranche, "cachequeue_cache");
+	shared->tranche = cq_lwlock_tranche("cachequeue_cache");
 
 	cq_counters_init(CQ_SHARED_PART(counters), shared->tranche);
 	cq_hot_keys_init(CQ_SHARED_PART(hot_keys), shared->tranche);

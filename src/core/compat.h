@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * compat.h
- *	  What differs between the supported PostgreSQL versions (15 to 18).
+ *	  What differs between the supported PostgreSQL versions (15 to 19).
  *
  * The only file that looks at PG_VERSION_NUM.
  *
@@ -11,20 +11,29 @@
 #define CQ_COMPAT_H
 
 #include "access/genam.h"
+#include "access/tableam.h"
 #include "access/transam.h"
 #include "access/xact.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/plannodes.h"
+#include "storage/lwlock.h"
 #include "storage/proc.h"
 #include "utils/acl.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #if PG_VERSION_NUM >= 160000
 #include "catalog/pg_proc.h"
+#include "varatt.h"
 #endif
 
 #if PG_VERSION_NUM < 150000
 #error "cachequeue needs PostgreSQL 15 or later"
+#endif
+
+/* Stands before a declaration.  (Versions before 18 had an attribute after it.) */
+#ifndef pg_noreturn
+#define pg_noreturn pg_attribute_noreturn()
 #endif
 
 /* Of the server that this was built for. */
@@ -104,11 +113,70 @@ cq_local_transaction(void)
 static inline IndexScanDesc
 cq_index_beginscan(Relation rel, Relation index, Snapshot snapshot, int nkeys)
 {
-#if PG_VERSION_NUM >= 180000
+#if PG_VERSION_NUM >= 190000
+	return index_beginscan(rel, index, snapshot, NULL, nkeys, 0, SO_NONE);
+#elif PG_VERSION_NUM >= 180000
 	return index_beginscan(rel, index, snapshot, NULL, nkeys, 0);
 #else
 	return index_beginscan(rel, index, snapshot, nkeys, 0);
 #endif
 }
+
+/* Begin a scan of a range of a table. */
+static inline TableScanDesc
+cq_tidrange_beginscan(Relation rel, Snapshot snapshot, ItemPointer first,
+					  ItemPointer last)
+{
+#if PG_VERSION_NUM >= 190000
+	return table_beginscan_tidrange(rel, snapshot, first, last, SO_NONE);
+#else
+	return table_beginscan_tidrange(rel, snapshot, first, last);
+#endif
+}
+
+/* A tranche of lightweight locks with that name, which is a constant. */
+static inline int
+cq_lwlock_tranche(const char *name)
+{
+#if PG_VERSION_NUM >= 190000
+	return LWLockNewTrancheId(name);
+#else
+	int			tranche = LWLockNewTrancheId();
+
+	LWLockRegisterTranche(tranche, name);
+	return tranche;
+#endif
+}
+
+/*
+ * Jsonb in the making, all zeros at first.  result is the value pushed last, the
+ * whole object after the last WJB_END_OBJECT.
+ */
+#if PG_VERSION_NUM >= 190000
+typedef JsonbInState CqJsonbState;
+#else
+typedef struct CqJsonbState
+{
+	JsonbParseState *parseState;
+	JsonbValue *result;
+} CqJsonbState;
+#endif
+
+static inline void
+cq_jsonb_push(CqJsonbState *state, JsonbIteratorToken token, JsonbValue *value)
+{
+#if PG_VERSION_NUM >= 190000
+	pushJsonbValue(state, token, value);
+#else
+	state->result = pushJsonbValue(&state->parseState, token, value);
+#endif
+}
+
+/* What a signal handler passes on to another. */
+#if PG_VERSION_NUM >= 190000
+#define CQ_PASS_SIGNAL_ARGS postgres_signal_arg, pg_siginfo
+#else
+#define CQ_PASS_SIGNAL_ARGS postgres_signal_arg
+#endif
 
 #endif							/* CQ_COMPAT_H */

@@ -8,6 +8,7 @@
 #ifndef CQ_OBJECT_H
 #define CQ_OBJECT_H
 
+#include "core/compat.h"
 #include "nodes/parsenodes.h"
 
 typedef enum CqObjectKind
@@ -39,7 +40,7 @@ typedef struct CqObject
 extern void cq_object_init(void);
 
 /* Raise 55000: the extension's SQL objects are older than the library. */
-extern void cq_object_version_error(void) pg_attribute_noreturn();
+pg_noreturn extern void cq_object_version_error(void);
 
 /* Advances whenever owners, privileges or carriers may have changed. */
 extern uint64 cq_object_epoch(void);
@@ -69,8 +70,8 @@ extern bool cq_carrier_allows(Oid carrier, Oid role, AclMode privileges);
  * Raise 42501 for the object, whose name is given with that of its topic if it
  * is a group; owner: what is wanted is ownership.
  */
-extern void cq_object_denied(CqObjectKind kind, const char *name, const char *topic,
-							 bool owner) pg_attribute_noreturn();
+pg_noreturn extern void cq_object_denied(CqObjectKind kind, const char *name,
+										 const char *topic, bool owner);
 
 /*
  * Privileges by their words for that kind, separated by commas.  Raises 22023,

@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "core/compat.h"
 #include "exchange/publish.h"
 #include "exchange/route.h"
 #include "exchange/target.h"
@@ -19,24 +20,23 @@
 #include "utils/builtins.h"
 
 static void
-push_string(JsonbParseState **state, JsonbIteratorToken token, char *string, int bytes)
+push_string(CqJsonbState *state, JsonbIteratorToken token, char *string, int bytes)
 {
 	JsonbValue	value;
 
 	value.type = jbvString;
 	value.val.string.val = string;
 	value.val.string.len = bytes;
-	(void) pushJsonbValue(state, token, &value);
+	cq_jsonb_push(state, token, &value);
 }
 
 /* The publisher's headers, with ours; these come last and so replace his. */
 static Datum
 add_headers(const CqExchange *exchange, const text *routing_key, Jsonb *headers)
 {
-	JsonbParseState *state = NULL;
-	JsonbValue *object;
+	CqJsonbState state = {0};
 
-	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	cq_jsonb_push(&state, WJB_BEGIN_OBJECT, NULL);
 	if (headers != NULL)
 	{
 		JsonbIterator *it = JsonbIteratorInit(&headers->root);
@@ -46,15 +46,15 @@ add_headers(const CqExchange *exchange, const text *routing_key, Jsonb *headers)
 		while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
 		{
 			if (token == WJB_KEY || token == WJB_VALUE)
-				(void) pushJsonbValue(&state, token, &value);
+				cq_jsonb_push(&state, token, &value);
 		}
 	}
 	push_string(&state, WJB_KEY, CQ_HEADER_EXCHANGE, strlen(CQ_HEADER_EXCHANGE));
 	push_string(&state, WJB_VALUE, exchange->name, strlen(exchange->name));
 	push_string(&state, WJB_KEY, CQ_HEADER_ROUTING_KEY, strlen(CQ_HEADER_ROUTING_KEY));
 	push_string(&state, WJB_VALUE, VARDATA_ANY(routing_key), VARSIZE_ANY_EXHDR(routing_key));
-	object = pushJsonbValue(&state, WJB_END_OBJECT, NULL);
-	return JsonbPGetDatum(JsonbValueToJsonb(object));
+	cq_jsonb_push(&state, WJB_END_OBJECT, NULL);
+	return JsonbPGetDatum(JsonbValueToJsonb(state.result));
 }
 
 int

@@ -28,6 +28,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "common/hashfn.h"
+#include "core/compat.h"
 #include "core/faults.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
@@ -610,7 +611,7 @@ read_messages(CqScan *scan, int k, Relation rel, Events *events,
 	ItemPointerSet(&first, scan->from[k], FirstOffsetNumber);
 	ItemPointerSet(&last, MaxBlockNumber, MaxOffsetNumber);
 	InitDirtySnapshot(dirty);
-	tablescan = table_beginscan_tidrange(rel, &dirty, &first, &last);
+	tablescan = cq_tidrange_beginscan(rel, &dirty, &first, &last);
 	while (table_scan_getnextslot_tidrange(tablescan, ForwardScanDirection, slot))
 	{
 		CHECK_FOR_INTERRUPTS();

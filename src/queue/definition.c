@@ -23,6 +23,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
 #include "core/args.h"
+#include "core/compat.h"
 #include "core/dbworker.h"
 #include "core/shmem.h"
 #include "miscadmin.h"
@@ -259,8 +260,7 @@ cq_definition_by_id(int32 queue_id)
 	return NULL;
 }
 
-static void
-pg_attribute_noreturn()
+pg_noreturn static void
 missing(const char *name)
 {
 	ereport(ERROR,

@@ -17,6 +17,7 @@
 #include "postgres.h"
 
 #include "core/clock.h"
+#include "core/compat.h"
 #include "core/dbworker.h"
 #include "core/settings.h"
 #include "core/shmem.h"
@@ -96,8 +97,7 @@ cq_queue_shmem_init(void *mem)
 	cq_msgs = (CqMsg *) ((char *) mem + entries_offset());
 
 	memset(q, 0, sizeof(*q));
-	q->tranche = LWLockNewTrancheId();
-	LWLockRegisterTranche(q->tranche, "CachequeueQueue");
+	q->tranche = cq_lwlock_tranche("CachequeueQueue");
 	LWLockInitialize(&q->registry_lock, q->tranche);
 	q->nrows = cq_max_queues;
 	pg_atomic_init_u32(&q->by_xid, 0);

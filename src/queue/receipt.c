@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "core/compat.h"
 #include "core/siphash.h"
 #include "port/pg_bswap.h"
 #include "queue/receipt.h"

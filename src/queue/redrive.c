@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "access/detoast.h"
+#include "core/compat.h"
 #include "miscadmin.h"
 #include "queue/claim.h"
 #include "queue/redrive.h"
@@ -58,42 +59,41 @@ origin(Jsonb *headers)
 static bool
 matches(const CqNewMessage *message, Jsonb *filter)
 {
-	JsonbParseState *state = NULL;
+	CqJsonbState state = {0};
 	JsonbValue	key = {.type = jbvString};
 	JsonbValue	value = {.type = jbvBinary};
-	JsonbValue *all;
 	Datum		object;
 
 	if (filter == NULL)
 		return true;
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	cq_jsonb_push(&state, WJB_BEGIN_OBJECT, NULL);
 	if (!message->no_headers)
 	{
 		key.val.string.val = "headers";
 		key.val.string.len = strlen("headers");
-		pushJsonbValue(&state, WJB_KEY, &key);
+		cq_jsonb_push(&state, WJB_KEY, &key);
 		value.val.binary.data = &DatumGetJsonbP(message->headers)->root;
 		value.val.binary.len = VARSIZE(DatumGetJsonbP(message->headers)) - VARHDRSZ;
-		pushJsonbValue(&state, WJB_VALUE, &value);
+		cq_jsonb_push(&state, WJB_VALUE, &value);
 	}
 	key.val.string.val = "body";
 	key.val.string.len = strlen("body");
-	pushJsonbValue(&state, WJB_KEY, &key);
+	cq_jsonb_push(&state, WJB_KEY, &key);
 	if (JB_ROOT_IS_SCALAR(DatumGetJsonbP(message->body)))
 	{
 		JsonbValue	scalar;
 
 		JsonbExtractScalar(&DatumGetJsonbP(message->body)->root, &scalar);
-		pushJsonbValue(&state, WJB_VALUE, &scalar);
+		cq_jsonb_push(&state, WJB_VALUE, &scalar);
 	}
 	else
 	{
 		value.val.binary.data = &DatumGetJsonbP(message->body)->root;
 		value.val.binary.len = VARSIZE(DatumGetJsonbP(message->body)) - VARHDRSZ;
-		pushJsonbValue(&state, WJB_VALUE, &value);
+		cq_jsonb_push(&state, WJB_VALUE, &value);
 	}
-	all = pushJsonbValue(&state, WJB_END_OBJECT, NULL);
-	object = JsonbPGetDatum(JsonbValueToJsonb(all));
+	cq_jsonb_push(&state, WJB_END_OBJECT, NULL);
+	object = JsonbPGetDatum(JsonbValueToJsonb(state.result));
 	return DatumGetBool(DirectFunctionCall2(jsonb_contains, object, JsonbPGetDatum(filter)));
 }
 

@@ -18,6 +18,7 @@
 #include "access/xact.h"
 #include "commands/sequence.h"
 #include "core/clock.h"
+#include "core/compat.h"
 #include "core/settings.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -273,8 +274,7 @@ fits(const CqQueueOptions *options, const CqAmount *length, const CqAmount *more
 		(options->max_bytes == 0 || length->bytes + more->bytes <= options->max_bytes);
 }
 
-static void
-pg_attribute_noreturn()
+pg_noreturn static void
 refuse(const CqQueueDef *def, const char *detail)
 {
 	ereport(ERROR,

@@ -16,6 +16,7 @@
 #include "sql/cache_args.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/tuplestore.h"
 
 #define BATCH_KEYS 16
 

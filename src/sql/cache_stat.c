@@ -19,6 +19,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/timestamp.h"
+#include "utils/tuplestore.h"
 
 PG_FUNCTION_INFO_V1(cq_stat_cache);
 PG_FUNCTION_INFO_V1(cq_stat_namespaces);

@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "sql/queue_args.h"
 #include "utils/builtins.h"
+#include "utils/tuplestore.h"
 
 PG_FUNCTION_INFO_V1(cq_exchange_create);
 PG_FUNCTION_INFO_V1(cq_exchange_alter);

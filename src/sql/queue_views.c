@@ -28,6 +28,7 @@
 #include "utils/inval.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
+#include "utils/tuplestore.h"
 
 PG_FUNCTION_INFO_V1(cq_queue_stats);
 PG_FUNCTION_INFO_V1(cq_queue_changed);

@@ -27,6 +27,7 @@
 #include "topic/topic_maintain.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/tuplestore.h"
 #include "utils/typcache.h"
 
 PG_FUNCTION_INFO_V1(cq_topic_publish);

@@ -16,6 +16,7 @@
 #include "access/detoast.h"
 #include "access/xact.h"
 #include "core/clock.h"
+#include "core/compat.h"
 #include "miscadmin.h"
 #include "queue/definition.h"
 #include "queue/limits.h"
@@ -47,36 +48,36 @@ typedef struct Feed
 } Feed;
 
 static void
-push_string(JsonbParseState **state, JsonbIteratorToken token, const char *value, int len)
+push_string(CqJsonbState *state, JsonbIteratorToken token, const char *value, int len)
 {
 	JsonbValue	v;
 
 	v.type = jbvString;
 	v.val.string.val = unconstify(char *, value);
 	v.val.string.len = len;
-	pushJsonbValue(state, token, &v);
+	cq_jsonb_push(state, token, &v);
 }
 
 static void
-push_number(JsonbParseState **state, int64 value)
+push_number(CqJsonbState *state, int64 value)
 {
 	JsonbValue	v;
 
 	v.type = jbvNumeric;
 	v.val.numeric = int64_to_numeric(value);
-	pushJsonbValue(state, WJB_VALUE, &v);
+	cq_jsonb_push(state, WJB_VALUE, &v);
 }
 
 /* The record's headers, and where it comes from. */
 static Datum
 feed_headers(const Feed *feed, TupleTableSlot *slot)
 {
-	JsonbParseState *state = NULL;
+	CqJsonbState state = {0};
 	bool		isnull;
 	Datum		headers = slot_getattr(slot, CQ_MESSAGE_HEADERS, &isnull);
 	Datum		value;
 
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	cq_jsonb_push(&state, WJB_BEGIN_OBJECT, NULL);
 	if (!isnull)
 	{
 		JsonbIterator *it = JsonbIteratorInit(&DatumGetJsonbP(headers)->root);
@@ -86,7 +87,7 @@ feed_headers(const Feed *feed, TupleTableSlot *slot)
 		while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
 		{
 			if (token == WJB_KEY || token == WJB_VALUE)
-				pushJsonbValue(&state, token, &v);
+				cq_jsonb_push(&state, token, &v);
 		}
 	}
 	push_string(&state, WJB_KEY, "cq_topic", 8);
@@ -103,7 +104,8 @@ feed_headers(const Feed *feed, TupleTableSlot *slot)
 		push_string(&state, WJB_KEY, "cq_key", 6);
 		push_string(&state, WJB_VALUE, VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key));
 	}
-	return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
+	cq_jsonb_push(&state, WJB_END_OBJECT, NULL);
+	return JsonbPGetDatum(JsonbValueToJsonb(state.result));
 }
 
 /* CqRecordReader */

@@ -18,6 +18,7 @@
 #include "postgres.h"
 
 #include "core/clock.h"
+#include "core/compat.h"
 #include "core/dbworker.h"
 #include "core/faults.h"
 #include "core/settings.h"
@@ -78,8 +79,7 @@ cq_topic_shmem_init(void *mem)
 	cq_cells = (CqCell *) ((char *) mem + cells_offset());
 
 	memset(t, 0, sizeof(*t));
-	t->tranche = LWLockNewTrancheId();
-	LWLockRegisterTranche(t->tranche, "CachequeueTopic");
+	t->tranche = cq_lwlock_tranche("CachequeueTopic");
 	LWLockInitialize(&t->registry_lock, t->tranche);
 	t->nrows = cq_max_topics;
 	t->salt = (uint32) (GetCurrentTimestamp() / USECS_PER_SEC) & 0x7fffffff;

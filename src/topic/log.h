@@ -33,6 +33,7 @@
 #define CQ_LOG_H
 
 #include "access/transam.h"
+#include "core/compat.h"
 #include "datatype/timestamp.h"
 #include "port/atomics.h"
 #include "storage/condition_variable.h"
@@ -342,7 +343,7 @@ extern void cq_topic_row_forget(Oid database, int32 topic_id);
 extern void cq_notice_free(uint32 i);
 
 /* Raises 53400. */
-extern void cq_topic_memory_full(void) pg_attribute_noreturn();
+pg_noreturn extern void cq_topic_memory_full(void);
 
 /* Row locked: the cell of a partition. */
 extern uint32 cq_row_partition(const CqTopicRow *row, int number);

@@ -28,6 +28,7 @@
 #include "access/xlog.h"
 #include "catalog/pg_subscription_rel.h"
 #include "core/clock.h"
+#include "core/compat.h"
 #include "core/faults.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -165,8 +166,7 @@ cq_topic_read_records(CqTopicDef *def, int partition, int64 from, int max,
 
 /* ---- polling --------------------------------------------------------- */
 
-static void
-pg_attribute_noreturn()
+pg_noreturn static void
 not_a_member(const CqTopicDef *def, const char *group, const char *member)
 {
 	ereport(ERROR,

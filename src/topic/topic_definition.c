@@ -28,6 +28,7 @@
 #include "catalog/pg_collation.h"
 #include "core/args.h"
 #include "core/clock.h"
+#include "core/compat.h"
 #include "core/shmem.h"
 #include "miscadmin.h"
 #include "queue/definition.h"
@@ -486,8 +487,7 @@ cq_group_visible(CqGroupDef *group)
 
 /* ---- tables and row -------------------------------------------------- */
 
-static void
-pg_attribute_noreturn()
+pg_noreturn static void
 missing(const char *name)
 {
 	ereport(ERROR,

@@ -36,6 +36,7 @@
 #include "catalog/pg_database.h"
 #include "core/clock.h"
 #include "cache/cache.h"
+#include "core/compat.h"
 #include "core/dbworker.h"
 #include "core/settings.h"
 #include "miscadmin.h"
@@ -114,7 +115,7 @@ static void
 on_sigterm(SIGNAL_ARGS)
 {
 	ShutdownRequestPending = true;
-	die(postgres_signal_arg);
+	die(CQ_PASS_SIGNAL_ARGS);
 }
 
 void

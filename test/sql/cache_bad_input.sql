@@ -153,6 +153,13 @@ CREATE TABLE tried AS
 SELECT parameter, kind, shown, function, state(call(function_id, n, literal)) AS said
 FROM (SELECT p.*, b.n AS kind, b.shown, b.literal FROM parameter AS p JOIN bad AS b USING (type)
       ORDER BY p.function, p.n, p.function_id, b.n) AS p;
+-- in what versions of PostgreSQL differ: infinity is an interval since 17, and words
+UPDATE tried SET said = '22007 or 22023'
+WHERE said IN (format('22007 invalid input syntax for type interval: "%s"', shown),
+               format('22023 %s must be finite and at most 100 years', parameter))
+  AND shown IN ('infinity', '-infinity');
+UPDATE tried SET said = '42809 is an index'
+WHERE said IN ('42809 "target_pkey" is an index', '42809 cannot open relation "target_pkey"');
 SELECT parameter || ' ' || shown || ': ' || CASE WHEN length(said) > 120 THEN left(said, 60) || ' …' ELSE said END
        || E'\n    ' || string_agg(DISTINCT function, ' ' ORDER BY function)
 FROM tried GROUP BY parameter, kind, shown, said ORDER BY parameter, kind, said COLLATE "C";

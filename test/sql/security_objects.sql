@@ -68,7 +68,9 @@ SELECT cq.queue_drop('of another');
 
 -- other owners: only of one's own objects, to a role that one is in
 SET ROLE cq_test_owner;
+\set VERBOSITY sqlstate
 SELECT cq.queue_owner('work', 'cq_test_heir');
+\set VERBOSITY terse
 RESET ROLE;
 GRANT cq_test_heir TO cq_test_owner;
 SET ROLE cq_test_app;
