@@ -20,6 +20,7 @@
 #include "queue/entries.h"
 #include "queue/secret.h"
 #include "queue/send.h"
+#include "queue/scan.h"
 #include "queue/settle.h"
 #include "queue/xact.h"
 #include "utils/builtins.h"
@@ -64,6 +65,8 @@ durable_secret(CqQueueDef *def, const CqReceipt *receipts, int n)
 	{
 		if (receipts[j].durable)
 		{
+			/* after a start, leases are known when the tables have been read */
+			cq_scan_first(def);
 			if (!cq_queue_secret_find(def, &secret) &&
 				!pg_strong_random(&secret, sizeof(secret)))
 				elog(ERROR, "could not generate random numbers");

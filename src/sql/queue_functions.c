@@ -176,6 +176,7 @@ static void
 set_headers(CqNewMessage *message, Datum headers)
 {
 	cq_check_headers(headers);
+	cq_check_no_dead_letter(headers);
 	message->headers = headers;
 	message->no_headers = false;
 }

@@ -131,6 +131,7 @@ static void
 set_headers(CqNewMessage *record, Datum headers)
 {
 	cq_check_headers(headers);
+	cq_check_no_dead_letter(headers);
 	record->headers = headers;
 	record->no_headers = false;
 }

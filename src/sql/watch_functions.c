@@ -322,6 +322,8 @@ cq_cache_watch(PG_FUNCTION_ARGS)
 	rel = relation_open(relid, NoLock);
 	if (rel->rd_rel->relispartition && cq_watch_spec(relid)->inherited)
 		refuse_inherited(relid, "Call cq.cache_watch for the partitioned table.");
+	if (tags != NULL && cq_array_length(tags) > 0)
+		cq_namespace_check_invalidate();
 	if (tags != NULL)
 		check_templates(rel, tags);
 	write_through = arg_write_through(fcinfo, rel);
