@@ -262,7 +262,6 @@ sql('ALTER DATABASE postgres OWNER TO CURRENT_USER');
 
 # ---- copies of databases
 
-sql('CREATE DATABASE template_copy TEMPLATE jobs', 'postgres', $to);
 create('original');
 restore('original', "$dir/all.sql");
 sql(q{SELECT cq.queue_send('q', '"in both"')}, 'original', $to);
