@@ -5,6 +5,7 @@ REVOKE ALL ON cq.exchange, cq.exchange_binding FROM PUBLIC;
 REVOKE ALL ON SEQUENCE cq.exchange_exchange_id_seq, cq.exchange_binding_binding_id_seq FROM PUBLIC;
 REVOKE ALL ON FUNCTION
 	cq._exchange_changed(),
+	cq._exchange_unbind(),
 	cq.exchange_create(text, text, text, boolean)
 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION

@@ -223,8 +223,9 @@ ALTER TABLE cq.exchange RENAME COLUMN owner TO carrier;
 ALTER TABLE cq.exchange ALTER COLUMN carrier TYPE regclass USING ('cq.exchange_' || exchange_id)::pg_catalog.regclass,
     ADD CONSTRAINT exchange_carrier_key UNIQUE (carrier);
 COMMENT ON COLUMN cq.exchange.carrier IS 'The view whose owner and privileges are those of the exchange.';
-ALTER TABLE cq.exchange_binding DROP CONSTRAINT exchange_binding_target_fkey,
-    ADD CONSTRAINT exchange_binding_target_fkey FOREIGN KEY (target_id) REFERENCES cq.exchange (exchange_id) ON DELETE CASCADE;
+ALTER TABLE cq.exchange_binding DROP CONSTRAINT exchange_binding_exchange_fkey,
+    DROP CONSTRAINT exchange_binding_queue_fkey, DROP CONSTRAINT exchange_binding_topic_fkey,
+    DROP CONSTRAINT exchange_binding_target_fkey;
 
 ALTER TABLE cq.namespace RENAME COLUMN owner TO carrier;
 ALTER TABLE cq.namespace ALTER COLUMN carrier TYPE regclass USING ('cq.namespace_' || namespace_id)::pg_catalog.regclass,
@@ -258,3 +259,24 @@ SELECT pg_catalog.pg_extension_config_dump('cq.exchange_binding', $$WHERE exchan
 DROP TRIGGER queue_of_group ON cq.queue;
 DROP FUNCTION cq._queue_of_group();
 
+CREATE FUNCTION cq._exchange_unbind() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	CASE TG_TABLE_NAME
+		WHEN 'queue' THEN DELETE FROM cq.exchange_binding AS b WHERE b.queue_id = OLD.queue_id;
+		WHEN 'topic' THEN DELETE FROM cq.exchange_binding AS b WHERE b.topic_id = OLD.topic_id;
+		ELSE DELETE FROM cq.exchange_binding AS b WHERE b.exchange_id = OLD.exchange_id OR b.target_id = OLD.exchange_id;
+	END CASE;
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION cq._exchange_unbind() IS 'Trigger function: bindings go with their exchange and with what they lead to.';
+
+CREATE TRIGGER exchange_unbind AFTER DELETE ON cq.queue FOR EACH ROW EXECUTE FUNCTION cq._exchange_unbind();
+CREATE TRIGGER exchange_unbind AFTER DELETE ON cq.topic FOR EACH ROW EXECUTE FUNCTION cq._exchange_unbind();
+CREATE TRIGGER exchange_unbind AFTER DELETE ON cq.exchange FOR EACH ROW EXECUTE FUNCTION cq._exchange_unbind();
+ALTER TABLE cq.queue ENABLE ALWAYS TRIGGER exchange_unbind;
+ALTER TABLE cq.topic ENABLE ALWAYS TRIGGER exchange_unbind;
+ALTER TABLE cq.exchange ENABLE ALWAYS TRIGGER exchange_unbind;

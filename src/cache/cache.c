@@ -324,22 +324,24 @@ ensure_read_buffer(Size size)
 	read_buffer_size = size;
 }
 
-/* Copy an entry into the read buffer. */
+/* Copy an entry into the read buffer; *meta is set with CQ_ENGINE_OK only. */
 static CqEngineResult
 read_entry(const CqKey *key, CqEngineMeta *meta)
 {
-	CqEngineResult result;
 	Size		needed = READ_BUFFER_INITIAL;
 
-	do
+	for (;;)
 	{
+		CqEngineResult result;
+
 		ensure_read_buffer(needed);
 		result = cq_engine_get(engine, &key->engine,
 							   CQ_FAULT("no-expiry") ? 0 : cq_clock_ms(),
 							   read_buffer, read_buffer_size, meta);
+		if (result != CQ_ENGINE_TOO_SMALL)
+			return result;
 		needed = meta->nstamps * sizeof(CqStamp) + meta->value_len;
-	} while (result == CQ_ENGINE_TOO_SMALL);
-	return result;
+	}
 }
 
 /*

@@ -50,6 +50,9 @@
 #include "storage/ipc.h"
 #include "utils/wait_event.h"
 
+/* a busy server pokes the worker at most so often */
+#define POKE_MS 20
+
 /* In a worker: its row, and whether it leaves since there's nothing to do. */
 static CqDbWorker *my_row = NULL;
 static bool my_leaving = false;
@@ -181,6 +184,16 @@ cq_dbworker_wake(Oid database)
 	SpinLockRelease(&workers->lock);
 
 	set_latch(latch);
+}
+
+void
+cq_dbworker_poke(Oid database, pg_atomic_uint64 *poked_ms)
+{
+	uint64		now = cq_clock_ms();
+	uint64		last = pg_atomic_read_u64(poked_ms);
+
+	if (now - last >= POKE_MS && pg_atomic_compare_exchange_u64(poked_ms, &last, now))
+		cq_dbworker_wake(database);
 }
 
 void

@@ -13,6 +13,7 @@
 #ifndef CQ_DBWORKER_H
 #define CQ_DBWORKER_H
 
+#include "port/atomics.h"
 #include "storage/condition_variable.h"
 #include "storage/latch.h"
 #include "storage/spin.h"
@@ -75,6 +76,12 @@ extern bool cq_dbworker_request_for(Oid database);
 
 /* Wake the worker of the given database, if any: its tasks may have work. */
 extern void cq_dbworker_wake(Oid database);
+
+/*
+ * The same where there seldom is, on every commit and abort: at most once in 20 ms
+ * among all who share that time.
+ */
+extern void cq_dbworker_poke(Oid database, pg_atomic_uint64 *poked_ms);
 
 /*
  * There will be work at that time, in ms of cq_clock_ms(): wake the worker

@@ -22,6 +22,9 @@
  *	 definitions are deleted by the event trigger; since event triggers can be
  *	 off, a definition without a carrier counts as dropped, and maintenance
  *	 deletes it.
+ * - Whoever may use schema cq can create what depends on a carrier, a view or a
+ *	 column of its row type.  It does not keep the object: functions that drop
+ *	 objects drop it as well.  DROP VIEW and DROP OWNED want CASCADE then.
  * - It is created for the current user as its owner, so that his default
  *	 privileges apply.  Whether he may create the object has been asked before;
  *	 he needs no right to create relations in schema cq.
@@ -42,6 +45,7 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "access/table.h"
 #include "access/tupdesc.h"
 #include "access/xact.h"
@@ -61,12 +65,14 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "parser/analyze.h"
+#include "rewrite/rewriteHandler.h"
 #include "tcop/tcopprot.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/syscache.h"
 
 static const char *const kind_names[CQ_OBJECT_KINDS] = {
@@ -492,7 +498,7 @@ cq_carrier_drop(Oid carrier)
 	if (!OidIsValid(cq_carrier_owner(carrier)))
 		return;
 	ObjectAddressSet(address, RelationRelationId, carrier);
-	performDeletion(&address, DROP_RESTRICT, 0);
+	performDeletion(&address, DROP_CASCADE, 0);
 	CommandCounterIncrement();
 }
 
@@ -612,24 +618,52 @@ query_ints(const char *command, int nargs, Oid *types, Datum *values)
 	return result;
 }
 
+/* Whether the carrier shows that name, and is still there. */
+static bool
+carrier_shows(Oid carrier, const char *name)
+{
+	Relation	rel = try_relation_open(carrier, AccessShareLock);
+	bool		result = false;
+
+	if (rel == NULL)
+		return false;
+	if (rel->rd_rel->relkind == RELKIND_VIEW)
+	{
+		TargetEntry *entry = linitial_node(TargetEntry, get_view_query(rel)->targetList);
+		Const	   *value = (Const *) entry->expr;
+
+		result = IsA(value, Const) && value->consttype == TEXTOID && !value->constisnull &&
+			strcmp(TextDatumGetCString(value->constvalue), name) == 0;
+	}
+	relation_close(rel, AccessShareLock);
+	return result;
+}
+
 List *
 cq_carrier_orphans(CqObjectKind kind, const char *name)
 {
-	Oid			types[] = {TEXTOID, OIDOID};
-	Datum		values[2];
+	Oid			types[] = {OIDOID};
+	Datum		values[1];
+	List	   *result = NIL;
+	ListCell   *cell;
 
-	values[0] = CStringGetTextDatum(name);
-	values[1] = ObjectIdGetDatum(GetUserId());
-	return query_ints(psprintf("SELECT pg_catalog.substring(c.relname, '[0-9]+$')::int "
-							   "FROM pg_catalog.pg_class AS c "
-							   "WHERE c.relnamespace = 'cq'::regnamespace AND c.relkind = 'v' "
-							   "AND c.relname ~ '^%s_[0-9]{1,9}$' AND c.relowner = $2 "
-							   "AND pg_catalog.pg_get_viewdef(c.oid) ~ '^ SELECT ''' "
-							   "AND pg_catalog.pg_get_viewdef(c.oid) = "
-							   "pg_catalog.format(' SELECT %%L::text AS %%I;', $1, '%s') "
-							   "AND NOT EXISTS (SELECT FROM cq.%s AS d WHERE d.carrier = c.oid)",
-							   kind_names[kind], kind_names[kind], tables[kind]),
-					  2, types, values);
+	values[0] = ObjectIdGetDatum(GetUserId());
+	foreach(cell, query_ints(psprintf("SELECT pg_catalog.substring(c.relname, '[0-9]+$')::int "
+									  "FROM pg_catalog.pg_class AS c "
+									  "WHERE c.relnamespace = 'cq'::regnamespace "
+									  "AND c.relkind = 'v' AND c.relowner = $1 "
+									  "AND c.relname ~ '^%s_[0-9]{1,9}$' "
+									  "AND NOT EXISTS (SELECT FROM cq.%s AS d "
+									  "WHERE d.carrier = c.oid)",
+									  kind_names[kind], tables[kind]),
+							 1, types, values))
+	{
+		int32		id = lfirst_int(cell);
+
+		if (carrier_shows(cq_carrier_by_id(kind, id), name))
+			result = lappend_int(result, id);
+	}
+	return result;
 }
 
 List *

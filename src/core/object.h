@@ -111,7 +111,7 @@ extern bool cq_object_id_taken(CqObjectKind kind, int32 id, const char *const *f
 /* Create the carrier, which the current user owns.  Nothing is asked for. */
 extern Oid	cq_carrier_create(CqObjectKind kind, int32 id, const char *name);
 
-/* Drop it with all that depends on it; nothing is asked for. */
+/* Drop it with all that depends on it, whoever owns that; nothing is asked for. */
 extern void cq_carrier_drop(Oid carrier);
 
 /*

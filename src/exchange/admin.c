@@ -189,7 +189,7 @@ cq_exchange_alter_named(const char *name, const char *alternate)
 
 /*
  * The carrier is gone: delete what is left.  Others that lead there do no more;
- * bindings go by their foreign keys.
+ * bindings go by a trigger.
  */
 static void
 forget(int32 id)

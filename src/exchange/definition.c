@@ -11,7 +11,7 @@
  * from there, is good until the next one.
  *
  * Targets are known by number, and by the name that this number has.  When a
- * queue or topic is dropped its bindings go with it (by foreign key), so that
+ * queue or topic is dropped its bindings go with it (by a trigger), so that
  * another one that gets its name does not inherit them.
  *
  *-------------------------------------------------------------------------

@@ -49,10 +49,10 @@ fill(CqNewMessage *new, const CqExchangeMessage *message)
 static bool
 send_to_queue(const CqTarget *target, const CqExchangeMessage *message)
 {
-	CqQueueDef *def = cq_queue_open(target->name, CQ_QUEUE_NONE);
+	CqQueueDef *def = cq_queue_open_if_exists(target->name);
 	CqNewMessage new;
 
-	if (def->queue_id != target->id)
+	if (def == NULL || def->queue_id != target->id)
 		return false;
 	fill(&new, message);
 	new.expires_at = cq_options_expiry(&def->options, message->now);
@@ -65,10 +65,10 @@ send_to_queue(const CqTarget *target, const CqExchangeMessage *message)
 static bool
 send_to_topic(const CqTarget *target, const CqExchangeMessage *message)
 {
-	CqTopicDef *def = cq_topic_open(target->name, CQ_TOPIC_NONE);
+	CqTopicDef *def = cq_topic_open_if_exists(target->name);
 	CqNewMessage new;
 
-	if (def->topic_id != target->id)
+	if (def == NULL || def->topic_id != target->id)
 		return false;
 	fill(&new, message);
 	new.partition = CQ_PARTITION_ANY;

@@ -336,10 +336,11 @@ forget(int32 queue_id)
 	{
 		CqQueueDef *other = lfirst(cell);
 
-		if (def != NULL && strcmp(other->options.dead_letter, def->name) == 0 &&
-			OidIsValid(cq_carrier_owner(other->object.carrier)))
-			change_options(cq_queue_open(other->name, CQ_QUEUE_NONE),
-						   "UPDATE cq.queue SET version = version + 1, dead_letter = NULL "
+		if (def == NULL || strcmp(other->options.dead_letter, def->name) != 0)
+			continue;
+		other = cq_queue_open_if_exists(other->name);
+		if (other != NULL)
+			change_options(other, "UPDATE cq.queue SET version = version + 1, dead_letter = NULL "
 						   "WHERE queue_id = $1", 1, types, values, NULL);
 	}
 	cq_segments_drop(queue_id);

@@ -301,10 +301,10 @@ own_tables(const CqQueueDef *def)
 
 /*
  * Find the queue's tables and its row in shared memory.  Returns false when it
- * has been dropped.
+ * has been dropped, or when tables are missing and that is no error.
  */
 static bool
-resolve(CqQueueDef *def)
+resolve(CqQueueDef *def, bool missing_ok)
 {
 	Oid			schema = get_namespace_oid("cq", false);
 	BlockNumber nblocks[CQ_SEGMENTS_MAX] = {0};
@@ -341,6 +341,8 @@ resolve(CqQueueDef *def)
 	if (!OidIsValid(def->sequence) || def->nsegments == 0 ||
 		!OidIsValid(def->key_indexes[0]) || !OidIsValid(def->key_indexes[1]))
 	{
+		if (missing_ok)
+			return false;
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("the tables of queue \"%s\" are missing", def->name),
@@ -375,9 +377,9 @@ resolve(CqQueueDef *def)
 	return def->resolved;
 }
 
-/* As cq_queue_open() does; NULL when there is none. */
+/* As cq_queue_open() does; NULL when there is none, or it lacks tables. */
 static CqQueueDef *
-open_if_exists(const char *name, AclMode privileges)
+open_if_exists(const char *name, AclMode privileges, bool missing_ok)
 {
 	CqQueueDef *def;
 
@@ -398,7 +400,7 @@ open_if_exists(const char *name, AclMode privileges)
 		if (privileges != CQ_QUEUE_NONE)
 			cq_object_denied(CQ_OBJECT_QUEUE, name, NULL, false);
 	}
-	if (!def->resolved && !resolve(def))
+	if (!def->resolved && !resolve(def, missing_ok))
 		return NULL;
 	return def;
 }
@@ -406,7 +408,7 @@ open_if_exists(const char *name, AclMode privileges)
 CqQueueDef *
 cq_queue_open(const char *name, AclMode privileges)
 {
-	CqQueueDef *def = open_if_exists(name, privileges);
+	CqQueueDef *def = open_if_exists(name, privileges, false);
 
 	if (def == NULL)
 		missing(name);
@@ -416,7 +418,7 @@ cq_queue_open(const char *name, AclMode privileges)
 CqQueueDef *
 cq_queue_open_if_exists(const char *name)
 {
-	return open_if_exists(name, CQ_QUEUE_NONE);
+	return open_if_exists(name, CQ_QUEUE_NONE, true);
 }
 
 void
@@ -424,7 +426,7 @@ cq_queue_refresh(CqQueueDef *def)
 {
 	AcceptInvalidationMessages();
 	def->epoch = 0;
-	if (cq_definition_find(def->name) == NULL || !resolve(def))
+	if (cq_definition_find(def->name) == NULL || !resolve(def, false))
 		missing(def->name);
 }
 
@@ -433,6 +435,8 @@ cq_queue_lock_if_same(CqQueueDef *def, LWLockMode mode)
 {
 	CqQueueRow *row = def->row;
 
+	if (row == NULL)
+		return NULL;
 	LWLockAcquire(&row->lock, mode);
 	if (row->generation == def->generation && row->queue_id == def->queue_id)
 		return row;
@@ -448,6 +452,8 @@ cq_queue_lock(CqQueueDef *def, LWLockMode mode)
 	while ((row = cq_queue_lock_if_same(def, mode)) == NULL)
 	{
 		CHECK_FOR_INTERRUPTS();
+		/* there are no rows */
+		PreventCommandDuringRecovery("this function");
 		cq_queue_refresh(def);
 	}
 	return row;

@@ -96,19 +96,25 @@ extern List *cq_definitions_all(void);
  */
 extern CqQueueDef *cq_queue_open(const char *name, AclMode privileges);
 
-/* The same without asking for privileges; NULL when there is none by that name. */
+/*
+ * The same without asking for privileges; NULL when there is none by that name,
+ * or tables of it are missing.
+ */
 extern CqQueueDef *cq_queue_open_if_exists(const char *name);
 
 /* Read it again; raises 42704 when it is no more. */
 extern void cq_queue_refresh(CqQueueDef *def);
 
 /*
- * Lock its row.  Raises 42704, with no lock held, when the queue has been
- * dropped meanwhile.
+ * Lock its row.  Raises, with no lock held, 42704 when the queue has been dropped
+ * meanwhile, and 25006 during recovery.
  */
 extern CqQueueRow *cq_queue_lock(CqQueueDef *def, LWLockMode mode);
 
-/* The same, but NULL instead of an error; nothing is read or resolved. */
+/*
+ * The same, but NULL, with no lock held, when there is no row or it has become
+ * another queue's.  Nothing is read or resolved, nothing raises.
+ */
 extern CqQueueRow *cq_queue_lock_if_same(CqQueueDef *def, LWLockMode mode);
 
 /* A queue's name from an argument; raises 22023 for empty or overlong ones. */

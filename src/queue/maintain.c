@@ -422,7 +422,8 @@ do_chores_safely(CqQueueRow *row, int32 queue_id, const Chores *chores)
 		RESUME_INTERRUPTS();
 
 		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-		row->retry_ms = cq_clock_ms() + RETRY_MS;
+		if (row->database == MyDatabaseId && row->queue_id == queue_id)
+			row->retry_ms = cq_clock_ms() + RETRY_MS;
 		LWLockRelease(&row->lock);
 		ereport(WARNING,
 				(errcode(error->sqlerrcode),

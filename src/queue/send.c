@@ -315,6 +315,7 @@ static CqQueueRow *
 await_room(CqQueueDef *def, CqQueueRow *row, const CqAmount *more, int64 *deadline)
 {
 	bool		waited = false;
+	uint32		generation = 0;
 
 	for (;;)
 	{
@@ -322,7 +323,8 @@ await_room(CqQueueDef *def, CqQueueRow *row, const CqAmount *more, int64 *deadli
 		CqAmount	length = cq_row_length(row);
 		int64		now;
 
-		if (waited)
+		/* unless the row is another one by now */
+		if (waited && row->generation == generation)
 			row->space_waiters--;
 		waited = false;
 		if (options->overflow == CQ_OVERFLOW_DROP_OLDEST || fits(options, &length, more))
@@ -338,6 +340,7 @@ await_room(CqQueueDef *def, CqQueueRow *row, const CqAmount *more, int64 *deadli
 			refuse(def, "No room became free in time.");
 		}
 		row->space_waiters++;
+		generation = row->generation;
 		waited = true;
 		LWLockRelease(&row->lock);
 

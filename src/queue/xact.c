@@ -34,9 +34,6 @@
 #include "queue/xact.h"
 #include "utils/memutils.h"
 
-/* a busy server wakes the worker for prepared transactions at most so often */
-#define POKE_MS 20
-
 /* in TopTransactionContext */
 static CqItem *items = NULL;
 static int	nitems = 0;
@@ -413,18 +410,6 @@ forget_items(void)
 	nitems = capacity = 0;
 }
 
-/* One of the prepared transactions that we wait for may have ended. */
-static void
-poke_worker(void)
-{
-	uint64		now = cq_clock_ms();
-	uint64		last = pg_atomic_read_u64(&cq_queues->poked_ms);
-
-	if (now - last >= POKE_MS &&
-		pg_atomic_compare_exchange_u64(&cq_queues->poked_ms, &last, now))
-		cq_dbworker_wake(MyDatabaseId);
-}
-
 static void
 on_xact(XactEvent event, void *arg)
 {
@@ -449,8 +434,9 @@ on_xact(XactEvent event, void *arg)
 		default:
 			return;
 	}
+	/* one of the prepared transactions that we wait for may have ended */
 	if (unlikely(pg_atomic_read_u32(&cq_queues->by_xid) > 0))
-		poke_worker();
+		cq_dbworker_poke(MyDatabaseId, &cq_queues->poked_ms);
 }
 
 static void

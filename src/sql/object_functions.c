@@ -20,7 +20,7 @@
 #include "sql/cache_args.h"
 #include "sql/namespace.h"
 #include "sql/object_functions.h"
-#include "topic/topic_admin.h"
+#include "topic/topic_sweep.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"

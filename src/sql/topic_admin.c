@@ -11,6 +11,7 @@
 #include "catalog/pg_type.h"
 #include "sql/queue_args.h"
 #include "sql/topic_args.h"
+#include "topic/membership.h"
 #include "topic/topic_admin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"

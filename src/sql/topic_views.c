@@ -72,7 +72,7 @@ for_each_topic(FunctionCallInfo fcinfo, const char *view, TopicReporter report)
 		CqTopicDef *def = lfirst(cell);
 
 		if (sees_topic(def) || sees_a_group(def))
-			names = lappend(names, pstrdup(def->name));
+			names = lappend(names, def->name);
 	}
 	foreach(cell, names)
 	{
@@ -266,10 +266,8 @@ static void
 put_groups(ReturnSetInfo *rsinfo, CqTopicDef *def)
 {
 	int			n = def->ngroups;
-	CqGroupDef *groups = palloc(Max(n, 1) * sizeof(CqGroupDef));
+	CqGroupDef *groups = def->groups;
 
-	if (n > 0)
-		memcpy(groups, def->groups, n * sizeof(CqGroupDef));
 	for (int i = 0; i < n; i++)
 	{
 		if (!sees_topic(def) && !cq_group_visible(&groups[i]))
@@ -347,10 +345,8 @@ static void
 put_members(ReturnSetInfo *rsinfo, CqTopicDef *def)
 {
 	int			n = def->ngroups;
-	CqGroupDef *groups = palloc(Max(n, 1) * sizeof(CqGroupDef));
+	CqGroupDef *groups = def->groups;
 
-	if (n > 0)
-		memcpy(groups, def->groups, n * sizeof(CqGroupDef));
 	for (int i = 0; i < n; i++)
 	{
 		if (sees_topic(def) || cq_group_visible(&groups[i]))

@@ -101,24 +101,36 @@ cq_channel_notice(const char *chars, Size bytes)
 	return first;
 }
 
-/* The row of this database's channels and its generation. */
+/*
+ * The row of this database's channels and its generation.  stored: the worker
+ * has payloads to look after.
+ */
 static CqTopicRow *
-channels_row(uint32 *generation)
+channels_row(bool stored, uint32 *generation)
 {
 	static CqTopicRow *known = NULL;
-	CqTopicRow *row = known;
-	bool		taken = false;
+	static uint32 known_generation;
 
-	if (row == NULL || row->database != MyDatabaseId || row->topic_id != CQ_CHANNELS)
-		row = cq_topic_row_take(CQ_CHANNELS, InvalidOid, &taken);
-	*generation = row->generation;
-	if (taken)
+	while (known == NULL || !cq_topic_row_lock_same(known, known_generation, LW_EXCLUSIVE))
 	{
-		cq_topic_unlock(row);
-		cq_dbworker_request();
+		bool		taken;
+		bool		ours;
+
+		known = cq_topic_row_take(CQ_CHANNELS, InvalidOid, &taken);
+		if (!taken)
+			LWLockAcquire(&known->lock, LW_SHARED);
+		known_generation = known->generation;
+		ours = known->database == MyDatabaseId && known->topic_id == CQ_CHANNELS;
+		cq_topic_unlock(known);
+		if (taken)
+			cq_dbworker_request();
+		if (!ours)
+			known = NULL;
 	}
-	known = row;
-	return row;
+	known->stored |= stored;
+	*generation = known_generation;
+	cq_topic_unlock(known);
+	return known;
 }
 
 void
@@ -134,13 +146,12 @@ cq_channel_publish_text(const char *channel, const char *payload)
 
 	PreventCommandDuringRecovery("channel_publish()");
 	PreventCommandIfParallelMode("channel_publish()");
-	row = channels_row(&generation);
 	if (stored)
 	{
 		PreventCommandIfReadOnly("channel_publish()");
 		payload = store_payload(payload);
-		row->stored = true;
 	}
+	row = channels_row(stored, &generation);
 	bytes = channel_bytes + strlen(payload) + 1;
 	if (cq_topic_items_notice_cells() + CQ_NOTICE_CELLS(bytes) > cq_notice_cells_max())
 		ereport(ERROR,
@@ -203,12 +214,13 @@ cq_channel_fetch_text(const text *payload)
 
 /* Whether no snapshot is left from before that turn's table was to be emptied. */
 static bool
-needed_by_none(CqTopicRow *row, Oid relid, int64 turn)
+needed_by_none(CqTopicRow *row, uint32 generation, Oid relid, int64 turn)
 {
 	FullTransactionId horizon = cq_horizon(relid);
 	bool		passed;
 
-	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
+	if (!cq_topic_row_lock_same(row, generation, LW_EXCLUSIVE))
+		return false;
 	if (row->retired_turn != turn)
 	{
 		row->retired_turn = turn;
@@ -224,7 +236,7 @@ needed_by_none(CqTopicRow *row, Oid relid, int64 turn)
  * when to look again.
  */
 static int64
-empty_payloads(CqTopicRow *row)
+empty_payloads(CqTopicRow *row, uint32 generation)
 {
 	int64		now_s = GetCurrentTimestamp() / USECS_PER_SEC;
 	int64		into_slot = now_s % SLOT_S;
@@ -237,7 +249,7 @@ empty_payloads(CqTopicRow *row)
 		return cq_clock_ms() + (SLOT_S / 2 - into_slot) * 1000 + 1000;
 	cq_step_start();
 	relid = cq_relation(name);
-	if (!needed_by_none(row, relid, turn) ||
+	if (!needed_by_none(row, generation, relid, turn) ||
 		!ConditionalLockRelationOid(relid, AccessExclusiveLock))
 		again_s = USED_RETRY_S;
 	else
@@ -257,14 +269,16 @@ typedef struct Notice
 
 /* Take up to SEND_MAX that wait, in order, out of the list. */
 static uint32
-take_pending(CqTopicRow *row, int *n)
+take_pending(CqTopicRow *row, uint32 generation, int *n)
 {
 	uint32		first;
 	uint32		last = CQ_NO_CELL;
 
-	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
+	*n = 0;
+	if (!cq_topic_row_lock_same(row, generation, LW_EXCLUSIVE))
+		return CQ_NO_CELL;
 	first = row->pending_head;
-	for (*n = 0; *n < SEND_MAX && row->pending_head != CQ_NO_CELL; (*n)++)
+	for (; *n < SEND_MAX && row->pending_head != CQ_NO_CELL; (*n)++)
 	{
 		last = row->pending_head;
 		row->pending_head = CQ_CELL(last)->notice.next_notice;
@@ -320,7 +334,7 @@ send_notices(const Notice *notices, int n)
 
 /* Send up to SEND_MAX; returns how many there were. */
 static int
-send_some(CqTopicRow *row)
+send_some(CqTopicRow *row, uint32 generation)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext context = AllocSetContextCreate(caller, "cachequeue notifications",
@@ -331,7 +345,7 @@ send_some(CqTopicRow *row)
 
 	MemoryContextSwitchTo(context);
 	notices = palloc(SEND_MAX * sizeof(Notice));
-	i = take_pending(row, &n);
+	i = take_pending(row, generation, &n);
 	for (int j = 0; j < n; j++)
 	{
 		uint32		next = CQ_CELL(i)->notice.next_notice;
@@ -348,18 +362,25 @@ send_some(CqTopicRow *row)
 }
 
 int64
-cq_channels_maintain(CqTopicRow *row)
+cq_channels_maintain(CqTopicRow *row, uint32 generation)
 {
 	MemoryContext context = CurrentMemoryContext;
 	int64		at = PG_INT64_MAX;
+	bool		stored;
 
+	/* from here on who makes something due wakes us */
+	if (!cq_topic_row_lock_same(row, generation, LW_EXCLUSIVE))
+		return PG_INT64_MAX;
 	row->plan_ms = PG_INT64_MAX;
-	while (send_some(row) == SEND_MAX)
+	stored = row->stored;
+	cq_topic_unlock(row);
+	while (send_some(row, generation) == SEND_MAX)
 		CHECK_FOR_INTERRUPTS();
-	if (row->stored)
-		at = empty_payloads(row);
+	if (stored)
+		at = empty_payloads(row, generation);
 	MemoryContextSwitchTo(context);
-	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
+	if (!cq_topic_row_lock_same(row, generation, LW_EXCLUSIVE))
+		return PG_INT64_MAX;
 	row->plan_ms = Min(row->plan_ms, at);
 	at = row->plan_ms;
 	cq_topic_unlock(row);

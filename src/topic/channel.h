@@ -35,6 +35,6 @@ extern void cq_channel_pend(CqTopicRow *row, uint32 notice);
 extern uint32 cq_channel_notice(const char *chars, Size bytes);
 
 /* The worker's part; returns when to look again, or PG_INT64_MAX. */
-extern int64 cq_channels_maintain(CqTopicRow *row);
+extern int64 cq_channels_maintain(CqTopicRow *row, uint32 generation);
 
 #endif							/* CQ_CHANNEL_H */

@@ -270,16 +270,16 @@ find_jobs(int32 topic_id, bool *full)
 		(void) cq_topic_stable_offset(def, p);
 	for (int i = 0; def != NULL && i < def->ngroups; i++)
 	{
-		CqGroupDef	group = def->groups[i];
-		CqQueueDef *queue = group.shared ? cq_definition_by_id(group.queue_id) : NULL;
+		const CqGroupDef *group = &def->groups[i];
+		CqQueueDef *queue = group->shared ? cq_definition_by_id(group->queue_id) : NULL;
 		MemoryContext old;
 		int			before = list_length(jobs);
 
 		if (queue == NULL)
 			continue;
-		cq_share_load_group(def, &group);
+		cq_share_load_group(def, group);
 		old = MemoryContextSwitchTo(context);
-		jobs = add_jobs(def, &group, jobs);
+		jobs = add_jobs(def, group, jobs);
 		MemoryContextSwitchTo(old);
 		if (list_length(jobs) > before && is_full(cq_queue_open(queue->name, CQ_QUEUE_NONE)))
 		{

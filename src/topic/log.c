@@ -84,6 +84,7 @@ cq_topic_shmem_init(void *mem)
 	t->nrows = cq_max_topics;
 	t->salt = (uint32) (GetCurrentTimestamp() / USECS_PER_SEC) & 0x7fffffff;
 	pg_atomic_init_u32(&t->by_xid, 0);
+	pg_atomic_init_u64(&t->poked_ms, 0);
 	SpinLockInit(&t->pool_lock);
 	t->pool_free = CQ_NO_CELL;
 	t->pool_size = t->pool_nfree = pool_size();
@@ -425,6 +426,16 @@ cq_topic_plan(CqTopicRow *row, int64 at_ms)
 	row->plan_ms = at_ms;
 	/* it works out itself how long to sleep */
 	wake_worker = true;
+}
+
+bool
+cq_topic_row_lock_same(CqTopicRow *row, uint32 generation, LWLockMode mode)
+{
+	LWLockAcquire(&row->lock, mode);
+	if (row->generation == generation)
+		return true;
+	LWLockRelease(&row->lock);
+	return false;
 }
 
 void

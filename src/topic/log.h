@@ -57,6 +57,14 @@
 /* ended prepared transactions are looked for so often, at least */
 #define CQ_XID_POLL_MS 1000
 
+/*
+ * Times of maintenance: at once, and the worker has not begun; at once, and it
+ * has.  It plans the next time only if that is still so when it is done: else
+ * something has happened meanwhile that it may not have seen.
+ */
+#define CQ_AT_ONCE 0
+#define CQ_BEGUN 1
+
 /* offsets taken from a partition's sequence at a time */
 #define CQ_OFFSET_BLOCK 1024
 
@@ -260,8 +268,10 @@ typedef struct CqTopicRow
 	int64		plan_ms;		/* when the worker has promised to look */
 	bool		compact_due;	/* and segments have been closed */
 	int64		feed_at_ms;		/* next look whether a queue has room, or 0 */
-	int64		segment_at_ms;	/* next try to have a next segment */
-	int64		retain_at_ms;	/* next look for segments to be dropped */
+	int64		segment_at_ms;	/* next try to have a next segment, or
+								 * CQ_AT_ONCE */
+	int64		retain_at_ms;	/* next look for segments to be dropped, or
+								 * CQ_AT_ONCE */
 	int64		compacted;		/* number of the last segment that was */
 	uint64		retired_tables[2];	/* some that hold no segment, by number
 									 * ... */
@@ -280,6 +290,7 @@ typedef struct CqTopics
 	int			nrows;
 	uint32		salt;			/* of this server start: in generations */
 	pg_atomic_uint32 by_xid;	/* sum over the rows */
+	pg_atomic_uint64 poked_ms;	/* when a worker was last woken for these */
 	slock_t		pool_lock;		/* guards the four below it */
 	uint32		pool_free;
 	uint32		pool_fresh;		/* cells from here on were never used */
@@ -370,6 +381,12 @@ extern void cq_row_wake(CqTopicRow *row);
  * the row is unlocked.
  */
 extern void cq_topic_plan(CqTopicRow *row, int64 at_ms);
+
+/*
+ * Lock a row if it still belongs to whom it had that generation for.  False, with
+ * no lock held, when it does not: its fields are another topic's.
+ */
+extern bool cq_topic_row_lock_same(CqTopicRow *row, uint32 generation, LWLockMode mode);
 
 /* Unlock a row, whatever it was locked for. */
 extern void cq_topic_unlock(CqTopicRow *row);

@@ -137,7 +137,7 @@ cq_log_next_segment(CqTopicRow *row)
 	row->next = 0;
 	row->inserted = row->bytes = 0;
 	row->began_ms = cq_clock_ms();
-	row->segment_at_ms = 0;
+	row->segment_at_ms = CQ_AT_ONCE;
 	row->compact_due = true;
 	cq_topic_plan(row, row->began_ms);
 }
@@ -249,6 +249,19 @@ roll(CqTopicDef *def, int64 look_ms)
 	cq_topic_unlock(row);
 }
 
+/* A segment is being dropped. */
+static void
+note_dropped(CqTopicDef *def)
+{
+	CqTopicRow *row = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
+
+	if (row == NULL)
+		return;
+	row->segment_at_ms = CQ_AT_ONCE;	/* there may be room now */
+	row->retired_at_ms = 1;
+	cq_topic_unlock(row);
+}
+
 int64
 cq_log_retain(int32 topic_id)
 {
@@ -275,6 +288,7 @@ cq_log_retain(int32 topic_id)
 			for (int i = 0; i < def->nsegments; i++)
 				bytes += segment_bytes(&def->segments[i]);
 		}
+		CQ_PAUSE("topic-retain");
 		roll(def, look_ms);
 		if (is_closed(def, def->segments[0].number))
 		{
@@ -287,10 +301,7 @@ cq_log_retain(int32 topic_id)
 			if (drop)
 				dropped = drop_segment(def, oldest);
 			if (dropped)
-			{
-				def->row->segment_at_ms = 0;	/* there may be room now */
-				def->row->retired_at_ms = 1;
-			}
+				note_dropped(def);
 			locked = drop && !dropped;
 		}
 		cq_step_commit();
@@ -364,11 +375,24 @@ is_worth_it(CqTopicDef *def, int n)
 	return dirty > 0 && dirty >= clean;
 }
 
+/* There are tables to be emptied; *compacted: after a compaction up to there. */
+static void
+note_retired(CqTopicDef *def, const int64 *compacted)
+{
+	CqTopicRow *row = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
+
+	if (row == NULL)
+		return;
+	if (compacted != NULL)
+		row->compacted = *compacted;
+	row->retired_at_ms = cq_clock_ms() + LOCKED_RETRY_MS;
+	cq_topic_unlock(row);
+}
+
 void
 cq_log_compact(int32 topic_id)
 {
 	CqTopicDef *def = start(topic_id);
-	CqTopicRow *row;
 	int64		last;
 	int			n;
 	int			k;
@@ -381,7 +405,7 @@ cq_log_compact(int32 topic_id)
 	}
 	last = def->segments[n - 1].number;
 	/* if this fails, the table is not empty any more */
-	def->row->retired_at_ms = cq_clock_ms() + LOCKED_RETRY_MS;
+	note_retired(def, NULL);
 	k = free_table(def);
 	if (k < 0)
 	{
@@ -395,12 +419,7 @@ cq_log_compact(int32 topic_id)
 					 k, topic_id, last));
 	cq_step_commit();
 
-	row = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
-	if (row == NULL)
-		return;
-	row->compacted = last;
-	row->retired_at_ms = cq_clock_ms() + LOCKED_RETRY_MS;
-	cq_topic_unlock(row);
+	note_retired(def, &last);
 }
 
 /* ---- tables that hold no segment ------------------------------------- */

@@ -344,17 +344,16 @@ prepare_to_poll(CqTopicDef *def)
 }
 
 void
-cq_topic_poll_records(CqTopicDef *def, const CqGroupDef *group_def, const char *member,
+cq_topic_poll_records(CqTopicDef *def, const CqGroupDef *group, const char *member,
 					  int64 generation, int max, bool auto_commit,
 					  CqRecordReader reader, void *arg)
 {
-	CqGroupDef	group = *group_def;
 	int			visited = 0;
 	int			n = 0;
 
 	PreventCommandDuringRecovery("topic_poll()");
 	PreventCommandIfParallelMode("topic_poll()");
-	cq_group_refuse_shared(def, group_def);
+	cq_group_refuse_shared(def, group);
 	if (auto_commit)
 		PreventCommandIfReadOnly("topic_poll()");
 	prepare_to_poll(def);
@@ -369,7 +368,7 @@ cq_topic_poll_records(CqTopicDef *def, const CqGroupDef *group_def, const char *
 		int64		next;
 
 		cq_topic_items_reserve(2);
-		row = lock_member(def, &group, member, generation, &g, &m);
+		row = lock_member(def, group, member, generation, &g, &m);
 		any = take_job(def, row, g, m, &visited, &job);
 		cq_topic_unlock(row);
 		if (!any)
@@ -389,15 +388,14 @@ cq_topic_poll_records(CqTopicDef *def, const CqGroupDef *group_def, const char *
 					 errhint("Retry the transaction.")));
 		}
 		if (auto_commit && next > job.from)
-			commit_share(def, &group, &job, next, false);
+			commit_share(def, group, &job, next, false);
 	}
 }
 
 bool
-cq_topic_commit_offset(CqTopicDef *def, const CqGroupDef *group_def, const char *member,
+cq_topic_commit_offset(CqTopicDef *def, const CqGroupDef *group, const char *member,
 					   int64 generation, int partition, int64 record_offset)
 {
-	CqGroupDef	group = *group_def;
 	CqTopicRow *row;
 	uint32		g;
 	uint32		m;
@@ -410,7 +408,7 @@ cq_topic_commit_offset(CqTopicDef *def, const CqGroupDef *group_def, const char 
 
 	PreventCommandIfReadOnly("topic_commit()");
 	PreventCommandIfParallelMode("topic_commit()");
-	cq_group_refuse_shared(def, group_def);
+	cq_group_refuse_shared(def, group);
 	if (partition < 0 || partition >= def->npartitions)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -418,7 +416,7 @@ cq_topic_commit_offset(CqTopicDef *def, const CqGroupDef *group_def, const char 
 
 	cq_topic_items_reserve(1);
 	row = cq_topic_lock(def, LW_EXCLUSIVE);
-	g = cq_row_group(row, group.group_id);
+	g = cq_row_group(row, group->group_id);
 	m = (g == CQ_NO_CELL) ? CQ_NO_CELL : cq_member_find(row, g, member, generation);
 	if (m == CQ_NO_CELL)
 	{
@@ -441,7 +439,7 @@ cq_topic_commit_offset(CqTopicDef *def, const CqGroupDef *group_def, const char 
 	job.rewind = share->rewind;
 	cq_topic_unlock(row);
 	if (mine && !done)
-		commit_share(def, &group, &job, record_offset + 1, busy);
+		commit_share(def, group, &job, record_offset + 1, busy);
 	return mine;
 }
 
@@ -551,22 +549,20 @@ seek_partition(CqTopicDef *def, const CqGroupDef *group, int partition,
 }
 
 void
-cq_topic_seek_to(CqTopicDef *def, const CqGroupDef *group_def, int partition,
+cq_topic_seek_to(CqTopicDef *def, const CqGroupDef *group, int partition,
 				 const CqPosition *position)
 {
-	CqGroupDef	group = *group_def;
-
 	PreventCommandIfReadOnly("topic_seek()");
 	PreventCommandIfParallelMode("topic_seek()");
 	if (partition < -1 || partition >= def->npartitions)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("topic \"%s\" has no partition %d", def->name, partition)));
-	cq_share_load_group(def, &group);
+	cq_share_load_group(def, group);
 	for (int p = 0; p < def->npartitions; p++)
 	{
 		if (partition == -1 || partition == p)
-			seek_partition(def, &group, p, position);
+			seek_partition(def, group, p, position);
 	}
 }
 

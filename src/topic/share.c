@@ -496,8 +496,13 @@ cq_share_add_partitions(CqTopicDef *def)
 	bool		complete = true;
 
 	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	while (complete && row->database == MyDatabaseId && row->topic_id == def->topic_id &&
-		   row->npartitions < def->npartitions)
+	if (row->database != MyDatabaseId || row->topic_id != def->topic_id)
+	{
+		/* dropped meanwhile, as the caller will see */
+		cq_topic_unlock(row);
+		return;
+	}
+	while (complete && row->npartitions < def->npartitions)
 	{
 		int			number = row->npartitions;
 
@@ -551,8 +556,6 @@ void
 cq_share_load_group(CqTopicDef *def, const CqGroupDef *group)
 {
 	int32		group_id = group->group_id;
-	CqAssignment assignment = group->assignment;
-	int64		timeout_ms = group->timeout_ms;
 	CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
 	bool		known = cq_row_group(row, group_id) != CQ_NO_CELL;
 	CqOffset   *offsets;
@@ -585,8 +588,8 @@ cq_share_load_group(CqTopicDef *def, const CqGroupDef *group)
 	{
 		CQ_CELL(g)->group.group_id = group_id;
 		CQ_CELL(g)->group.members = CQ_CELL(g)->group.shares = CQ_NO_CELL;
-		CQ_CELL(g)->group.assignment = assignment;
-		CQ_CELL(g)->group.timeout_ms = timeout_ms;
+		CQ_CELL(g)->group.assignment = group->assignment;
+		CQ_CELL(g)->group.timeout_ms = group->timeout_ms;
 		CQ_CELL(g)->next = row->groups;
 		row->groups = g;
 		for (int p = 0; p < row->npartitions && complete; p++)

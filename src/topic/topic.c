@@ -8,7 +8,7 @@
 #include "postgres.h"
 
 #include "topic/topic.h"
-#include "topic/topic_admin.h"
+#include "topic/topic_sweep.h"
 #include "topic/topic_definition.h"
 #include "topic/topic_xact.h"
 
@@ -17,5 +17,5 @@ cq_topic_init(void)
 {
 	cq_topic_definition_init();
 	cq_topic_xact_init();
-	cq_topic_admin_init();
+	cq_topic_sweep_init();
 }

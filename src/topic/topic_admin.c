@@ -26,20 +26,23 @@
 #include "miscadmin.h"
 #include "queue/admin.h"
 #include "queue/definition.h"
-#include "storage/ipc.h"
 #include "storage/lmgr.h"
 #include "topic/offsets.h"
 #include "topic/publication.h"
 #include "topic/record.h"
 #include "topic/share.h"
 #include "topic/topic_admin.h"
+#include "topic/topic_sweep.h"
 #include "topic/topic_xact.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-static void
-lock_definitions(void)
+/* the numbers of new topics go on above those of replicas: leave some */
+#define REPLICA_ID_MAX 2000000000
+
+void
+cq_topics_lock(void)
 {
 	LockRelationOid(cq_relation("topic"), ShareUpdateExclusiveLock);
 }
@@ -154,7 +157,7 @@ cq_topic_create_named(const char *name, const CqTopicOptions *options, bool if_n
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("topics cannot be created by an extension's script")));
 	check_options(options);
-	lock_definitions();
+	cq_topics_lock();
 	cq_topics_sweep();
 	def = cq_topic_find(name);
 	if (def != NULL && if_not_exists)
@@ -206,7 +209,7 @@ cq_topic_alter_named(const char *name, const CqTopicOptions *options)
 
 	PreventCommandIfReadOnly("topic_alter()");
 	check_options(options);
-	lock_definitions();
+	cq_topics_lock();
 	def = cq_topic_open(name, CQ_TOPIC_ALTER);
 	had = def->npartitions;
 	topic_id = def->topic_id;
@@ -264,174 +267,6 @@ group_queue(const CqTopicDef *def, const char *group)
 	return psprintf("%s.%s", def->name, group);
 }
 
-/* The carrier is gone: delete what is left of the topic. */
-static void
-forget_topic(int32 topic_id)
-{
-	CqTopicDef *def = cq_topic_by_id(topic_id);
-	Parameters	p = {0};
-
-	if (def == NULL)
-		return;
-	cq_record_relations_drop(topic_id, def->npartitions);
-	add_parameter(&p, INT4OID, Int32GetDatum(topic_id), false);
-	(void) execute("DELETE FROM cq.topic_group WHERE topic_id = $1", &p);
-	(void) execute("DELETE FROM cq.topic_segment WHERE topic_id = $1", &p);
-	(void) execute("DELETE FROM cq.topic WHERE topic_id = $1", &p);
-	CommandCounterIncrement();
-	cq_topic_items_reserve(1);
-	def->row = &cq_topic_rows[0];
-	cq_topic_item_add(CQ_TOPIC_ITEM_DROPPED, def, CQ_NO_CELL)->offset = topic_id;
-	def->resolved = false;
-}
-
-/* The carrier is gone: delete what is left of the group. */
-static void
-forget_group(int32 topic_id, int32 group_id)
-{
-	CqTopicDef *def = cq_topic_by_id(topic_id);
-	Parameters	p = {0};
-
-	add_parameter(&p, INT4OID, Int32GetDatum(group_id), false);
-	(void) execute("DELETE FROM cq.topic_group WHERE group_id = $1", &p);
-	CommandCounterIncrement();
-	if (def == NULL)
-		return;
-	def = cq_topic_open(def->name, CQ_TOPIC_NONE);
-	cq_topic_items_reserve(1);
-	cq_topic_item_add(CQ_TOPIC_ITEM_GROUP_DROPPED, def, CQ_NO_CELL)->offset = group_id;
-}
-
-/* Whether there is a queue by that number which has not been dropped. */
-static bool
-has_queue(int32 queue_id)
-{
-	CqQueueDef *queue = cq_definition_by_id(queue_id);
-
-	return queue != NULL && OidIsValid(cq_carrier_owner(queue->object.carrier));
-}
-
-/* A group goes with its carrier, and a shared one with its queue. */
-static bool
-group_is_gone(const CqGroupDef *group)
-{
-	return !OidIsValid(cq_carrier_owner(group->object.carrier)) ||
-		(group->shared && !has_queue(group->queue_id));
-}
-
-/* Drop the queues of a group that are left. */
-static void
-drop_group_queues(int32 queue_id, int32 dead_letter_id)
-{
-	if (queue_id != 0)
-		cq_queue_drop_by_id(queue_id);
-	if (dead_letter_id != 0)
-		cq_queue_drop_by_id(dead_letter_id);
-}
-
-/* Topics without carriers, whose groups go with them. */
-static void
-sweep_topics(void)
-{
-	ListCell   *cell;
-
-	foreach(cell, cq_objects_without_carrier(CQ_OBJECT_TOPIC))
-	{
-		CqTopicDef *def = cq_topic_by_id(lfirst_int(cell));
-
-		for (int i = 0; def != NULL && i < def->ngroups; i++)
-		{
-			cq_carrier_drop(def->groups[i].object.carrier);
-			drop_group_queues(def->groups[i].queue_id, def->groups[i].dead_letter_id);
-		}
-		forget_topic(lfirst_int(cell));
-	}
-}
-
-/* Groups that are gone; a list of numbers, the topic's and the group's. */
-static List *
-groups_gone(void)
-{
-	List	   *gone = NIL;
-	ListCell   *cell;
-
-	foreach(cell, cq_topics_all())
-	{
-		CqTopicDef *def = lfirst(cell);
-
-		for (int i = 0; i < def->ngroups; i++)
-		{
-			if (group_is_gone(&def->groups[i]))
-				gone = lappend(gone, list_make2_int(def->topic_id, def->groups[i].group_id));
-		}
-	}
-	return gone;
-}
-
-static void
-sweep_group(int32 topic_id, int32 group_id)
-{
-	CqTopicDef *def = cq_topic_by_id(topic_id);
-
-	for (int i = 0; def != NULL && i < def->ngroups; i++)
-	{
-		const CqGroupDef *group = &def->groups[i];
-
-		if (group->group_id != group_id)
-			continue;
-		cq_carrier_drop(group->object.carrier);
-		drop_group_queues(group->queue_id, group->dead_letter_id);
-		break;
-	}
-	forget_group(topic_id, group_id);
-}
-
-void
-cq_topics_sweep(void)
-{
-	ListCell   *cell;
-
-	if (cq_objects_without_carrier(CQ_OBJECT_TOPIC) != NIL || groups_gone() != NIL)
-	{
-		lock_definitions();
-		sweep_topics();
-		foreach(cell, groups_gone())
-			sweep_group(linitial_int(lfirst(cell)), lsecond_int(lfirst(cell)));
-	}
-	cq_queues_sweep();
-}
-
-/* The queue of a shared group goes with the group only. */
-static void
-check_queue_drop(const CqQueueDef *queue)
-{
-	ListCell   *cell;
-
-	foreach(cell, cq_topics_all())
-	{
-		CqTopicDef *def = lfirst(cell);
-
-		for (int i = 0; i < def->ngroups; i++)
-		{
-			const CqGroupDef *group = &def->groups[i];
-
-			if (group->shared && group->queue_id == queue->queue_id &&
-				OidIsValid(cq_carrier_owner(group->object.carrier)))
-				ereport(ERROR,
-						(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-						 errmsg("queue \"%s\" belongs to group \"%s\" of topic \"%s\"",
-								queue->name, group->name, def->name),
-						 errhint("Drop the group with cq.group_drop.")));
-		}
-	}
-}
-
-void
-cq_topic_admin_init(void)
-{
-	cq_queue_check_drop_hook = check_queue_drop;
-}
-
 void
 cq_topic_drop_named(const char *name, bool if_exists)
 {
@@ -440,7 +275,7 @@ cq_topic_drop_named(const char *name, bool if_exists)
 
 	cq_require_shared();
 	PreventCommandIfReadOnly("topic_drop()");
-	lock_definitions();
+	cq_topics_lock();
 	cq_topics_sweep();
 	def = cq_topic_find(name);
 	if (def == NULL)
@@ -529,7 +364,7 @@ cq_topic_publication_create_for(const char *name, const char *publication, int n
 
 	PreventCommandIfReadOnly("topic_publication_create()");
 	check_tables(ntables);
-	lock_definitions();
+	cq_topics_lock();
 	def = cq_topic_open(name, CQ_TOPIC_ALTER);
 	topic_id = def->topic_id;
 	for (k = 0; OidIsValid(cq_record_table(def, k)); k++)
@@ -557,12 +392,14 @@ cq_topic_replica_create_named(const char *name, int32 topic_id, int partitions, 
 	cq_require_shared();
 	PreventCommandIfReadOnly("topic_replica_create()");
 	check_tables(ntables);
-	if (topic_id < 1 || partitions < 1 || partitions > CQ_PARTITIONS_MAX)
+	if (topic_id < 1 || topic_id > REPLICA_ID_MAX ||
+		partitions < 1 || partitions > CQ_PARTITIONS_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 topic_id < 1 ? errmsg("topic_id must be greater than zero") :
+				 topic_id > REPLICA_ID_MAX ? errmsg("topic_id must be at most %d", REPLICA_ID_MAX) :
 				 errmsg("partitions must be between 1 and %d", CQ_PARTITIONS_MAX)));
-	lock_definitions();
+	cq_topics_lock();
 	cq_topics_sweep();
 	if (cq_topic_find(name) != NULL || cq_topic_by_id(topic_id) != NULL ||
 		cq_object_id_taken(CQ_OBJECT_TOPIC, topic_id, topic_formats))
@@ -599,7 +436,7 @@ cq_topic_replica_promote_named(const char *name)
 	Parameters	p = {0};
 
 	PreventCommandIfReadOnly("topic_replica_promote()");
-	lock_definitions();
+	cq_topics_lock();
 	def = cq_topic_open(name, CQ_TOPIC_ALTER);
 	if (!def->replica)
 		ereport(ERROR,
@@ -710,7 +547,7 @@ cq_group_create_named(CqTopicDef *def, const char *name, const CqGroupOptions *o
 
 	PreventCommandIfReadOnly("group_create()");
 	(void) cq_interval_ms(options->session_timeout, 1, "session_timeout");
-	lock_definitions();
+	cq_topics_lock();
 	if (!cq_object_allowed(&def->object, CQ_TOPIC_CONSUME | CQ_TOPIC_ALTER))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -774,7 +611,7 @@ cq_group_drop_named(CqTopicDef *def, const char *name, bool if_exists)
 	CqGroupDef *group;
 
 	PreventCommandIfReadOnly("group_drop()");
-	lock_definitions();
+	cq_topics_lock();
 	cq_topics_sweep();
 	cq_topic_refresh(def);
 	group = cq_group_def_find(def, name);
@@ -791,177 +628,4 @@ cq_group_drop_named(CqTopicDef *def, const char *name, bool if_exists)
 		cq_object_denied(CQ_OBJECT_GROUP, name, def->name, true);
 	cq_object_drop(&group->object);
 	cq_topics_sweep();
-}
-
-/* ---- members --------------------------------------------------------- */
-
-/* A membership that ends with this session. */
-typedef struct Bound
-{
-	uint32		row;
-	uint32		generation;
-	uint32		member;			/* cell */
-	uint32		serial;
-} Bound;
-
-static Bound *bound_members = NULL;
-static int	nbound = 0;
-
-/* before_shmem_exit callback */
-static void
-leave_all(int code, Datum arg)
-{
-	for (int i = 0; i < nbound; i++)
-	{
-		const Bound *b = &bound_members[i];
-		CqTopicRow *row = &cq_topic_rows[b->row];
-
-		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-		if (row->generation == b->generation &&
-			CQ_CELL(b->member)->kind == CQ_CELL_MEMBER &&
-			CQ_CELL(b->member)->serial == b->serial &&
-			CQ_CELL(b->member)->member.pid == MyProcPid)
-			cq_member_remove(row, b->member);
-		cq_topic_unlock(row);
-		cq_row_wake(row);
-	}
-	nbound = 0;
-}
-
-/* Room for one more. */
-static void
-reserve_bound(void)
-{
-	static bool registered = false;
-	int			kept = 0;
-
-	if (!registered)
-		before_shmem_exit(leave_all, (Datum) 0);
-	registered = true;
-
-	/* without those that have ended */
-	for (int i = 0; i < nbound; i++)
-	{
-		if (CQ_CELL(bound_members[i].member)->serial == bound_members[i].serial)
-			bound_members[kept++] = bound_members[i];
-	}
-	nbound = kept;
-	if (bound_members == NULL)
-		bound_members = MemoryContextAlloc(TopMemoryContext, sizeof(Bound));
-	else
-		bound_members = repalloc(bound_members, (nbound + 1) * sizeof(Bound));
-}
-
-/* The group, created unless it exists; not a shared one. */
-static CqGroupDef *
-group_to_join(CqTopicDef *def, const char *name)
-{
-	CqGroupDef *group = cq_group_def_find(def, name);
-
-	if (group == NULL)
-	{
-		/* somebody else may be about to create it */
-		lock_definitions();
-		cq_topic_refresh(def);
-		group = cq_group_def_find(def, name);
-	}
-	if (group == NULL)
-	{
-		CqGroupOptions options;
-
-		cq_group_set_defaults(&options);
-		cq_group_create_named(def, name, &options, false);
-		group = cq_group_def(def, name);
-	}
-	cq_group_check(def, group);
-	cq_group_refuse_shared(def, group);
-	return group;
-}
-
-int64
-cq_group_join_as(CqTopicDef *def, const char *name, const char *member, bool bound)
-{
-	CqGroupDef *group;
-	int32		group_id;
-	int64		generation = 0;
-	CqTopicRow *row;
-	uint32		g;
-	uint32		i = CQ_NO_CELL;
-
-	PreventCommandDuringRecovery("group_join()");
-	PreventCommandIfParallelMode("group_join()");
-	group = group_to_join(def, name);
-	group_id = group->group_id;
-	if (bound)
-		reserve_bound();
-	cq_share_load_group(def, group);
-	row = cq_topic_lock(def, LW_EXCLUSIVE);
-	(void) cq_members_expire(row);
-	g = cq_row_group(row, group_id);
-	if (g != CQ_NO_CELL)
-		i = cq_member_join(row, g, member, bound ? MyProcPid : 0);
-	if (i != CQ_NO_CELL)
-	{
-		generation = CQ_CELL(i)->member.generation;
-		if (bound)
-		{
-			Bound	   *b = &bound_members[nbound++];
-
-			b->row = CQ_TOPIC_ROW_INDEX(row);
-			b->generation = row->generation;
-			b->member = i;
-			b->serial = CQ_CELL(i)->serial;
-		}
-	}
-	cq_topic_unlock(row);
-	if (i == CQ_NO_CELL)
-		cq_topic_memory_full();
-	cq_row_wake(row);
-	return generation;
-}
-
-/*
- * Lock the row and find the member, which has been heard of then; the caller
- * unlocks, whether there is one or not.
- */
-static CqTopicRow *
-lock_member(CqTopicDef *def, const char *name, const char *member, int64 generation,
-			uint32 *i)
-{
-	CqGroupDef *group = cq_group_to_consume(def, name);
-	int32		group_id = group->group_id;
-	CqTopicRow *row;
-	uint32		g;
-
-	PreventCommandDuringRecovery("group_heartbeat()");
-	cq_group_refuse_shared(def, group);
-	row = cq_topic_lock(def, LW_EXCLUSIVE);
-	g = cq_row_group(row, group_id);
-	*i = (g == CQ_NO_CELL) ? CQ_NO_CELL : cq_member_find(row, g, member, generation);
-	return row;
-}
-
-bool
-cq_group_leave_as(CqTopicDef *def, const char *name, const char *member, int64 generation)
-{
-	CqTopicRow *row;
-	uint32		i;
-
-	cq_topic_items_reserve(1);
-	row = lock_member(def, name, member, generation, &i);
-	if (i != CQ_NO_CELL)
-		(void) cq_topic_item_add(CQ_TOPIC_ITEM_LEAVE, def, i);
-	cq_topic_unlock(row);
-	return i != CQ_NO_CELL;
-}
-
-bool
-cq_group_hear_of(CqTopicDef *def, const char *name, const char *member, int64 generation)
-{
-	CqTopicRow *row;
-	uint32		i;
-
-	row = lock_member(def, name, member, generation, &i);
-	cq_topic_unlock(row);
-	return i != CQ_NO_CELL;
 }

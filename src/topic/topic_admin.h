@@ -1,8 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * topic_admin.h
- *	  Creating, changing and dropping topics and groups, and who may use them;
- *	  joining and leaving groups.
+ *	  Creating, changing and dropping topics and groups, and who may use them.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,8 +27,8 @@ typedef struct CqTopicOptions
 	Interval   *tombstone_retain;
 } CqTopicOptions;
 
-/* Once, from cq_topic_init(). */
-extern void cq_topic_admin_init(void);
+/* Put changes of definitions one after another, until the transaction ends. */
+extern void cq_topics_lock(void);
 
 /* Raises 42710, 22023, 53400. */
 extern void cq_topic_create_named(const char *name, const CqTopicOptions *options,
@@ -40,12 +39,6 @@ extern void cq_topic_alter_named(const char *name, const CqTopicOptions *options
 
 /* For its owner. */
 extern void cq_topic_drop_named(const char *name, bool if_exists);
-
-/*
- * Delete the definitions of topics, groups and their queues whose carrier is
- * gone, and those of all other queues as well.
- */
-extern void cq_topics_sweep(void);
 
 /*
  * Logical replication: the other end's part, and this one's.  Raise 42704, 42501,
@@ -84,18 +77,5 @@ extern void cq_group_set_defaults(CqGroupOptions *options);
 extern void cq_group_create_named(CqTopicDef *def, const char *name,
 								  const CqGroupOptions *options, bool if_not_exists);
 extern void cq_group_drop_named(CqTopicDef *def, const char *name, bool if_exists);
-
-/*
- * Join, creating the group unless it exists; returns the member's generation.
- * bound: it leaves when this session ends.
- */
-extern int64 cq_group_join_as(CqTopicDef *def, const char *group, const char *member,
-							  bool bound);
-
-/* False when it is no member of that generation (0: any). */
-extern bool cq_group_leave_as(CqTopicDef *def, const char *group, const char *member,
-							  int64 generation);
-extern bool cq_group_hear_of(CqTopicDef *def, const char *group, const char *member,
-							 int64 generation);
 
 #endif							/* CQ_TOPIC_ADMIN_H */

@@ -3,11 +3,16 @@
  * topic_definition.c
  *	  What a backend remembers of the topics it uses.
  *
- * Definitions are read from the tables cq.topic, topic_group and topic_segment when first used and kept in a hash by name.  A relcache
- * invalidation of cq.topic (sent by a statement trigger on each of these tables)
- * advances the epoch, which makes all of them stale; a stale one is read again,
- * in place, by the next cq_topic_open().  So a definition that is in use never
- * changes under its user, and its address is good for ever.
+ * Definitions are read from the tables cq.topic, topic_group and topic_segment
+ * when first used and kept in a hash by name.  A relcache invalidation of
+ * cq.topic (sent by a statement trigger on each of these tables) advances the
+ * epoch, which makes all of them stale; a stale one is read again, in place, by
+ * the next cq_topic_open(), or by who finds out that it must not go on with it.
+ *
+ * That can happen deep below somebody who holds a group or a segment of it.  So
+ * arrays whose contents are not the same any more are replaced, not overwritten,
+ * and go with the transaction.  Those that are the same stay: a transaction that
+ * creates many topics reads all of them again each time.
  *
  *-------------------------------------------------------------------------
  */
@@ -133,20 +138,28 @@ hash_enter(const char *name)
 	{
 		memset((char *) def + sizeof(def->name), 0,
 			   sizeof(*def) - sizeof(def->name));
-		def->context = AllocSetContextCreate(TopMemoryContext, "cachequeue topic",
-											 ALLOCSET_SMALL_SIZES);
 	}
 	return def;
 }
 
 /* ---- reading the tables ---------------------------------------------- */
 
-typedef void (*RowReader) (CqTopicDef *def, const Datum *values, const bool *nulls);
+/* What is read anew. */
+typedef struct Contents
+{
+	MemoryContext context;
+	int			ngroups;
+	CqGroupDef *groups;
+	int			nsegments;
+	CqTopicSegment *segments;
+} Contents;
+
+typedef void (*RowReader) (Contents *contents, const Datum *values, const bool *nulls);
 
 /* Call the reader with each row of that topic, in the order of the index. */
 static void
-read_rows(CqTopicDef *def, const char *table, const char *index, int ncolumns,
-		  RowReader reader)
+read_rows(int32 topic_id, const char *table, const char *index, int ncolumns,
+		  RowReader reader, Contents *contents)
 {
 	Relation	rel = table_open(cq_relation(table), AccessShareLock);
 	Relation	index_rel = index_open(cq_relation(index), AccessShareLock);
@@ -155,17 +168,17 @@ read_rows(CqTopicDef *def, const char *table, const char *index, int ncolumns,
 	HeapTuple	tuple;
 	ScanKeyData key;
 
-	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(def->topic_id));
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(topic_id));
 	scan = systable_beginscan_ordered(rel, index_rel, snapshot, 1, &key);
 	while (HeapTupleIsValid(tuple = systable_getnext_ordered(scan, ForwardScanDirection)))
 	{
 		Datum		values[COLUMNS_MAX];
 		bool		nulls[COLUMNS_MAX];
-		MemoryContext old = MemoryContextSwitchTo(def->context);
+		MemoryContext old = MemoryContextSwitchTo(contents->context);
 
 		for (int i = 0; i < ncolumns; i++)
 			values[i] = heap_getattr(tuple, i + 1, RelationGetDescr(rel), &nulls[i]);
-		reader(def, values, nulls);
+		reader(contents, values, nulls);
 		MemoryContextSwitchTo(old);
 	}
 	systable_endscan_ordered(scan);
@@ -174,21 +187,23 @@ read_rows(CqTopicDef *def, const char *table, const char *index, int ncolumns,
 	table_close(rel, AccessShareLock);
 }
 
-/* Room for one more element in an array of n. */
+/* Room for one more element, zeroed, in an array of n. */
 static void *
 grow(void *array, int n, Size size)
 {
-	return (array == NULL) ? palloc(size) : repalloc(array, (n + 1) * size);
+	array = (array == NULL) ? palloc(size) : repalloc(array, (n + 1) * size);
+	memset((char *) array + n * size, 0, size);
+	return array;
 }
 
 /* RowReader */
 static void
-read_group(CqTopicDef *def, const Datum *values, const bool *nulls)
+read_group(Contents *contents, const Datum *values, const bool *nulls)
 {
 	CqGroupDef *group;
 
-	def->groups = grow(def->groups, def->ngroups, sizeof(CqGroupDef));
-	group = &def->groups[def->ngroups++];
+	contents->groups = grow(contents->groups, contents->ngroups, sizeof(CqGroupDef));
+	group = &contents->groups[contents->ngroups++];
 	group->group_id = DatumGetInt32(values[GROUP_ID - 1]);
 	strlcpy(group->name, TextDatumGetCString(values[GROUP_NAME - 1]), sizeof(group->name));
 	cq_object_set(&group->object, CQ_OBJECT_GROUP, group->group_id,
@@ -206,14 +221,70 @@ read_group(CqTopicDef *def, const Datum *values, const bool *nulls)
 
 /* RowReader */
 static void
-read_segment(CqTopicDef *def, const Datum *values, const bool *nulls)
+read_segment(Contents *contents, const Datum *values, const bool *nulls)
 {
 	CqTopicSegment *segment;
 
-	def->segments = grow(def->segments, def->nsegments, sizeof(CqTopicSegment));
-	segment = &def->segments[def->nsegments++];
+	contents->segments = grow(contents->segments, contents->nsegments,
+							  sizeof(CqTopicSegment));
+	segment = &contents->segments[contents->nsegments++];
 	segment->number = DatumGetInt64(values[SEGMENT_NUMBER - 1]);
 	segment->table = DatumGetInt32(values[SEGMENT_TABLE - 1]);
+}
+
+static bool
+is_same(const CqTopicDef *def, const Contents *contents)
+{
+	if (def->context == NULL || def->ngroups != contents->ngroups ||
+		def->nsegments != contents->nsegments)
+		return false;
+	for (int i = 0; i < def->ngroups; i++)
+	{
+		const CqGroupDef *a = &def->groups[i];
+		const CqGroupDef *b = &contents->groups[i];
+
+		if (memcmp(a, b, offsetof(CqGroupDef, object)) != 0 ||
+			a->object.carrier != b->object.carrier)
+			return false;
+	}
+	for (int i = 0; i < def->nsegments; i++)
+	{
+		if (def->segments[i].number != contents->segments[i].number ||
+			def->segments[i].table != contents->segments[i].table)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Read groups and segments; what there was stays until the transaction ends.
+ * same: it is of the same topic.
+ */
+static void
+read_contents(CqTopicDef *def, bool same)
+{
+	Contents	contents = {NULL};
+
+	contents.context = AllocSetContextCreate(TopTransactionContext, "cachequeue topic",
+											 ALLOCSET_SMALL_SIZES);
+	read_rows(def->topic_id, "topic_group", "topic_group_topic_id_name_key", GROUP_COLUMNS,
+			  read_group, &contents);
+	read_rows(def->topic_id, "topic_segment", "topic_segment_pkey", SEGMENT_COLUMNS,
+			  read_segment, &contents);
+	if (same && is_same(def, &contents))
+	{
+		MemoryContextDelete(contents.context);
+		return;
+	}
+	MemoryContextSetParent(contents.context, TopMemoryContext);
+	if (def->context != NULL)
+		MemoryContextSetParent(def->context, TopTransactionContext);
+	def->context = contents.context;
+	def->ngroups = contents.ngroups;
+	def->groups = contents.groups;
+	def->nsegments = contents.nsegments;
+	def->segments = contents.segments;
+	def->room = 0;
 }
 
 /* Put a row of cq.topic into the hash. */
@@ -224,14 +295,16 @@ store(HeapTuple tuple, TupleDesc desc, uint64 read_epoch)
 	bool		nulls[TOPIC_COLUMNS];
 	CqTopicDef *def;
 	int32		topic_id;
+	bool		same;
 
 	for (int i = 0; i < TOPIC_COLUMNS; i++)
 		values[i] = heap_getattr(tuple, i + 1, desc, &nulls[i]);
 
 	def = hash_enter(TextDatumGetCString(values[TOPIC_NAME - 1]));
 	topic_id = DatumGetInt32(values[TOPIC_ID - 1]);
-	if (def->topic_id != topic_id ||
-		def->object.carrier != DatumGetObjectId(values[TOPIC_CARRIER - 1]))
+	same = def->topic_id == topic_id &&
+		def->object.carrier == DatumGetObjectId(values[TOPIC_CARRIER - 1]);
+	if (!same)
 		def->row = NULL;
 	def->epoch = 0;
 	def->topic_id = topic_id;
@@ -253,12 +326,7 @@ store(HeapTuple tuple, TupleDesc desc, uint64 read_epoch)
 	def->uncommitted =
 		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
 	def->resolved = false;
-	def->ngroups = def->nsegments = 0;
-	def->groups = NULL;
-	def->segments = NULL;
-	MemoryContextReset(def->context);
-	read_rows(def, "topic_group", "topic_group_topic_id_name_key", GROUP_COLUMNS, read_group);
-	read_rows(def, "topic_segment", "topic_segment_pkey", SEGMENT_COLUMNS, read_segment);
+	read_contents(def, same);
 	def->epoch = read_epoch;
 	return def;
 }
@@ -485,22 +553,37 @@ own_relations(const CqTopicDef *def)
 	}
 }
 
+/* Have arrays with an element for each partition, zeroed where it is a hint. */
+static void
+make_room(CqTopicDef *def)
+{
+	int			n = def->npartitions;
+
+	if (def->room < n)
+	{
+		MemoryContext old = MemoryContextSwitchTo(def->context);
+
+		def->sequences = palloc0(n * sizeof(Oid));
+		def->partitions = palloc0(n * sizeof(uint32));
+		def->hint_offset = palloc0(n * sizeof(int64));
+		def->hint_segment = palloc0(n * sizeof(int64));
+		MemoryContextSwitchTo(old);
+		def->room = n;
+	}
+	memset(def->hint_offset, 0, n * sizeof(int64));
+	memset(def->hint_segment, 0, n * sizeof(int64));
+}
+
 /*
- * Find the topic's relations; raises when one is missing.  Returns false when the
- * topic has been dropped.
+ * Find the topic's relations.  Returns false when the topic has been dropped, or
+ * when some are missing and that is no error.
  */
 static bool
-resolve_relations(CqTopicDef *def)
+resolve_relations(CqTopicDef *def, bool missing_ok)
 {
 	bool		complete = true;
-	MemoryContext old = MemoryContextSwitchTo(def->context);
 
-	def->sequences = palloc0(def->npartitions * sizeof(Oid));
-	def->partitions = palloc0(def->npartitions * sizeof(uint32));
-	def->hint_offset = palloc0(def->npartitions * sizeof(int64));
-	def->hint_segment = palloc0(def->npartitions * sizeof(int64));
-	MemoryContextSwitchTo(old);
-
+	make_room(def);
 	enter(def);
 	if (!OidIsValid(cq_carrier_owner(def->object.carrier)))
 		return false;
@@ -524,10 +607,14 @@ resolve_relations(CqTopicDef *def)
 		complete &= OidIsValid(def->offsets[k]) && OidIsValid(def->offsets_indexes[k]);
 	}
 	if (!complete || (def->nsegments == 0 && !def->replica))
+	{
+		if (missing_ok)
+			return false;
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("the tables of topic \"%s\" are missing", def->name),
 				 errhint("Restore them from a backup, or drop the topic.")));
+	}
 	own_relations(def);
 	return true;
 }
@@ -548,7 +635,7 @@ set_row(CqTopicDef *def, CqTopicRow *row)
 	{
 		if (row->retain_ms != def->retain_ms || row->retain_bytes != def->retain_bytes)
 		{
-			row->retain_at_ms = 0;
+			row->retain_at_ms = CQ_AT_ONCE;
 			cq_topic_plan(row, cq_clock_ms());
 		}
 		row->retain_ms = def->retain_ms;
@@ -572,14 +659,14 @@ set_row(CqTopicDef *def, CqTopicRow *row)
 
 /*
  * Find the topic's tables and its row in shared memory.  Returns false when it
- * has been dropped.
+ * has been dropped, or when tables are missing and that is no error.
  */
 static bool
-resolve(CqTopicDef *def)
+resolve(CqTopicDef *def, bool missing_ok)
 {
 	CqTopicRow *row;
 
-	if (!resolve_relations(def))
+	if (!resolve_relations(def, missing_ok))
 		return false;
 	def->row = NULL;
 	if (!RecoveryInProgress())
@@ -610,9 +697,9 @@ resolve(CqTopicDef *def)
 	return true;
 }
 
-/* As cq_topic_open() does; NULL when there is none. */
+/* As cq_topic_open() does; NULL when there is none, or it lacks tables. */
 static CqTopicDef *
-open_if_exists(const char *name, AclMode privileges)
+open_if_exists(const char *name, AclMode privileges, bool missing_ok)
 {
 	CqTopicDef *def;
 
@@ -633,7 +720,8 @@ open_if_exists(const char *name, AclMode privileges)
 		if (privileges != CQ_TOPIC_NONE)
 			cq_object_denied(CQ_OBJECT_TOPIC, name, NULL, false);
 	}
-	if ((!def->resolved || (def->row == NULL && !RecoveryInProgress())) && !resolve(def))
+	if ((!def->resolved || (def->row == NULL && !RecoveryInProgress())) &&
+		!resolve(def, missing_ok))
 		return NULL;
 	return def;
 }
@@ -641,7 +729,7 @@ open_if_exists(const char *name, AclMode privileges)
 CqTopicDef *
 cq_topic_open(const char *name, AclMode privileges)
 {
-	CqTopicDef *def = open_if_exists(name, privileges);
+	CqTopicDef *def = open_if_exists(name, privileges, false);
 
 	if (def == NULL)
 		missing(name);
@@ -651,7 +739,7 @@ cq_topic_open(const char *name, AclMode privileges)
 CqTopicDef *
 cq_topic_open_if_exists(const char *name)
 {
-	return open_if_exists(name, CQ_TOPIC_NONE);
+	return open_if_exists(name, CQ_TOPIC_NONE, true);
 }
 
 void
@@ -659,7 +747,7 @@ cq_topic_refresh(CqTopicDef *def)
 {
 	AcceptInvalidationMessages();
 	def->epoch = 0;
-	if (cq_topic_find(def->name) == NULL || !resolve(def))
+	if (cq_topic_find(def->name) == NULL || !resolve(def, false))
 		missing(def->name);
 }
 
@@ -668,10 +756,9 @@ cq_topic_lock_if_same(CqTopicDef *def, LWLockMode mode)
 {
 	CqTopicRow *row = def->row;
 
-	if (row == NULL)
-		PreventCommandDuringRecovery("this function");
-	LWLockAcquire(&row->lock, mode);
-	if (row->generation == def->generation && row->topic_id == def->topic_id)
+	if (row == NULL || !cq_topic_row_lock_same(row, def->generation, mode))
+		return NULL;
+	if (row->database == MyDatabaseId && row->topic_id == def->topic_id)
 		return row;
 	cq_topic_unlock(row);
 	return NULL;
@@ -685,6 +772,8 @@ cq_topic_lock(CqTopicDef *def, LWLockMode mode)
 	while ((row = cq_topic_lock_if_same(def, mode)) == NULL)
 	{
 		CHECK_FOR_INTERRUPTS();
+		/* there are no rows */
+		PreventCommandDuringRecovery("this function");
 		cq_topic_refresh(def);
 	}
 	return row;

@@ -30,12 +30,12 @@ typedef struct CqGroupDef
 {
 	int32		group_id;
 	char		name[CQ_TOPIC_NAME_BYTES_MAX + 1];
-	CqObject	object;			/* who owns it, who may do what */
 	bool		shared;			/* its records go to a queue */
 	int32		queue_id;		/* that queue */
 	int32		dead_letter_id; /* and one that was made with it; 0: none */
 	CqAssignment assignment;
 	int64		timeout_ms;
+	CqObject	object;			/* who owns it, who may do what; the last one */
 } CqGroupDef;
 
 /* Segments in the order of their numbers; records of lower ones are older. */
@@ -51,8 +51,11 @@ typedef struct CqTopicSegment
 #define CQ_OFFSETS_TABLES 2
 
 /*
- * Stays at its address for the life of the backend.  Its contents change only
- * in cq_topic_open() and cq_topic_refresh() of the same topic.
+ * Stays at its address for the life of the backend.  It may be read again by
+ * whatever may wait: cq_topic_open(), cq_topic_refresh(), cq_topic_lock(),
+ * reading or appending records.  Then other arrays may take the place of
+ * these; those from before, and the groups and segments in them, stay as they
+ * were until the end of the transaction.
  */
 typedef struct CqTopicDef
 {
@@ -69,12 +72,13 @@ typedef struct CqTopicDef
 	bool		replica_ready;	/* and their initial copy is complete */
 	int			ntables;		/* tables for segments, at most */
 	bool		uncommitted;	/* as this transaction has made it */
-	MemoryContext context;		/* of the arrays below */
+	MemoryContext context;		/* of the arrays below; NULL: none yet */
 	int			ngroups;
 	CqGroupDef *groups;
 
 	/* what follows is resolved on first need */
 	bool		resolved;
+	int			room;			/* arrays by partition have so many elements */
 	Oid		   *sequences;		/* of each partition */
 	int			nsegments;
 	CqTopicSegment *segments;
@@ -115,7 +119,10 @@ extern List *cq_topics_all(void);
  */
 extern CqTopicDef *cq_topic_open(const char *name, AclMode privileges);
 
-/* The same without asking for privileges; NULL when there is none by that name. */
+/*
+ * The same without asking for privileges; NULL when there is none by that name,
+ * or tables of it are missing.
+ */
 extern CqTopicDef *cq_topic_open_if_exists(const char *name);
 
 /* Read it again; raises 42704 when it is no more. */
@@ -143,12 +150,16 @@ extern void cq_group_refuse_shared(const CqTopicDef *def, const CqGroupDef *grou
 extern bool cq_group_visible(CqGroupDef *group);
 
 /*
- * Lock its row.  Raises 42704, with no lock held, when the topic has been
- * dropped meanwhile.
+ * Lock its row; the definition may be read again before that.  Raises, with no
+ * lock held, 42704 when the topic has been dropped meanwhile, and 25006 during
+ * recovery.
  */
 extern CqTopicRow *cq_topic_lock(CqTopicDef *def, LWLockMode mode);
 
-/* The same, but NULL instead of an error; nothing is read or resolved. */
+/*
+ * The same, but NULL, with no lock held, when there is no row or it has become
+ * another topic's.  Nothing is read or resolved, nothing raises.
+ */
 extern CqTopicRow *cq_topic_lock_if_same(CqTopicDef *def, LWLockMode mode);
 
 /* A name from an argument; raises 22023 for empty or overlong ones. */

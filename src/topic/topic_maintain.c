@@ -7,6 +7,10 @@
  * makes something due earlier lowers that and wakes the worker (cq_topic_plan).
  * A topic in which nothing happens costs nothing, but for its retention.
  *
+ * Chores run without the row's lock.  What they leave in the row is written under
+ * it, if the row is still the same topic's; and what has become due meanwhile
+ * stays due.
+ *
  * An error in one topic is reported as a warning, that topic is left alone for
  * RETRY_MS, and the others go on.
  *
@@ -57,7 +61,7 @@ is_due(int64 at_ms)
 	return at_ms != 0 && at_ms <= cq_clock_ms();
 }
 
-/* Row locked: which of them are due. */
+/* Row locked: which of them are due; they count as begun. */
 static void
 look(CqTopicRow *row, bool *due)
 {
@@ -83,6 +87,10 @@ look(CqTopicRow *row, bool *due)
 	row->feed_due = row->compact_due = false;
 	if (due[CHORE_LIMITS])
 		row->limits_at_ms = cq_clock_ms() + CQ_LIMITS_MS;
+	if (due[CHORE_SEGMENT])
+		row->segment_at_ms = CQ_BEGUN;
+	if (due[CHORE_RETAIN])
+		row->retain_at_ms = CQ_BEGUN;
 }
 
 /* Row locked: when there is something to do again, or PG_INT64_MAX. */
@@ -173,45 +181,94 @@ or_zero(int64 at)
 	return (at == PG_INT64_MAX) ? 0 : at;
 }
 
-static void
-do_chore(CqTopicRow *row, int32 topic_id, Chore chore)
+/* A row that is being maintained. */
+typedef struct Work
 {
+	CqTopicRow *row;
+	int32		topic_id;
+	uint32		generation;
+} Work;
+
+/* The chore is done: when is the next time? */
+static void
+plan_chore(const Work *work, Chore chore, int64 at)
+{
+	CqTopicRow *row = work->row;
+
+	if (!cq_topic_row_lock_same(row, work->generation, LW_EXCLUSIVE))
+		return;
 	switch (chore)
 	{
 		case CHORE_SEGMENT:
-			row->segment_at_ms = cq_log_add_segment(topic_id);
+			if (row->segment_at_ms != CQ_AT_ONCE)
+				row->segment_at_ms = at;
 			break;
 		case CHORE_FEED:
-			row->feed_at_ms = or_zero(cq_feed_groups(topic_id));
-			break;
-		case CHORE_LIMITS:
-			write_limits(topic_id);
+			row->feed_at_ms = or_zero(at);
 			break;
 		case CHORE_RETAIN:
-			row->retain_at_ms = cq_log_retain(topic_id);
-			break;
-		case CHORE_COMPACT:
-			cq_log_compact(topic_id);
+			if (row->retain_at_ms != CQ_AT_ONCE)
+				row->retain_at_ms = at;
 			break;
 		case CHORE_RETIRED:
-			row->retired_at_ms = or_zero(cq_log_truncate_retired(topic_id));
+			row->retired_at_ms = or_zero(at);
 			break;
 		case CHORE_OFFSETS:
-			row->offsets_at_ms = cq_offsets_rotate(topic_id);
+			row->offsets_at_ms = at;
+			break;
+		case CHORE_LIMITS:
+		case CHORE_COMPACT:
+		case CHORES:
+			break;
+	}
+	cq_topic_unlock(row);
+}
+
+static void
+do_chore(const Work *work, Chore chore)
+{
+	int64		at = 0;
+
+	switch (chore)
+	{
+		case CHORE_SEGMENT:
+			at = cq_log_add_segment(work->topic_id);
+			break;
+		case CHORE_FEED:
+			at = cq_feed_groups(work->topic_id);
+			break;
+		case CHORE_LIMITS:
+			write_limits(work->topic_id);
+			break;
+		case CHORE_RETAIN:
+			at = cq_log_retain(work->topic_id);
+			break;
+		case CHORE_COMPACT:
+			cq_log_compact(work->topic_id);
+			break;
+		case CHORE_RETIRED:
+			at = cq_log_truncate_retired(work->topic_id);
+			break;
+		case CHORE_OFFSETS:
+			at = cq_offsets_rotate(work->topic_id);
 			break;
 		case CHORES:
 			break;
 	}
+	plan_chore(work, chore, at);
 }
 
 /* After an error in a chore; returns whether it is one to be reported. */
 static bool
-put_off(CqTopicRow *row, Chore chore, int sqlerrcode)
+put_off(const Work *work, Chore chore, int sqlerrcode)
 {
+	CqTopicRow *row = work->row;
+
 	/* somebody has sought: at once again */
 	bool		again = (chore == CHORE_FEED && sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE);
 
-	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
+	if (!cq_topic_row_lock_same(row, work->generation, LW_EXCLUSIVE))
+		return false;
 	if (!again)
 		row->retry_ms = cq_clock_ms() + RETRY_MS;
 	row->limits_due |= (chore == CHORE_LIMITS);
@@ -226,18 +283,18 @@ put_off(CqTopicRow *row, Chore chore, int sqlerrcode)
 
 /* The same; an error becomes a warning, and does not keep others from theirs. */
 static void
-do_chore_safely(CqTopicRow *row, int32 topic_id, Chore chore)
+do_chore_safely(const Work *work, Chore chore)
 {
 	MemoryContext context = CurrentMemoryContext;
 
 	if (cq_step_by_hand())
 	{
-		do_chore(row, topic_id, chore);
+		do_chore(work, chore);
 		return;
 	}
 	PG_TRY();
 	{
-		do_chore(row, topic_id, chore);
+		do_chore(work, chore);
 	}
 	PG_CATCH();
 	{
@@ -251,10 +308,10 @@ do_chore_safely(CqTopicRow *row, int32 topic_id, Chore chore)
 		LWLockReleaseAll();
 		RESUME_INTERRUPTS();
 
-		if (put_off(row, chore, error->sqlerrcode))
+		if (put_off(work, chore, error->sqlerrcode))
 			ereport(WARNING,
 					(errcode(error->sqlerrcode),
-					 errmsg("maintenance of topic %d failed: %s", topic_id, error->message),
+					 errmsg("maintenance of topic %d failed: %s", work->topic_id, error->message),
 					 errhint("It will be tried again in %d seconds.", RETRY_MS / 1000)));
 		FreeErrorData(error);
 	}
@@ -262,22 +319,39 @@ do_chore_safely(CqTopicRow *row, int32 topic_id, Chore chore)
 	MemoryContextSwitchTo(context);
 }
 
+/* Whether old tables are due: retention may have left some a moment ago. */
+static bool
+retired_is_due(const Work *work)
+{
+	bool		due;
+
+	if (!cq_topic_row_lock_same(work->row, work->generation, LW_SHARED))
+		return false;
+	due = is_due(work->row->retired_at_ms);
+	cq_topic_unlock(work->row);
+	return due;
+}
+
 /* Returns when the row wants to be looked at again, or PG_INT64_MAX. */
 static int64
 maintain_row(CqTopicRow *row)
 {
 	bool		due[CHORES];
-	int32		topic_id;
+	Work		work = {row};
 	int64		members_ms;
 	int64		at;
 
-	if (row->database == MyDatabaseId && row->topic_id == CQ_CHANNELS)
-		return cq_channels_maintain(row);
 	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	topic_id = (row->database == MyDatabaseId && !row->creating) ? row->topic_id : 0;
-	if (topic_id == 0 || (row->retry_ms > cq_clock_ms() && !cq_step_by_hand()))
+	work.topic_id = (row->database == MyDatabaseId && !row->creating) ? row->topic_id : 0;
+	work.generation = row->generation;
+	if (work.topic_id == CQ_CHANNELS)
 	{
-		at = (topic_id == 0) ? PG_INT64_MAX : row->retry_ms;
+		cq_topic_unlock(row);
+		return cq_channels_maintain(row, work.generation);
+	}
+	if (work.topic_id == 0 || (row->retry_ms > cq_clock_ms() && !cq_step_by_hand()))
+	{
+		at = (work.topic_id == 0) ? PG_INT64_MAX : row->retry_ms;
 		cq_topic_unlock(row);
 		return at;
 	}
@@ -293,22 +367,18 @@ maintain_row(CqTopicRow *row)
 			CHECK_FOR_INTERRUPTS();
 	for (int chore = 0; chore < CHORES; chore++)
 	{
-		/* retention may have left some a moment ago */
-		if (due[chore] || (chore == CHORE_RETIRED && is_due(row->retired_at_ms)))
-			do_chore_safely(row, topic_id, chore);
+		if (due[chore] || (chore == CHORE_RETIRED && retired_is_due(&work)))
+			do_chore_safely(&work, chore);
 	}
 
-	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	at = PG_INT64_MAX;
-	if (row->database == MyDatabaseId && row->topic_id == topic_id)
-	{
-		members_ms = cq_members_expire(row);
-		at = plan(row, members_ms);
-		if (row->retry_ms > cq_clock_ms())
-			at = Max(at, row->retry_ms);
-		row->plan_ms = Min(row->plan_ms, at);
-		at = row->plan_ms;
-	}
+	if (!cq_topic_row_lock_same(row, work.generation, LW_EXCLUSIVE))
+		return PG_INT64_MAX;
+	members_ms = cq_members_expire(row);
+	at = plan(row, members_ms);
+	if (row->retry_ms > cq_clock_ms())
+		at = Max(at, row->retry_ms);
+	row->plan_ms = Min(row->plan_ms, at);
+	at = row->plan_ms;
 	cq_topic_unlock(row);
 	return at;
 }

@@ -215,7 +215,7 @@ finish_item(CqTopicRow *row, const CqTopicItem *item, bool commit)
 		case CQ_TOPIC_ITEM_ALTERED:
 			if (commit)
 			{
-				row->retain_at_ms = 0;
+				row->retain_at_ms = CQ_AT_ONCE;
 				row->compact_due = true;
 				cq_topic_plan(row, 1);
 			}
@@ -416,6 +416,18 @@ hand_over(CqTopicRow *row, CqTopicItem *item, uint32 cell, TransactionId xid)
 	pg_atomic_fetch_add_u32(&cq_topics->by_xid, 1);
 }
 
+/* The topic is created by a transaction that is being prepared. */
+static void
+note_creator(const CqTopicItem *item, TransactionId xid)
+{
+	CqTopicRow *row = &cq_topic_rows[item->row];
+
+	if (!cq_topic_row_lock_same(row, item->generation, LW_EXCLUSIVE))
+		return;
+	row->creating_xid = xid;
+	cq_topic_unlock(row);
+}
+
 static void
 before_prepare(void)
 {
@@ -434,7 +446,7 @@ before_prepare(void)
 					 ? errmsg("cannot PREPARE a transaction that has left a group")
 					 : errmsg("cannot PREPARE a transaction that has published to a channel")));
 		if (items[i].kind == CQ_TOPIC_ITEM_CREATED)
-			cq_topic_rows[items[i].row].creating_xid = xid;
+			note_creator(&items[i], xid);
 		if (items[i].kind == CQ_TOPIC_ITEM_OPEN)
 		{
 			if (items[i].cell == CQ_NO_CELL)
@@ -651,8 +663,9 @@ on_xact(XactEvent event, void *arg)
 		default:
 			return;
 	}
+	/* one of the prepared transactions that we wait for may have ended */
 	if (cq_topics != NULL && unlikely(pg_atomic_read_u32(&cq_topics->by_xid) > 0))
-		cq_dbworker_wake(MyDatabaseId);
+		cq_dbworker_poke(MyDatabaseId, &cq_topics->poked_ms);
 }
 
 static void

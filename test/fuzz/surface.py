@@ -546,9 +546,7 @@ class Session(threading.Thread):
         if self.role == "superuser" or self.random.random() < 0.5:
             self.execute("SELECT * FROM %s LIMIT 100" % name)
         else:
-            self.execute(self.random.choice(("DELETE FROM %s", "TRUNCATE %s", "INSERT INTO %s DEFAULT VALUES",
-                                             "LOCK TABLE %s", "ALTER TABLE %s OWNER TO surface_user", "DROP TABLE %s",
-                                             "GRANT ALL ON %s TO surface_user", "COPY %s TO STDOUT")[:7]) % name)
+            self.execute(self.random.choice(values.ON_RELATIONS) % name)
 
     # ---- memory
 
@@ -677,6 +675,7 @@ class Guard:
 
     def fingerprint(self):
         conn = self.conn
+        conn.rows("RESET SESSION AUTHORIZATION")    # if the last time ended with an error
         rows = conn.rows(setup.FINGERPRINT)
         evictions = "SELECT evictions, stats_reset FROM cq.stat_cache"
         before = conn.rows(evictions)
@@ -746,7 +745,10 @@ class Guard:
                 if not re.search(r"(?:topic|queue|group) .* does not exist", str(error), re.S):
                     self.run.finding("guard", str(error)[:500], "")
         self.run.read_crashes()
-        self.check()
+        try:
+            self.check()
+        except (RuntimeError, SessionLost) as error:
+            self.run.finding("guard", str(error)[:500], "")
         self.run.read_crashes()
 
 

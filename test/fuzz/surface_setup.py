@@ -45,8 +45,10 @@ END
 $$;
 SET ROLE surface_friend;
 SELECT cq.queue_create('shared manage');
-SELECT cq.queue_grant('shared manage', 'surface_user', p) FROM unnest(ARRAY['send', 'consume', 'manage']) AS p;
-RESET ROLE
+SELECT cq.queue_grant('shared manage', 'surface_user', 'send,consume,peek,alter,purge');
+RESET ROLE;
+SELECT cq.namespace_grant('default', r, 'read,write,invalidate,clear')
+    FROM unnest(ARRAY['surface_user', 'surface_victim']) AS r
 """
 
 # as the victim, a transaction each; each name begins with "victim", so that statements about it are found
@@ -141,37 +143,29 @@ OWN = [
 
 # Everything of the victim's, as rows (what, value).
 FINGERPRINT = """
-WITH victim AS (SELECT 'surface_victim'::regrole AS role)
-SELECT 'queue ' || name, to_jsonb(q)::text FROM cq.queue AS q, victim WHERE owner = role
+WITH carrier AS (
+    SELECT oid, relowner, concat(relowner, relacl) AS privileges FROM pg_class
+    WHERE relnamespace = 'cq'::regnamespace AND relowner = 'surface_victim'::regrole)
+SELECT 'queue ' || name, concat(q, privileges) FROM cq.queue AS q JOIN carrier AS c ON c.oid = q.carrier
 UNION ALL
-SELECT 'grants of queue ' || name, jsonb_agg(to_jsonb(g) ORDER BY to_jsonb(g))::text
-FROM cq.queue AS q JOIN cq.queue_grant AS g USING (queue_id), victim WHERE owner = role GROUP BY name
+SELECT 'topic ' || name, concat(t, privileges) FROM cq.topic AS t JOIN carrier AS c ON c.oid = t.carrier
 UNION ALL
-SELECT 'topic ' || name, to_jsonb(t)::text FROM cq.topic AS t, victim WHERE owner = role
+SELECT 'group ' || name, concat(g, privileges) FROM cq.topic_group AS g JOIN carrier AS c ON c.oid = g.carrier
 UNION ALL
-SELECT 'group ' || g.name, to_jsonb(g)::text FROM cq.topic_group AS g, victim WHERE owner = role
+SELECT 'exchange ' || name, concat(e, privileges) FROM cq.exchange AS e JOIN carrier AS c ON c.oid = e.carrier
 UNION ALL
-SELECT 'grants of topic ' || t.name, jsonb_agg(to_jsonb(g) ORDER BY to_jsonb(g))::text
-FROM cq.topic AS t JOIN cq.topic_grant AS g USING (topic_id), victim WHERE owner = role GROUP BY name
+SELECT 'namespace ' || name, concat(n, privileges) FROM cq.namespace AS n JOIN carrier AS c ON c.oid = n.carrier
 UNION ALL
-SELECT 'exchange ' || name, to_jsonb(e)::text FROM cq.exchange AS e, victim WHERE owner = role
+SELECT 'watch of ' || target, w::text FROM cq.watch AS w WHERE target::text ~ '^surface_victim'
 UNION ALL
 SELECT 'bindings of exchange ' || name, jsonb_agg(to_jsonb(b) ORDER BY binding_id)::text
-FROM cq.exchange AS e JOIN cq.exchange_binding AS b USING (exchange_id), victim WHERE owner = role GROUP BY name
-UNION ALL
-SELECT 'grants of exchange ' || name, jsonb_agg(to_jsonb(g) ORDER BY to_jsonb(g))::text
-FROM cq.exchange AS e JOIN cq.exchange_grant AS g USING (exchange_id), victim WHERE owner = role GROUP BY name
-UNION ALL
-SELECT 'namespace ' || name, to_jsonb(n)::text FROM cq.namespace AS n, victim WHERE owner = role
-UNION ALL
-SELECT 'grants of namespace ' || name, jsonb_agg(to_jsonb(g))::text
-FROM cq.namespace AS n JOIN cq.namespace_grant AS g USING (namespace_id), victim WHERE owner = role GROUP BY name
+FROM cq.exchange AS e JOIN carrier AS c ON c.oid = e.carrier JOIN cq.exchange_binding AS b USING (exchange_id) GROUP BY name
 UNION ALL
 SELECT 'write-behind of ' || name, to_jsonb(w)::text
-FROM cq.namespace AS n JOIN cq.write_behind AS w USING (namespace_id), victim WHERE owner = role
+FROM cq.namespace AS n JOIN carrier AS c ON c.oid = n.carrier JOIN cq.write_behind AS w USING (namespace_id)
 UNION ALL
 SELECT 'pending of ' || name, count(*)::text
-FROM cq.namespace AS n JOIN cq.write_behind_log AS w USING (namespace_id), victim WHERE owner = role GROUP BY name
+FROM cq.namespace AS n JOIN carrier AS c ON c.oid = n.carrier JOIN cq.write_behind_log AS w USING (namespace_id) GROUP BY name
 UNION ALL
 SELECT 'messages of ' || queue, md5(string_agg(to_jsonb(m)::text, ',' ORDER BY msg_id))
 FROM (SELECT queue, msg_id, group_key, headers, body
@@ -202,7 +196,7 @@ UNION ALL
 SELECT 'schema cq', concat(nspowner, nspacl) FROM pg_namespace WHERE nspname = 'cq'
 UNION ALL
 SELECT 'relations of cq', string_agg(concat(relname, relowner, relacl), ',' ORDER BY relname)
-FROM pg_class WHERE relnamespace = 'cq'::regnamespace AND relname !~ '^[qt][0-9]+_'
+FROM pg_class WHERE relnamespace = 'cq'::regnamespace AND relname !~ '^[qt][0-9]+_|^(queue|topic|group|exchange|namespace)_[1-9]'
 UNION ALL
 SELECT 'roles', string_agg(concat(rolname, rolsuper, rolcreaterole, (SELECT count(*) FROM pg_auth_members WHERE member = r.oid)), ',' ORDER BY rolname)
 FROM pg_roles AS r WHERE rolname ~ '^surface'
@@ -215,17 +209,17 @@ SELECT 'entry ' || i, cq.cache_get('victim key ' || i, namespace => 'victim spac
 
 # what a session that plays has made and nobody needs, in a database with more than a few
 SURPLUS = """
-SELECT format('SELECT cq.queue_drop(%L)', name) FROM cq.queue
-WHERE owner <> 'surface_victim'::regrole AND name !~ 'own|shared|^victim'
+SELECT format('SELECT cq.queue_drop(%L)', queue) FROM cq.queues
+WHERE owner <> 'surface_victim'::regrole AND queue !~ 'own|shared|^victim'
 UNION ALL
-SELECT format('SELECT cq.topic_drop(%L)', name) FROM cq.topic
-WHERE owner <> 'surface_victim'::regrole AND name !~ 'own|shared|^victim'
+SELECT format('SELECT cq.topic_drop(%L)', topic) FROM cq.topics
+WHERE owner <> 'surface_victim'::regrole AND topic !~ 'own|shared|^victim'
 UNION ALL
-SELECT format('SELECT cq.exchange_drop(%L)', name) FROM cq.exchange
-WHERE owner <> 'surface_victim'::regrole AND name !~ 'own|shared|^victim'
+SELECT format('SELECT cq.exchange_drop(%L)', exchange) FROM cq.exchanges
+WHERE owner <> 'surface_victim'::regrole AND exchange !~ 'own|shared|^victim'
 UNION ALL
-SELECT format('SELECT cq.namespace_drop(%L)', name) FROM cq.namespace
-WHERE owner <> 'surface_victim'::regrole AND name !~ 'own|shared|^victim|^default$'
+SELECT format('SELECT cq.namespace_drop(%L)', namespace) FROM cq.namespaces
+WHERE owner <> 'surface_victim'::regrole AND namespace !~ 'own|shared|^victim|^default$'
 UNION ALL
 SELECT format('SELECT cq.queue_purge(%L)', name) FROM cq.queue WHERE name ~ 'own|shared' AND name !~ '^victim'
 """

@@ -30,6 +30,7 @@ TABLES = ["own_table", "own_parent", "own_part", "own_behind"]
 # words that some argument has a meaning for
 WORDS = """default public none reject block drop_oldest direct fanout topic headers queue exchange
     ready delayed in_flight blocked dead uncommitted settled send consume manage publish read write
+    peek alter purge route invalidate clear send,consume group namespace
     all earliest latest exclusive shared range sticky all any exponential linear constant absent
     present version logged memory overwrite ignore keep error own transaction session id val
     name value key ttl lease max_length backoff
@@ -113,7 +114,7 @@ RELATIONS = TABLES + [
     "own_unlogged", "own_nokey", "own_rls", "surface_victim.account",
     "surface_victim.account_pkey", "pg_class", "pg_catalog.pg_proc", "pg_attribute_relid_attnum_index",
     "pg_authid", "information_schema.tables", "cq.queue", "cq.namespace", "cq.cache_watches",
-    "cq.queue_queue_id_seq", "cq.message", "cq.q1_s0", "cq.t1_s0",
+    "cq.queue_queue_id_seq", "cq.message", "cq.q1_s0", "cq.t1_s0", "cq.queue_1", "cq.topic_1", "cq.namespace_0",
 ]
 
 # what may happen to a table with triggers of ours
@@ -133,6 +134,17 @@ ON_WATCHED = [
     "SELECT cq.cache_unwatch('TABLE_NAME')", "SELECT cq._rewatch('TABLE_NAME')", "SELECT cq._enable_triggers('TABLE_NAME')",
     "SELECT cq._check_write_through('TABLE_NAME')", "SELECT cq.cache_fetch('f', 'SELECT * FROM TABLE_NAME LIMIT 1')",
     "CREATE INDEX own_index ON TABLE_NAME (val)", "DROP INDEX own_index",
+]
+
+# what a role may try with what is in schema cq
+ON_RELATIONS = [
+    "DELETE FROM %s", "TRUNCATE %s", "INSERT INTO %s DEFAULT VALUES", "LOCK TABLE %s", "DROP TABLE %s", "DROP VIEW %s",
+    "DROP VIEW %s CASCADE", "ALTER TABLE %s OWNER TO surface_user", "ALTER VIEW %s OWNER TO surface_friend",
+    "ALTER VIEW %s RENAME TO other", "ALTER VIEW %s SET SCHEMA own", "GRANT ALL ON %s TO surface_user",
+    "GRANT SELECT ON %s TO PUBLIC", "REVOKE ALL ON %s FROM surface_user", "CREATE OR REPLACE VIEW %s AS SELECT 1 AS x",
+    "CREATE RULE r AS ON INSERT TO %s DO INSTEAD NOTHING", "CREATE VIEW own.v AS SELECT * FROM %s",
+    "CREATE TRIGGER t INSTEAD OF INSERT ON %s FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+    "SELECT setval('%s', 2147483647)", "SELECT nextval('%s')", "SELECT * FROM %s FOR UPDATE", "COMMENT ON VIEW %s IS 'x'",
 ]
 
 
@@ -207,8 +219,11 @@ GOOD_BY_NAME = {
     "query": _texts("SELECT * FROM own_table WHERE id = $1::int", "SELECT id, val FROM own_table",
                     "SELECT count(*) FROM own_parent", "SELECT $1::int AS id"),
     "role": _texts("surface_user", "surface_friend", "public", "surface_victim"),
-    "privilege": _texts("send", "consume", "manage", "publish", "read", "write"),
-    "privileges": _texts("publish", "manage"),
+    "privilege": _texts("send", "consume", "peek,purge", "alter", "publish", "read", "write,clear"),
+    "privileges": _texts("publish", "consume", "read,write", "route"),
+    "new_owner": _texts("surface_user", "surface_friend"),
+    "if_exists": ["true"],
+    "if_not_exists": ["true"],
     "backoff": _texts("exponential", "linear", "constant"),
     "overflow": _texts("reject", "block", "drop_oldest"),
     "dead_letter": _texts("own", "own.dead"),
@@ -298,6 +313,7 @@ VICTIMS = {
     "dead_letter": _texts("victim queue", "victim queue.dead"),
     "alternate": _texts("victim exchange"),
     "role": _texts("surface_user"),
+    "new_owner": _texts("surface_user"),
     "state": _texts("ready", "delayed", "in_flight"),
     "target_kind": _texts("queue", "topic", "exchange"),
 }

@@ -203,7 +203,7 @@ SELECT results_eq($$
 SELECT results_eq($$
     SELECT tgrelid::regclass::text COLLATE "default", tgname::text COLLATE "default", tgenabled::text COLLATE "default" FROM pg_trigger
     WHERE tgrelid IN ('cq.queue'::regclass) AND NOT tgisinternal ORDER BY 1, 2 $$,
-    $$ VALUES ('cq.queue', 'queue_changed', 'A') $$,
+    $$ VALUES ('cq.queue', 'exchange_unbind', 'A'), ('cq.queue', 'queue_changed', 'A') $$,
     'triggers fire always');
 SELECT is_empty($$
     SELECT unnest('{cq.queue,cq.queue_queue_id_seq}'::regclass[]::oid[])

@@ -102,7 +102,7 @@ SELECT results_eq($$
     SELECT tgrelid::regclass::text COLLATE "default", tgname::text COLLATE "default", tgenabled::text COLLATE "default" FROM pg_trigger
     WHERE tgrelid IN ('cq.topic'::regclass, 'cq.topic_group'::regclass, 'cq.topic_segment'::regclass)
       AND NOT tgisinternal ORDER BY 1, 2 $$,
-    $$ VALUES ('cq.topic', 'topic_changed', 'A'),
+    $$ VALUES ('cq.topic', 'exchange_unbind', 'A'), ('cq.topic', 'topic_changed', 'A'),
     ('cq.topic_group', 'topic_group_changed', 'A'), ('cq.topic_segment', 'topic_segment_changed', 'A'),
     ('cq.topic_segment', 'topic_segment_truncated', 'A') $$,
     'triggers fire always');

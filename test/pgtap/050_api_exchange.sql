@@ -35,7 +35,7 @@ SELECT set_eq($$
     SELECT p.proname::text FROM pg_proc p
     WHERE p.pronamespace = 'cq'::regnamespace AND p.proname ~ '^_?exchange_'
       AND NOT EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a WHERE a.grantee = 0) $$,
-    ARRAY['exchange_create', '_exchange_changed'], 'what PUBLIC may not execute');
+    ARRAY['exchange_create', '_exchange_changed', '_exchange_unbind'], 'what PUBLIC may not execute');
 SELECT set_eq($$
     SELECT c.relname::text FROM pg_class c, aclexplode(c.relacl) a
     WHERE c.relnamespace = 'cq'::regnamespace AND c.relname ~ '^exchange' AND a.grantee = 0 $$,
@@ -49,7 +49,7 @@ SELECT results_eq($$
     SELECT tgname::text COLLATE "default", tgenabled::text COLLATE "default" FROM pg_trigger
     WHERE tgrelid IN ('cq.exchange'::regclass, 'cq.exchange_binding'::regclass)
       AND NOT tgisinternal ORDER BY 1 $$,
-    $$ VALUES ('exchange_binding_changed', 'A'), ('exchange_changed', 'A') $$,
+    $$ VALUES ('exchange_binding_changed', 'A'), ('exchange_changed', 'A'), ('exchange_unbind', 'A') $$,
     'triggers fire always');
 
 SELECT * FROM finish();

@@ -8,6 +8,9 @@
 #	topic-no-fence         who has lost a partition commits no offsets
 #	topic-keep-position    a rollback gives back what was polled
 #	topic-start-early      a new owner waits for what may still be committed
+#
+# Then what happens when somebody comes in between, and how often the worker is
+# woken for nothing.
 
 use strict;
 use warnings;
@@ -16,6 +19,7 @@ use CqSession;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(time);
 
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
@@ -131,6 +135,92 @@ proves('topic-start-early', 'nothing, then b', 'a b, then nothing', sub {
 	$_->quit for $first, $next;
 	return "$early, then $late";
 });
+
+# ---------------------------------------------------------------------------
+# Somebody comes in between: who waits at CQ_PAUSE(...) does so until the lock
+# is given back.
+
+use constant SOMEBODY_WAITS => "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted";
+
+sub pausing { return CqSession->new($node, 'postgres', "SET cachequeue.pause = '$_[0]'"); }
+
+# Do something while that statement of a pausing session waits; returns its result.
+sub meanwhile
+{
+	my ($paused, $sql, $do) = @_;
+	my $lock = session();
+
+	$lock->query('SELECT pg_advisory_lock(4711)');
+	$paused->send($sql);
+	ok($node->poll_query_until('postgres', SOMEBODY_WAITS), 'it waits');
+	$do->();
+	$lock->query('SELECT pg_advisory_unlock(4711)');
+	my $rows = $paused->wait;
+	$lock->quit;
+	return $rows;
+}
+
+{
+	note 'retention that is altered while the worker looks at it';
+	$node->append_conf('postgresql.conf', "cachequeue.pause = 'topic-retain'");
+	$node->restart;
+	my ($lock, $publisher) = (session(), session());
+
+	$lock->query('SELECT pg_advisory_lock(4711)');
+	$topic = 'altered';
+	$publisher->query("SELECT cq.topic_create('$topic', retain => '30 days')");
+	$publisher->query(publish('a'));
+	ok($node->poll_query_until('postgres', SOMEBODY_WAITS), 'it looks');
+	$publisher->query("SELECT cq.topic_alter('$topic', retain => '1 ms')");
+	# with this the row in shared memory has it too
+	$publisher->query(publish('b'));
+	$lock->query('SELECT pg_advisory_unlock(4711)');
+	ok($node->poll_query_until('postgres', "SELECT count(*) = 0 FROM cq.topic_read('$topic', 0, 0, 10)"),
+		'and looks again at once, not after an hour');
+	$_->quit for $lock, $publisher;
+}
+
+{
+	note 'a group is created while a member of another one polls';
+	my ($member, $other) = (pausing('topic-poll'), session());
+
+	$topic = 'regrouped';
+	$other->query("SELECT cq.topic_create('$topic'), cq.group_create('$topic', 'g')");
+	$member->query("SELECT cq.group_join('$topic', 'g', 'm')");
+	$other->query(publish($_)) for 'a', 'b';
+	is(meanwhile($member, poll('m', ', auto_commit => true'), sub {
+		# its definition takes the first place
+		$other->query("SELECT cq.group_create('$topic', 'first')");
+	}), 'a b', 'it gets all of them');
+	my $id = $other->query("SELECT topic_id FROM cq.topic WHERE name = '$topic'");
+	is($other->query("SELECT string_agg(g.name || ' ' || o.next_offset, ', ') FROM cq.t${id}_c0 AS o JOIN cq.topic_group AS g USING (group_id)"),
+		'g 2', 'and its own offset is committed');
+	$_->quit for $member, $other;
+}
+
+{
+	note 'commits while a transaction is prepared';
+	my ($preparing, $busy) = (session(), session());
+	my $switches = sub {
+		my $pid = $node->safe_psql('postgres',
+			"SELECT pid FROM pg_stat_activity WHERE backend_type LIKE 'cachequeue%' AND datname = 'postgres'");
+		return slurp_file("/proc/$pid/status") =~ /^voluntary_ctxt_switches:\s+(\d+)/m ? $1 : die;
+	};
+
+	$topic = 'poked';
+	$preparing->query("SELECT cq.topic_create('$topic')");
+	$preparing->query('BEGIN');
+	$preparing->query(publish('a'));
+	$preparing->query("PREPARE TRANSACTION 'p'");
+	my ($before, $started) = ($switches->(), time);
+	$busy->query('DO $$ BEGIN FOR i IN 1 .. 500 LOOP PERFORM pg_sleep(0.001); COMMIT; END LOOP; END $$');
+	my ($woken, $ms) = ($switches->() - $before, (time - $started) * 1000);
+	note "$woken switches in $ms ms";
+	cmp_ok($woken, '<', 50 + 2 * $ms / 20, 'wake the worker now and then, not each of them');
+	$preparing->query("COMMIT PREPARED 'p'");
+	is($busy->query("SELECT count(*) FROM cq.topic_read('$topic', 0, 0, 10)"), 1, 'its end is noticed');
+	$_->quit for $preparing, $busy;
+}
 
 $node->stop;
 done_testing();

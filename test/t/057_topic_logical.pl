@@ -50,6 +50,8 @@ $source->safe_psql('postgres', q{
 my $id = $source->safe_psql('postgres', "SELECT cq.topic_publication_create('orders', 'orders', tables => 8)");
 is($id, 2, 'the number of the topic');
 $replica->safe_psql('postgres', "SELECT cq.topic_replica_create('orders', $id, 2, tables => 8)");
+# the numbers of topics that are made later go on above it
+like(($replica->psql('postgres', "SELECT cq.topic_replica_create('last', 2147483647)"))[2], qr/topic_id must be at most/, 'the number of a replica is bounded');
 my ($result, $out, $err) = $replica->psql('postgres', "SELECT cq.topic_publish('orders', '1')");
 like($err, qr/topic "orders" is a replica/, 'a replica is not published to');
 $replica->safe_psql('postgres', "SELECT cq.group_join('orders', 'g', 'm')");

@@ -189,6 +189,17 @@ create('sections');
 restore('sections', "$dir/all.dump", "--section=$_") for 'pre-data', 'data', 'post-data';
 is_deeply(state_of('sections', $to), $before, 'all is as it was (in sections)');
 
+# a worker that looks while only some of the definitions are there
+create('halfway');
+restore('halfway', "$dir/schema.sql");
+my $data = slurp_file("$dir/data.sql");
+my %rows = map { /^COPY cq\.(\w+)/ => $_ } $data =~ /^(COPY cq\.(?:topic|topic_group|queue|exchange_binding) .*?\n\\\.\n)/msg;
+is(scalar keys %rows, 4, 'definitions');
+sql($rows{$_}, 'halfway', $to) for 'exchange_binding', 'topic', 'topic_group';
+sql('CREATE VIEW v AS SELECT 1 AS i; DROP VIEW v', 'halfway', $to);
+sql($rows{queue}, 'halfway', $to);
+is(sql('SELECT count(*) FROM cq.groups', 'halfway', $to), '2', 'groups wait for their queues');
+
 # ---- without owners, without privileges
 
 my $me = sql('SELECT current_user');
@@ -210,16 +221,75 @@ for my $options ([ '-O' ], [ '-x' ], [ '-O', '-x' ])
 
 # ---- parts
 
-pg_dump("$dir/part.sql", '-n', 'cq');
+pg_dump("$dir/part.sql", '-n', 'cq', '-e', 'cachequeue');
 create('part');
-diag(try("\\i $dir/part.sql", 'part'));
-pg_dump("$dir/part2.sql", '-t', 'cq.queue*', '-t', 'cq.q2_*');
-create('part2');
-diag(try("CREATE EXTENSION cachequeue;\n\\i $dir/part2.sql", 'part2'));
-pg_dump("$dir/rest.sql", '--exclude-schema=cq');
+sql('CREATE TABLE target (k text PRIMARY KEY, v text)', 'part', $to);
+restore('part', "$dir/part.sql");
+is_deeply(state_of('part', $to), $before, '-n cq -e cachequeue');
+pg_dump("$dir/clean.sql", '-c', '--if-exists');
+like(try("\\i $dir/clean.sql", 'sections'), qr/^55000: .*namespace "n"/, '-c: not while something is pending');
+create('sections');
+restore('sections', "$dir/all.dump");
+sql(q{SELECT cq.cache_flush('n'); SELECT cq.queue_send('q', '1'), cq.topic_publish('t', '1')}, 'sections', $to);
+restore('sections', "$dir/clean.sql");
+is_deeply(state_of('sections', $to), $before, 'with -c --if-exists over what was there, and has been used');
+pg_dump("$dir/rest.sql", '-N', 'cq');
 create('rest');
 restore('rest', "$dir/rest.sql");
-diag(try('SELECT count(*) FROM cq.queues', 'rest'));
+is(try('SELECT count(*) FROM cq.queue', 'rest'), '0', '-N cq: the extension without content');
+is(try(q{SELECT cq.queue_create('q'); SELECT cq.queue_send('q', '1') > 0; SELECT count(*) FROM target}, 'rest'), "\nt\n0", 'works');
+create('no_data');
+pg_dump("$dir/no_data.sql", '--exclude-table-data=cq.*');
+restore('no_data', "$dir/no_data.sql");
+is(try(q{SET ROLE app; SELECT cq.queue_create('q'); SELECT cq.queue_send('q', '1') > 0; SELECT count(*) FROM cq.queues}, 'no_data'), "\nt\n2", '--exclude-table-data=cq.*: like -s');
+create('no_messages');
+pg_dump("$dir/no_messages.sql", '--exclude-table-data=cq.q*_s*');
+restore('no_messages', "$dir/no_messages.sql");
+is(sql(q{SELECT count(*) FROM cq.queue_peek('q'); SELECT cq.queue_send('q', '1') > 0; SELECT body FROM cq.queue_take('q')}, 'no_messages', $to), "0\nt\n1", 'without messages');
+
+# ---- by a role that is no superuser
+
+sql('ALTER DATABASE postgres OWNER TO dumper');
+my ($out, $error) = run_command([ 'pg_dump', '-U', 'dumper', '-d', $from->connstr('postgres') ]);
+like($error, qr/permission denied/, 'the owner of the database needs more');
+sql('GRANT pg_read_all_data TO dumper');
+pg_dump("$dir/dumper.sql", '-U', 'dumper');
+create('by_dumper');
+restore('by_dumper', "$dir/dumper.sql");
+is_deeply(state_of('by_dumper', $to), $before, 'namely pg_read_all_data');
+like(try(q{SET ROLE dumper; SELECT cq.queue_take('q')}, 'by_dumper'), qr/^42501/, 'which is no right to consume');
+sql('ALTER DATABASE postgres OWNER TO CURRENT_USER');
+
+# ---- copies of databases
+
+sql('CREATE DATABASE template_copy TEMPLATE jobs', 'postgres', $to);
+create('original');
+restore('original', "$dir/all.sql");
+sql(q{SELECT cq.queue_send('q', '"in both"')}, 'original', $to);
+sql('CREATE DATABASE copy TEMPLATE original', 'postgres', $to);
+my $original = state_of('original', $to);
+is_deeply(state_of('copy', $to), $original, 'CREATE DATABASE TEMPLATE');
+sql(q{SELECT count(*) FROM cq.queue_take('q', 5)}, 'copy', $to);
+sql(q{SELECT cq.topic_publish('t', '"copy"'), cq.cache_set('k', 'copy')}, 'copy', $to);
+is_deeply(state_of('original', $to), $original, 'does not share anything with it');
+my $copy = state_of('copy', $to);
+sql('ALTER DATABASE copy RENAME TO renamed', 'postgres', $to);
+is_deeply(state_of('renamed', $to), $copy, 'RENAME');
+is(try('DROP OWNED BY app CASCADE', 'renamed') =~ /^55000/, 1, 'pending writes of a copy');
+sql(q{SELECT cq.cache_flush('n'); DROP OWNED BY app CASCADE}, 'renamed', $to);
+is_deeply(state_of('original', $to), $original, 'DROP OWNED in the copy');
+like(try('DROP ROLE app', 'renamed'), qr/^2BP01: /, 'a role that owns something elsewhere');
+sql('DROP DATABASE renamed', 'postgres', $to);
+is_deeply(state_of('original', $to), $original, 'DROP DATABASE');
+is(try('DROP EXTENSION cachequeue', 'original') =~ /^2BP01/, 1, 'DROP EXTENSION');
+is(try('BEGIN; DROP EXTENSION cachequeue CASCADE; ROLLBACK', 'original'), '', 'rolled back');
+is_deeply(state_of('original', $to), $original, 'changes nothing');
+is(try('DROP SCHEMA cq CASCADE', 'original') =~ /^2BP01/, 1, 'DROP SCHEMA');
+is(try('DROP EXTENSION cachequeue CASCADE; CREATE EXTENSION cachequeue', 'original'), '', 'DROP EXTENSION CASCADE');
+is(sql(q{SELECT count(*) FROM pg_class WHERE relnamespace = 'cq'::regnamespace AND relname ~ '^([qt]\d+_|(queue|topic|group|exchange)_\d)'}, 'original', $to), '0', 'takes all along');
+is(sql('SELECT count(*) FROM pg_depend WHERE NOT EXISTS (SELECT FROM pg_class WHERE oid = objid) AND classid = ' . "'pg_class'::regclass", 'original', $to), '0', 'no dependency is left');
+is(try(q{SELECT cq.queue_create('q'), cq.topic_create('t'), cq.namespace_create('n'), cq.exchange_create('x', 'fanout'); SELECT cq.queue_send('q', '1') > 0; SELECT count(*) FROM cq.queue_peek('q')}, 'original'),
+	"|||\nt\n1", 'and a new one works');
 
 $_->stop for $from, $to;
 done_testing();
