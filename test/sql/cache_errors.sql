@@ -98,7 +98,7 @@ SELECT state($$SELECT cq.cache_invalidate(VARIADIC NULL)$$);
 SELECT state($$SELECT cq.cache_invalidate('a', NULL)$$);
 SELECT state($$SELECT cq.cache_invalidate('a', '')$$);
 SELECT state($$SELECT cq.cache_invalidate(repeat('t', 1025))$$);
-SELECT state($$SELECT cq.cache_invalidate()$$);
+SELECT left(state($$SELECT cq.cache_invalidate()$$), 5);
 
 -- conditions
 SELECT state($$SELECT cq.cache_set('k', 'v', condition => 'maybe')$$);

@@ -128,7 +128,8 @@ UNION ALL
 SELECT 'index', i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid), NULL, NULL
 FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indrelid WHERE c.relnamespace = 'cq'::regnamespace
 UNION ALL
-SELECT 'constraint', conrelid::regclass || '.' || conname, pg_get_constraintdef(oid), NULL, NULL FROM pg_constraint WHERE connamespace = 'cq'::regnamespace
+SELECT 'constraint', conrelid::regclass || '.' || conname, pg_get_constraintdef(oid), NULL, NULL FROM pg_constraint
+WHERE connamespace = 'cq'::regnamespace AND contype <> 'n'  -- since 18, named after what the column was once called
 UNION ALL
 SELECT 'trigger', tgrelid::regclass || '.' || tgname, concat_ws(' ', pg_get_triggerdef(t.oid), tgenabled), NULL, NULL
 FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid WHERE c.relnamespace = 'cq'::regnamespace AND NOT tgisinternal
