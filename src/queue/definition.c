@@ -22,8 +22,6 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
-#include "core/args.h"
-#include "core/dbworker.h"
 #include "core/shmem.h"
 #include "miscadmin.h"
 #include "queue/definition.h"

@@ -19,7 +19,6 @@
 #include "core/clock.h"
 #include "core/dbworker.h"
 #include "core/settings.h"
-#include "core/shmem.h"
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
 #include "queue/dispatch.h"

@@ -10,13 +10,13 @@
 #include "access/xact.h"
 #include "cachequeue.h"
 #include "commands/trigger.h"
+#include "core/args.h"
 #include "core/shmem.h"
 #include "exchange/admin.h"
 #include "exchange/publish.h"
 #include "exchange/route.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "sql/queue_args.h"
 #include "utils/builtins.h"
 
 PG_FUNCTION_INFO_V1(cq_exchange_create);

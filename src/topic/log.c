@@ -17,11 +17,9 @@
  */
 #include "postgres.h"
 
-#include "core/clock.h"
 #include "core/dbworker.h"
 #include "core/faults.h"
 #include "core/settings.h"
-#include "core/shmem.h"
 #include "miscadmin.h"
 #include "storage/lwlock.h"
 #include "topic/log.h"
