@@ -12,7 +12,8 @@
 ## when run as root):
 ##   make check         every test, on a private copy of the server, with a debug
 ##                      build; KINDS="unit regress isolation tap pgtap" and
-##                      TESTS="name..." choose, KEEP=1 keeps the work directory
+##                      TESTS="name..." choose, JOBS=N TAP files run side by side,
+##                      KEEP=1 keeps the work directory
 ##   make ubsan         the same with the undefined behaviour sanitizer
 ##   make demo          the main job on a private cluster, which stays running
 ##   make demo-stop     stop that cluster and remove it
