@@ -8,7 +8,6 @@
 #include "postgres.h"
 
 #include "access/detoast.h"
-#include "cachequeue.h"
 #include "exchange/target.h"
 #include "queue/send.h"
 #include "topic/publish.h"

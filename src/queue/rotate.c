@@ -32,7 +32,6 @@
 #include "core/horizon.h"
 #include "core/owner.h"
 #include "miscadmin.h"
-#include "queue/entries.h"
 #include "queue/rotate.h"
 #include "queue/segment.h"
 #include "queue/step.h"

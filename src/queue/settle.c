@@ -18,6 +18,7 @@
 #include "core/faults.h"
 #include "miscadmin.h"
 #include "queue/entries.h"
+#include "queue/scan.h"
 #include "queue/secret.h"
 #include "queue/send.h"
 #include "queue/scan.h"
@@ -53,7 +54,8 @@ find_durable(CqQueueRow *row, const CqReceipt *receipt)
 
 /*
  * The secret with which receipts of durable leases were made; any number when
- * there are none among these.  No lock held.
+ * there are none among these.  If there are, leases from before a restart are in
+ * memory then.  No lock held.
  */
 static uint64
 durable_secret(CqQueueDef *def, const CqReceipt *receipts, int n)
@@ -70,6 +72,7 @@ durable_secret(CqQueueDef *def, const CqReceipt *receipts, int n)
 			if (!cq_queue_secret_find(def, &secret) &&
 				!pg_strong_random(&secret, sizeof(secret)))
 				elog(ERROR, "could not generate random numbers");
+			cq_scan_first(def);
 			found = true;
 		}
 	}

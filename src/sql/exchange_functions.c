@@ -10,6 +10,7 @@
 #include "access/xact.h"
 #include "cachequeue.h"
 #include "commands/trigger.h"
+#include "core/args.h"
 #include "core/shmem.h"
 #include "exchange/admin.h"
 #include "exchange/publish.h"

@@ -13,7 +13,6 @@
 #include "cachequeue.h"
 #include "catalog/pg_type.h"
 #include "core/args.h"
-#include "core/shmem.h"
 #include "executor/tuptable.h"
 #include "funcapi.h"
 #include "miscadmin.h"

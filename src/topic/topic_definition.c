@@ -33,7 +33,6 @@
 #include "miscadmin.h"
 #include "queue/definition.h"
 #include "storage/lmgr.h"
-#include "topic/offsets.h"
 #include "topic/share.h"
 #include "topic/topic_definition.h"
 #include "utils/acl.h"
