@@ -183,7 +183,7 @@ SELECT headers, body FROM cq.queue_take('elsewhere', 10);
 -- a message without an origin stays, or goes where one says
 SELECT cq.queue_send('home.dead', '"no headers"') IS NOT NULL AS sent;
 SELECT cq.queue_send('home.dead', '"others"', '{"h": 1}') IS NOT NULL AS sent;
--- nobody can say where a message comes from
+-- no sender can say where a message comes from
 SELECT cq.queue_send('home.dead', '"strange"', '{"dead_letter": "home"}');
 SELECT cq.queue_send('home.dead', '"like one"', '{"dead_letter": {"queue": "home"}, "h": 2}');
 SELECT cq.queue_send_many('home.dead', '{1,2}', ARRAY['{}', '{"dead_letter": {"queue": "home"}}']::jsonb[]);

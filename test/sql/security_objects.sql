@@ -145,8 +145,8 @@ SELECT count(*) > 0 FROM cq.stat_queues, cq.stat_topics, cq.stat_groups, cq.exch
 CREATE TABLE cq_test_evil.t (id int PRIMARY KEY, v text);
 SELECT cq.cache_watch('cq_test_evil.t', ARRAY['t:{id}'], '{"key": "t:{id}", "namespace": "own"}');
 RESET ROLE;
-SELECT cq.namespace_grant('default', 'cq_test_a', 'invalidate');
-SET ROLE cq_test_a;
+SELECT cq.namespace_grant('default', 'cq_test_owner', 'invalidate');
+SET ROLE cq_test_owner;
 SELECT cq.cache_watch('cq_test_evil.t', ARRAY['t:{id}'], '{"key": "t:{id}", "namespace": "own"}');
 INSERT INTO cq_test_evil.t VALUES (1, 'a');
 ALTER TABLE cq_test_evil.t ADD w int;
