@@ -12,8 +12,9 @@
 ## when run as root):
 ##   make check         every test, on a private copy of the server, with a debug
 ##                      build; KINDS="unit regress isolation tap pgtap" and
-##                      TESTS="name..." choose, KEEP=1 keeps the work directory;
-##                      PGVERSION=17, 18 or 19 (root) does it with that version
+##                      TESTS="name..." choose, JOBS=N TAP files run side by side,
+##                      KEEP=1 keeps the work directory; PGVERSION=17, 18 or 19
+##                      (root) does it with that version
 ##   make matrix        every test on every version, in one table
 ##   make ubsan         the same with the undefined behaviour sanitizer
 ##   make demo          the main job on a private cluster, which stays running

@@ -49,4 +49,9 @@ SELECT d.dead_id, (SELECT n.name FROM cq.namespace AS n WHERE n.namespace_id = d
 FROM cq.write_behind_dead AS d
 WHERE EXISTS (SELECT FROM cq.namespace AS n WHERE n.namespace_id = d.namespace_id
               AND pg_catalog.pg_has_role((SELECT c.relowner FROM pg_catalog.pg_class AS c WHERE c.oid = n.carrier), 'USAGE'));
-COMMENT ON VIEW cq.cache_dead_letters IS 'Operations of write-behind that the table did not accept, with the error, of the namespaces that the reader owns; rows may be deleted.';
+COMMENT ON VIEW cq.cache_dead_letters IS 'Operations of write-behind that the table did not accept, with the error, of the namespaces that the reader owns; see cq.cache_dead_letter_delete.';
+
+CREATE FUNCTION cq.cache_dead_letter_delete(VARIADIC dead_ids bigint[]) RETURNS bigint
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'cq_cache_dead_letter_delete';
+COMMENT ON FUNCTION cq.cache_dead_letter_delete(bigint[]) IS
+'Delete dead letters of write-behind with these numbers, of the namespaces that the caller owns; returns how many. Errors: 22004, 25006 (read-only).';

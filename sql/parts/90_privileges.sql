@@ -44,6 +44,7 @@ GRANT SELECT ON cq.stat_cache, cq.stat_cache_namespaces, cq.cache_entries, cq.ca
 GRANT EXECUTE ON FUNCTION cq.stat_get_cache(), cq.stat_get_cache_namespaces(int[]), cq.stat_get_cache_entries(),
     cq.stat_get_cache_hot_keys()
 TO pg_monitor;
--- these show a reader his own namespaces only
-GRANT SELECT ON cq.cache_pending, cq.stat_write_behind TO PUBLIC;
-GRANT SELECT, DELETE ON cq.cache_dead_letters TO PUBLIC;
+-- these show a reader his own namespaces only.  More than SELECT on a view would let
+-- anybody lock what is below it.
+REVOKE ALL ON cq.cache_dead_letters FROM PUBLIC;
+GRANT SELECT ON cq.cache_pending, cq.stat_write_behind, cq.cache_dead_letters TO PUBLIC;

@@ -35,7 +35,6 @@
 #include "postgres.h"
 
 #include "cache/counters.h"
-#include "core/shmem.h"
 #include "miscadmin.h"
 #include "storage/lwlock.h"
 #include "storage/proc.h"

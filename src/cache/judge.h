@@ -8,7 +8,6 @@
 #ifndef CQ_JUDGE_H
 #define CQ_JUDGE_H
 
-#include "cache/engine.h"
 #include "cache/slots.h"
 #include "cache/view.h"
 

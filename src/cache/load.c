@@ -34,7 +34,6 @@
 #include "cache/load.h"
 #include "core/clock.h"
 #include "core/faults.h"
-#include "core/shmem.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "port/atomics.h"

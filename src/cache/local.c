@@ -26,7 +26,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "cache/cache.h"
+#include "cache/counters.h"
 #include "cache/local.h"
 #include "cache/slots.h"
 #include "common/hashfn.h"

@@ -10,7 +10,6 @@
 
 #include "core/transfer.h"
 
-#include "cache/counters.h"
 
 extern Size cq_namespace_rows_size(void);
 extern void cq_namespace_rows_init(void *mem, int tranche);

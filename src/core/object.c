@@ -16,9 +16,13 @@
  *	 another schema, or replace its query: it is found by its OID, which the
  *	 row of the definition holds as regclass and a dump as a name.
  * - Dropping it drops the object.  The tables of the object depend on it
- *	 (DEPENDENCY_AUTO), although they belong to the extension's owner.  They
- *	 depend on its row type, which goes with it: a sequence that depends on a
- *	 relation counts as owned by a column of it, for pg_dump too.  Rows of
+ *	 (DEPENDENCY_AUTO), although they belong to the extension's owner: the first
+ *	 sequence on the carrier's row type, and all else on that sequence, or on
+ *	 what does.  Whoever uses the object holds a lock on the sequence, which
+ *	 users cannot lock by themselves as they can a view; so a drop, which locks
+ *	 what it drops in the order of dependencies, waits there before it holds
+ *	 anything that they could want.  (No sequence depends on a relation, only on
+ *	 its row type: pg_dump would take it for owned by a column.)  Rows of
  *	 definitions are deleted by the event trigger; since event triggers can be
  *	 off, a definition without a carrier counts as dropped, and maintenance
  *	 deletes it.
@@ -66,6 +70,7 @@
 #include "miscadmin.h"
 #include "parser/analyze.h"
 #include "rewrite/rewriteHandler.h"
+#include "storage/lmgr.h"
 #include "tcop/tcopprot.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -145,6 +150,7 @@ cq_object_init(void)
 	CacheRegisterRelcacheCallback(on_relation, (Datum) 0);
 	CacheRegisterSyscacheCallback(AUTHOID, on_role, (Datum) 0);
 	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, on_role, (Datum) 0);
+	CacheRegisterSyscacheCallback(DATABASEOID, on_role, (Datum) 0); /* pg_database_owner */
 }
 
 uint64
@@ -503,13 +509,16 @@ cq_carrier_drop(Oid carrier)
 }
 
 void
-cq_carrier_own(Oid carrier, Oid class_id, Oid object)
+cq_carrier_own(Oid owner, Oid class_id, Oid object)
 {
 	ObjectAddress depender;
 	ObjectAddress referenced;
 
 	ObjectAddressSet(depender, class_id, object);
-	ObjectAddressSet(referenced, TypeRelationId, get_rel_type_id(carrier));
+	if (get_rel_relkind(owner) == RELKIND_SEQUENCE)
+		ObjectAddressSet(referenced, RelationRelationId, owner);
+	else
+		ObjectAddressSet(referenced, TypeRelationId, get_rel_type_id(owner));
 	recordDependencyOn(&depender, &referenced, DEPENDENCY_AUTO);
 }
 
@@ -549,14 +558,14 @@ revoke_default_privileges(Oid relation)
 }
 
 void
-cq_carrier_own_relation(Oid carrier, const char *name)
+cq_carrier_own_relation(Oid owner, const char *name)
 {
 	Oid			relation = get_relname_relid(name, schema());
 
 	if (!OidIsValid(relation))
 		elog(ERROR, "relation cq.%s does not exist", name);
 	revoke_default_privileges(relation);
-	cq_carrier_own(carrier, RelationRelationId, relation);
+	cq_carrier_own(owner, RelationRelationId, relation);
 }
 
 void

@@ -127,14 +127,17 @@ extern void cq_object_drop(const CqObject *object);
 extern List *cq_carrier_orphans(CqObjectKind kind, const char *name);
 extern Oid	cq_carrier_by_id(CqObjectKind kind, int32 id);
 
-/* Let an object (pg_class, pg_publication) go with the carrier. */
-extern void cq_carrier_own(Oid carrier, Oid class_id, Oid object);
+/*
+ * Let an object (pg_class, pg_publication) go with the carrier, or with another
+ * relation that does.
+ */
+extern void cq_carrier_own(Oid owner, Oid class_id, Oid object);
 
 /*
  * The same for a new relation of schema cq, which must exist; nobody but its owner
  * has privileges on it from then on.
  */
-extern void cq_carrier_own_relation(Oid carrier, const char *name);
+extern void cq_carrier_own_relation(Oid owner, const char *name);
 
 /* DROP SEQUENCE or TABLE of schema cq, if there is one by that name. */
 extern void cq_drop_if_exists(const char *kind, const char *name);

@@ -284,7 +284,6 @@ static int32
 find_binding(const CqBinding *binding, const Bound *bound)
 {
 	Relation	rel = table_open(cq_relation("exchange_binding"), AccessShareLock);
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	ScanKeyData keys[3];
 	SysScanDesc scan;
 	HeapTuple	tuple;
@@ -298,7 +297,7 @@ find_binding(const CqBinding *binding, const Bound *bound)
 						   InvalidOid, C_COLLATION_OID, F_TEXTEQ,
 						   PointerGetDatum(binding->routing_key));
 	scan = systable_beginscan(rel, cq_relation(target_indexes[binding->target_kind]),
-							  true, snapshot, 3, keys);
+							  true, NULL, 3, keys);
 	while (result == 0 && HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		TupleDesc	desc = RelationGetDescr(rel);
@@ -315,7 +314,6 @@ find_binding(const CqBinding *binding, const Bound *bound)
 			result = DatumGetInt32(heap_getattr(tuple, CQ_BINDING_COLUMN_ID, desc, &isnull));
 	}
 	systable_endscan(scan);
-	UnregisterSnapshot(snapshot);
 	table_close(rel, AccessShareLock);
 	return result;
 }

@@ -168,15 +168,13 @@ static void
 read_rows(const char *table, const char *index, ScanKey key, RowReader reader, void *arg)
 {
 	Relation	rel = table_open(cq_relation(table), AccessShareLock);
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	SysScanDesc scan;
 	HeapTuple	tuple;
 
-	scan = systable_beginscan(rel, cq_relation(index), true, snapshot, 1, key);
+	scan = systable_beginscan(rel, cq_relation(index), true, NULL, 1, key);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 		reader(tuple, RelationGetDescr(rel), arg);
 	systable_endscan(scan);
-	UnregisterSnapshot(snapshot);
 	table_close(rel, AccessShareLock);
 }
 

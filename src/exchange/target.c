@@ -8,7 +8,6 @@
 #include "postgres.h"
 
 #include "access/detoast.h"
-#include "cachequeue.h"
 #include "exchange/target.h"
 #include "queue/send.h"
 #include "topic/publish.h"
@@ -49,10 +48,10 @@ fill(CqNewMessage *new, const CqExchangeMessage *message)
 static bool
 send_to_queue(const CqTarget *target, const CqExchangeMessage *message)
 {
-	CqQueueDef *def = cq_queue_open_if_exists(target->name);
+	CqQueueDef *def = cq_queue_open(target->name, CQ_QUEUE_NONE);
 	CqNewMessage new;
 
-	if (def == NULL || def->queue_id != target->id)
+	if (def->queue_id != target->id)
 		return false;
 	fill(&new, message);
 	new.expires_at = cq_options_expiry(&def->options, message->now);
@@ -65,10 +64,10 @@ send_to_queue(const CqTarget *target, const CqExchangeMessage *message)
 static bool
 send_to_topic(const CqTarget *target, const CqExchangeMessage *message)
 {
-	CqTopicDef *def = cq_topic_open_if_exists(target->name);
+	CqTopicDef *def = cq_topic_open(target->name, CQ_TOPIC_NONE);
 	CqNewMessage new;
 
-	if (def == NULL || def->topic_id != target->id)
+	if (def->topic_id != target->id)
 		return false;
 	fill(&new, message);
 	new.partition = CQ_PARTITION_ANY;

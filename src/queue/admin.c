@@ -43,6 +43,19 @@
 
 void		(*cq_queue_check_drop_hook) (const CqQueueDef *def) = NULL;
 
+/*
+ * The queue, for a change of its options; changes of one queue follow one after
+ * another.
+ */
+static CqQueueDef *
+open_to_alter(const char *name)
+{
+	CqQueueDef *def = cq_queue_open(name, CQ_QUEUE_ALTER);
+
+	LockRelationOid(def->sequence, ShareUpdateExclusiveLock);
+	return cq_queue_open(name, CQ_QUEUE_ALTER);
+}
+
 static void
 lock_definitions(void)
 {
@@ -78,6 +91,7 @@ create_one(const char *name, const Datum *options, const bool *option_nulls)
 	char		nulls[CQ_OPTIONS + 3];
 	int32		queue_id;
 	Oid			carrier;
+	Oid			sequence;
 	CqQueueDef *def;
 
 	drop_orphans(name);
@@ -105,9 +119,9 @@ create_one(const char *name, const Datum *options, const bool *option_nulls)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("queue \"%s\" already exists", name)));
-	cq_common_tables_create(queue_id, carrier);
+	sequence = cq_common_tables_create(queue_id, carrier);
 	for (int k = 0; k < INITIAL_SEGMENTS; k++)
-		cq_segment_create(queue_id, carrier, k);
+		cq_segment_create(queue_id, sequence, k);
 
 	CommandCounterIncrement();
 	cq_items_reserve(1);
@@ -175,7 +189,7 @@ open_default_dead_letter(const char *dead_letter, Datum lease, bool *created)
 	*created = (dead == NULL || !OidIsValid(cq_carrier_owner(dead->object.carrier)));
 	if (*created)
 		return create_dead_letter(dead_letter, lease);
-	if (!cq_object_owned(&dead->object))
+	if (cq_carrier_owner(dead->object.carrier) != GetUserId())
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("queue \"%s\" already exists and belongs to another role", dead_letter),
@@ -284,8 +298,7 @@ cq_queue_alter_named(const char *name, const Datum *options, const bool *changed
 	int			n = 1;
 
 	PreventCommandIfReadOnly("queue_alter()");
-	lock_definitions();
-	def = cq_queue_open(name, CQ_QUEUE_ALTER);
+	def = open_to_alter(name);
 	nulls[0] = ' ';
 	initStringInfo(&command);
 	appendStringInfoString(&command, "UPDATE cq.queue SET version = version + 1");
@@ -313,8 +326,7 @@ cq_queue_set_paused(const char *name, bool paused)
 	CqQueueDef *def;
 
 	PreventCommandIfReadOnly(paused ? "queue_pause()" : "queue_resume()");
-	lock_definitions();
-	def = cq_queue_open(name, CQ_QUEUE_ALTER);
+	def = open_to_alter(name);
 	values[1] = BoolGetDatum(paused);
 	change_options(def, "UPDATE cq.queue SET version = version + 1, paused = $2 "
 				   "WHERE queue_id = $1", 2, types, values, NULL);

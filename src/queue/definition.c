@@ -170,7 +170,6 @@ cq_definition_find(const char *name)
 {
 	CqQueueDef *def = NULL;
 	Relation	rel;
-	Snapshot	snapshot;
 	SysScanDesc scan;
 	ScanKeyData key;
 	HeapTuple	tuple;
@@ -187,12 +186,11 @@ cq_definition_find(const char *name)
 	queue_relation = cq_relation("queue");
 	rel = table_open(queue_relation, AccessShareLock);
 	read_epoch = epoch;
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	datum = CStringGetTextDatum(name);
 	ScanKeyEntryInitialize(&key, 0, CQ_QUEUE_COLUMN_NAME, BTEqualStrategyNumber,
 						   InvalidOid, C_COLLATION_OID, F_TEXTEQ, datum);
 	scan = systable_beginscan(rel, cq_relation("queue_name_key"), true,
-							  snapshot, 1, &key);
+							  NULL, 1, &key);
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
 		def = store(tuple, RelationGetDescr(rel), read_epoch);
@@ -203,7 +201,6 @@ cq_definition_find(const char *name)
 		def = NULL;
 	}
 	systable_endscan(scan);
-	UnregisterSnapshot(snapshot);
 	table_close(rel, AccessShareLock);
 	return def;
 }
@@ -213,7 +210,6 @@ cq_definitions_all(void)
 {
 	List	   *result = NIL;
 	Relation	rel;
-	Snapshot	snapshot;
 	SysScanDesc scan;
 	HeapTuple	tuple;
 	uint64		read_epoch;
@@ -221,12 +217,10 @@ cq_definitions_all(void)
 	queue_relation = cq_relation("queue");
 	rel = table_open(queue_relation, AccessShareLock);
 	read_epoch = epoch;
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 		result = lappend(result, store(tuple, RelationGetDescr(rel), read_epoch));
 	systable_endscan(scan);
-	UnregisterSnapshot(snapshot);
 	table_close(rel, AccessShareLock);
 	return result;
 }
@@ -269,14 +263,16 @@ missing(const char *name)
 }
 
 /*
- * Whoever uses a queue holds a lock on its carrier, taken before any on its
- * tables, until the transaction ends; a drop locks the carrier first.  So a drop
- * waits for all users before it holds anything that they could want.
+ * Whoever uses a queue holds a lock on its sequence, taken before any on its
+ * tables, until the transaction ends; a drop comes to the sequence first of all.
+ * So a drop waits for all users before it holds anything that they could want.
  */
 static void
 enter(const CqQueueDef *def)
 {
-	LockRelationOid(def->object.carrier, AccessShareLock);
+	/* also if the lock is held: privileges may have been taken away */
+	AcceptInvalidationMessages();
+	LockRelationOid(def->sequence, AccessShareLock);
 }
 
 /*
@@ -292,11 +288,11 @@ own_tables(const CqQueueDef *def)
 	cq_carrier_own(def->object.carrier, RelationRelationId, def->sequence);
 	for (int k = 0; k < def->nsegments; k++)
 	{
-		cq_carrier_own(def->object.carrier, RelationRelationId, def->messages[k]);
-		cq_carrier_own(def->object.carrier, RelationRelationId, def->events[k]);
+		cq_carrier_own(def->sequence, RelationRelationId, def->messages[k]);
+		cq_carrier_own(def->sequence, RelationRelationId, def->events[k]);
 	}
 	for (int k = 0; k < CQ_KEY_TABLES; k++)
-		cq_carrier_own(def->object.carrier, RelationRelationId, def->keys[k]);
+		cq_carrier_own(def->sequence, RelationRelationId, def->keys[k]);
 }
 
 /*
@@ -312,14 +308,19 @@ resolve(CqQueueDef *def, bool missing_ok)
 	char		name[NAMEDATALEN];
 	Oid			sequence;
 
-	enter(def);
-	if (!OidIsValid(cq_carrier_owner(def->object.carrier)))
-		return false;
 	snprintf(name, sizeof(name), "q%d_id", def->queue_id);
 	sequence = get_relname_relid(name, schema);
 	if (sequence != def->sequence)
 		def->has_secret = false;	/* another queue of that number */
 	def->sequence = sequence;
+	if (OidIsValid(sequence))
+	{
+		enter(def);
+		if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(sequence)))
+			return false;
+	}
+	if (!OidIsValid(cq_carrier_owner(def->object.carrier)))
+		return false;
 	for (def->nsegments = 0; def->nsegments < CQ_SEGMENTS_MAX; def->nsegments++)
 	{
 		int			k = def->nsegments;

@@ -20,7 +20,6 @@
 #include "core/compat.h"
 #include "core/dbworker.h"
 #include "core/settings.h"
-#include "core/shmem.h"
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
 #include "queue/dispatch.h"

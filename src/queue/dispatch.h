@@ -26,7 +26,6 @@
 #define CQ_DISPATCH_H
 
 #include "access/transam.h"
-#include "cachequeue.h"
 #include "datatype/timestamp.h"
 #include "port/atomics.h"
 #include "queue/options.h"

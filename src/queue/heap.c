@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "queue/dispatch.h"
 #include "queue/heap.h"
 
 static inline bool

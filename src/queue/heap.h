@@ -11,7 +11,6 @@
 #ifndef CQ_HEAP_H
 #define CQ_HEAP_H
 
-#include "queue/dispatch.h"
 
 typedef enum CqHeapOrder
 {

@@ -42,7 +42,6 @@
 #include "miscadmin.h"
 #include "queue/entries.h"
 #include "queue/keys.h"
-#include "queue/segment.h"
 #include "queue/step.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"

@@ -8,7 +8,6 @@
 #ifndef CQ_MOVE_H
 #define CQ_MOVE_H
 
-#include "queue/dispatch.h"
 
 /*
  * In the worker, outside a transaction: move the unclaimed messages of segments

@@ -32,7 +32,6 @@
 #include "core/horizon.h"
 #include "core/owner.h"
 #include "miscadmin.h"
-#include "queue/entries.h"
 #include "queue/rotate.h"
 #include "queue/segment.h"
 #include "queue/step.h"
@@ -82,7 +81,7 @@ cq_rotate_add_segment(int32 queue_id)
 		snprintf(name, sizeof(name), "q%d_s%d", queue_id, k);
 		if (!OidIsValid(get_relname_relid(name, get_namespace_oid("cq", false))))
 		{
-			cq_segment_create(queue_id, def->object.carrier, k);
+			cq_segment_create(queue_id, def->sequence, k);
 			cq_definitions_changed();
 		}
 	}

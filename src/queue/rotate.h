@@ -10,7 +10,6 @@
 #ifndef CQ_ROTATE_H
 #define CQ_ROTATE_H
 
-#include "queue/definition.h"
 
 /* Add an empty segment to the queue. */
 extern void cq_rotate_add_segment(int32 queue_id);

@@ -46,7 +46,6 @@
 #include "queue/ready.h"
 #include "queue/scan.h"
 #include "queue/segment.h"
-#include "queue/xact.h"
 #include "storage/bufmgr.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"

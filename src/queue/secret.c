@@ -30,7 +30,6 @@ bool
 cq_queue_secret_find(CqQueueDef *def, uint64 *secret)
 {
 	Relation	rel;
-	Snapshot	snapshot;
 	SysScanDesc scan;
 	HeapTuple	tuple;
 	ScanKeyData key;
@@ -42,11 +41,10 @@ cq_queue_secret_find(CqQueueDef *def, uint64 *secret)
 		return true;
 	}
 	rel = table_open(cq_relation("queue_secret"), AccessShareLock);
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT4EQ,
 				Int32GetDatum(def->queue_id));
 	scan = systable_beginscan(rel, cq_relation("queue_secret_pkey"), true,
-							  snapshot, 1, &key);
+							  NULL, 1, &key);
 	tuple = systable_getnext(scan);
 	found = HeapTupleIsValid(tuple);
 	if (found)
@@ -63,7 +61,6 @@ cq_queue_secret_find(CqQueueDef *def, uint64 *secret)
 		}
 	}
 	systable_endscan(scan);
-	UnregisterSnapshot(snapshot);
 	table_close(rel, AccessShareLock);
 	return found;
 }

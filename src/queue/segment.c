@@ -269,7 +269,7 @@ execute(const char *command)
 }
 
 void
-cq_segment_create(int32 queue_id, Oid carrier, int k)
+cq_segment_create(int32 queue_id, Oid sequence, int k)
 {
 	/* rows are never updated or deleted: nothing for autovacuum to do */
 	static const char *const options =
@@ -291,13 +291,19 @@ cq_segment_create(int32 queue_id, Oid carrier, int k)
 					 "ids bigint[] NOT NULL, "
 					 "attempt int, due timestamptz, error text)%s",
 					 queue_id, k, options));
-	cq_carrier_own_relation(carrier, psprintf("q%d_s%d", queue_id, k));
-	cq_carrier_own_relation(carrier, psprintf("q%d_e%d", queue_id, k));
+	cq_carrier_own_relation(sequence, psprintf("q%d_s%d", queue_id, k));
+	cq_carrier_own_relation(sequence, psprintf("q%d_e%d", queue_id, k));
 }
 
-void
+Oid
 cq_common_tables_create(int32 queue_id, Oid carrier)
 {
+	Oid			sequence;
+
+	execute(psprintf("CREATE SEQUENCE cq.q%d_id INCREMENT BY %d",
+					 queue_id, CQ_NUMBER_BLOCK));
+	cq_carrier_own_relation(carrier, psprintf("q%d_id", queue_id));
+	sequence = get_relname_relid(psprintf("q%d_id", queue_id), get_namespace_oid("cq", false));
 	for (int k = 0; k < CQ_KEY_TABLES; k++)
 	{
 		execute(psprintf("CREATE TABLE cq.q%d_k%d ("
@@ -308,11 +314,9 @@ cq_common_tables_create(int32 queue_id, Oid carrier)
 						 queue_id, k));
 		execute(psprintf("CREATE INDEX q%d_k%d_key ON cq.q%d_k%d (key, msg_id)",
 						 queue_id, k, queue_id, k));
-		cq_carrier_own_relation(carrier, psprintf("q%d_k%d", queue_id, k));
+		cq_carrier_own_relation(sequence, psprintf("q%d_k%d", queue_id, k));
 	}
-	execute(psprintf("CREATE SEQUENCE cq.q%d_id INCREMENT BY %d",
-					 queue_id, CQ_NUMBER_BLOCK));
-	cq_carrier_own_relation(carrier, psprintf("q%d_id", queue_id));
+	return sequence;
 }
 
 void

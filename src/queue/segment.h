@@ -111,13 +111,13 @@ extern uint64 cq_group_hash(const text *key);
 extern void cq_message_copy(TupleTableSlot *slot, CqNewMessage *message);
 
 /*
- * Create the tables of segment k of a queue, which go with its carrier; needs a
- * transaction.
+ * Create the tables of segment k of a queue, which go with its sequence; needs
+ * a transaction.
  */
-extern void cq_segment_create(int32 queue_id, Oid carrier, int k);
+extern void cq_segment_create(int32 queue_id, Oid sequence, int k);
 
-/* Create the sequence and the tables of keys of a queue. */
-extern void cq_common_tables_create(int32 queue_id, Oid carrier);
+/* Create the sequence, which is returned, and the tables of keys of a queue. */
+extern Oid	cq_common_tables_create(int32 queue_id, Oid carrier);
 
 /* Drop all tables of the queue that are left. */
 extern void cq_segments_drop(int32 queue_id);

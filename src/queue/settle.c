@@ -18,8 +18,10 @@
 #include "core/faults.h"
 #include "miscadmin.h"
 #include "queue/entries.h"
+#include "queue/scan.h"
 #include "queue/secret.h"
 #include "queue/send.h"
+#include "queue/scan.h"
 #include "queue/settle.h"
 #include "queue/xact.h"
 #include "utils/builtins.h"
@@ -52,7 +54,8 @@ find_durable(CqQueueRow *row, const CqReceipt *receipt)
 
 /*
  * The secret with which receipts of durable leases were made; any number when
- * there are none among these.  No lock held.
+ * there are none among these.  If there are, leases from before a restart are in
+ * memory then.  No lock held.
  */
 static uint64
 durable_secret(CqQueueDef *def, const CqReceipt *receipts, int n)
@@ -64,9 +67,12 @@ durable_secret(CqQueueDef *def, const CqReceipt *receipts, int n)
 	{
 		if (receipts[j].durable)
 		{
+			/* after a start, leases are known when the tables have been read */
+			cq_scan_first(def);
 			if (!cq_queue_secret_find(def, &secret) &&
 				!pg_strong_random(&secret, sizeof(secret)))
 				elog(ERROR, "could not generate random numbers");
+			cq_scan_first(def);
 			found = true;
 		}
 	}

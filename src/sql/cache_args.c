@@ -10,7 +10,6 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "cachequeue.h"
-#include "cache/local.h"
 #include "cache/misses.h"
 #include "cache/slots.h"
 #include "catalog/pg_type.h"

@@ -9,7 +9,6 @@
 #define CQ_CACHE_ARGS_H
 
 #include "cache/cache.h"
-#include "core/args.h"
 #include "fmgr.h"
 #include "sql/namespace.h"
 #include "sql/write_behind.h"

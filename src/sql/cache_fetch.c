@@ -11,7 +11,6 @@
  */
 #include "postgres.h"
 
-#include "cachequeue.h"
 #include "catalog/pg_type.h"
 #include "core/args.h"
 #include "core/shmem.h"

@@ -8,8 +8,8 @@
 #include "postgres.h"
 
 #include "cache/cache.h"
-#include "cache/misses.h"
 #include "catalog/pg_type.h"
+#include "core/args.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"

@@ -27,7 +27,6 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
-#include "sql/cache_args.h"
 #include "sql/cached_result.h"
 #include "sql/read_through.h"
 #include "sql/result_verify.h"

@@ -12,7 +12,6 @@
 #include "cache/namespace_rows.h"
 #include "cache/slots.h"
 #include "catalog/pg_type.h"
-#include "core/clock.h"
 #include "core/shmem.h"
 #include "fmgr.h"
 #include "funcapi.h"

@@ -7,9 +7,9 @@
  */
 #include "postgres.h"
 
+#include "core/args.h"
 #include "core/shmem.h"
 #include "fmgr.h"
-#include "sql/queue_args.h"
 #include "topic/channel.h"
 #include "utils/builtins.h"
 

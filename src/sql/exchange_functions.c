@@ -10,12 +10,14 @@
 #include "access/xact.h"
 #include "cachequeue.h"
 #include "commands/trigger.h"
+#include "core/args.h"
 #include "core/shmem.h"
 #include "exchange/admin.h"
 #include "exchange/publish.h"
 #include "exchange/route.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "sql/message_rows.h"
 #include "sql/queue_args.h"
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
@@ -243,6 +245,8 @@ cq_exchange_publish(PG_FUNCTION_ARGS)
 	CqExchange *exchange;
 	int			received;
 
+	if (headers != NULL)
+		cq_check_no_dead_letter(JsonbPGetDatum(headers));
 	cq_arg_not_null(fcinfo, 2, "body");
 	cq_arg_not_null(fcinfo, 4, "mandatory");
 	PreventCommandIfReadOnly("exchange_publish()");

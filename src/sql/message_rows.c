@@ -84,3 +84,18 @@ cq_unpack_array(FunctionCallInfo fcinfo, int arg, Oid type, int n, const char *n
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%d %s for %d bodies", count, name, n)));
 }
+
+void
+cq_check_no_dead_letter(Datum headers)
+{
+	Jsonb	   *object = DatumGetJsonbP(headers);
+	JsonbValue	value;
+
+	if (JB_ROOT_IS_OBJECT(object) &&
+		getKeyJsonValueFromContainer(&object->root, "dead_letter", strlen("dead_letter"),
+									 &value) != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("headers must not have the key \"dead_letter\""),
+				 errhint("Dead letters have it, so that cq.queue_redrive can send them home. Remove it with headers - 'dead_letter'.")));
+}

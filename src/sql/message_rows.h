@@ -26,6 +26,12 @@ extern Datum cq_copy_jsonb(TupleTableSlot *slot, int column, bool *isnull);
 extern void cq_check_headers(Datum headers);
 
 /*
+ * Raise 22023 for an object with the key dead_letter: it says where a message is
+ * sent by a redrive, and is ours to set.
+ */
+extern void cq_check_no_dead_letter(Datum headers);
+
+/*
  * An array argument with an element for each of n bodies; raises 22023 when it
  * has another number of them.
  */

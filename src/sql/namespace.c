@@ -143,7 +143,6 @@ read_write_behind(CqNamespace *namespace)
 	Relation	rel = table_open(relation_in_cq("write_behind"),
 								 AccessShareLock);
 	TupleDesc	desc = RelationGetDescr(rel);
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	tuple;
@@ -151,7 +150,7 @@ read_write_behind(CqNamespace *namespace)
 	namespace->behind = 0;
 	ScanKeyInit(&key, BEHIND_ID, BTEqualStrategyNumber, F_INT4EQ,
 				Int32GetDatum((int32) namespace->id));
-	scan = systable_beginscan(rel, InvalidOid, false, snapshot, 1, &key);
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, &key);
 	if (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		bool		is_null;
@@ -164,7 +163,6 @@ read_write_behind(CqNamespace *namespace)
 																desc, &is_null));
 	}
 	systable_endscan(scan);
-	UnregisterSnapshot(snapshot);
 	table_close(rel, AccessShareLock);
 }
 
@@ -176,7 +174,6 @@ static bool
 read_namespace(ScanKey key, CqKnownNamespace *entry)
 {
 	Relation	rel;
-	Snapshot	snapshot;
 	SysScanDesc scan;
 	HeapTuple	tuple;
 	Datum		values[NCOLUMNS];
@@ -187,8 +184,7 @@ read_namespace(ScanKey key, CqKnownNamespace *entry)
 	namespace_relation = relation_in_cq("namespace");
 	rel = table_open(namespace_relation, AccessShareLock);
 	entry->read_at = changes;
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	scan = systable_beginscan(rel, InvalidOid, false, snapshot, 1, key);
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, key);
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
 	{
@@ -208,7 +204,6 @@ read_namespace(ScanKey key, CqKnownNamespace *entry)
 					  DatumGetObjectId(values[COLUMN_CARRIER - 1]));
 	}
 	systable_endscan(scan);
-	UnregisterSnapshot(snapshot);
 	table_close(rel, AccessShareLock);
 	if (found)
 		read_write_behind(&entry->namespace);

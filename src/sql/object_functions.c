@@ -17,7 +17,6 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "queue/step.h"
-#include "sql/cache_args.h"
 #include "sql/namespace.h"
 #include "sql/object_functions.h"
 #include "topic/topic_sweep.h"

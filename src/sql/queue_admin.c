@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "core/args.h"
 #include "core/shmem.h"
 #include "queue/admin.h"
 #include "sql/queue_args.h"

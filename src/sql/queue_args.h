@@ -8,7 +8,6 @@
 #ifndef CQ_QUEUE_ARGS_H
 #define CQ_QUEUE_ARGS_H
 
-#include "core/args.h"
 #include "fmgr.h"
 
 /*

@@ -13,7 +13,6 @@
 #include "cachequeue.h"
 #include "catalog/pg_type.h"
 #include "core/args.h"
-#include "core/shmem.h"
 #include "executor/tuptable.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -176,6 +175,7 @@ static void
 set_headers(CqNewMessage *message, Datum headers)
 {
 	cq_check_headers(headers);
+	cq_check_no_dead_letter(headers);
 	message->headers = headers;
 	message->no_headers = false;
 }

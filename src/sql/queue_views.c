@@ -234,7 +234,7 @@ for_each_queue(FunctionCallInfo fcinfo, const char *view, PutRows put)
 			continue;
 		put(rsinfo, def);
 		/* who drops two queues must not meet us between */
-		UnlockRelationOid(def->object.carrier, AccessShareLock);
+		UnlockRelationOid(def->sequence, AccessShareLock);
 	}
 	return (Datum) 0;
 }

@@ -9,7 +9,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "sql/queue_args.h"
+#include "core/args.h"
 #include "sql/topic_args.h"
 #include "topic/membership.h"
 #include "topic/topic_admin.h"

@@ -19,11 +19,9 @@
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "sql/message_rows.h"
-#include "sql/queue_args.h"
 #include "sql/topic_args.h"
 #include "topic/poll.h"
 #include "topic/publish.h"
-#include "topic/record.h"
 #include "topic/topic_maintain.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -131,6 +129,7 @@ static void
 set_headers(CqNewMessage *record, Datum headers)
 {
 	cq_check_headers(headers);
+	cq_check_no_dead_letter(headers);
 	record->headers = headers;
 	record->no_headers = false;
 }

@@ -28,12 +28,12 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/tablecmds.h"
+#include "core/args.h"
 #include "core/owner.h"
 #include "core/shmem.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "sql/cache_args.h"
 #include "sql/cache_watch.h"
 #include "sql/tag_template.h"
 #include "sql/write_through.h"
@@ -322,6 +322,8 @@ cq_cache_watch(PG_FUNCTION_ARGS)
 	rel = relation_open(relid, NoLock);
 	if (rel->rd_rel->relispartition && cq_watch_spec(relid)->inherited)
 		refuse_inherited(relid, "Call cq.cache_watch for the partitioned table.");
+	if (tags != NULL && cq_array_length(tags) > 0)
+		cq_namespace_check_invalidate();
 	if (tags != NULL)
 		check_templates(rel, tags);
 	write_through = arg_write_through(fcinfo, rel);

@@ -46,6 +46,7 @@
 #include "utils/snapmgr.h"
 
 PG_FUNCTION_INFO_V1(cq_cache_flush);
+PG_FUNCTION_INFO_V1(cq_cache_dead_letter_delete);
 
 /* field4 of the advisory lock tag; see write_behind_log.c */
 #define LOCK_CLASS_FLUSH 202
@@ -615,4 +616,25 @@ cq_write_behind_at_shutdown(void)
 		if (rule->due_ms != 0 && cq_clock_ms() < until_ms)
 			(void) flush_by_worker(rule);
 	}
+}
+
+/* cq.cache_dead_letter_delete(VARIADIC dead_ids bigint[]) → bigint */
+Datum
+cq_cache_dead_letter_delete(PG_FUNCTION_ARGS)
+{
+	Oid			types[] = {INT8ARRAYOID, OIDOID};
+	Datum		values[2];
+
+	PreventCommandIfReadOnly("cq.cache_dead_letter_delete()");
+	cq_arg_not_null(fcinfo, 0, "dead_ids");
+	values[0] = PG_GETARG_DATUM(0);
+	values[1] = ObjectIdGetDatum(GetUserId());
+	PG_RETURN_INT64(cq_execute_as_owner("WITH deleted AS ("
+										" DELETE FROM cq.write_behind_dead AS d"
+										" USING cq.namespace AS n, pg_class AS c"
+										" WHERE d.dead_id = ANY ($1) AND n.namespace_id = d.namespace_id"
+										" AND c.oid = n.carrier AND pg_has_role($2, c.relowner, 'USAGE')"
+										" RETURNING 1)"
+										" SELECT count(*)::int FROM deleted",
+										2, types, values, NULL));
 }

@@ -59,7 +59,6 @@
 #include "core/args.h"
 #include "core/clock.h"
 #include "core/settings.h"
-#include "core/shmem.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"

@@ -25,7 +25,6 @@
 #include "core/dbworker.h"
 #include "core/horizon.h"
 #include "core/owner.h"
-#include "core/shmem.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "queue/definition.h"

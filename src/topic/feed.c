@@ -251,6 +251,19 @@ add_jobs(CqTopicDef *def, const CqGroupDef *group, List *jobs)
 }
 
 /*
+ * The queue gets what the owner of the group may consume; asked each time, as the
+ * privilege may be taken away.
+ */
+static bool
+owner_may_consume(const CqTopicDef *def, const CqGroupDef *group)
+{
+	Oid			owner = cq_carrier_owner(group->object.carrier);
+
+	return OidIsValid(owner) &&
+		cq_carrier_allows(def->object.carrier, owner, CQ_TOPIC_CONSUME | CQ_TOPIC_ALTER);
+}
+
+/*
  * What there is to be fed, in one transaction.	 *full: and some of it not now,
  * since its queue is long.
  */
@@ -275,7 +288,7 @@ find_jobs(int32 topic_id, bool *full)
 		MemoryContext old;
 		int			before = list_length(jobs);
 
-		if (queue == NULL)
+		if (queue == NULL || !owner_may_consume(def, group))
 			continue;
 		cq_share_load_group(def, group);
 		old = MemoryContextSwitchTo(context);
@@ -305,7 +318,8 @@ feed_step(int32 topic_id, const Job *job)
 		def = cq_topic_open(def->name, CQ_TOPIC_NONE);
 	for (int i = 0; def != NULL && i < def->ngroups; i++)
 	{
-		if (def->groups[i].group_id == job->group_id)
+		if (def->groups[i].group_id == job->group_id &&
+			owner_may_consume(def, &def->groups[i]))
 			queue = cq_definition_by_id(def->groups[i].queue_id);
 	}
 	if (queue != NULL)

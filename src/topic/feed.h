@@ -8,7 +8,6 @@
 #ifndef CQ_FEED_H
 #define CQ_FEED_H
 
-#include "topic/topic_definition.h"
 
 /*
  * Feed the shared groups of the topic, in transactions of the worker.  Returns

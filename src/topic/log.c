@@ -22,7 +22,6 @@
 #include "core/dbworker.h"
 #include "core/faults.h"
 #include "core/settings.h"
-#include "core/shmem.h"
 #include "miscadmin.h"
 #include "storage/lwlock.h"
 #include "topic/log.h"

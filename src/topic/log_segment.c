@@ -121,7 +121,7 @@ free_table(const CqTopicDef *def)
 
 		if (!OidIsValid(relid))
 		{
-			cq_record_table_create(def->topic_id, def->object.carrier, k);
+			cq_record_table_create(def->topic_id, def->sequences[0], k);
 			return k;
 		}
 		if (!is_used(def, k) && is_empty(relid))

@@ -86,8 +86,7 @@ group_to_join(CqTopicDef *def, const char *name)
 	if (group == NULL)
 	{
 		/* somebody else may be about to create it */
-		cq_topics_lock();
-		cq_topic_refresh(def);
+		cq_topic_lock_definition(def);
 		group = cq_group_def_find(def, name);
 	}
 	if (group == NULL)

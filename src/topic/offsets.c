@@ -25,6 +25,7 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/indexing.h"
+#include "catalog/namespace.h"
 #include "core/clock.h"
 #include "core/compat.h"
 #include "core/horizon.h"
@@ -216,8 +217,8 @@ cq_offsets_open(CqTopicDef *def, int32 group_id)
 
 /* ---- the two tables -------------------------------------------------- */
 
-void
-cq_offsets_create(int32 topic_id, Oid carrier)
+Oid
+cq_offsets_create(int32 topic_id, Oid owner)
 {
 	for (int k = 0; k < CQ_OFFSETS_TABLES; k++)
 	{
@@ -232,8 +233,9 @@ cq_offsets_create(int32 topic_id, Oid carrier)
 		(void) cq_execute_as_owner(psprintf("CREATE INDEX t%d_c%d_share ON cq.t%d_c%d "
 											"(group_id, partition, rewind, next_offset)",
 											topic_id, k, topic_id, k), 0, NULL, NULL, NULL);
-		cq_carrier_own_relation(carrier, psprintf("t%d_c%d", topic_id, k));
+		cq_carrier_own_relation(owner, psprintf("t%d_c%d", topic_id, k));
 	}
+	return get_relname_relid(psprintf("t%d_c0", topic_id), get_namespace_oid("cq", false));
 }
 
 /* Copy the latest of each group and partition that the table may be alone with. */

@@ -46,7 +46,7 @@ extern bool cq_offsets_latest(CqTopicDef *def, int32 group_id, int partition,
 extern List *cq_offsets_open(CqTopicDef *def, int32 group_id);
 
 /* Create the two tables. */
-extern void cq_offsets_create(int32 topic_id, Oid carrier);
+extern Oid	cq_offsets_create(int32 topic_id, Oid owner);
 
 /*
  * Maintenance, in transactions of its own (queue/step.h): empty the table that was

@@ -19,7 +19,6 @@
 #include "commands/sequence.h"
 #include "core/clock.h"
 #include "core/compat.h"
-#include "core/faults.h"
 #include "core/settings.h"
 #include "miscadmin.h"
 #include "topic/log_segment.h"

@@ -417,7 +417,7 @@ cq_record_table(const CqTopicDef *def, int k)
 }
 
 void
-cq_record_table_create(int32 topic_id, Oid carrier, int k)
+cq_record_table_create(int32 topic_id, Oid owner, int k)
 {
 	(void) cq_execute_as_owner(psprintf("CREATE TABLE cq.t%d_s%d ("
 										"msg_id bigint NOT NULL, "
@@ -434,17 +434,19 @@ cq_record_table_create(int32 topic_id, Oid carrier, int k)
 	(void) cq_execute_as_owner(psprintf("CREATE INDEX t%d_s%d_offset ON cq.t%d_s%d "
 										"(partition, msg_id)",
 										topic_id, k, topic_id, k), 0, NULL, NULL, NULL);
-	cq_carrier_own_relation(carrier, psprintf("t%d_s%d", topic_id, k));
+	cq_carrier_own_relation(owner, psprintf("t%d_s%d", topic_id, k));
 }
 
-void
-cq_record_sequence_create(int32 topic_id, Oid carrier, int partition)
+Oid
+cq_record_sequence_create(int32 topic_id, Oid owner, int partition)
 {
 	(void) cq_execute_as_owner(psprintf("CREATE SEQUENCE cq.t%d_o%d "
 										"INCREMENT BY %d MINVALUE 0 START WITH 0",
 										topic_id, partition, CQ_OFFSET_BLOCK),
 							   0, NULL, NULL, NULL);
-	cq_carrier_own_relation(carrier, psprintf("t%d_o%d", topic_id, partition));
+	cq_carrier_own_relation(owner, psprintf("t%d_o%d", topic_id, partition));
+	return get_relname_relid(psprintf("t%d_o%d", topic_id, partition),
+							 get_namespace_oid("cq", false));
 }
 
 void

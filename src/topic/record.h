@@ -57,11 +57,12 @@ extern int64 cq_records_at(CqTopicDef *def, int partition, TimestampTz at, int64
 extern Oid	cq_record_table(const CqTopicDef *def, int k);
 
 /*
- * Create the table k of a topic, and the sequence of a partition, which go with
- * its carrier.
+ * Create the table k of a topic, and the sequence of a partition.  They go with
+ * the owner: the first sequence with the carrier, the others with the first
+ * table of offsets, tables with the first sequence; see core/object.c.
  */
-extern void cq_record_table_create(int32 topic_id, Oid carrier, int k);
-extern void cq_record_sequence_create(int32 topic_id, Oid carrier, int partition);
+extern void cq_record_table_create(int32 topic_id, Oid owner, int k);
+extern Oid	cq_record_sequence_create(int32 topic_id, Oid owner, int partition);
 
 /* Drop all relations of the topic that are left. */
 extern void cq_record_relations_drop(int32 topic_id, int npartitions);

@@ -42,6 +42,13 @@
 #define REPLICA_ID_MAX 2000000000
 
 void
+cq_topic_lock_definition(CqTopicDef *def)
+{
+	LockRelationOid(def->sequences[0], ShareUpdateExclusiveLock);
+	cq_topic_refresh(def);
+}
+
+void
 cq_topics_lock(void)
 {
 	LockRelationOid(cq_relation("topic"), ShareUpdateExclusiveLock);
@@ -142,6 +149,19 @@ check_same_options(const CqTopicDef *def, const CqTopicOptions *options)
 			 errmsg("topic \"%s\" already exists, skipping", def->name)));
 }
 
+/* The relations of a new topic, with so many tables for segments. */
+static void
+create_relations(int32 topic_id, Oid carrier, int partitions, int ntables)
+{
+	Oid			first = cq_record_sequence_create(topic_id, carrier, 0);
+	Oid			offsets = cq_offsets_create(topic_id, first);
+
+	for (int p = 1; p < partitions; p++)
+		(void) cq_record_sequence_create(topic_id, offsets, p);
+	for (int k = 0; k < ntables; k++)
+		cq_record_table_create(topic_id, first, k);
+}
+
 void
 cq_topic_create_named(const char *name, const CqTopicOptions *options, bool if_not_exists)
 {
@@ -188,10 +208,7 @@ cq_topic_create_named(const char *name, const CqTopicOptions *options, bool if_n
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("topic \"%s\" already exists", name)));
 
-	for (int i = 0; i < options->partitions; i++)
-		cq_record_sequence_create(topic_id, carrier, i);
-	cq_offsets_create(topic_id, carrier);
-	cq_record_table_create(topic_id, carrier, 0);
+	create_relations(topic_id, carrier, options->partitions, 1);
 	p.n = 0;
 	add_parameter(&p, INT4OID, Int32GetDatum(topic_id), false);
 	(void) execute("INSERT INTO cq.topic_segment VALUES ($1, 1, 0)", &p);
@@ -209,8 +226,8 @@ cq_topic_alter_named(const char *name, const CqTopicOptions *options)
 
 	PreventCommandIfReadOnly("topic_alter()");
 	check_options(options);
-	cq_topics_lock();
 	def = cq_topic_open(name, CQ_TOPIC_ALTER);
+	cq_topic_lock_definition(def);
 	had = def->npartitions;
 	topic_id = def->topic_id;
 	if (options->set_partitions && options->partitions < had)
@@ -255,7 +272,7 @@ cq_topic_alter_named(const char *name, const CqTopicOptions *options)
 	appendStringInfoString(&command, " WHERE topic_id = $1");
 	(void) execute(command.data, &p);
 	for (int i = had; options->set_partitions && i < options->partitions; i++)
-		cq_record_sequence_create(topic_id, def->object.carrier, i);
+		(void) cq_record_sequence_create(topic_id, def->offsets[0], i);
 	cq_topic_items_reserve(1);
 	(void) cq_topic_item_add(CQ_TOPIC_ITEM_ALTERED, def, CQ_NO_CELL);
 }
@@ -377,7 +394,7 @@ cq_topic_publication_create_for(const char *name, const char *publication, int n
 	add_parameter(&p, INT4OID, Int32GetDatum(ntables), false);
 	(void) execute("UPDATE cq.topic SET tables = $2 WHERE topic_id = $1", &p);
 	for (; k < ntables; k++)
-		cq_record_table_create(topic_id, def->object.carrier, k);
+		cq_record_table_create(topic_id, def->sequences[0], k);
 
 	cq_publications_create(def, publication, ntables);
 	return topic_id;
@@ -421,11 +438,7 @@ cq_topic_replica_create_named(const char *name, int32 topic_id, int partitions, 
 	add_parameter(&p, INT4OID, Int32GetDatum(topic_id), false);
 	(void) execute("SELECT 1 FROM pg_catalog.setval('cq.topic_topic_id_seq', "
 				   "greatest($1, pg_catalog.nextval('cq.topic_topic_id_seq')))", &p);
-	for (int i = 0; i < partitions; i++)
-		cq_record_sequence_create(topic_id, carrier, i);
-	cq_offsets_create(topic_id, carrier);
-	for (int k = 0; k < ntables; k++)
-		cq_record_table_create(topic_id, carrier, k);
+	create_relations(topic_id, carrier, partitions, ntables);
 	open_created(name, topic_id);
 }
 
@@ -547,7 +560,7 @@ cq_group_create_named(CqTopicDef *def, const char *name, const CqGroupOptions *o
 
 	PreventCommandIfReadOnly("group_create()");
 	(void) cq_interval_ms(options->session_timeout, 1, "session_timeout");
-	cq_topics_lock();
+	cq_topic_lock_definition(def);
 	if (!cq_object_allowed(&def->object, CQ_TOPIC_CONSUME | CQ_TOPIC_ALTER))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -611,7 +624,7 @@ cq_group_drop_named(CqTopicDef *def, const char *name, bool if_exists)
 	CqGroupDef *group;
 
 	PreventCommandIfReadOnly("group_drop()");
-	cq_topics_lock();
+	cq_topic_lock_definition(def);
 	cq_topics_sweep();
 	cq_topic_refresh(def);
 	group = cq_group_def_find(def, name);

@@ -27,8 +27,12 @@ typedef struct CqTopicOptions
 	Interval   *tombstone_retain;
 } CqTopicOptions;
 
-/* Put changes of definitions one after another, until the transaction ends. */
+/*
+ * Put changes of all topics, or of one and its groups, one after another until the
+ * transaction ends.  The latter reads the definition again.
+ */
 extern void cq_topics_lock(void);
+extern void cq_topic_lock_definition(CqTopicDef *def);
 
 /* Raises 42710, 22023, 53400. */
 extern void cq_topic_create_named(const char *name, const CqTopicOptions *options,

@@ -33,7 +33,6 @@
 #include "miscadmin.h"
 #include "queue/definition.h"
 #include "storage/lmgr.h"
-#include "topic/offsets.h"
 #include "topic/share.h"
 #include "topic/topic_definition.h"
 #include "utils/acl.h"
@@ -163,13 +162,12 @@ read_rows(int32 topic_id, const char *table, const char *index, int ncolumns,
 {
 	Relation	rel = table_open(cq_relation(table), AccessShareLock);
 	Relation	index_rel = index_open(cq_relation(index), AccessShareLock);
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	SysScanDesc scan;
 	HeapTuple	tuple;
 	ScanKeyData key;
 
 	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(topic_id));
-	scan = systable_beginscan_ordered(rel, index_rel, snapshot, 1, &key);
+	scan = systable_beginscan_ordered(rel, index_rel, NULL, 1, &key);
 	while (HeapTupleIsValid(tuple = systable_getnext_ordered(scan, ForwardScanDirection)))
 	{
 		Datum		values[COLUMNS_MAX];
@@ -182,7 +180,6 @@ read_rows(int32 topic_id, const char *table, const char *index, int ncolumns,
 		MemoryContextSwitchTo(old);
 	}
 	systable_endscan_ordered(scan);
-	UnregisterSnapshot(snapshot);
 	index_close(index_rel, AccessShareLock);
 	table_close(rel, AccessShareLock);
 }
@@ -336,7 +333,6 @@ cq_topic_find(const char *name)
 {
 	CqTopicDef *def = NULL;
 	Relation	rel;
-	Snapshot	snapshot;
 	SysScanDesc scan;
 	ScanKeyData key;
 	HeapTuple	tuple;
@@ -352,11 +348,10 @@ cq_topic_find(const char *name)
 	topic_relation = cq_relation("topic");
 	rel = table_open(topic_relation, AccessShareLock);
 	read_epoch = epoch;
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	ScanKeyEntryInitialize(&key, 0, TOPIC_NAME, BTEqualStrategyNumber,
 						   InvalidOid, C_COLLATION_OID, F_TEXTEQ,
 						   CStringGetTextDatum(name));
-	scan = systable_beginscan(rel, cq_relation("topic_name_key"), true, snapshot, 1, &key);
+	scan = systable_beginscan(rel, cq_relation("topic_name_key"), true, NULL, 1, &key);
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
 		def = store(tuple, RelationGetDescr(rel), read_epoch);
@@ -367,7 +362,6 @@ cq_topic_find(const char *name)
 		def = NULL;
 	}
 	systable_endscan(scan);
-	UnregisterSnapshot(snapshot);
 	table_close(rel, AccessShareLock);
 	return def;
 }
@@ -377,7 +371,6 @@ cq_topics_all(void)
 {
 	List	   *result = NIL;
 	Relation	rel;
-	Snapshot	snapshot;
 	SysScanDesc scan;
 	HeapTuple	tuple;
 	uint64		read_epoch;
@@ -385,12 +378,10 @@ cq_topics_all(void)
 	topic_relation = cq_relation("topic");
 	rel = table_open(topic_relation, AccessShareLock);
 	read_epoch = epoch;
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 		result = lappend(result, store(tuple, RelationGetDescr(rel), read_epoch));
 	systable_endscan(scan);
-	UnregisterSnapshot(snapshot);
 	table_close(rel, AccessShareLock);
 	return result;
 }
@@ -505,14 +496,16 @@ relation_of(const CqTopicDef *def, const char *format, int k)
 }
 
 /*
- * Whoever uses a topic holds a lock on its carrier, taken before any on its
- * tables, until the transaction ends; a drop locks the carrier first.  So a drop
- * waits for all users before it holds anything that they could want.
+ * Whoever uses a topic holds a lock on its first sequence, taken before any on its
+ * tables, until the transaction ends; a drop comes to that sequence first of all.
+ * So a drop waits for all users before it holds anything that they could want.
  */
 static void
 enter(const CqTopicDef *def)
 {
-	LockRelationOid(def->object.carrier, AccessShareLock);
+	/* also if the lock is held: privileges may have been taken away */
+	AcceptInvalidationMessages();
+	LockRelationOid(def->sequences[0], AccessShareLock);
 }
 
 /* Let a queue go with the group, if there is one. */
@@ -537,12 +530,13 @@ own_relations(const CqTopicDef *def)
 	if (RecoveryInProgress() || XactReadOnly || IsInParallelMode() ||
 		cq_has_carrier(RelationRelationId, def->sequences[0]))
 		return;
-	for (int p = 0; p < def->npartitions; p++)
-		cq_carrier_own(carrier, RelationRelationId, def->sequences[p]);
+	cq_carrier_own(carrier, RelationRelationId, def->sequences[0]);
+	for (int p = 1; p < def->npartitions; p++)
+		cq_carrier_own(def->offsets[0], RelationRelationId, def->sequences[p]);
 	for (int k = 0; OidIsValid(relation_of(def, "t%d_s%d", k)); k++)
-		cq_carrier_own(carrier, RelationRelationId, relation_of(def, "t%d_s%d", k));
+		cq_carrier_own(def->sequences[0], RelationRelationId, relation_of(def, "t%d_s%d", k));
 	for (int k = 0; k < CQ_OFFSETS_TABLES; k++)
-		cq_carrier_own(carrier, RelationRelationId, def->offsets[k]);
+		cq_carrier_own(def->sequences[0], RelationRelationId, def->offsets[k]);
 	for (int i = 0; i < def->ngroups; i++)
 	{
 		const CqGroupDef *group = &def->groups[i];
@@ -584,7 +578,13 @@ resolve_relations(CqTopicDef *def, bool missing_ok)
 	bool		complete = true;
 
 	make_room(def);
-	enter(def);
+	def->sequences[0] = relation_of(def, "t%d_o%d", 0);
+	if (OidIsValid(def->sequences[0]))
+	{
+		enter(def);
+		if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(def->sequences[0])))
+			return false;
+	}
 	if (!OidIsValid(cq_carrier_owner(def->object.carrier)))
 		return false;
 	for (int p = 0; p < def->npartitions; p++)

@@ -59,6 +59,7 @@ INSERT INTO good VALUES
     ('role', 'text', '''cache_test_user''', NULL),
     ('privilege', 'text', '''read''', NULL),
     ('new_owner', 'text', '''cache_test_user''', NULL),
+    ('dead_ids', 'bigint[]', '''{1}''', NULL),
     ('if_exists', 'boolean', 'false', NULL),
     ('if_not_exists', 'boolean', 'false', NULL),
     ('condition', 'text', 'NULL', NULL),

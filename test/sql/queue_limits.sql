@@ -410,8 +410,7 @@ BEGIN
 		COMMIT;
 	END LOOP;
 END $$;
-SELECT clock_timestamp() - :'began'::timestamptz >= interval '490 ms' AS "not too fast",
-	clock_timestamp() - :'began'::timestamptz < interval '30 s' AS "not too slow";
+SELECT clock_timestamp() - :'began'::timestamptz >= interval '490 ms' AS "not too fast";
 
 -- for each group
 SELECT cq.queue_create('groups', group_rate_limit => 0.001, group_rate_burst => 2, group_concurrency => 5);
@@ -445,8 +444,7 @@ BEGIN
 		COMMIT;
 	END LOOP;
 END $$;
-SELECT clock_timestamp() - :'began'::timestamptz >= interval '190 ms' AS "not too fast",
-	clock_timestamp() - :'began'::timestamptz < interval '30 s' AS "not too slow";
+SELECT clock_timestamp() - :'began'::timestamptz >= interval '190 ms' AS "not too fast";
 
 SELECT count(cq.queue_drop(name)) FROM (SELECT name FROM cq.queue WHERE name NOT LIKE '%.dead' ORDER BY name) AS q;
 SELECT count(cq.queue_drop(name)) FROM (SELECT name FROM cq.queue ORDER BY name) AS q;

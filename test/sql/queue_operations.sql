@@ -183,16 +183,20 @@ SELECT headers, body FROM cq.queue_take('elsewhere', 10);
 -- a message without an origin stays, or goes where one says
 SELECT cq.queue_send('home.dead', '"no headers"') IS NOT NULL AS sent;
 SELECT cq.queue_send('home.dead', '"others"', '{"h": 1}') IS NOT NULL AS sent;
-SELECT cq.queue_send('home.dead', '"strange"', '{"dead_letter": "home"}') IS NOT NULL AS sent;
-SELECT cq.queue_send('home.dead', '"strange too"', '{"dead_letter": {"queue": 1}}') IS NOT NULL AS sent;
-SELECT cq.queue_send('home.dead', '"like one"', '{"dead_letter": {"queue": "home"}, "h": 2}') IS NOT NULL AS sent;
+-- nobody can say where a message comes from
+SELECT cq.queue_send('home.dead', '"strange"', '{"dead_letter": "home"}');
+SELECT cq.queue_send('home.dead', '"like one"', '{"dead_letter": {"queue": "home"}, "h": 2}');
+SELECT cq.queue_send_many('home.dead', '{1,2}', ARRAY['{}', '{"dead_letter": {"queue": "home"}}']::jsonb[]);
 SELECT cq.queue_redrive('home.dead');
 SELECT headers, body FROM cq.queue_take('home', 10);
 SELECT pg_temp.peek('home.dead', 'ready');
 SELECT cq.queue_redrive('home.dead', target => 'elsewhere');
 SELECT headers, body FROM cq.queue_take('elsewhere', 10);
 -- its queue is gone
-SELECT cq.queue_send('home.dead', '1', '{"dead_letter": {"queue": "gone"}}') IS NOT NULL AS sent;
+SELECT cq.queue_create('gone', dead_letter => 'home.dead');
+SELECT pg_temp.die('gone', ARRAY['1']::jsonb[]);
+SELECT pg_temp.reject('gone');
+SELECT cq.queue_drop('gone');
 SELECT cq.queue_redrive('home.dead');
 SELECT cq.queue_redrive('home.dead', target => 'elsewhere');
 SELECT body FROM cq.queue_take('elsewhere', 10);
@@ -224,7 +228,8 @@ SELECT body FROM cq.queue_take('home', 10);
 -- privileges: manage here, send there
 CREATE ROLE cq_test_user;
 GRANT USAGE ON SCHEMA cq TO cq_test_user;
-SELECT cq.queue_send('home.dead', '1', '{"dead_letter": {"queue": "home"}}') IS NOT NULL AS sent;
+SELECT pg_temp.die('home', ARRAY['1']::jsonb[]);
+SELECT pg_temp.reject('home');
 SELECT cq.queue_grant('home.dead', 'cq_test_user', 'consume'), cq.queue_grant('home.dead', 'cq_test_user', 'send');
 SET ROLE cq_test_user;
 SELECT pg_temp.peek('home.dead');

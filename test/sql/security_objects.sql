@@ -144,6 +144,10 @@ SELECT count(*) > 0 FROM cq.queues, cq.topics, cq.groups, cq.exchanges, cq.names
 SELECT count(*) > 0 FROM cq.stat_queues, cq.stat_topics, cq.stat_groups, cq.exchange_bindings, cq.queue_segments;
 CREATE TABLE cq_test_evil.t (id int PRIMARY KEY, v text);
 SELECT cq.cache_watch('cq_test_evil.t', ARRAY['t:{id}'], '{"key": "t:{id}", "namespace": "own"}');
+RESET ROLE;
+SELECT cq.namespace_grant('default', 'cq_test_a', 'invalidate');
+SET ROLE cq_test_a;
+SELECT cq.cache_watch('cq_test_evil.t', ARRAY['t:{id}'], '{"key": "t:{id}", "namespace": "own"}');
 INSERT INTO cq_test_evil.t VALUES (1, 'a');
 ALTER TABLE cq_test_evil.t ADD w int;
 SELECT count(*) FROM cq.cache_watches;

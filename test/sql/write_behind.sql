@@ -94,7 +94,7 @@ SELECT cq.cache_flush();
 SELECT * FROM account_now WHERE id >= 100;
 SELECT namespace, key, operation, type, value, sqlstate, error FROM cq.cache_dead_letters ORDER BY dead_id;
 SELECT pending, written, failed FROM cq.stat_write_behind;
-DELETE FROM cq.cache_dead_letters WHERE key <> '103';
+SELECT cq.cache_dead_letter_delete(VARIADIC array_agg(dead_id)) FROM cq.cache_dead_letters WHERE key <> '103';
 SELECT count(*) FROM cq.cache_dead_letters;
 
 -- what is not a row's fault
@@ -158,7 +158,7 @@ SET ROLE cq_behind_owner;
 SELECT * FROM note ORDER BY id;
 SELECT key, value, sqlstate, error FROM cq.cache_dead_letters;
 SELECT namespace, mode, pending, written, failed FROM cq.stat_write_behind;
-DELETE FROM cq.cache_dead_letters;
+SELECT cq.cache_dead_letter_delete(VARIADIC array_agg(dead_id)) FROM cq.cache_dead_letters;
 -- the other's namespace, the owner's table; then the owner's table goes to the other
 SELECT cq.cache_write_behind('account', 'note', 'logged');
 SET ROLE cq_behind_other;

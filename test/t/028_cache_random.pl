@@ -15,7 +15,7 @@ $node->append_conf('postgresql.conf', "max_prepared_transactions = 100\nlog_min_
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION cachequeue');
 
-my $seconds = $ENV{CQ_CHECKER_SECONDS} || 20;
+my $seconds = $ENV{CQ_CHECKER_SECONDS} || 10;
 my $output = qx($^X test/soak/cache_checker.pl --sessions 8 --seconds $seconds "@{[$node->connstr('postgres')]}" 2>&1);
 my $status = $?;
 note($output);

@@ -22,7 +22,7 @@ EOC
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION cachequeue');
 
-my $seconds = $ENV{CQ_CHECKER_SECONDS} || 20;
+my $seconds = $ENV{CQ_CHECKER_SECONDS} || 10;
 my $output = qx($^X test/soak/queue_checker.pl --sessions 8 --seconds $seconds --data "@{[$node->data_dir]}" --server-kills 2 "@{[$node->connstr('postgres')]}" 2>&1);
 my $status = $?;
 note($output);

@@ -45,7 +45,7 @@ sql(q{SELECT * FROM cq.topic_poll('log', 'g', 'm', 50, auto_commit => true)});
 sql(q{SELECT cq.topic_seek('log', 'sought', '70'), cq.group_grant('log', 'g', 'reader', 'consume')});
 sql(q{SELECT cq.topic_seek('log', 'sought', '5')});
 sql(q{SELECT cq.group_create('compact', 'workers', kind => 'shared')});
-$node->poll_query_until('postgres', q{SELECT sum(lag) = 0 FROM cq.stat_groups WHERE group_name = 'workers'});
+$node->poll_query_until('postgres', q{SELECT sum(lag) = 0 FROM cq.stat_groups WHERE group_name = 'workers'}) or die 'it does not happen';
 my $work = sql(q{SELECT count(*) FROM cq.queue_peek('compact.workers', 1000)});
 sql(q{SELECT count(*) FROM cq.queue_take('compact.workers', 5)});
 my $before = state();

@@ -21,7 +21,7 @@ EOC
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION cachequeue');
 
-my $seconds = $ENV{CQ_CHECKER_SECONDS} || 15;
+my $seconds = $ENV{CQ_CHECKER_SECONDS} || 8;
 my $output = qx($^X test/soak/topic_checker.pl --sessions 8 --seconds $seconds --data "@{[$node->data_dir]}" --server-kills 1 "@{[$node->connstr('postgres')]}" 2>&1);
 my $status = $?;
 note($output);

@@ -38,8 +38,12 @@ for my $kind ('memory', 'durable')
 	is(sql("SELECT cq.queue_nack('q', '$old')"), 'f', "$kind: for queue_nack too");
 	is(sql("SELECT cq.queue_reject('q', '$old')"), 'f', "$kind: for queue_reject too");
 	is(sql("SELECT cq.queue_extend('q', '$old')"), 'f', "$kind: for queue_extend too");
+	# no worker has looked at the tables before
+	$node->adjust_conf('postgresql.conf', 'max_worker_processes', '0');
 	$node->restart;
 	is(sql("SELECT cq.queue_ack('q', '$new')"), $kind eq 'durable' ? '1' : '0', "$kind: after a restart");
+	$node->adjust_conf('postgresql.conf', 'max_worker_processes', '32');
+	$node->restart;
 }
 
 # one backend that sees both queues

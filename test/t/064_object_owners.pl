@@ -184,7 +184,7 @@ sql(q{SET ROLE alice; SELECT cq.topic_create('t'), cq.exchange_create('x', 'fano
 	SELECT cq.exchange_bind('by', 'exchange', 'x'), cq.exchange_bind('bx', 'queue', 'q'), cq.exchange_bind('bx', 'queue', 't.s');
 	RESET ROLE;
 	SELECT cq.topic_publish('t', '1')});
-$node->poll_query_until('postgres', q{SELECT ready = 1 FROM cq.stat_queues WHERE queue = 't.s'});
+$node->poll_query_until('postgres', q{SELECT ready = 1 FROM cq.stat_queues WHERE queue = 't.s'}) or die 'it does not happen';
 like(try('DROP OWNED BY alice'), qr/^2BP01|^$/, 'a topic with groups of others');
 sql('DROP OWNED BY alice CASCADE') if definitions() =~ /topic/;
 is(definitions(), 'exchange bx exchange by', 'all that led there or was made of it goes');

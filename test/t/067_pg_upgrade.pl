@@ -38,7 +38,7 @@ sql(q{SELECT count(cq.queue_send('q', to_jsonb(i), group_key => CASE WHEN i % 5 
 my ($receipt, $leased) = split /\|/, sql(q{SELECT receipt, msg_id FROM cq.queue_receive('q', 1, '1 h')});
 sql(q{SELECT count(cq.topic_publish('t', to_jsonb(i), 'k' || i)) FROM generate_series(1, 90) AS i;
 	SELECT cq.group_join('t', 'g', 'm'); SELECT count(*) FROM cq.topic_poll('t', 'g', 'm', 25, auto_commit => true)});
-$old->poll_query_until('app', q{SELECT sum(lag) = 0 FROM cq.stat_groups WHERE group_name = 's'});
+$old->poll_query_until('app', q{SELECT sum(lag) = 0 FROM cq.stat_groups WHERE group_name = 's'}) or die 'it does not happen';
 
 my @state = (
 	q{SELECT queue, owner, carrier FROM cq.queues ORDER BY 1},

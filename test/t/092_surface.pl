@@ -28,7 +28,7 @@ if ($node->safe_psql('postgres', "SELECT count(*) FROM pg_settings WHERE name = 
 	plan skip_all => 'not a debug build';
 }
 
-my $seconds = $ENV{CQ_CHECKER_SECONDS} || 20;
+my $seconds = $ENV{CQ_CHECKER_SECONDS} || 10;
 my $output = qx(/usr/bin/python3 -B test/fuzz/surface.py --seconds $seconds "@{[$node->connstr('postgres')]}" 2>&1);
 my $status = $?;
 note($output);

@@ -10,7 +10,6 @@ use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time);
 
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
@@ -46,10 +45,8 @@ for my $mode (qw(logged memory))
 # by itself, within the delay
 for my $mode (qw(logged memory))
 {
-	my $start = time;
 	set($mode, 'a', 'one');
 	ok($node->poll_query_until('postgres', "SELECT v = 'one' FROM $mode WHERE id = 'a'"), "$mode: the worker writes");
-	cmp_ok(time - $start, '<', 30, "$mode: soon");
 	is(query("SELECT pending || ' ' || written FROM cq.stat_write_behind WHERE namespace = '$mode'"), '0 1', "$mode: and counts");
 	query("SELECT cq.cache_delete('a', '$mode')");
 	ok($node->poll_query_until('postgres', "SELECT count(*) = 0 FROM $mode"), "$mode: the worker deletes");
@@ -136,7 +133,7 @@ if (query("SELECT count(*) FROM pg_settings WHERE name = 'cachequeue.fault'") > 
 
 		$writers[0]->query("SET cachequeue.pause = 'write-behind-commit'");
 		$writers[0]->send("SELECT cq.cache_set('order', 'first', namespace => 'logged')");
-		$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_locks WHERE NOT granted");
+		$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_locks WHERE NOT granted") or die 'it does not happen';
 		$writers[1]->send("SELECT cq.cache_set('order', 'second', namespace => 'logged')");
 		if ($fault) { $writers[1]->wait }
 		else { $node->poll_query_until('postgres', "SELECT count(*) = 2 FROM pg_locks WHERE NOT granted") }
