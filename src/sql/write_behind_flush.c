@@ -26,6 +26,7 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "core/args.h"
 #include "core/clock.h"
 #include "core/dbworker.h"
 #include "core/faults.h"
