@@ -136,7 +136,7 @@ for my $restart ('', 'fast', 'immediate')
 	for my $end ('COMMIT', 'ROLLBACK')
 	{
 		my $name = "$end PREPARED" . ($restart ? " after a restart ($restart)" : '');
-		sql("SELECT cq.queue_create('prep', lease => '100 ms')");
+		sql("SELECT cq.queue_create('prep', lease => '1 s')");
 		sql($prepare);
 		if ($restart)
 		{
