@@ -428,6 +428,8 @@ SELECT try_as_mallory();
 GRANT cq_attack_victim TO cq_attack_mallory;
 SELECT try_as_mallory();
 ALTER ROLE cq_attack_mallory NOINHERIT;
+REVOKE cq_attack_victim FROM cq_attack_mallory; -- since 16 a grant has what the role had
+GRANT cq_attack_victim TO cq_attack_mallory;
 SELECT try_as_mallory();
 ALTER ROLE cq_attack_mallory INHERIT;
 REVOKE cq_attack_victim FROM cq_attack_mallory;
@@ -508,6 +510,8 @@ GRANT cq_attack_group TO cq_attack_mallory;
 SELECT cq.queue_grant('v', 'cq_attack_group', 'send');
 SELECT mallory_can_send();
 ALTER ROLE cq_attack_mallory NOINHERIT;
+REVOKE cq_attack_group FROM cq_attack_mallory;
+GRANT cq_attack_group TO cq_attack_mallory;
 SELECT mallory_can_send();
 ALTER ROLE cq_attack_mallory INHERIT;
 REVOKE cq_attack_group FROM cq_attack_mallory;
