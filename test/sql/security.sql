@@ -427,8 +427,9 @@ REVOKE SELECT (v) ON private FROM cq_attack_mallory;
 SELECT try_as_mallory();
 GRANT cq_attack_victim TO cq_attack_mallory;
 SELECT try_as_mallory();
+-- since 16 the grant says whether it is inherited, as the role did when it was made
 ALTER ROLE cq_attack_mallory NOINHERIT;
-REVOKE cq_attack_victim FROM cq_attack_mallory; -- since 16 a grant has what the role had
+REVOKE cq_attack_victim FROM cq_attack_mallory;
 GRANT cq_attack_victim TO cq_attack_mallory;
 SELECT try_as_mallory();
 ALTER ROLE cq_attack_mallory INHERIT;
