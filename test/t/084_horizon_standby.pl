@@ -62,6 +62,10 @@ sub hold_on_standby
 {
 	fill();
 	maintain();
+	# what was settled before may go at any moment until the standby's feedback has arrived
+	$primary->poll_query_until('postgres', q{
+		SELECT NOT EXISTS (SELECT FROM cq.queue_segments WHERE queue = 'q' AND messages > 0 AND in_memory = 0 AND NOT current)})
+		or die 'settled segments are not truncated';
 	$all = 'SELECT ' . join ' + ', map { "(SELECT count(*) FROM cq.q2_s$_)" } 0 .. sql('SELECT max(segment) FROM cq.queue_segments WHERE queue = \'q\'');
 	$primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
 
