@@ -55,7 +55,7 @@ for my $round (1 .. ROUNDS)
 	$member->send($poll);
 	# Whoever reads from the beginning finds each key that was there before; twice, since
 	# what replaced a record may lie behind the end that the first read began with.
-	$reader->send("SELECT count(DISTINCT key) FROM generate_series(1, 2), generate_series(0, 1) AS p, cq.topic_read('compact', p, 0, 100000)");
+	$reader->send("SELECT count(DISTINCT key) FROM generate_series(1, 2) AS pass, generate_series(0, 1) AS p, cq.topic_read('compact', p, 0, 100000 + pass)");
 	$publisher->wait;
 	$worker->wait;
 	take($member->wait);
