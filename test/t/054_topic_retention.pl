@@ -53,9 +53,8 @@ for my $round (1 .. ROUNDS)
 	$publisher->send("SELECT count(cq.topic_publish('compact', to_jsonb($round), 'k' || k)) FROM generate_series(1, @{[KEYS]}) AS k");
 	$worker->send('CALL cq.topic_maintain()');
 	$member->send($poll);
-	# Whoever reads from the beginning finds each key that was there before; twice, since
-	# what replaced a record may lie behind the end that the first read began with.
-	$reader->send("SELECT count(DISTINCT key) FROM generate_series(1, 2) AS pass, generate_series(0, 1) AS p, cq.topic_read('compact', p, 0, 99990 + pass)");
+	# whoever reads from the beginning finds each key that was there before
+	$reader->send("SELECT count(DISTINCT key) FROM generate_series(0, 1) AS p, cq.topic_read('compact', p, 0, 100000)");
 	$publisher->wait;
 	$worker->wait;
 	take($member->wait);
