@@ -5,13 +5,13 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_CACHE_H
-#define CQ_CACHE_H
+#ifndef CQ_CACHE_CACHE_H
+#define CQ_CACHE_CACHE_H
 
-#include "cachequeue.h"
 #include "cache/counters.h"
-#include "cache/engine.h"
+#include "cache/engine/engine.h"
 #include "cache/view.h"
+#include "core/limits.h"
 #include "utils/snapshot.h"
 
 /* What a value was stored as; a get of another type is an error. */
@@ -244,4 +244,4 @@ extern int64 cq_cache_maintain(void);
 /* Wake the worker if expires_ms comes before what it is waiting for. */
 extern void cq_cache_expiry_added(int64 expires_ms);
 
-#endif							/* CQ_CACHE_H */
+#endif							/* CQ_CACHE_CACHE_H */

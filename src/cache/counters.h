@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_COUNTERS_H
-#define CQ_COUNTERS_H
+#ifndef CQ_CACHE_COUNTERS_H
+#define CQ_CACHE_COUNTERS_H
 
 #include "datatype/timestamp.h"
 #include "port/atomics.h"
@@ -110,4 +110,4 @@ extern void cq_counters_read(CqCounts *counts, uint64 evictions,
 							 uint64 expirations);
 extern void cq_counters_reset(uint64 evictions, uint64 expirations);
 
-#endif							/* CQ_COUNTERS_H */
+#endif							/* CQ_CACHE_COUNTERS_H */

@@ -5,10 +5,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_HOT_KEYS_H
-#define CQ_HOT_KEYS_H
+#ifndef CQ_CACHE_HOT_KEYS_H
+#define CQ_CACHE_HOT_KEYS_H
 
-#include "cache/engine.h"
+#include "cache/engine/engine.h"
 
 #define CQ_HOT_KEYS 128
 
@@ -43,4 +43,4 @@ cq_hot_key_hit(const CqEngineKey *key)
 extern int	cq_hot_keys_read(CqHotKey *keys);
 extern void cq_hot_keys_reset(void);
 
-#endif							/* CQ_HOT_KEYS_H */
+#endif							/* CQ_CACHE_HOT_KEYS_H */

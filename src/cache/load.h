@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_LOAD_H
-#define CQ_LOAD_H
+#ifndef CQ_CACHE_LOAD_H
+#define CQ_CACHE_LOAD_H
 
 /* How a load ended, or why its waiter goes on. */
 typedef enum CqLoadOutcome
@@ -50,4 +50,4 @@ extern void cq_load_end(CqLoadOutcome outcome);
 extern CqLoadOutcome cq_load_wait(const CqLoadTicket *ticket,
 								  int64 deadline_ms);
 
-#endif							/* CQ_LOAD_H */
+#endif							/* CQ_CACHE_LOAD_H */

@@ -6,8 +6,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_MISSES_H
-#define CQ_MISSES_H
+#ifndef CQ_CACHE_MISSES_H
+#define CQ_CACHE_MISSES_H
 
 #include "cache/view.h"
 
@@ -27,4 +27,4 @@ extern const CqView *cq_misses_find(uint64 key_hash, uint64 *change);
 /* End of the transaction. */
 extern void cq_misses_end_transaction(void);
 
-#endif							/* CQ_MISSES_H */
+#endif							/* CQ_CACHE_MISSES_H */

@@ -29,10 +29,10 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "cache/judge.h"
-#include "cache/local.h"
-#include "cache/namespace_rows.h"
+#include "cache/marks.h"
+#include "cache/namespace_states.h"
 #include "cache/pending.h"
+#include "cache/visibility.h"
 #include "core/clock.h"
 #include "core/faults.h"
 #include "core/settings.h"

@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_PENDING_H
-#define CQ_PENDING_H
+#ifndef CQ_CACHE_PENDING_H
+#define CQ_CACHE_PENDING_H
 
 #include "cache/cache.h"
 
@@ -75,4 +75,4 @@ extern void cq_pending_subxact_abort(int level);
 extern void cq_pending_subxact_commit(int level);
 extern void cq_pending_forget(void);
 
-#endif							/* CQ_PENDING_H */
+#endif							/* CQ_CACHE_PENDING_H */

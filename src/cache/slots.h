@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_SLOTS_H
-#define CQ_SLOTS_H
+#ifndef CQ_CACHE_SLOTS_H
+#define CQ_CACHE_SLOTS_H
 
 #include "core/transfer.h"
 
@@ -79,4 +79,4 @@ extern void cq_slot_push(uint32 slot, uint64 writer, bool barrier);
  */
 extern void cq_slots_marked(double *tags, double *keys);
 
-#endif							/* CQ_SLOTS_H */
+#endif							/* CQ_CACHE_SLOTS_H */

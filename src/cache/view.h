@@ -15,8 +15,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_VIEW_H
-#define CQ_VIEW_H
+#ifndef CQ_CACHE_VIEW_H
+#define CQ_CACHE_VIEW_H
 
 typedef struct CqView
 {
@@ -54,4 +54,4 @@ cq_view_older(const CqView *a, const CqView *b)
 	return a->xcnt > b->xcnt;
 }
 
-#endif							/* CQ_VIEW_H */
+#endif							/* CQ_CACHE_VIEW_H */

@@ -35,7 +35,7 @@
 
 #include "access/xlog.h"
 #include "cache/cache.h"
-#include "cache/namespace_rows.h"
+#include "cache/namespace_states.h"
 #include "cache/slots.h"
 #include "cache/warm.h"
 #include "catalog/pg_control.h"

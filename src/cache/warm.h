@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_WARM_H
-#define CQ_WARM_H
+#ifndef CQ_CACHE_WARM_H
+#define CQ_CACHE_WARM_H
 
 /*
  * In the postmaster, when shared memory has been laid out: load the cache that
@@ -15,4 +15,4 @@
  */
 extern void cq_warm_start(void);
 
-#endif							/* CQ_WARM_H */
+#endif							/* CQ_CACHE_WARM_H */

@@ -3,7 +3,7 @@
  * xact.c
  *	  The cache's transaction callbacks.
  *
- *	PRE_COMMIT	 log what a table is to follow (sql/write_behind_log.c), push
+ *	PRE_COMMIT	 log what a table is to follow (tables/write_behind_log.c), push
  *				 the marks, then judge and prepare the pending sets
  *	COMMIT		 publish them
  *	PRE_PREPARE  push the marks: they are tagged with the transaction's id, so
@@ -20,7 +20,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "cache/local.h"
+#include "cache/marks.h"
 #include "cache/misses.h"
 #include "cache/pending.h"
 #include "cache/xact.h"

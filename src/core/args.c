@@ -7,9 +7,9 @@
  */
 #include "postgres.h"
 
-#include "cachequeue.h"
 #include "common/int.h"
 #include "core/args.h"
+#include "core/limits.h"
 #include "core/object.h"
 
 void

@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_ARGS_H
-#define CQ_ARGS_H
+#ifndef CQ_CORE_ARGS_H
+#define CQ_CORE_ARGS_H
 
 #include "fmgr.h"
 #include "utils/timestamp.h"
@@ -26,4 +26,4 @@ extern void cq_arg_not_null(FunctionCallInfo fcinfo, int n, const char *name);
 extern int64 cq_interval_ms(const Interval *interval, int64 min_ms,
 							const char *name);
 
-#endif							/* CQ_ARGS_H */
+#endif							/* CQ_CORE_ARGS_H */

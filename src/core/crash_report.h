@@ -13,8 +13,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_CRASH_REPORT_H
-#define CQ_CRASH_REPORT_H
+#ifndef CQ_CORE_CRASH_REPORT_H
+#define CQ_CORE_CRASH_REPORT_H
 
 #ifdef CQ_FAULTS
 /* Called once, in the postmaster; the processes that it starts inherit it. */
@@ -23,4 +23,4 @@ extern void cq_crash_report_init(void);
 #define cq_crash_report_init() ((void) 0)
 #endif
 
-#endif							/* CQ_CRASH_REPORT_H */
+#endif							/* CQ_CORE_CRASH_REPORT_H */

@@ -10,8 +10,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_DBWORKER_H
-#define CQ_DBWORKER_H
+#ifndef CQ_CORE_DBWORKER_H
+#define CQ_CORE_DBWORKER_H
 
 #include "port/atomics.h"
 #include "storage/condition_variable.h"
@@ -165,4 +165,4 @@ extern void cq_dbworker_forget(Oid database);
 extern bool cq_dbworkers_full(bool *overflow);
 extern void cq_dbworkers_clear_overflow(void);
 
-#endif							/* CQ_DBWORKER_H */
+#endif							/* CQ_CORE_DBWORKER_H */

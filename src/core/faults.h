@@ -15,8 +15,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_FAULTS_H
-#define CQ_FAULTS_H
+#ifndef CQ_CORE_FAULTS_H
+#define CQ_CORE_FAULTS_H
 
 #include "core/settings.h"
 
@@ -43,4 +43,4 @@ extern void cq_fault_lock(uint64 what);
 extern void cq_pause(const char *name);
 #endif
 
-#endif							/* CQ_FAULTS_H */
+#endif							/* CQ_CORE_FAULTS_H */

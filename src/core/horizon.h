@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_HORIZON_H
-#define CQ_HORIZON_H
+#ifndef CQ_CORE_HORIZON_H
+#define CQ_CORE_HORIZON_H
 
 #include "access/transam.h"
 
@@ -37,4 +37,4 @@ cq_horizon_passed(FullTransactionId horizon, FullTransactionId mark)
  */
 extern char *cq_horizon_holder(FullTransactionId mark);
 
-#endif							/* CQ_HORIZON_H */
+#endif							/* CQ_CORE_HORIZON_H */

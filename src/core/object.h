@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_OBJECT_H
-#define CQ_OBJECT_H
+#ifndef CQ_CORE_OBJECT_H
+#define CQ_CORE_OBJECT_H
 
 #include "core/compat.h"
 #include "nodes/parsenodes.h"
@@ -151,4 +151,4 @@ extern List *cq_carriers(CqObjectKind kind);
 /* Numbers of the definitions of a kind whose carrier is gone (int list). */
 extern List *cq_objects_without_carrier(CqObjectKind kind);
 
-#endif							/* CQ_OBJECT_H */
+#endif							/* CQ_CORE_OBJECT_H */

@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_OWNER_H
-#define CQ_OWNER_H
+#ifndef CQ_CORE_OWNER_H
+#define CQ_CORE_OWNER_H
 
 /* What cq_role_end() goes back to. */
 typedef struct CqRoleScope
@@ -35,4 +35,4 @@ extern void cq_role_end(const CqRoleScope *scope);
 extern int32 cq_execute_as_owner(const char *command, int nargs, Oid *types,
 								 Datum *values, const char *nulls);
 
-#endif							/* CQ_OWNER_H */
+#endif							/* CQ_CORE_OWNER_H */

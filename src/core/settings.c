@@ -9,7 +9,7 @@
 
 #include <limits.h>
 
-#include "cachequeue.h"
+#include "core/limits.h"
 #include "core/settings.h"
 #include "utils/guc.h"
 

@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_SETTINGS_H
-#define CQ_SETTINGS_H
+#ifndef CQ_CORE_SETTINGS_H
+#define CQ_CORE_SETTINGS_H
 
 typedef enum CqRememberMisses
 {
@@ -49,4 +49,4 @@ extern char *cq_pause_at;
 
 extern void cq_settings_define(void);
 
-#endif							/* CQ_SETTINGS_H */
+#endif							/* CQ_CORE_SETTINGS_H */

@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_ADMIN_H
-#define CQ_ADMIN_H
+#ifndef CQ_QUEUE_ADMIN_H
+#define CQ_QUEUE_ADMIN_H
 
 #include "queue/definition.h"
 
@@ -50,4 +50,4 @@ extern void cq_queue_change_owner(const char *name, const char *role);
 /* Whether the current role may execute cq.queue_create. */
 extern bool cq_queue_may_create(void);
 
-#endif							/* CQ_ADMIN_H */
+#endif							/* CQ_QUEUE_ADMIN_H */

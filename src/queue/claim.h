@@ -5,10 +5,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_CLAIM_H
-#define CQ_CLAIM_H
+#ifndef CQ_QUEUE_CLAIM_H
+#define CQ_QUEUE_CLAIM_H
 
-#include "queue/segment.h"
+#include "message/message.h"
 
 typedef struct CqClaim
 {
@@ -61,4 +61,4 @@ extern void cq_claims_return(CqQueueDef *def, const CqClaim *claims, int n);
  */
 extern int	cq_claims_settle(CqQueueDef *def, CqClaim *claims, int n);
 
-#endif							/* CQ_CLAIM_H */
+#endif							/* CQ_QUEUE_CLAIM_H */

@@ -22,8 +22,8 @@
  */
 #include "postgres.h"
 
-#include "access/sysattr.h"
 #include "access/subtrans.h"
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -31,10 +31,10 @@
 #include "core/compat.h"
 #include "core/faults.h"
 #include "executor/tuptable.h"
+#include "message/message.h"
 #include "miscadmin.h"
 #include "queue/collect.h"
-#include "queue/entries.h"
-#include "queue/segment.h"
+#include "queue/dispatch/lifecycle.h"
 #include "storage/bufmgr.h"
 #include "storage/procarray.h"
 #include "utils/array.h"

@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_COLLECT_H
-#define CQ_COLLECT_H
+#ifndef CQ_QUEUE_COLLECT_H
+#define CQ_QUEUE_COLLECT_H
 
 #include "queue/definition.h"
 #include "storage/itemptr.h"
@@ -89,4 +89,4 @@ extern void cq_candidate_leave(CqScan *scan, const CqCandidate *c);
 /* The candidate with that number among those, or NULL. */
 extern CqCandidate *cq_candidates_find(const CqCandidates *candidates, int64 msg_id);
 
-#endif							/* CQ_COLLECT_H */
+#endif							/* CQ_QUEUE_COLLECT_H */

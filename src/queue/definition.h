@@ -6,12 +6,12 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_DEFINITION_H
-#define CQ_DEFINITION_H
+#ifndef CQ_QUEUE_DEFINITION_H
+#define CQ_QUEUE_DEFINITION_H
 
 #include "core/object.h"
 #include "nodes/pg_list.h"
-#include "queue/dispatch.h"
+#include "queue/dispatch/memory.h"
 
 /* what the privileges on the carrier stand for; several may be added up */
 #define CQ_QUEUE_NONE ACL_NO_RIGHTS
@@ -120,4 +120,4 @@ extern CqQueueRow *cq_queue_lock_if_same(CqQueueDef *def, LWLockMode mode);
 /* A queue's name from an argument; raises 22023 for empty or overlong ones. */
 extern char *cq_queue_name(const text *arg);
 
-#endif							/* CQ_DEFINITION_H */
+#endif							/* CQ_QUEUE_DEFINITION_H */

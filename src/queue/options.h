@@ -5,10 +5,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_OPTIONS_H
-#define CQ_OPTIONS_H
+#ifndef CQ_QUEUE_OPTIONS_H
+#define CQ_QUEUE_OPTIONS_H
 
-#include "cachequeue.h"
+#include "core/limits.h"
 #include "datatype/timestamp.h"
 
 /* priorities run from CQ_PRIORITY_MIN to CQ_PRIORITY_MAX, higher ones first */
@@ -152,4 +152,4 @@ extern void cq_bucket_take(CqBucket *bucket, const CqRateLimit *limit, int n);
 extern int64 cq_bucket_time(const CqBucket *bucket, const CqRateLimit *limit,
 							double n, int64 now_ms);
 
-#endif							/* CQ_OPTIONS_H */
+#endif							/* CQ_QUEUE_OPTIONS_H */

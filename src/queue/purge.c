@@ -8,9 +8,9 @@
 #include "postgres.h"
 
 #include "core/clock.h"
+#include "message/message.h"
 #include "queue/purge.h"
 #include "queue/scan.h"
-#include "queue/segment.h"
 #include "queue/xact.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"

@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_QUEUE_H
-#define CQ_QUEUE_H
+#ifndef CQ_QUEUE_QUEUE_H
+#define CQ_QUEUE_QUEUE_H
 
 extern Size cq_queue_shmem_size(void);
 extern void cq_queue_shmem_init(void *mem);
@@ -30,4 +30,4 @@ extern int64 cq_queue_maintain(void);
  */
 extern void cq_queue_maintain_by_hand(void);
 
-#endif							/* CQ_QUEUE_H */
+#endif							/* CQ_QUEUE_QUEUE_H */

@@ -34,23 +34,23 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "access/xact.h"
 #include "core/clock.h"
 #include "core/faults.h"
+#include "message/message.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "queue/collect.h"
-#include "queue/entries.h"
-#include "queue/heap.h"
-#include "queue/limits.h"
-#include "queue/ready.h"
+#include "queue/dispatch/heap.h"
+#include "queue/dispatch/lifecycle.h"
+#include "queue/dispatch/limits.h"
+#include "queue/dispatch/ready.h"
 #include "queue/scan.h"
-#include "queue/segment.h"
 #include "storage/bufmgr.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
-#include "access/table.h"
 
 /* What an error must restore; row is NULL when no scan runs in this backend. */
 static struct

@@ -5,11 +5,11 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_SCAN_H
-#define CQ_SCAN_H
+#ifndef CQ_QUEUE_SCAN_H
+#define CQ_QUEUE_SCAN_H
 
 #include "queue/collect.h"
-#include "queue/entries.h"
+#include "queue/dispatch/lifecycle.h"
 
 /*
  * Load what memory has room for of the unloaded messages, in the order of
@@ -66,4 +66,4 @@ extern void cq_scan_end_locked(CqQueueRow *row, bool complete, CqEffects *effect
 /* After an error in a scan; never raises. */
 extern void cq_scan_abandon(void);
 
-#endif							/* CQ_SCAN_H */
+#endif							/* CQ_QUEUE_SCAN_H */

@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_SETTLE_H
-#define CQ_SETTLE_H
+#ifndef CQ_QUEUE_SETTLE_H
+#define CQ_QUEUE_SETTLE_H
 
 #include "queue/claim.h"
 #include "queue/receipt.h"
@@ -51,4 +51,4 @@ extern void cq_dead_letter(CqQueueDef *def, CqClaim *claims, int n, const char *
 /* Append one 'a' event per segment for claims that are SETTLING. */
 extern void cq_claims_settled(CqQueueDef *def, const CqClaim *claims, int n);
 
-#endif							/* CQ_SETTLE_H */
+#endif							/* CQ_QUEUE_SETTLE_H */

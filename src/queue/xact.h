@@ -10,7 +10,7 @@
 #define CQ_QUEUE_XACT_H
 
 #include "queue/definition.h"
-#include "queue/entries.h"
+#include "queue/dispatch/lifecycle.h"
 
 typedef enum CqItemKind
 {

@@ -9,12 +9,12 @@
 
 #include "access/xact.h"
 #include "access/xlog.h"
-#include "cachequeue.h"
 #include "cache/misses.h"
 #include "cache/slots.h"
 #include "catalog/pg_type.h"
 #include "core/args.h"
 #include "core/clock.h"
+#include "core/limits.h"
 #include "core/settings.h"
 #include "core/shmem.h"
 #include "miscadmin.h"

@@ -5,13 +5,13 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_CACHE_ARGS_H
-#define CQ_CACHE_ARGS_H
+#ifndef CQ_SQL_CACHE_ARGS_H
+#define CQ_SQL_CACHE_ARGS_H
 
 #include "cache/cache.h"
+#include "cache/namespace.h"
 #include "fmgr.h"
-#include "sql/namespace.h"
-#include "sql/write_behind.h"
+#include "tables/write_behind.h"
 #include "utils/array.h"
 #include "utils/snapshot.h"
 
@@ -101,4 +101,4 @@ extern bool cq_set_with_rules(CqSetRequest *request, ArrayType *tags,
 							  const CqSetLease *lease,
 							  CqEngineCondition condition, uint64 version);
 
-#endif							/* CQ_CACHE_ARGS_H */
+#endif							/* CQ_SQL_CACHE_ARGS_H */

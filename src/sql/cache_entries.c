@@ -91,7 +91,7 @@ visit_all(CqVisit *v, int64 now_ms)
 
 /*
  * The user's key and the kind of an entry.  A result's key is followed by a
- * zero and the rest (sql/result_key.c); cache_query has none: NULL.
+ * zero and the rest (query/key.c); cache_query has none: NULL.
  */
 static Datum
 key_and_kind(const CqKeyParts *parts, bool *null, const char **kind)

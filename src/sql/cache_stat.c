@@ -9,7 +9,7 @@
 
 #include "access/htup_details.h"
 #include "cache/cache.h"
-#include "cache/namespace_rows.h"
+#include "cache/namespace_states.h"
 #include "cache/slots.h"
 #include "catalog/pg_type.h"
 #include "core/shmem.h"

@@ -8,9 +8,9 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "cachequeue.h"
 #include "commands/trigger.h"
 #include "core/args.h"
+#include "core/limits.h"
 #include "core/shmem.h"
 #include "exchange/admin.h"
 #include "exchange/publish.h"

@@ -6,8 +6,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_MESSAGE_ROWS_H
-#define CQ_MESSAGE_ROWS_H
+#ifndef CQ_SQL_MESSAGE_ROWS_H
+#define CQ_SQL_MESSAGE_ROWS_H
 
 #include "executor/tuptable.h"
 #include "fmgr.h"
@@ -41,4 +41,4 @@ extern void cq_unpack_array(FunctionCallInfo fcinfo, int arg, Oid type, int n,
 /* Raises 25001 unless the procedure may end its caller's transaction. */
 extern void cq_refuse_atomic(FunctionCallInfo fcinfo, const char *procedure, const char *why);
 
-#endif							/* CQ_MESSAGE_ROWS_H */
+#endif							/* CQ_SQL_MESSAGE_ROWS_H */

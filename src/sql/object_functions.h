@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_OBJECT_FUNCTIONS_H
-#define CQ_OBJECT_FUNCTIONS_H
+#ifndef CQ_SQL_OBJECT_FUNCTIONS_H
+#define CQ_SQL_OBJECT_FUNCTIONS_H
 
 /*
  * Task of the maintenance worker: delete definitions whose carriers were dropped
@@ -14,4 +14,4 @@
  */
 extern int64 cq_objects_maintain(void);
 
-#endif							/* CQ_OBJECT_FUNCTIONS_H */
+#endif							/* CQ_SQL_OBJECT_FUNCTIONS_H */

@@ -10,9 +10,9 @@
 #include "access/detoast.h"
 #include "access/htup_details.h"
 #include "access/xact.h"
-#include "cachequeue.h"
 #include "catalog/pg_type.h"
 #include "core/args.h"
+#include "core/limits.h"
 #include "executor/tuptable.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -23,8 +23,8 @@
 #include "queue/purge.h"
 #include "queue/queue.h"
 #include "queue/receipt.h"
-#include "queue/secret.h"
 #include "queue/redrive.h"
+#include "queue/secret.h"
 #include "queue/send.h"
 #include "queue/settle.h"
 #include "queue/wait.h"
@@ -34,9 +34,9 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
+#include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 #include "utils/typcache.h"
-#include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(cq_queue_send);
 PG_FUNCTION_INFO_V1(cq_queue_send_many);

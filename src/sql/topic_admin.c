@@ -11,8 +11,8 @@
 #include "catalog/pg_type.h"
 #include "core/args.h"
 #include "sql/topic_args.h"
+#include "topic/admin.h"
 #include "topic/membership.h"
-#include "topic/topic_admin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 

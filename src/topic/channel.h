@@ -5,10 +5,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_CHANNEL_H
-#define CQ_CHANNEL_H
+#ifndef CQ_TOPIC_CHANNEL_H
+#define CQ_TOPIC_CHANNEL_H
 
-#include "topic/log.h"
+#include "topic/memory.h"
 
 /* a channel's name is an identifier */
 #define CQ_CHANNEL_BYTES_MAX 63
@@ -37,4 +37,4 @@ extern uint32 cq_channel_notice(const char *chars, Size bytes);
 /* The worker's part; returns when to look again, or PG_INT64_MAX. */
 extern int64 cq_channels_maintain(CqTopicRow *row, uint32 generation);
 
-#endif							/* CQ_CHANNEL_H */
+#endif							/* CQ_TOPIC_CHANNEL_H */

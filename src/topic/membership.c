@@ -14,10 +14,10 @@
 #include "access/xlog.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
+#include "topic/admin.h"
+#include "topic/assignment.h"
 #include "topic/membership.h"
-#include "topic/share.h"
-#include "topic/topic_admin.h"
-#include "topic/topic_xact.h"
+#include "topic/xact.h"
 #include "utils/memutils.h"
 
 /* A membership that ends with this session. */

@@ -14,10 +14,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_OFFSETS_H
-#define CQ_OFFSETS_H
+#ifndef CQ_TOPIC_OFFSETS_H
+#define CQ_TOPIC_OFFSETS_H
 
-#include "topic/topic_definition.h"
+#include "topic/definition.h"
 
 #define CQ_OFFSETS_STABLE 0
 #define CQ_OFFSETS_PREPARED (-1)
@@ -49,7 +49,7 @@ extern List *cq_offsets_open(CqTopicDef *def, int32 group_id);
 extern Oid	cq_offsets_create(int32 topic_id, Oid owner);
 
 /*
- * Maintenance, in transactions of its own (queue/step.h): empty the table that was
+ * Maintenance, in transactions of its own (core/step.h): empty the table that was
  * left, and go on to it when the current one has grown.  Returns when to look
  * again, in ms of cq_clock_ms(), 0: when more has been appended.
  */
@@ -58,4 +58,4 @@ extern int64 cq_offsets_rotate(int32 topic_id);
 /* Rows in a table before it is left. */
 #define CQ_OFFSETS_ROWS 10000
 
-#endif							/* CQ_OFFSETS_H */
+#endif							/* CQ_TOPIC_OFFSETS_H */

@@ -5,11 +5,11 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_POLL_H
-#define CQ_POLL_H
+#ifndef CQ_TOPIC_POLL_H
+#define CQ_TOPIC_POLL_H
 
+#include "topic/definition.h"
 #include "topic/record.h"
-#include "topic/topic_definition.h"
 
 #define CQ_POLL_MAX 100000
 
@@ -76,4 +76,4 @@ extern int64 cq_topic_stable_offset(CqTopicDef *def, int partition);
 extern bool cq_topic_wait_for(const char *topic, const char *group, const char *member,
 							  int64 generation, int64 timeout_ms);
 
-#endif							/* CQ_POLL_H */
+#endif							/* CQ_TOPIC_POLL_H */

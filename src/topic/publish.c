@@ -21,12 +21,12 @@
 #include "core/compat.h"
 #include "core/settings.h"
 #include "miscadmin.h"
-#include "topic/log_segment.h"
+#include "topic/assignment.h"
 #include "topic/partitioner.h"
 #include "topic/publish.h"
 #include "topic/record.h"
-#include "topic/share.h"
-#include "topic/topic_xact.h"
+#include "topic/segment.h"
+#include "topic/xact.h"
 #include "utils/timestamp.h"
 
 /* records that get their offsets, and are inserted, in one go */

@@ -10,12 +10,12 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_RECORD_H
-#define CQ_RECORD_H
+#ifndef CQ_TOPIC_RECORD_H
+#define CQ_TOPIC_RECORD_H
 
 #include "executor/tuptable.h"
-#include "queue/segment.h"
-#include "topic/topic_definition.h"
+#include "message/message.h"
+#include "topic/definition.h"
 
 /*
  * Append records to the segment with that number; the lock on its table stays
@@ -67,4 +67,4 @@ extern Oid	cq_record_sequence_create(int32 topic_id, Oid owner, int partition);
 /* Drop all relations of the topic that are left. */
 extern void cq_record_relations_drop(int32 topic_id, int npartitions);
 
-#endif							/* CQ_RECORD_H */
+#endif							/* CQ_TOPIC_RECORD_H */

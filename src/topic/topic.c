@@ -7,10 +7,10 @@
  */
 #include "postgres.h"
 
+#include "topic/definition.h"
+#include "topic/sweep.h"
 #include "topic/topic.h"
-#include "topic/topic_sweep.h"
-#include "topic/topic_definition.h"
-#include "topic/topic_xact.h"
+#include "topic/xact.h"
 
 void
 cq_topic_init(void)

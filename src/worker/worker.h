@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_WORKER_H
-#define CQ_WORKER_H
+#ifndef CQ_WORKER_WORKER_H
+#define CQ_WORKER_WORKER_H
 
 #include "fmgr.h"
 
@@ -32,4 +32,4 @@ extern PGDLLEXPORT void cq_maintenance_main(Datum main_arg);
  */
 extern void cq_worker_handle_interrupts(int exit_code);
 
-#endif							/* CQ_WORKER_H */
+#endif							/* CQ_WORKER_WORKER_H */

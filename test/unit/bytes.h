@@ -9,7 +9,7 @@
 #ifndef CQ_BYTES_H
 #define CQ_BYTES_H
 
-#include "cache/engine.h"
+#include "cache/engine/engine.h"
 
 /* xorshift64*; never 0 */
 static inline uint64

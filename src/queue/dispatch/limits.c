@@ -1,0 +1,151 @@
+/*-------------------------------------------------------------------------
+ *
+ * limits.c
+ *	  What the options of a queue allow: length, rate, concurrency.
+ *
+ * All limits are kept in the row, and looked at under its lock by whoever is
+ * about to use something up, so they are exact whatever the number of sessions.
+ * What they count is what is in the row anyway: entries by state, and messages
+ * without entries.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "core/clock.h"
+#include "queue/dispatch/limits.h"
+#include "queue/dispatch/ready.h"
+
+CqAmount
+cq_row_length(const CqQueueRow *row)
+{
+	CqAmount	length;
+
+	length.n = row->unloaded.n + row->open_unloaded.n;
+	for (int state = CQ_MSG_OPEN; state < CQ_MSG_DOOMED; state++)
+		length.n += row->count[state];
+	length.n -= row->gone;
+	length.bytes = row->unloaded.bytes + row->open_unloaded.bytes + row->bytes;
+	return length;
+}
+
+/* Bytes that open transactions have sent, of those with entries. */
+static int64
+open_bytes(const CqQueueRow *row)
+{
+	int64		bytes = 0;
+
+	for (uint32 i = row->list[CQ_MSG_OPEN]; i != CQ_NONE; i = CQ_MSG(i)->link.next)
+		bytes += CQ_MSG(i)->bytes;
+	return bytes;
+}
+
+void
+cq_row_trim(CqQueueRow *row, CqEffects *effects)
+{
+	const CqQueueOptions *options = &row->options;
+
+	if (options->overflow != CQ_OVERFLOW_DROP_OLDEST)
+		return;
+	row->want_trim = false;
+	for (;;)
+	{
+		CqAmount	length = cq_row_length(row);
+		uint32		i;
+
+		length.n -= row->open_unloaded.n + row->count[CQ_MSG_OPEN];
+		length.bytes -= row->open_unloaded.bytes;
+		if (options->max_bytes > 0 && length.bytes > options->max_bytes)
+			length.bytes -= open_bytes(row);
+		if ((options->max_length == 0 || length.n <= options->max_length) &&
+			(options->max_bytes == 0 || length.bytes <= options->max_bytes))
+			return;
+		i = cq_ready_oldest(row);
+		if (i == CQ_NONE)
+		{
+			row->want_trim = row->overflow;
+			if (row->want_trim)
+				cq_row_plan(row, 0, effects);
+			return;
+		}
+		cq_entry_doom(row, i, 'o', effects);
+	}
+}
+
+void
+cq_row_make_room(CqQueueRow *row, int priority, CqEffects *effects)
+{
+	uint32		i;
+
+	for (uint32 n = 0; n < cq_queues->window / 8 &&
+		 (i = cq_ready_last_below(row, priority)) != CQ_NONE; n++)
+		cq_entry_unload(row, i, effects);
+}
+
+int
+cq_row_allowance(CqQueueRow *row, int64 *until)
+{
+	int			n = INT_MAX;
+
+	if (row->options.paused)
+		return 0;
+	if (row->options.concurrency > 0)
+		n = Max(row->options.concurrency - (int) cq_row_in_flight(row), 0);
+	if (n > 0 && row->options.rate.per_second > 0)
+	{
+		int64		now = cq_clock_ms();
+
+		n = Min(n, cq_bucket_tokens(&row->bucket, &row->options.rate, now));
+		if (n <= 0)
+			*until = Min(*until, cq_bucket_time(&row->bucket, &row->options.rate, 1, now));
+	}
+	return Max(n, 0);
+}
+
+void
+cq_row_set_options(CqQueueRow *row, const CqQueueOptions *options, CqEffects *effects)
+{
+	if (options->version <= row->options.version)
+		return;
+	row->options = *options;
+	cq_groups_advance_all(row, effects);
+	cq_row_trim(row, effects);
+	row->want_truncate = true;
+	cq_row_plan(row, row->truncate_ms, effects);
+	effects->ready += row->count[CQ_MSG_READY];
+	effects->space = true;
+}
+
+void
+cq_rate_count(CqQueueRow *row, CqRateKind kind, uint32 n)
+{
+	CqRate	   *rate = &row->rate[kind];
+	int64		second = cq_clock_ms() / 1000;
+
+	if (second - rate->second >= CQ_RATE_SECONDS)
+	{
+		memset(rate, 0, sizeof(*rate));
+		rate->second = second;
+	}
+	while (rate->second < second)
+		rate->n[++rate->second % CQ_RATE_SECONDS] = 0;
+	rate->n[second % CQ_RATE_SECONDS] += n;
+}
+
+double
+cq_rate_per_second(const CqQueueRow *row, CqRateKind kind)
+{
+	const CqRate *rate = &row->rate[kind];
+	int64		second = cq_clock_ms() / 1000;
+	uint64		n = 0;
+
+	/* the second that runs does not count */
+	for (int64 s = second - (CQ_RATE_SECONDS - 2); s < second; s++)
+	{
+		if (s <= rate->second && s > rate->second - CQ_RATE_SECONDS && s >= 0)
+			n += rate->n[s % CQ_RATE_SECONDS];
+	}
+	return (double) n / (CQ_RATE_SECONDS - 2);
+}

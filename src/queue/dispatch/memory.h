@@ -1,0 +1,380 @@
+/*-------------------------------------------------------------------------
+ *
+ * memory.h
+ *	  The queues' part of shared memory: one row per queue, and a pool of
+ *	  entries that stand for messages.
+ *
+ *	+----------+-------+-------+-----+---------+-------+-------+-----+
+ *	| CqQueues | row 0 | row 1 | ... | buckets | entry | entry | ... |
+ *	+----------+-------+-------+-----+---------+-------+-------+-----+
+ *
+ * Glossary: an *entry* stands for one unsettled message and knows where its
+ * row is in the tables.  A message without an entry is *unloaded*.  A *claim*
+ * is the right to settle a message, held by one delivery; its receipt names
+ * entry, nonce and message number.  A *group* stands for the messages of one
+ * group key that have entries; groups take their memory from the same pool, and
+ * the buckets are heads of chains to find them by hash.  See
+ * docs/internals/queue.md.
+ *
+ * Lock order: registry lock, then a row's lock, then one of the spinlocks (of a
+ * stripe of buckets, of the pool).  Under a row's lock nothing is allocated,
+ * nothing raises.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CQ_QUEUE_DISPATCH_MEMORY_H
+#define CQ_QUEUE_DISPATCH_MEMORY_H
+
+#include "access/transam.h"
+#include "datatype/timestamp.h"
+#include "port/atomics.h"
+#include "queue/options.h"
+#include "storage/block.h"
+#include "storage/condition_variable.h"
+#include "storage/lwlock.h"
+#include "storage/off.h"
+#include "storage/spin.h"
+
+#define CQ_NONE ((uint32) 0xFFFFFFFF)
+#define CQ_SEGMENTS_MAX 64
+
+/* message numbers taken from the sequence at a time */
+#define CQ_NUMBER_BLOCK 1024
+
+/*
+ * States of an entry.  All before SETTLED are "in memory" for a scan; which
+ * structure of the row holds the entry follows from the state.
+ */
+typedef enum CqMsgState
+{
+	CQ_MSG_FREE,				/* pool's free list */
+	CQ_MSG_OPEN,				/* list: sent by an open or prepared
+								 * transaction */
+	CQ_MSG_PARKED,				/* list: committed, but kept back until the
+								 * scan that runs has ended */
+	CQ_MSG_READY,				/* list of its priority, or late heap */
+	CQ_MSG_HELD,				/* heap of its group, which has enough in
+								 * flight */
+	CQ_MSG_DELAYED,				/* heap by due */
+	CQ_MSG_LEASED,				/* heap by until */
+	CQ_MSG_SETTLING,			/* list: settled by an open or prepared
+								 * transaction */
+	CQ_MSG_DOOMED,				/* list: the worker is to settle it, in the
+								 * way of 'settle' */
+	CQ_MSG_SETTLED,				/* list: tombstone for the scan that runs */
+	CQ_MSG_GROUP				/* no message but a CqGroup */
+} CqMsgState;
+
+#define CQ_MSG_STATES (CQ_MSG_SETTLED + 1)
+
+/* flags */
+#define CQ_MSG_LATE 0x01		/* READY and in the late heap */
+#define CQ_MSG_BY_XID 0x02		/* OPEN or SETTLING: xid decides, not a
+								 * callback */
+#define CQ_MSG_TAKEN 0x04		/* SETTLING without a lease to go back to */
+#define CQ_MSG_TIMED 0x08		/* in the row's heap by expires */
+#define CQ_MSG_BLOCKS 0x10		/* DELAYED for another attempt, and its group
+								 * waits for it */
+#define CQ_MSG_DURABLE 0x20		/* LEASED, SETTLING: the lease is in the
+								 * tables too */
+#define CQ_MSG_GONE 0x40		/* SETTLING, and was DOOMED before: nobody
+								 * waits for it, it takes no room */
+
+/* Places in a list, or in a pairing heap (heap.h). */
+typedef struct CqLinks
+{
+	uint32		child;			/* heaps */
+	uint32		next;			/* lists; next sibling in heaps; free list */
+	uint32		prev;			/* lists; previous sibling or parent in heaps */
+} CqLinks;
+
+/* An entry; 96 bytes, guarded by the lock of its row, but see OPEN. */
+typedef struct CqMsg
+{
+	int64		msg_id;
+	int64		until;			/* LEASED, SETTLING: end of the lease, in
+								 * cq_clock_ms() */
+	TimestampTz due;			/* OPEN, PARKED, DELAYED: delivery time, 0
+								 * none; SETTLING: new delivery time after a
+								 * nack */
+	TimestampTz expires;		/* deleted unless in flight then; 0: never */
+	uint32		bytes;			/* of body and headers */
+	uint32		nonce;			/* of the present or latest delivery */
+	TransactionId xid;			/* with CQ_MSG_BY_XID */
+	BlockNumber block;			/* where the row is; while OPEN written by its
+								 * sender without the lock */
+	uint32		group;			/* its CqGroup; CQ_NONE: none */
+	uint32		holder;			/* LEASED: process that received it */
+	int32		attempts;		/* deliveries so far */
+	OffsetNumber offset;
+	uint8		segment;
+	uint8		state;			/* CqMsgState */
+	uint16		row;			/* owner */
+	uint8		flags;
+	char		settle;			/* SETTLING, DOOMED: see cq_entry_settle() */
+	int8		priority;
+	uint8		unused[3];
+	CqLinks		link;			/* of what the state says */
+	CqLinks		expiry;			/* of the row's heap by expires */
+} CqMsg;
+
+/*
+ * The messages of one group key, or of several with the same hash; has the
+ * place of an entry.  Exists while an entry refers to it, and after that until
+ * its token bucket is full.  Guarded by the row's lock; chain by its stripe's.
+ */
+typedef struct CqGroup
+{
+	uint64		hash;
+	int64		until;			/* in the row's heap of groups by this time of
+								 * cq_clock_ms(); 0: not in it */
+	CqBucket	bucket;			/* of group_rate_limit */
+	uint32		members;		/* entries that refer to it */
+	uint32		in_flight;		/* of them LEASED, SETTLING or with
+								 * CQ_MSG_BLOCKS */
+	uint32		offered;		/* of them READY */
+	uint32		head;			/* latest one that became READY */
+	uint32		held;			/* heap of the HELD ones */
+	uint32		chain;			/* next of the same bucket */
+	uint32		last;			/* highest number that it has had in memory,
+								 * the lower half */
+	bool		has_last;
+	uint8		unused[2];
+	uint8		state;			/* CQ_MSG_GROUP, at the place of an entry's */
+	uint16		row;			/* the same */
+	uint8		unused_too[6];
+	CqLinks		link;			/* of the row's heap of groups by until */
+	CqLinks		all;			/* of the row's list of groups */
+} CqGroup;
+
+StaticAssertDecl(sizeof(CqMsg) == 96, "an entry has 96 bytes");
+StaticAssertDecl(sizeof(CqGroup) == sizeof(CqMsg) &&
+				 offsetof(CqGroup, until) == offsetof(CqMsg, until) &&
+				 offsetof(CqGroup, state) == offsetof(CqMsg, state) &&
+				 offsetof(CqGroup, row) == offsetof(CqMsg, row) &&
+				 offsetof(CqGroup, link) == offsetof(CqMsg, link) &&
+				 offsetof(CqGroup, all) == offsetof(CqMsg, expiry),
+				 "a group has the place of an entry");
+
+/* One segment of a queue, as dispatch sees it; guarded by the row's lock. */
+typedef struct CqSegment
+{
+	BlockNumber scan_from;		/* lowest block that may hold an unloaded
+								 * message; Invalid: none does */
+	BlockNumber known_blocks;	/* length for which the above is true */
+	uint32		loaded;			/* entries of this segment, tombstones apart */
+	uint32		inserted;		/* messages since it was truncated, about */
+	int64		first_id;		/* lowest number, about: orders the ring */
+	int64		began_ms;		/* when the first one came, about */
+	int64		finished_ms;	/* when it was first seen finished; 0: not */
+	FullTransactionId finished; /* mark (core/horizon.h) taken at finished_ms,
+								 * or later; 0: not finished */
+	bool		empty;			/* truncated and not written to since */
+} CqSegment;
+
+/* How often something happened, second by second. */
+#define CQ_RATE_SECONDS 12
+
+typedef struct CqRate
+{
+	int64		second;			/* of cq_clock_ms(), the latest one counted */
+	uint32		n[CQ_RATE_SECONDS]; /* by second modulo CQ_RATE_SECONDS */
+} CqRate;
+
+typedef enum CqRateKind
+{
+	CQ_RATE_SENT,
+	CQ_RATE_DELIVERED,
+	CQ_RATE_ACKNOWLEDGED,
+	CQ_RATE_KINDS
+} CqRateKind;
+
+/* Messages and their bytes. */
+typedef struct CqAmount
+{
+	int64		n;
+	int64		bytes;
+} CqAmount;
+
+typedef struct CqQueueRow
+{
+	LWLock		lock;
+	ConditionVariable ready_cv; /* consumers in queue_wait */
+	ConditionVariable scan_cv;	/* those who wait for a scan to end */
+	ConditionVariable space_cv; /* senders who wait for room */
+
+	/* written under registry lock and lock, read under either */
+	Oid			database;		/* InvalidOid: row is free */
+	int32		queue_id;
+	Oid			sequence;		/* tells a queue from an earlier one of that
+								 * id */
+	uint32		generation;		/* changes when the row is freed */
+	uint64		salt;			/* random; key of the receipts of leases in
+								 * memory */
+
+	/* the rest is guarded by lock */
+	int64		number_next;	/* next message number ... */
+	int64		number_limit;	/* ... and the end of the block it is from */
+	CqQueueOptions options;		/* latest that are known */
+	int			nsegments;
+	int			current;		/* segment that sends go to */
+
+	bool		loaded;			/* the first scan has ended */
+	bool		overflow;		/* ready messages may be unloaded: commits
+								 * that could overtake are not pushed */
+	bool		idle;			/* the latest scan brought nothing that can be
+								 * delivered, and nothing has happened since */
+	bool		dirty;			/* a scan has to look for transactions in
+								 * progress */
+	bool		scanning;
+	bool		want_segment;	/* for the worker: create one */
+	bool		want_truncate;	/* for the worker: look for finished ones */
+	bool		want_move;		/* for the worker: look for nearly finished
+								 * ones */
+	bool		want_trim;		/* for the worker: drop the oldest, some of
+								 * them unloaded */
+	bool		want_scan;		/* for the worker: see what is left unloaded */
+	bool		want_notify;	/* for the worker: LISTENers */
+	TimestampTz unloaded_due;	/* earliest delayed one unloaded; 0: none */
+	TimestampTz unloaded_expires;	/* earliest of all unloaded; 0: never */
+	CqAmount	unloaded;		/* committed, ready or delayed, not in memory */
+	int64		unloaded_delayed;	/* of those, about */
+	CqAmount	open_unloaded;	/* the same, of open transactions */
+	int64		bytes;			/* of entries before DOOMED, less those GONE */
+	uint32		gone;			/* entries with CQ_MSG_GONE */
+	uint32		priorities;		/* of unloaded ready ones, by bit of
+								 * CQ_PRIORITY_BIT; perhaps more */
+	uint32		priorities_new; /* those added since the scan that runs began */
+
+	uint32		ready_head[CQ_PRIORITIES];
+	uint32		ready_tail[CQ_PRIORITIES];
+	uint32		late[CQ_PRIORITIES];	/* roots of heaps beside these lists */
+	uint32		ready_bits;		/* priorities that have any */
+	uint32		list[CQ_MSG_STATES];	/* heads of lists and roots of heaps
+										 * of the other states */
+	uint32		count[CQ_MSG_STATES];
+	uint32		expiry;			/* root of the heap by expires */
+	uint32		groups;			/* list of all groups */
+	uint32		ngroups;
+	uint32		group_times;	/* root of the heap of groups by until */
+	uint32		by_xid;			/* entries with CQ_MSG_BY_XID */
+	uint32		nonce;			/* latest one given out */
+	uint32		durable_loaded; /* leases that came from the tables */
+	uint32		space_waiters;
+	CqBucket	bucket;			/* of rate_limit */
+
+	int			keys_current;	/* table of keys that new ones go to */
+	FullTransactionId keys_copied;	/* mark: the other one is not needed any
+									 * more; 0: it may be */
+	bool		want_keys;		/* for the worker: go on to the other one ... */
+	int64		keys_ms;		/* ... at that time */
+
+	int64		plan_ms;		/* when the worker will look, cq_clock_ms();
+								 * PG_INT64_MAX: never */
+	int64		retry_ms;		/* maintenance failed: not before */
+	int64		truncate_ms;	/* a table was locked or needed: not before */
+	int64		move_ms;		/* nothing could be moved: not before */
+	int64		expire_ms;		/* unloaded ones were looked at: not before */
+	int64		notify_ms;		/* LISTENers were told: not again before */
+
+	/* since the row was taken */
+	int64		sent;
+	int64		delivered;
+	int64		acknowledged;
+	int64		failed;			/* nack */
+	int64		expired;
+	int64		dead_lettered;
+	int64		timed_out;
+	int64		dropped;
+	int64		duplicates;
+	CqRate		rate[CQ_RATE_KINDS];
+
+	CqSegment	segment[CQ_SEGMENTS_MAX];
+} CqQueueRow;
+
+/* spinlocks of the buckets */
+#define CQ_STRIPES 32
+
+typedef struct CqQueues
+{
+	LWLock		registry_lock;
+	int			tranche;
+	int			nrows;
+	pg_atomic_uint32 by_xid;	/* sum over the rows */
+	pg_atomic_uint64 poked_ms;	/* when a worker was last woken for these */
+
+	uint32		bucket_mask;	/* number of buckets, less 1 */
+	slock_t		stripe[CQ_STRIPES]; /* guards the chains of the buckets with
+									 * that number, modulo */
+
+	slock_t		pool_lock;		/* guards the three below */
+	uint32		pool_free;		/* first of the free list */
+	uint32		pool_fresh;		/* entries from here on were never used */
+	uint32		pool_nfree;
+	uint32		pool_size;
+	uint32		pool_reserve;	/* kept back for queues with few entries */
+	uint32		window;			/* most entries of one queue */
+} CqQueues;
+
+/* after the start of the server, tables of keys are looked at so much later */
+#define CQ_KEYS_MS 60000
+
+/* Set at server start, the same in every process. */
+extern CqQueues *cq_queues;
+extern CqQueueRow *cq_rows;
+extern CqMsg *cq_msgs;
+extern uint32 *cq_buckets;
+
+#define CQ_MSG(i) (&cq_msgs[i])
+#define CQ_GROUP(i) ((CqGroup *) &cq_msgs[i])
+#define CQ_ROW_INDEX(row) ((uint32) ((row) - cq_rows))
+
+/* entries a queue always gets, as long as the reserve lasts */
+#define CQ_ENTRIES_MIN 64
+
+/* Entries of the row that stand for messages. */
+static inline uint32
+cq_row_entries(const CqQueueRow *row)
+{
+	uint32		n = 0;
+
+	for (int i = CQ_MSG_OPEN; i < CQ_MSG_SETTLED; i++)
+		n += row->count[i];
+	return n;
+}
+
+/*
+ * How many entries the row may still take, at least approximately.  Those who
+ * send may only take half of the window: the rest is for loading what is
+ * committed.
+ */
+extern uint32 cq_row_room(const CqQueueRow *row, bool sending);
+
+/*
+ * A row for this queue; takes one when there is none.  nblocks are the lengths
+ * of its segments.  Raises 53400 when the table is full, XX000 without random
+ * numbers.  No lock held.
+ */
+extern CqQueueRow *cq_registry_get(int32 queue_id, Oid sequence, int nsegments,
+								   const BlockNumber *nblocks);
+
+/*
+ * The row of this queue or NULL; no lock held, the row may go at any time.	 One
+ * of an earlier queue with the same number, that nobody freed, is freed.
+ */
+extern CqQueueRow *cq_registry_find(int32 queue_id, Oid sequence);
+
+/*
+ * Free the queue's row and all its entries, waking who waits.  Never raises;
+ * fit for callbacks.  No lock held.
+ */
+extern void cq_registry_forget(Oid database, int32 queue_id);
+
+#ifdef USE_ASSERT_CHECKING
+/* Row's lock held: its lists, heaps and counters agree. */
+extern void cq_row_check(CqQueueRow *row);
+#else
+#define cq_row_check(row) ((void) 0)
+#endif
+
+#endif							/* CQ_QUEUE_DISPATCH_MEMORY_H */

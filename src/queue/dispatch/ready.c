@@ -1,0 +1,451 @@
+/*-------------------------------------------------------------------------
+ *
+ * ready.c
+ *	  What is delivered next: priorities and groups.
+ *
+ * Ready messages stand in a list for each priority, in the order of their
+ * numbers.  They nearly always come in that order and go to the end; one that
+ * comes late, after a rollback say, goes to a heap beside the list.  The lower of
+ * the list's head and the heap's root, of the highest priority that has any, is
+ * next, so a delivery costs the same however many are waiting.
+ *
+ * Messages with a group key wait in the heap of their group (HELD), by number.
+ * As long as the group has fewer than group_concurrency in flight, and a token
+ * left of its group_rate_limit, its lowest ones are READY, in the late heap of their priority, which is 0:
+ *
+ *		list[0] -> 3 -> 4 -> 9		late[0]: { 6, 12 }
+ *											   |   |
+ *							   group A: head 6 +   + head 12 :group B
+ *									held { 8, 11 }	 held { 13 }
+ *
+ * So the cost follows the messages that are delivered, not the number of
+ * groups nor of those waiting in them.  What changes a group, a message that
+ * comes or ends, is followed by cq_group_advance(), which restores
+ *
+ *		held is empty, or in_flight + offered = group_concurrency,
+ *		or the group waits for a token, in the row's heap by time
+ *
+ * and, where order matters (group_concurrency = 1), that what is READY has the
+ * lowest number of all that wait.
+ *
+ * Two keys of the same hash are one group: they take turns, nothing else.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "core/clock.h"
+#include "port/pg_bitutils.h"
+#include "queue/dispatch/heap.h"
+#include "queue/dispatch/ready.h"
+
+/* ---- priorities ------------------------------------------------------ */
+
+void
+cq_ready_add(CqQueueRow *row, uint32 i)
+{
+	CqMsg	   *msg = CQ_MSG(i);
+	int			p = CQ_PRIORITY_INDEX(msg->priority);
+	uint32		tail = row->ready_tail[p];
+
+	row->ready_bits |= CQ_PRIORITY_BIT(msg->priority);
+	if (msg->group != CQ_NONE ||
+		(tail != CQ_NONE && msg->msg_id < CQ_MSG(tail)->msg_id))
+	{
+		msg->flags |= CQ_MSG_LATE;
+		cq_heap_add(&row->late[p], i, CQ_BY_NUMBER);
+		return;
+	}
+	msg->link.prev = tail;
+	msg->link.next = CQ_NONE;
+	if (tail != CQ_NONE)
+		CQ_MSG(tail)->link.next = i;
+	else
+		row->ready_head[p] = i;
+	row->ready_tail[p] = i;
+}
+
+void
+cq_ready_remove(CqQueueRow *row, uint32 i)
+{
+	CqMsg	   *msg = CQ_MSG(i);
+	int			p = CQ_PRIORITY_INDEX(msg->priority);
+
+	if (msg->flags & CQ_MSG_LATE)
+	{
+		msg->flags &= ~CQ_MSG_LATE;
+		cq_heap_remove(&row->late[p], i, CQ_BY_NUMBER);
+	}
+	else
+	{
+		if (msg->link.prev != CQ_NONE)
+			CQ_MSG(msg->link.prev)->link.next = msg->link.next;
+		else
+			row->ready_head[p] = msg->link.next;
+		if (msg->link.next != CQ_NONE)
+			CQ_MSG(msg->link.next)->link.prev = msg->link.prev;
+		else
+			row->ready_tail[p] = msg->link.prev;
+	}
+	if (row->ready_head[p] == CQ_NONE && row->late[p] == CQ_NONE)
+		row->ready_bits &= ~CQ_PRIORITY_BIT(msg->priority);
+}
+
+/* The lowest number of that priority. */
+static uint32
+lowest(const CqQueueRow *row, int p)
+{
+	uint32		head = row->ready_head[p];
+	uint32		late = row->late[p];
+
+	if (head == CQ_NONE ||
+		(late != CQ_NONE && CQ_MSG(late)->msg_id < CQ_MSG(head)->msg_id))
+		return late;
+	return head;
+}
+
+uint32
+cq_ready_first(const CqQueueRow *row)
+{
+	return (row->ready_bits == 0) ? CQ_NONE :
+		lowest(row, pg_leftmost_one_pos32(row->ready_bits));
+}
+
+uint32
+cq_ready_oldest(const CqQueueRow *row)
+{
+	return (row->ready_bits == 0) ? cq_entries_first(row, CQ_MSG_HELD) :
+		lowest(row, pg_rightmost_one_pos32(row->ready_bits));
+}
+
+uint32
+cq_ready_last_below(const CqQueueRow *row, int priority)
+{
+	for (int p = 0; p < CQ_PRIORITY_INDEX(priority); p++)
+	{
+		if (row->ready_tail[p] != CQ_NONE)
+			return row->ready_tail[p];
+	}
+	return CQ_NONE;
+}
+
+/* The first one of a priority below p: of its list, else of its heap. */
+static uint32
+walk_below(const CqQueueRow *row, int p)
+{
+	uint32		bits = row->ready_bits & ((UINT64CONST(1) << p) - 1);
+
+	if (bits == 0)
+		return CQ_NONE;
+	p = pg_leftmost_one_pos32(bits);
+	return (row->ready_head[p] != CQ_NONE) ? row->ready_head[p] : row->late[p];
+}
+
+uint32
+cq_ready_walk(const CqQueueRow *row)
+{
+	return walk_below(row, CQ_PRIORITIES);
+}
+
+uint32
+cq_ready_walk_on(const CqQueueRow *row, uint32 i)
+{
+	const CqMsg *msg = CQ_MSG(i);
+	int			p = CQ_PRIORITY_INDEX(msg->priority);
+	uint32		next = (msg->flags & CQ_MSG_LATE) ? cq_heap_next(i) :
+	(msg->link.next != CQ_NONE) ? msg->link.next : row->late[p];
+
+	return (next != CQ_NONE) ? next : walk_below(row, p);
+}
+
+bool
+cq_ready_outranked(const CqQueueRow *row)
+{
+	return row->ready_bits == 0 ||
+		row->priorities >> 1 >= UINT32_C(1) << pg_leftmost_one_pos32(row->ready_bits);
+}
+
+/* ---- groups ---------------------------------------------------------- */
+
+static uint32
+bucket_of(const CqQueueRow *row, uint64 hash)
+{
+	hash ^= CQ_ROW_INDEX(row) * UINT64CONST(0x9E3779B97F4A7C15);
+	return (uint32) (hash ^ (hash >> 32)) & cq_queues->bucket_mask;
+}
+
+static slock_t *
+stripe_of(uint32 bucket)
+{
+	return &cq_queues->stripe[bucket % CQ_STRIPES];
+}
+
+static uint32
+find(const CqQueueRow *row, uint64 hash)
+{
+	uint32		bucket = bucket_of(row, hash);
+	uint32		i;
+
+	SpinLockAcquire(stripe_of(bucket));
+	for (i = cq_buckets[bucket]; i != CQ_NONE; i = CQ_GROUP(i)->chain)
+	{
+		if (CQ_GROUP(i)->hash == hash && CQ_GROUP(i)->row == CQ_ROW_INDEX(row))
+			break;
+	}
+	SpinLockRelease(stripe_of(bucket));
+	return i;
+}
+
+static uint32
+create(CqQueueRow *row, uint64 hash)
+{
+	uint32		i = cq_pool_take();
+	uint32		bucket = bucket_of(row, hash);
+	CqGroup    *group = CQ_GROUP(i);
+
+	if (i == CQ_NONE)
+		return CQ_NONE;
+	memset(group, 0, sizeof(*group));
+	group->hash = hash;
+	group->head = group->held = CQ_NONE;
+	group->state = CQ_MSG_GROUP;
+	group->row = CQ_ROW_INDEX(row);
+
+	group->all.prev = CQ_NONE;
+	group->all.next = row->groups;
+	if (row->groups != CQ_NONE)
+		CQ_GROUP(row->groups)->all.prev = i;
+	row->groups = i;
+	row->ngroups++;
+
+	SpinLockAcquire(stripe_of(bucket));
+	group->chain = cq_buckets[bucket];
+	cq_buckets[bucket] = i;
+	SpinLockRelease(stripe_of(bucket));
+	return i;
+}
+
+/* No time, no place in the heap. */
+static void
+clear_time(CqQueueRow *row, uint32 i)
+{
+	if (CQ_GROUP(i)->until != 0)
+		cq_heap_remove(&row->group_times, i, CQ_BY_UNTIL);
+	CQ_GROUP(i)->until = 0;
+}
+
+static void
+destroy(CqQueueRow *row, uint32 i)
+{
+	CqGroup    *group = CQ_GROUP(i);
+	uint32		bucket = bucket_of(row, group->hash);
+	uint32	   *at;
+
+	Assert(group->state == CQ_MSG_GROUP && group->members == 0);
+	clear_time(row, i);
+
+	SpinLockAcquire(stripe_of(bucket));
+	at = &cq_buckets[bucket];
+	while (*at != i)
+		at = &CQ_GROUP(*at)->chain;
+	*at = group->chain;
+	SpinLockRelease(stripe_of(bucket));
+
+	if (group->all.prev != CQ_NONE)
+		CQ_GROUP(group->all.prev)->all.next = group->all.next;
+	else
+		row->groups = group->all.next;
+	if (group->all.next != CQ_NONE)
+		CQ_GROUP(group->all.next)->all.prev = group->all.prev;
+	row->ngroups--;
+	group->state = CQ_MSG_FREE;
+	cq_pool_give(i);
+}
+
+/* See to the group at that time. */
+static void
+set_time(CqQueueRow *row, uint32 i, int64 at_ms, CqEffects *effects)
+{
+	if (CQ_GROUP(i)->until == at_ms)
+		return;
+	clear_time(row, i);
+	CQ_GROUP(i)->until = at_ms;
+	cq_heap_add(&row->group_times, i, CQ_BY_UNTIL);
+	cq_row_plan(row, at_ms, effects);
+}
+
+uint32
+cq_group_enter(CqQueueRow *row, uint64 hash)
+{
+	uint32		i = find(row, hash);
+
+	if (i == CQ_NONE)
+		i = create(row, hash);
+	if (i != CQ_NONE)
+		CQ_GROUP(i)->members++;
+	return i;
+}
+
+/* A group without members goes when its bucket is full: as good as a new one. */
+static void
+retire(CqQueueRow *row, uint32 i, CqEffects *effects)
+{
+	CqGroup    *group = CQ_GROUP(i);
+	const CqRateLimit *limit = &row->options.group_rate;
+
+	if (limit->per_second > 0)
+	{
+		int64		now = cq_clock_ms();
+		int64		full;
+
+		(void) cq_bucket_tokens(&group->bucket, limit, now);
+		full = cq_bucket_time(&group->bucket, limit, limit->burst, now);
+		if (full > now)
+		{
+			set_time(row, i, full, effects);
+			return;
+		}
+	}
+	destroy(row, i);
+}
+
+void
+cq_group_remove(CqQueueRow *row, uint32 group, CqEffects *effects)
+{
+	Assert(CQ_GROUP(group)->members > 0);
+	if (--CQ_GROUP(group)->members == 0)
+		retire(row, group, effects);
+}
+
+void
+cq_group_advance(CqQueueRow *row, uint32 i, CqEffects *effects)
+{
+	CqGroup    *group = CQ_GROUP(i);
+	const CqRateLimit *rate = &row->options.group_rate;
+	uint32		limit = row->options.group_concurrency;
+	uint32		tokens = INT_MAX;
+	int64		now = 0;
+
+	if (group->held == CQ_NONE)
+		return;
+	if (rate->per_second > 0)
+	{
+		now = cq_clock_ms();
+		tokens = cq_bucket_tokens(&group->bucket, rate, now);
+	}
+
+	if (limit == 1 && group->offered == 1 &&
+		CQ_MSG(group->held)->msg_id < CQ_MSG(group->head)->msg_id)
+		cq_entry_move(row, group->head, CQ_MSG_HELD);
+	while (group->held != CQ_NONE && group->offered < tokens &&
+		   group->in_flight + group->offered < limit)
+	{
+		group->head = group->held;
+		cq_entry_move(row, group->head, CQ_MSG_READY);
+		effects->ready++;
+	}
+	if (group->held != CQ_NONE && group->in_flight + group->offered < limit)
+		set_time(row, i, cq_bucket_time(&group->bucket, rate, group->offered + 1, now),
+				 effects);
+}
+
+void
+cq_groups_release(CqQueueRow *row, CqEffects *effects)
+{
+	int64		now;
+	uint32		i;
+
+	if (row->group_times == CQ_NONE)
+		return;
+	now = cq_clock_ms();
+	while ((i = row->group_times) != CQ_NONE && CQ_GROUP(i)->until <= now)
+	{
+		clear_time(row, i);
+		if (CQ_GROUP(i)->members == 0)
+			retire(row, i, effects);
+		else
+			cq_group_advance(row, i, effects);
+	}
+}
+
+/* Those of groups that are READY are held again. */
+static void
+hold_all(CqQueueRow *row)
+{
+	uint32		others = CQ_NONE;
+	uint32		i;
+
+	for (int p = 0; p < CQ_PRIORITIES; p++)
+	{
+		while ((i = row->late[p]) != CQ_NONE)
+		{
+			cq_entry_unlink(row, i);
+			if (CQ_MSG(i)->group != CQ_NONE)
+				cq_entry_link(row, i, CQ_MSG_HELD);
+			else
+			{
+				CQ_MSG(i)->link.next = others;
+				others = i;
+			}
+		}
+	}
+	while ((i = others) != CQ_NONE)
+	{
+		others = CQ_MSG(i)->link.next;
+		cq_entry_link(row, i, CQ_MSG_READY);
+	}
+}
+
+void
+cq_groups_advance_all(CqQueueRow *row, CqEffects *effects)
+{
+	uint32		next;
+
+	/* more may be offered than the new limits allow */
+	hold_all(row);
+	for (uint32 i = row->groups; i != CQ_NONE; i = next)
+	{
+		next = CQ_GROUP(i)->all.next;
+		clear_time(row, i);
+		if (CQ_GROUP(i)->members == 0)
+			retire(row, i, effects);
+		else
+			cq_group_advance(row, i, effects);
+	}
+}
+
+uint32
+cq_group_lowest(CqQueueRow *row, uint32 group, uint32 i)
+{
+	uint32		held = CQ_GROUP(group)->held;
+
+	if (held == CQ_NONE || CQ_MSG(held)->msg_id > CQ_MSG(i)->msg_id)
+		return i;
+	cq_entry_move(row, i, CQ_MSG_HELD);
+	cq_entry_move(row, held, CQ_MSG_READY);
+	CQ_GROUP(group)->head = held;
+	return held;
+}
+
+bool
+cq_group_may_deliver(CqQueueRow *row, uint32 i)
+{
+	CqGroup    *group = CQ_GROUP(i);
+
+	return group->in_flight < row->options.group_concurrency &&
+		cq_bucket_tokens(&group->bucket, &row->options.group_rate,
+						 row->options.group_rate.per_second > 0 ? cq_clock_ms() : 0) > 0;
+}
+
+void
+cq_group_delivered(CqQueueRow *row, uint32 i)
+{
+	cq_bucket_take(&CQ_GROUP(i)->bucket, &row->options.group_rate, 1);
+}
+
+void
+cq_groups_free_all(CqQueueRow *row)
+{
+	while (row->groups != CQ_NONE)
+		destroy(row, row->groups);
+}

@@ -1,0 +1,209 @@
+/*-------------------------------------------------------------------------
+ *
+ * watch_spec.c
+ *	  Reading cq.watch.
+ *
+ * A row of cq.watch is what somebody asked of cq.cache_watch for one table.
+ * What holds for a relation follows from its own row and those of its
+ * ancestors: a partition, or a child, needs no row, and has nothing of its
+ * former parent's once it has left it.
+ *
+ *	tags			   its own, and those of all ancestors
+ *	write-through	   its own, or for a partition that of the nearest
+ *					   partitioned table above it.  A child by inheritance
+ *					   does not have its parent's: its rows may have the same
+ *					   keys
+ *
+ * cq.watch is read as a catalog is, by a snapshot of its own: what a table's
+ * triggers do must be what its lock says, not what an old snapshot says.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/partition.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "core/object.h"
+#include "tables/watch.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+/* columns of cq.watch */
+enum
+{
+	COLUMN_TARGET = 1,
+	COLUMN_TAGS,
+	COLUMN_KEY,
+	COLUMN_NAMESPACE,
+	COLUMN_NAMESPACE_ID,
+	COLUMN_TTL,
+	COLUMN_COLUMNS,
+	NCOLUMNS = COLUMN_COLUMNS
+};
+
+bool
+cq_watch_is_there(void)
+{
+	return OidIsValid(get_relname_relid("watch", get_namespace_oid("cq", false)));
+}
+
+/* Append the parents of a relation, partitioned or inherited, and theirs. */
+static List *
+add_ancestors(List *relations, Oid relid)
+{
+	Relation	inherits = table_open(InheritsRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	List	   *parents = NIL;
+	ListCell   *cell;
+
+	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(relid));
+	scan = systable_beginscan(inherits, InheritsRelidSeqnoIndexId, true,
+							  NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		parents = lappend_oid(parents,
+							  ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent);
+	systable_endscan(scan);
+	table_close(inherits, AccessShareLock);
+
+	foreach(cell, parents)
+	{
+		if (!list_member_oid(relations, lfirst_oid(cell)))
+		{
+			relations = lappend_oid(relations, lfirst_oid(cell));
+			relations = add_ancestors(relations, lfirst_oid(cell));
+		}
+	}
+	return relations;
+}
+
+List *
+cq_watch_strings(ArrayType *array)
+{
+	List	   *strings = NIL;
+	Datum	   *elements;
+	bool	   *nulls;
+	int			n;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements,
+					  &nulls, &n);
+	for (int i = 0; i < n; i++)
+	{
+		if (!nulls[i])
+			strings = lappend(strings, TextDatumGetCString(elements[i]));
+	}
+	return strings;
+}
+
+static void
+add_templates(CqWatchSpec *spec, List *templates)
+{
+	ListCell   *cell;
+
+	foreach(cell, templates)
+	{
+		bool		known = false;
+		ListCell   *other;
+
+		foreach(other, spec->templates)
+			known = known || strcmp(lfirst(cell), lfirst(other)) == 0;
+		if (!known)
+			spec->templates = lappend(spec->templates, lfirst(cell));
+	}
+}
+
+/* Note a row, of the relation itself or of one above it. */
+static void
+add_row(CqWatchSpec *spec, Oid relid, HeapTuple tuple, TupleDesc desc,
+		bool writes)
+{
+	Datum		values[NCOLUMNS];
+	bool		nulls[NCOLUMNS];
+
+	heap_deform_tuple(tuple, desc, values, nulls);
+	if (relid == linitial_oid(spec->relations))
+		spec->own = true;
+	else
+		spec->inherited = true;
+	if (!nulls[COLUMN_TAGS - 1])
+		add_templates(spec,
+					  cq_watch_strings(DatumGetArrayTypeP(values[COLUMN_TAGS - 1])));
+	if (!writes || nulls[COLUMN_KEY - 1] || nulls[COLUMN_NAMESPACE - 1] ||
+		nulls[COLUMN_NAMESPACE_ID - 1])
+		return;
+	spec->writer = relid;
+	spec->key = TextDatumGetCString(values[COLUMN_KEY - 1]);
+	spec->namespace = TextDatumGetCString(values[COLUMN_NAMESPACE - 1]);
+	spec->namespace_id = (uint32) DatumGetInt32(values[COLUMN_NAMESPACE_ID - 1]);
+	if (!nulls[COLUMN_TTL - 1])
+		spec->ttl = TextDatumGetCString(values[COLUMN_TTL - 1]);
+	if (!nulls[COLUMN_COLUMNS - 1])
+		spec->columns = cq_watch_strings(DatumGetArrayTypeP(values[COLUMN_COLUMNS - 1]));
+}
+
+static Oid
+owner_of(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		return InvalidOid;
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+CqWatchSpec *
+cq_watch_spec(Oid relid)
+{
+	CqWatchSpec *spec = palloc0(sizeof(CqWatchSpec));
+	Oid			schema = get_namespace_oid("cq", false);
+	Oid			index = get_relname_relid("watch_pkey", schema);
+	Oid			may_write = relid;	/* whose write-through is this one's, too */
+	Relation	rel;
+	ListCell   *cell;
+
+	spec->catalog = get_relname_relid("watch", schema);
+	if (!OidIsValid(spec->catalog))
+		cq_object_version_error();
+	spec->relations = add_ancestors(list_make1_oid(relid), relid);
+	rel = table_open(spec->catalog, AccessShareLock);
+	foreach(cell, spec->relations)
+	{
+		Oid			current = lfirst_oid(cell);
+		ScanKeyData key;
+		SysScanDesc scan;
+		HeapTuple	tuple;
+
+		ScanKeyInit(&key, COLUMN_TARGET, BTEqualStrategyNumber, F_OIDEQ,
+					ObjectIdGetDatum(current));
+		scan = systable_beginscan(rel, index, true, NULL, 1, &key);
+		if (HeapTupleIsValid(tuple = systable_getnext(scan)))
+			add_row(spec, current, tuple, RelationGetDescr(rel),
+					current == may_write);
+		systable_endscan(scan);
+
+		/* a partition has one parent, which comes next in the list */
+		if (current == may_write)
+			may_write = !OidIsValid(spec->writer) &&
+				get_rel_relispartition(current) ?
+				get_partition_parent(current, true) : InvalidOid;
+	}
+	table_close(rel, AccessShareLock);
+	if (OidIsValid(spec->writer))
+		spec->owner = owner_of(spec->writer);
+	return spec;
+}

@@ -1,0 +1,38 @@
+/*-------------------------------------------------------------------------
+ *
+ * write_through.h
+ *	  Write-through: the rows of a watched table in the cache.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CQ_TABLES_WRITE_THROUGH_H
+#define CQ_TABLES_WRITE_THROUGH_H
+
+#include "commands/trigger.h"
+#include "tables/watch.h"
+#include "utils/rel.h"
+
+/* What is to be put where, compiled for the rows of one relation. */
+typedef struct CqWriteThrough CqWriteThrough;
+
+/*
+ * Compile what spec says of write-through, in the current memory context.
+ * Raises 22023 and 42703.
+ */
+extern CqWriteThrough *cq_write_through_compile(const CqWatchSpec *spec,
+												Relation rel);
+
+/*
+ * May the current role watch the relation so?  Fills in the namespace's number.
+ * Raises 22023, 42703, 42704, 42501, 42P10 and 0A000.
+ */
+extern void cq_write_through_check(CqWatchSpec *spec, Relation rel);
+
+/* Do it for the row of a trigger, which is fired after INSERT, UPDATE or DELETE. */
+extern void cq_write_through(CqWriteThrough *w, const TriggerData *trigdata);
+
+/* Raise 2BP01 if DDL has taken away a column that write-through names. */
+extern void cq_write_through_check_columns(const CqWatchSpec *spec,
+										   Relation rel);
+
+#endif							/* CQ_TABLES_WRITE_THROUGH_H */
