@@ -26,7 +26,7 @@
 #include "access/tableam.h"
 #include "access/transam.h"
 #include "access/xact.h"
-#include "catalog/namespace.h"
+#include "core/catalog.h"
 #include "core/clock.h"
 #include "core/faults.h"
 #include "core/horizon.h"
@@ -67,7 +67,6 @@ cq_rotate_add_segment(int32 queue_id)
 {
 	CqQueueDef *def = start(queue_id);
 	CqQueueRow *row;
-	char		name[NAMEDATALEN];
 	int			k;
 
 	if (def == NULL)
@@ -78,8 +77,7 @@ cq_rotate_add_segment(int32 queue_id)
 	k = def->row->nsegments;
 	if (k < CQ_SEGMENTS_MAX)
 	{
-		snprintf(name, sizeof(name), "q%d_s%d", queue_id, k);
-		if (!OidIsValid(get_relname_relid(name, get_namespace_oid("cq", false))))
+		if (!OidIsValid(cq_relation_if_exists("q%d_s%d", queue_id, k)))
 		{
 			cq_segment_create(queue_id, def->sequence, k);
 			cq_definitions_changed();

@@ -11,6 +11,7 @@
 #include "access/table.h"
 #include "catalog/pg_authid.h"
 #include "commands/trigger.h"
+#include "core/catalog.h"
 #include "core/clock.h"
 #include "core/horizon.h"
 #include "core/shmem.h"
