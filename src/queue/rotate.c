@@ -35,6 +35,7 @@
 #include "message/message.h"
 #include "miscadmin.h"
 #include "queue/rotate.h"
+#include "queue/segment.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "storage/procarray.h"
@@ -141,7 +142,7 @@ read_settled(Relation rel, FullTransactionId horizon, int64 **ids, bool *seen)
 		CHECK_FOR_INTERRUPTS();
 		slot_getallattrs(slot);
 		kind = DatumGetChar(slot->tts_values[CQ_EVENT_KIND - 1]);
-		if (kind != 'a' && kind != 'm')
+		if (kind != CQ_EVENT_SETTLED && kind != CQ_EVENT_MOVED)
 			continue;
 		*seen = *seen && is_seen_by_all(slot, horizon);
 		array = DatumGetArrayTypeP(slot->tts_values[CQ_EVENT_IDS - 1]);

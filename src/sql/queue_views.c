@@ -23,6 +23,7 @@
 #include "queue/dispatch/limits.h"
 #include "queue/dispatch/ready.h"
 #include "queue/scan.h"
+#include "queue/segment.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
