@@ -40,6 +40,7 @@ typedef struct CqDbWorkers
 {
 	ConditionVariable left;		/* broadcast when a worker has gone; has its
 								 * own lock */
+	pg_atomic_uint64 poked_ms;	/* latest cq_dbworker_poke() that woke one */
 	slock_t		lock;			/* guards all fields below */
 	bool		overflow;		/* a request found no free row */
 	Latch	   *launcher_latch; /* NULL: no launcher */
@@ -78,10 +79,10 @@ extern bool cq_dbworker_request_for(Oid database);
 extern void cq_dbworker_wake(Oid database);
 
 /*
- * The same where there seldom is, on every commit and abort: at most once in 20 ms
- * among all who share that time.
+ * The same where there seldom is any, on every commit and abort: at most once in
+ * POKE_MS in the whole server.
  */
-extern void cq_dbworker_poke(Oid database, pg_atomic_uint64 *poked_ms);
+extern void cq_dbworker_poke(Oid database);
 
 /*
  * There will be work at that time, in ms of cq_clock_ms(): wake the worker

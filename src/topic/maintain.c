@@ -31,6 +31,7 @@
 #include "topic/feed.h"
 #include "topic/maintain.h"
 #include "topic/offsets.h"
+#include "topic/prepared.h"
 #include "topic/segment.h"
 #include "topic/xact.h"
 #include "utils/memutils.h"

@@ -17,7 +17,6 @@
  */
 #include "postgres.h"
 
-#include "core/clock.h"
 #include "core/compat.h"
 #include "core/dbworker.h"
 #include "core/faults.h"
@@ -83,7 +82,6 @@ cq_topic_shmem_init(void *mem)
 	t->nrows = cq_max_topics;
 	t->salt = (uint32) (GetCurrentTimestamp() / USECS_PER_SEC) & 0x7fffffff;
 	pg_atomic_init_u32(&t->by_xid, 0);
-	pg_atomic_init_u64(&t->poked_ms, 0);
 	SpinLockInit(&t->pool_lock);
 	t->pool_free = CQ_NO_CELL;
 	t->pool_size = t->pool_nfree = pool_size();
@@ -179,8 +177,8 @@ cq_cells_free(void)
 	return n;
 }
 
-static void
-free_list(uint32 i)
+void
+cq_cells_free_list(uint32 i)
 {
 	while (i != CQ_NO_CELL)
 	{
@@ -189,12 +187,6 @@ free_list(uint32 i)
 		cq_cell_free(i);
 		i = next;
 	}
-}
-
-void
-cq_notice_free(uint32 i)
-{
-	free_list(i);
 }
 
 void
@@ -233,15 +225,15 @@ free_row(CqTopicRow *row)
 			if (TransactionIdIsValid(CQ_CELL(j)->open.xid))
 				pg_atomic_fetch_sub_u32(&cq_topics->by_xid, 1);
 		}
-		free_list(CQ_CELL(i)->partition.open_head);
+		cq_cells_free_list(CQ_CELL(i)->partition.open_head);
 	}
 	while (row->groups != CQ_NO_CELL)
 		cq_row_drop_group(row, CQ_CELL(row->groups)->group.group_id);
-	free_list(row->partitions);
+	cq_cells_free_list(row->partitions);
 	for (i = row->pending_head; i != CQ_NO_CELL; i = row->pending_head)
 	{
 		row->pending_head = CQ_CELL(i)->notice.next_notice;
-		cq_notice_free(i);
+		cq_cells_free_list(i);
 	}
 	row->database = InvalidOid;
 	row->generation++;
@@ -403,8 +395,8 @@ cq_row_drop_group(CqTopicRow *row, int32 group_id)
 	while (*link != i)
 		link = &CQ_CELL(*link)->next;
 	*link = CQ_CELL(i)->next;
-	free_list(CQ_CELL(i)->group.members);
-	free_list(CQ_CELL(i)->group.shares);
+	cq_cells_free_list(CQ_CELL(i)->group.members);
+	cq_cells_free_list(CQ_CELL(i)->group.shares);
 	cq_cell_free(i);
 }
 

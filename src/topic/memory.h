@@ -290,7 +290,6 @@ typedef struct CqTopics
 	int			nrows;
 	uint32		salt;			/* of this server start: in generations */
 	pg_atomic_uint32 by_xid;	/* sum over the rows */
-	pg_atomic_uint64 poked_ms;	/* when a worker was last woken for these */
 	slock_t		pool_lock;		/* guards the four below it */
 	uint32		pool_free;
 	uint32		pool_fresh;		/* cells from here on were never used */
@@ -317,6 +316,9 @@ extern void cq_topic_shmem_init(void *mem);
 extern uint32 cq_cell_take(CqCellKind kind);
 extern void cq_cell_free(uint32 i);
 
+/* Free a cell and those after it in its list; CQ_NO_CELL: none. */
+extern void cq_cells_free_list(uint32 i);
+
 /* The most cells that notifications may have. */
 extern uint32 cq_notice_cells_max(void);
 
@@ -338,9 +340,6 @@ extern CqTopicRow *cq_topic_row_take(int32 topic_id, Oid sequence, bool *taken);
 
 /* Free the row and its cells, waking who waits.  Fit for callbacks. */
 extern void cq_topic_row_forget(Oid database, int32 topic_id);
-
-/* Free a notification with all its cells. */
-extern void cq_notice_free(uint32 i);
 
 /* Raises 53400. */
 pg_noreturn extern void cq_topic_memory_full(void);

@@ -38,6 +38,7 @@
 #include "topic/assignment.h"
 #include "topic/offsets.h"
 #include "topic/poll.h"
+#include "topic/prepared.h"
 #include "topic/xact.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"

@@ -100,7 +100,6 @@ cq_queue_shmem_init(void *mem)
 	LWLockInitialize(&q->registry_lock, q->tranche);
 	q->nrows = cq_max_queues;
 	pg_atomic_init_u32(&q->by_xid, 0);
-	pg_atomic_init_u64(&q->poked_ms, 0);
 
 	q->bucket_mask = bucket_count() - 1;
 	for (uint32 i = 0; i <= q->bucket_mask; i++)

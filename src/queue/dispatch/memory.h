@@ -301,7 +301,6 @@ typedef struct CqQueues
 	int			tranche;
 	int			nrows;
 	pg_atomic_uint32 by_xid;	/* sum over the rows */
-	pg_atomic_uint64 poked_ms;	/* when a worker was last woken for these */
 
 	uint32		bucket_mask;	/* number of buckets, less 1 */
 	slock_t		stripe[CQ_STRIPES]; /* guards the chains of the buckets with
