@@ -31,6 +31,7 @@
 #include "queue/definition.h"
 #include "queue/dispatch/lifecycle.h"
 #include "queue/dispatch/limits.h"
+#include "queue/dispatch/registry.h"
 #include "queue/xact.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"

@@ -28,6 +28,7 @@
 #include "miscadmin.h"
 #include "queue/dispatch/lifecycle.h"
 #include "queue/dispatch/limits.h"
+#include "queue/dispatch/registry.h"
 #include "queue/keys.h"
 #include "queue/move.h"
 #include "queue/purge.h"

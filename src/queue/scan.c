@@ -62,7 +62,7 @@ static struct
 	TimestampTz unloaded_expires;
 	uint32		priorities;
 	BlockNumber from[CQ_SEGMENTS_MAX];
-} running;
+}			running;
 
 static inline void
 lower(BlockNumber *block, BlockNumber to)
@@ -121,12 +121,12 @@ static void
 begin_locked(CqScan *scan, CqQueueRow *row)
 {
 	Assert(running.row == NULL && !row->scanning);
-	running.	row = row;
-	running.	generation = row->generation;
-	running.	dirty = scan->dirty = row->dirty;
-	running.	unloaded_due = row->unloaded_due;
-	running.	unloaded_expires = row->unloaded_expires;
-	running.	priorities = row->priorities;
+	running.row = row;
+	running.generation = row->generation;
+	running.dirty = scan->dirty = row->dirty;
+	running.unloaded_due = row->unloaded_due;
+	running.unloaded_expires = row->unloaded_expires;
+	running.priorities = row->priorities;
 
 	scan->loaded = row->loaded;
 	scan->priorities = row->priorities;
@@ -146,11 +146,11 @@ begin_locked(CqScan *scan, CqQueueRow *row)
 	{
 		bool		ours = k < scan->def->nsegments && k < row->nsegments;
 
-		running.	from[k] = InvalidBlockNumber;
+		running.from[k] = InvalidBlockNumber;
 
 		if (ours)
 		{
-			running.	from[k] = row->segment[k].scan_from;
+			running.from[k] = row->segment[k].scan_from;
 
 			row->segment[k].scan_from = InvalidBlockNumber;
 		}
@@ -417,7 +417,7 @@ cq_scan_end_locked(CqQueueRow *row, bool complete, CqEffects *effects)
 		else
 			cq_entry_unload(row, i, effects);
 	}
-	running.	row = NULL;
+	running.row = NULL;
 }
 
 /* Step 3, with the row locked. */
@@ -504,7 +504,7 @@ cq_scan_refill(CqQueueDef *def)
 		finish_locked(scan, row, &effects);
 		cq_row_unlock(row, &effects);
 	}
-	running.	row = NULL;
+	running.row = NULL;
 
 	MemoryContextDelete(scan->context);
 }
@@ -528,7 +528,7 @@ cq_scan_abandon(void)
 
 	if (row == NULL)
 		return;
-	running.	row = NULL;
+	running.row = NULL;
 
 	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
 	if (row->generation == running.generation)

@@ -29,6 +29,7 @@
 #include "miscadmin.h"
 #include "queue/dispatch/lifecycle.h"
 #include "queue/dispatch/limits.h"
+#include "queue/dispatch/registry.h"
 #include "queue/scan.h"
 #include "queue/wait.h"
 #include "queue/xact.h"

@@ -350,25 +350,8 @@ cq_row_entries(const CqQueueRow *row)
  */
 extern uint32 cq_row_room(const CqQueueRow *row, bool sending);
 
-/*
- * A row for this queue; takes one when there is none.  nblocks are the lengths
- * of its segments.  Raises 53400 when the table is full, XX000 without random
- * numbers.  No lock held.
- */
-extern CqQueueRow *cq_registry_get(int32 queue_id, Oid sequence, int nsegments,
-								   const BlockNumber *nblocks);
-
-/*
- * The row of this queue or NULL; no lock held, the row may go at any time.	 One
- * of an earlier queue with the same number, that nobody freed, is freed.
- */
-extern CqQueueRow *cq_registry_find(int32 queue_id, Oid sequence);
-
-/*
- * Free the queue's row and all its entries, waking who waits.  Never raises;
- * fit for callbacks.  No lock held.
- */
-extern void cq_registry_forget(Oid database, int32 queue_id);
+/* Everything of the row but whose it is as at the start, without entries. */
+extern void cq_row_reset(CqQueueRow *row);
 
 #ifdef USE_ASSERT_CHECKING
 /* Row's lock held: its lists, heaps and counters agree. */
