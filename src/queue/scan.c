@@ -42,27 +42,32 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "queue/collect.h"
+#include "queue/dispatch/check.h"
+#include "queue/dispatch/entry.h"
 #include "queue/dispatch/heap.h"
 #include "queue/dispatch/lifecycle.h"
 #include "queue/dispatch/limits.h"
 #include "queue/dispatch/ready.h"
 #include "queue/scan.h"
+#include "queue/wake.h"
 #include "storage/bufmgr.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
-/* What an error must restore; row is NULL when no scan runs in this backend. */
-static struct
+/* What an error must restore. */
+typedef struct RunningScan
 {
-	CqQueueRow *row;
+	CqQueueRow *row;			/* NULL: no scan runs in this backend */
 	uint32		generation;
 	bool		dirty;
 	TimestampTz unloaded_due;
 	TimestampTz unloaded_expires;
 	uint32		priorities;
 	BlockNumber from[CQ_SEGMENTS_MAX];
-}			running;
+} RunningScan;
+
+static RunningScan running;
 
 static inline void
 lower(BlockNumber *block, BlockNumber to)
@@ -147,15 +152,12 @@ begin_locked(CqScan *scan, CqQueueRow *row)
 		bool		ours = k < scan->def->nsegments && k < row->nsegments;
 
 		running.from[k] = InvalidBlockNumber;
-
 		if (ours)
 		{
 			running.from[k] = row->segment[k].scan_from;
-
 			row->segment[k].scan_from = InvalidBlockNumber;
 		}
 		scan->from[k] = running.from[k];
-
 		scan->left[k] = InvalidBlockNumber;
 		scan->first_id[k] = row->segment[k].first_id;
 	}

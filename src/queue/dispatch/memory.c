@@ -11,11 +11,16 @@
  */
 #include "postgres.h"
 
-#include "core/compat.h"
-#include "core/settings.h"
+#include "core/clock.h"
 #include "port/pg_bitutils.h"
 #include "queue/dispatch/memory.h"
-#include "queue/queue.h"
+#include "utils/timestamp.h"
+
+/* entries that each queue may have at least, if the pool has as many */
+#define WINDOW_MIN 1024
+
+/* longest time ahead in cq_due_ms() */
+#define DUE_MS_MAX 60000
 
 CqQueues   *cq_queues = NULL;
 CqQueueRow *cq_rows = NULL;
@@ -29,36 +34,35 @@ rows_offset(void)
 }
 
 static Size
-buckets_offset(void)
+buckets_offset(int nqueues)
 {
-	return CACHELINEALIGN(add_size(rows_offset(),
-								   mul_size(cq_max_queues, sizeof(CqQueueRow))));
+	return CACHELINEALIGN(rows_offset() + (Size) nqueues * sizeof(CqQueueRow));
 }
 
 static uint32
-pool_size(void)
+pool_size(Size bytes)
 {
-	return Min((Size) cq_queue_memory_kb * 1024 / sizeof(CqMsg), CQ_NONE - 1);
+	return Min(bytes / sizeof(CqMsg), CQ_NONE - 1);
 }
 
 /* Chains are short even when every other entry is a group. */
 static uint32
-bucket_count(void)
+bucket_count(Size bytes)
 {
-	return pg_nextpower2_32(Max(pool_size() / 2, 64));
+	return pg_nextpower2_32(Max(pool_size(bytes) / 2, 64));
 }
 
 static Size
-entries_offset(void)
+entries_offset(int nqueues, Size bytes)
 {
-	return CACHELINEALIGN(add_size(buckets_offset(),
-								   mul_size(bucket_count(), sizeof(uint32))));
+	return CACHELINEALIGN(buckets_offset(nqueues) +
+						  (Size) bucket_count(bytes) * sizeof(uint32));
 }
 
 Size
-cq_queue_shmem_size(void)
+cq_dispatch_size(int nqueues, Size bytes)
 {
-	return add_size(entries_offset(), mul_size(pool_size(), sizeof(CqMsg)));
+	return entries_offset(nqueues, bytes) + (Size) pool_size(bytes) * sizeof(CqMsg);
 }
 
 void
@@ -76,23 +80,23 @@ cq_row_reset(CqQueueRow *row)
 }
 
 void
-cq_queue_shmem_init(void *mem)
+cq_dispatch_init(void *mem, int nqueues, Size bytes, int tranche)
 {
 	CqQueues   *q = mem;
 
 	cq_queues = q;
 	cq_rows = (CqQueueRow *) ((char *) mem + rows_offset());
-	cq_buckets = (uint32 *) ((char *) mem + buckets_offset());
-	cq_msgs = (CqMsg *) ((char *) mem + entries_offset());
+	cq_buckets = (uint32 *) ((char *) mem + buckets_offset(nqueues));
+	cq_msgs = (CqMsg *) ((char *) mem + entries_offset(nqueues, bytes));
 
 	memset(q, 0, sizeof(*q));
-	q->tranche = cq_lwlock_tranche("CachequeueQueue");
+	q->tranche = tranche;
 	LWLockInitialize(&q->registry_lock, q->tranche);
-	q->nrows = cq_max_queues;
+	q->nrows = nqueues;
 	pg_atomic_init_u32(&q->by_xid, 0);
 	pg_atomic_init_u64(&q->poked_ms, 0);
 
-	q->bucket_mask = bucket_count() - 1;
+	q->bucket_mask = bucket_count(bytes) - 1;
 	for (uint32 i = 0; i <= q->bucket_mask; i++)
 		cq_buckets[i] = CQ_NONE;
 	for (int i = 0; i < CQ_STRIPES; i++)
@@ -100,9 +104,9 @@ cq_queue_shmem_init(void *mem)
 
 	SpinLockInit(&q->pool_lock);
 	q->pool_free = CQ_NONE;
-	q->pool_size = q->pool_nfree = pool_size();
-	q->pool_reserve = Min((uint32) cq_max_queues * CQ_ENTRIES_MIN, pool_size() / 4);
-	q->window = Max(1024, pool_size() / 4);
+	q->pool_size = q->pool_nfree = pool_size(bytes);
+	q->pool_reserve = Min((uint32) nqueues * CQ_ENTRIES_MIN, q->pool_size / 4);
+	q->window = Max(WINDOW_MIN, q->pool_size / 4);
 
 	for (int i = 0; i < q->nrows; i++)
 	{
@@ -115,4 +119,41 @@ cq_queue_shmem_init(void *mem)
 		ConditionVariableInit(&row->space_cv);
 		cq_row_reset(row);
 	}
+}
+
+uint32
+cq_pool_take(void)
+{
+	uint32		i = CQ_NONE;
+
+	SpinLockAcquire(&cq_queues->pool_lock);
+	if (cq_queues->pool_free != CQ_NONE)
+	{
+		i = cq_queues->pool_free;
+		cq_queues->pool_free = CQ_MSG(i)->link.next;
+	}
+	else if (cq_queues->pool_fresh < cq_queues->pool_size)
+		i = cq_queues->pool_fresh++;
+	if (i != CQ_NONE)
+		cq_queues->pool_nfree--;
+	SpinLockRelease(&cq_queues->pool_lock);
+	return i;
+}
+
+void
+cq_pool_give(uint32 i)
+{
+	SpinLockAcquire(&cq_queues->pool_lock);
+	CQ_MSG(i)->link.next = cq_queues->pool_free;
+	cq_queues->pool_free = i;
+	cq_queues->pool_nfree++;
+	SpinLockRelease(&cq_queues->pool_lock);
+}
+
+int64
+cq_due_ms(TimestampTz due)
+{
+	int64		wait_ms = (due - GetCurrentTimestamp() + 999) / 1000;
+
+	return cq_clock_ms() + Min(Max(wait_ms, 0), DUE_MS_MAX);
 }
