@@ -9,8 +9,10 @@
 
 #include "core/clock.h"
 #include "message/message.h"
+#include "queue/dispatch/entry.h"
 #include "queue/purge.h"
 #include "queue/scan.h"
+#include "queue/wake.h"
 #include "queue/xact.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"

@@ -22,11 +22,13 @@
 #include "core/settings.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "queue/dispatch/entry.h"
 #include "queue/dispatch/lifecycle.h"
 #include "queue/dispatch/limits.h"
 #include "queue/keys.h"
 #include "queue/scan.h"
 #include "queue/send.h"
+#include "queue/wake.h"
 #include "queue/xact.h"
 #include "utils/timestamp.h"
 
