@@ -25,6 +25,7 @@
 #include "queue/dispatch/limits.h"
 #include "queue/dispatch/ready.h"
 #include "queue/scan.h"
+#include "queue/segment.h"
 #include "queue/wait.h"
 #include "queue/wake.h"
 #include "queue/xact.h"
@@ -267,7 +268,7 @@ claim(CqQueueDef *def, int max, int64 lease_ms, bool freely, CqClaim *claims)
 		}
 	}
 	if (n > 0 && terms.durable)
-		cq_claims_event(def, claims, n, 'l', terms.lease_until,
+		cq_claims_event(def, claims, n, CQ_EVENT_LEASED, terms.lease_until,
 						psprintf("%u", terms.nonce));
 	return n;
 }
@@ -296,7 +297,7 @@ by_segment_and_attempts(const void *a, const void *b)
 }
 
 void
-cq_claims_event(CqQueueDef *def, const CqClaim *claims, int n, char kind,
+cq_claims_event(CqQueueDef *def, const CqClaim *claims, int n, CqEventKind kind,
 				TimestampTz due, const char *text)
 {
 	CqClaim    *sorted = palloc(Max(n, 1) * sizeof(CqClaim));
@@ -473,7 +474,7 @@ cq_claims_settle(CqQueueDef *def, CqClaim *claims, int n)
 		ExecDropSingleTupleTableSlot(slot);
 		table_close(rel, NoLock);
 		if (nids > 0)
-			cq_segment_event(def, segment, 'a', ids, nids, 0, 0, NULL);
+			cq_segment_event(def, segment, CQ_EVENT_SETTLED, ids, nids, 0, 0, NULL);
 	}
 	pfree(ids);
 	return kept;

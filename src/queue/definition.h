@@ -64,15 +64,6 @@ typedef struct CqQueueDef
 
 extern void cq_definition_init(void);
 
-/*
- * Oid of a relation of schema cq.  Raises when it isn't there, and 55000 when the
- * extension's SQL objects are older than the library.
- */
-extern Oid	cq_relation(const char *name);
-
-/* The same without the latter: for trigger functions, which a restore calls. */
-extern Oid	cq_relation_of_any_version(const char *name);
-
 /* Changes of queues become known to all backends at commit. */
 extern void cq_definitions_changed(void);
 

@@ -35,6 +35,7 @@
 #include "catalog/indexing.h"
 #include "catalog/pg_collation.h"
 #include "common/hashfn.h"
+#include "core/catalog.h"
 #include "core/clock.h"
 #include "core/faults.h"
 #include "core/horizon.h"

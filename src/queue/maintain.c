@@ -37,6 +37,7 @@
 #include "queue/queue.h"
 #include "queue/rotate.h"
 #include "queue/scan.h"
+#include "queue/segment.h"
 #include "queue/settle.h"
 #include "queue/wake.h"
 #include "queue/xact.h"
@@ -91,7 +92,7 @@ expire_leases(CqQueueDef *def)
 	}
 	LWLockRelease(&row->lock);
 
-	cq_claims_event(def, failed, nfailed, 'n', 0, "lease expired");
+	cq_claims_event(def, failed, nfailed, CQ_EVENT_FAILED, 0, "lease expired");
 	if (ndead > 0)
 		cq_dead_letter(def, dead, ndead, "no attempts left: lease expired");
 	pfree(failed);

@@ -20,6 +20,7 @@
 #include "queue/dispatch/entry.h"
 #include "queue/peek.h"
 #include "queue/scan.h"
+#include "queue/segment.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"

@@ -26,7 +26,7 @@
 #include "access/tableam.h"
 #include "access/transam.h"
 #include "access/xact.h"
-#include "catalog/namespace.h"
+#include "core/catalog.h"
 #include "core/clock.h"
 #include "core/faults.h"
 #include "core/horizon.h"
@@ -35,6 +35,7 @@
 #include "message/message.h"
 #include "miscadmin.h"
 #include "queue/rotate.h"
+#include "queue/segment.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "storage/procarray.h"
@@ -67,7 +68,6 @@ cq_rotate_add_segment(int32 queue_id)
 {
 	CqQueueDef *def = start(queue_id);
 	CqQueueRow *row;
-	char		name[NAMEDATALEN];
 	int			k;
 
 	if (def == NULL)
@@ -78,8 +78,7 @@ cq_rotate_add_segment(int32 queue_id)
 	k = def->row->nsegments;
 	if (k < CQ_SEGMENTS_MAX)
 	{
-		snprintf(name, sizeof(name), "q%d_s%d", queue_id, k);
-		if (!OidIsValid(get_relname_relid(name, get_namespace_oid("cq", false))))
+		if (!OidIsValid(cq_relation_if_exists("q%d_s%d", queue_id, k)))
 		{
 			cq_segment_create(queue_id, def->sequence, k);
 			cq_definitions_changed();
@@ -143,7 +142,7 @@ read_settled(Relation rel, FullTransactionId horizon, int64 **ids, bool *seen)
 		CHECK_FOR_INTERRUPTS();
 		slot_getallattrs(slot);
 		kind = DatumGetChar(slot->tts_values[CQ_EVENT_KIND - 1]);
-		if (kind != 'a' && kind != 'm')
+		if (kind != CQ_EVENT_SETTLED && kind != CQ_EVENT_MOVED)
 			continue;
 		*seen = *seen && is_seen_by_all(slot, horizon);
 		array = DatumGetArrayTypeP(slot->tts_values[CQ_EVENT_IDS - 1]);
