@@ -11,6 +11,7 @@
 #include "access/xact.h"
 #include "cache/cache.h"
 #include "cache/pending.h"
+#include "cache/request.h"
 #include "catalog/pg_type.h"
 #include "core/args.h"
 #include "core/clock.h"

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "cache/cache.h"
+#include "cache/request.h"
 #include "catalog/pg_type.h"
 #include "core/args.h"
 #include "fmgr.h"

@@ -25,6 +25,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "cache/request.h"
 #include "catalog/pg_type.h"
 #include "core/args.h"
 #include "core/clock.h"
