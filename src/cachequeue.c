@@ -34,7 +34,7 @@
 #include "topic/maintain.h"
 #include "topic/memory.h"
 #include "topic/topic.h"
-#include "worker/worker.h"
+#include "worker/launcher.h"
 
 PG_MODULE_MAGIC;
 
