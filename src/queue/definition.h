@@ -12,6 +12,7 @@
 #include "core/object.h"
 #include "nodes/pg_list.h"
 #include "queue/dispatch/memory.h"
+#include "queue/options.h"
 
 /* what the privileges on the carrier stand for; several may be added up */
 #define CQ_QUEUE_NONE ACL_NO_RIGHTS

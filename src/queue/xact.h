@@ -11,7 +11,6 @@
 
 #include "core/items.h"
 #include "queue/definition.h"
-#include "queue/dispatch/lifecycle.h"
 
 typedef enum CqItemKind
 {

@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "cache/request.h"
 #include "catalog/pg_type.h"
 #include "core/args.h"
 #include "core/shmem.h"
@@ -20,7 +21,6 @@
 #include "query/read_through.h"
 #include "query/result.h"
 #include "query/verify.h"
-#include "sql/cache_args.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/jsonb.h"
