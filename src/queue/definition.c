@@ -333,7 +333,7 @@ resolve(CqQueueDef *def, bool missing_ok)
 	}
 	own_tables(def);
 
-	def->row = cq_registry_find(def->queue_id, def->sequence);
+	def->row = cq_queue_row_find(def->queue_id, def->sequence);
 	if (def->row == NULL)
 	{
 		for (int k = 0; k < def->nsegments; k++)
@@ -343,14 +343,14 @@ resolve(CqQueueDef *def, bool missing_ok)
 			nblocks[k] = RelationGetNumberOfBlocks(rel);
 			table_close(rel, AccessShareLock);
 		}
-		def->row = cq_registry_get(def->queue_id, def->sequence,
-								   def->nsegments, nblocks);
+		def->row = cq_queue_row_get(def->queue_id, def->sequence,
+									def->nsegments, nblocks);
 	}
 
 	LWLockAcquire(&def->row->lock, LW_EXCLUSIVE);
-	def->generation = def->row->generation;
+	def->generation = def->row->key.generation;
 	def->salt = def->row->salt;
-	if (def->row->database == MyDatabaseId && def->row->queue_id == def->queue_id)
+	if (def->row->key.database == MyDatabaseId && def->row->key.id == def->queue_id)
 	{
 		if (!cq_items_change_options(def))
 			cq_row_set_options(def->row, &def->options, &effects);
@@ -421,7 +421,7 @@ cq_queue_lock_if_same(CqQueueDef *def, LWLockMode mode)
 	if (row == NULL)
 		return NULL;
 	LWLockAcquire(&row->lock, mode);
-	if (row->generation == def->generation && row->queue_id == def->queue_id)
+	if (row->key.generation == def->generation && row->key.id == def->queue_id)
 		return row;
 	LWLockRelease(&row->lock);
 	return NULL;

@@ -273,7 +273,7 @@ finish_item(const CqItem *item, bool commit, CqQueueRow **locked, CqEffects *eff
 			cq_row_unlock(*locked, effects);
 		*locked = NULL;
 		if (commit == (item->head.kind == CQ_ITEM_DROPPED))
-			cq_registry_forget(MyDatabaseId, (int32) item->msg_id);
+			cq_queue_row_forget(MyDatabaseId, (int32) item->msg_id);
 		return;
 	}
 	if (*locked != row)
@@ -284,7 +284,7 @@ finish_item(const CqItem *item, bool commit, CqQueueRow **locked, CqEffects *eff
 		memset(effects, 0, sizeof(*effects));
 		*locked = row;
 	}
-	if (row->generation != item->generation)
+	if (row->key.generation != item->generation)
 		return;
 	if (commit)
 		commit_item(row, item, effects);
@@ -349,7 +349,7 @@ cq_queue_items_prepare(void)
 		if (item->head.kind == CQ_ITEM_CREATED || item->head.kind == CQ_ITEM_DROPPED)
 			continue;
 		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-		if (row->generation == item->generation)
+		if (row->key.generation == item->generation)
 		{
 			if ((item->head.kind == CQ_ITEM_SEND && entry_is(item, CQ_MSG_OPEN)) ||
 				(item->head.kind == CQ_ITEM_SETTLE && entry_is(item, CQ_MSG_SETTLING)))

@@ -78,7 +78,7 @@ channels_row(bool stored, uint32 *generation)
 	static CqTopicRow *known = NULL;
 	static uint32 known_generation;
 
-	while (known == NULL || !cq_topic_row_lock_same(known, known_generation, LW_EXCLUSIVE))
+	while (known == NULL || !cq_state_lock_if_same(known, known_generation, LW_EXCLUSIVE))
 	{
 		bool		taken;
 		bool		ours;
@@ -86,8 +86,8 @@ channels_row(bool stored, uint32 *generation)
 		known = cq_topic_row_take(CQ_CHANNELS, InvalidOid, &taken);
 		if (!taken)
 			LWLockAcquire(&known->lock, LW_SHARED);
-		known_generation = known->generation;
-		ours = known->database == MyDatabaseId && known->topic_id == CQ_CHANNELS;
+		known_generation = known->key.generation;
+		ours = known->key.database == MyDatabaseId && known->key.id == CQ_CHANNELS;
 		cq_topic_unlock(known);
 		if (taken)
 			cq_dbworker_request();
@@ -175,7 +175,7 @@ needed_by_none(CqTopicRow *row, uint32 generation, Oid relid, int64 turn)
 	FullTransactionId horizon = cq_horizon(relid);
 	bool		passed;
 
-	if (!cq_topic_row_lock_same(row, generation, LW_EXCLUSIVE))
+	if (!cq_state_lock_if_same(row, generation, LW_EXCLUSIVE))
 		return false;
 	if (row->retired_turn != turn)
 	{
@@ -286,7 +286,7 @@ cq_channels_maintain(CqTopicRow *row, uint32 generation)
 	bool		stored;
 
 	/* from here on a session that makes something due wakes the worker */
-	if (!cq_topic_row_lock_same(row, generation, LW_EXCLUSIVE))
+	if (!cq_state_lock_if_same(row, generation, LW_EXCLUSIVE))
 		return PG_INT64_MAX;
 	row->plan_ms = PG_INT64_MAX;
 	stored = row->stored;
@@ -296,7 +296,7 @@ cq_channels_maintain(CqTopicRow *row, uint32 generation)
 	if (stored)
 		at = empty_payloads(row, generation);
 	MemoryContextSwitchTo(context);
-	if (!cq_topic_row_lock_same(row, generation, LW_EXCLUSIVE))
+	if (!cq_state_lock_if_same(row, generation, LW_EXCLUSIVE))
 		return PG_INT64_MAX;
 	row->plan_ms = Min(row->plan_ms, at);
 	at = row->plan_ms;

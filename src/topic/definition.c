@@ -626,7 +626,7 @@ set_row(CqTopicDef *def, CqTopicRow *row)
 {
 	uint32		i = row->partitions;
 
-	def->generation = row->generation;
+	def->generation = row->key.generation;
 	for (int p = 0; p < def->npartitions && i != CQ_NO_CELL; p++)
 	{
 		def->partitions[p] = i;
@@ -685,7 +685,7 @@ resolve(CqTopicDef *def, bool missing_ok)
 				cq_share_add_partitions(def);
 		}
 		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-		if (row->database != MyDatabaseId || row->topic_id != def->topic_id ||
+		if (row->key.database != MyDatabaseId || row->key.id != def->topic_id ||
 			row->npartitions < def->npartitions)
 		{
 			cq_topic_unlock(row);
@@ -757,9 +757,9 @@ cq_topic_lock_if_same(CqTopicDef *def, LWLockMode mode)
 {
 	CqTopicRow *row = def->row;
 
-	if (row == NULL || !cq_topic_row_lock_same(row, def->generation, mode))
+	if (row == NULL || !cq_state_lock_if_same(row, def->generation, mode))
 		return NULL;
-	if (row->database == MyDatabaseId && row->topic_id == def->topic_id)
+	if (row->key.database == MyDatabaseId && row->key.id == def->topic_id)
 		return row;
 	cq_topic_unlock(row);
 	return NULL;

@@ -34,6 +34,7 @@
 
 #include "access/transam.h"
 #include "core/compat.h"
+#include "core/registry.h"
 #include "datatype/timestamp.h"
 #include "port/atomics.h"
 #include "storage/condition_variable.h"
@@ -214,15 +215,10 @@ typedef struct CqCell
 /* Guarded by lock, where nothing else is said. */
 typedef struct CqTopicRow
 {
-	LWLock		lock;
+	LWLock		lock;			/* this and the key as in CqState */
+	CqStateKey	key;			/* sequence: of partition 0 */
 	ConditionVariable cv;		/* records can be read, or assignments have
 								 * changed; has its own lock */
-	Oid			database;		/* InvalidOid: free; registry lock and lock to
-								 * write */
-	int32		topic_id;
-	uint32		generation;		/* advances when the row gets another topic */
-	Oid			sequence;		/* of partition 0: tells topics with the same
-								 * number apart */
 
 	bool		creating;		/* by a transaction that has not ended */
 	TransactionId creating_xid; /* valid: which was prepared */
@@ -380,12 +376,6 @@ extern void cq_row_wake(CqTopicRow *row);
  * the row is unlocked.
  */
 extern void cq_topic_plan(CqTopicRow *row, int64 at_ms);
-
-/*
- * Lock a row if it still belongs to whom it had that generation for.  False, with
- * no lock held, when it does not: its fields are another topic's.
- */
-extern bool cq_topic_row_lock_same(CqTopicRow *row, uint32 generation, LWLockMode mode);
 
 /* Unlock a row, whatever it was locked for. */
 extern void cq_topic_unlock(CqTopicRow *row);

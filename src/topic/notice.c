@@ -63,7 +63,7 @@ cq_notices_take(CqTopicRow *row, uint32 generation, int max, int *n)
 	uint32		last = CQ_NO_CELL;
 
 	*n = 0;
-	if (!cq_topic_row_lock_same(row, generation, LW_EXCLUSIVE))
+	if (!cq_state_lock_if_same(row, generation, LW_EXCLUSIVE))
 		return CQ_NO_CELL;
 	first = row->pending_head;
 	for (; *n < max && row->pending_head != CQ_NO_CELL; (*n)++)

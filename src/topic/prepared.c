@@ -133,7 +133,7 @@ settle_some(CqTopicRow *row, TransactionId *above, bool *more)
 	bool		any = false;
 
 	LWLockAcquire(&row->lock, LW_SHARED);
-	generation = row->generation;
+	generation = row->key.generation;
 	n = collect_xids(row, xids, *above);
 	cq_topic_unlock(row);
 
@@ -150,7 +150,7 @@ settle_some(CqTopicRow *row, TransactionId *above, bool *more)
 		return false;
 
 	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	for (int i = 0; i < n && row->generation == generation; i++)
+	for (int i = 0; i < n && row->key.generation == generation; i++)
 	{
 		if (xids[i].ended)
 			settle_xid(row, &xids[i]);

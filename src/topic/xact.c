@@ -252,7 +252,7 @@ finish(const CqTopicItem *item, bool commit)
 		{
 			/* the worker looks after it from now on */
 			LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-			if (row->generation == item->generation)
+			if (row->key.generation == item->generation)
 				row->creating = false;
 			cq_topic_unlock(row);
 			cq_dbworker_wake(MyDatabaseId);
@@ -260,7 +260,7 @@ finish(const CqTopicItem *item, bool commit)
 		return;
 	}
 	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	same = row->generation == item->generation;
+	same = row->key.generation == item->generation;
 	if (same)
 		finish_item(row, item, commit);
 	cq_topic_unlock(row);
@@ -298,7 +298,7 @@ pass_item(CqTopicRow *row, CqTopicItem *item)
 {
 	CqShare    *share = item_share(item);
 
-	if (row->generation != item->generation || share == NULL)
+	if (row->key.generation != item->generation || share == NULL)
 		return false;
 	if (item->head.kind == CQ_TOPIC_ITEM_COMMIT)
 	{
@@ -352,7 +352,7 @@ static void
 write_prepared(const CqTopicItem *item)
 {
 	CqTopicRow *row = &cq_topic_rows[item->row];
-	CqTopicDef *def = cq_topic_by_id(row->topic_id);
+	CqTopicDef *def = cq_topic_by_id(row->key.id);
 	CqOffset	offset = {0};
 
 	if (def == NULL)
@@ -418,7 +418,7 @@ note_creator(const CqTopicItem *item, TransactionId xid)
 {
 	CqTopicRow *row = &cq_topic_rows[item->row];
 
-	if (!cq_topic_row_lock_same(row, item->generation, LW_EXCLUSIVE))
+	if (!cq_state_lock_if_same(row, item->generation, LW_EXCLUSIVE))
 		return;
 	row->creating_xid = xid;
 	cq_topic_unlock(row);
@@ -467,7 +467,7 @@ cq_topic_items_before_prepare(void)
 		if (item->head.kind != CQ_TOPIC_ITEM_OPEN)
 			cell = prepared_cell(item, xid);
 		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-		if (row->generation == item->generation)
+		if (row->key.generation == item->generation)
 			hand_over(row, item, cell, xid);
 		else if (cell != CQ_NO_CELL)
 			cq_cell_free(cell);
