@@ -15,6 +15,7 @@
 #include "core/clock.h"
 #include "core/dbworker.h"
 #include "miscadmin.h"
+#include "queue/dispatch/backlog.h"
 #include "queue/dispatch/lifecycle.h"
 #include "queue/dispatch/registry.h"
 #include "utils/syscache.h"
@@ -82,16 +83,12 @@ take_row(int32 queue_id, Oid sequence, uint64 salt, int nsegments,
 	row->queue_id = queue_id;
 	row->sequence = sequence;
 	row->salt = salt;
-	/* until the first scan nothing is known but the tables' lengths */
-	row->overflow = true;
-	row->priorities = PG_UINT32_MAX;
-	row->dirty = true;
-	row->want_keys = true;
+	cq_backlog_init(row);
+	row->wants = CQ_WANT_KEYS;
 	row->keys_ms = cq_clock_ms() + CQ_KEYS_MS;
 	row->nsegments = nsegments;
 	for (int k = 0; k < nsegments; k++)
 	{
-		row->segment[k].scan_from = 0;
 		if (nblocks[k] > 0 && nblocks[row->current] == 0)
 			row->current = k;
 	}
