@@ -19,6 +19,7 @@
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
 #include "queue/claim.h"
+#include "queue/dispatch/backlog.h"
 #include "queue/dispatch/entry.h"
 #include "queue/dispatch/groups.h"
 #include "queue/dispatch/lifecycle.h"
@@ -125,7 +126,7 @@ claim_entry(CqQueueDef *def, CqQueueRow *row, uint32 i, const Terms *terms,
 	}
 	else
 	{
-		msg->settle = 'a';
+		msg->outcome = CQ_OUTCOME_ACKNOWLEDGED;
 		msg->flags |= CQ_MSG_TAKEN;
 		cq_entry_link(row, i, CQ_MSG_SETTLING);
 	}
@@ -162,7 +163,7 @@ claim_ready(CqQueueDef *def, CqQueueRow *row, int max, const Terms *terms,
 			break;
 
 		/* the rest is of a lower priority than some that are unloaded */
-		if (n > 0 && unlikely(row->overflow) && cq_scan_due(row))
+		if (n > 0 && unlikely(cq_backlog_has_ready(row)) && cq_backlog_scan_due(row))
 			break;
 		group = CQ_MSG(i)->group;
 		if (group != CQ_NONE && !terms->freely && !cq_group_may_deliver(row, group))
@@ -197,10 +198,10 @@ claim_ready(CqQueueDef *def, CqQueueRow *row, int max, const Terms *terms,
 static bool
 wants_scan(CqQueueRow *row, CqEffects *effects)
 {
-	if (cq_scan_wants_room(row))
-		cq_row_make_room(row, pg_leftmost_one_pos32(row->priorities) + CQ_PRIORITY_MIN,
+	if (cq_backlog_wants_room(row))
+		cq_row_make_room(row, pg_leftmost_one_pos32(row->backlog.priorities) + CQ_PRIORITY_MIN,
 						 effects);
-	return cq_scan_due(row);
+	return cq_backlog_scan_due(row);
 }
 
 static void
@@ -253,7 +254,7 @@ claim(CqQueueDef *def, int max, int64 lease_ms, bool freely, CqClaim *claims)
 		if (!refill)
 			got = claim_ready(def, row, allowance, &terms, claims + n, &effects);
 		n += got;
-		if (got > 0 && got < allowance && cq_scan_due(row))
+		if (got > 0 && got < allowance && cq_backlog_scan_due(row))
 		{
 			refill = true;
 			attempt = 0;
@@ -337,10 +338,7 @@ give_up(CqQueueDef *def, const CqClaim *claim)
 		(msg->state == CQ_MSG_LEASED || msg->state == CQ_MSG_SETTLING))
 	{
 		cq_entry_free(row, claim->entry, &effects);
-		row->overflow = true;
-		row->idle = false;
-		row->priorities = row->priorities_new = PG_UINT32_MAX;
-		row->segment[claim->segment].scan_from = 0;
+		cq_backlog_add_unknown(row, claim->segment, 0);
 	}
 	cq_row_unlock(row, &effects);
 }

@@ -42,6 +42,7 @@
 #include "core/owner.h"
 #include "core/step.h"
 #include "miscadmin.h"
+#include "queue/dispatch/backlog.h"
 #include "queue/dispatch/entry.h"
 #include "queue/keys.h"
 #include "queue/wake.h"
@@ -168,11 +169,10 @@ current_table(CqQueueDef *def)
 	int			current = row->keys_current;
 	int64		leave_ms = cq_clock_ms() + Max(row->options.dedup_window_ms, KEYS_RETRY_MS);
 
-	if (!row->want_keys || leave_ms < row->keys_ms)
+	if ((row->wants & CQ_WANT_KEYS) == 0 || leave_ms < row->keys_ms)
 	{
-		row->want_keys = true;
 		row->keys_ms = leave_ms;
-		cq_row_plan(row, row->keys_ms, &effects);
+		cq_row_want(row, CQ_WANT_KEYS, row->keys_ms, &effects);
 	}
 	cq_row_unlock(row, &effects);
 	return current;
@@ -265,8 +265,7 @@ read_unsettled(CqQueueDef *def, int64 **ids)
 	{
 		CqQueueRow *row = cq_queue_lock(def, LW_SHARED);
 		uint32		entries = cq_row_entries(row);
-		bool		all = row->loaded && !row->overflow && row->unloaded_due == 0 &&
-		row->open_unloaded.n == 0;
+		bool		all = cq_backlog_is_empty(row) && row->backlog.open.n == 0;
 		int64		n = 0;
 
 		if (all && entries <= capacity)
@@ -429,7 +428,9 @@ note_result(CqQueueDef *def, int k, RotateResult result, FullTransactionId copie
 	else if (FullTransactionIdIsValid(copied))
 		wait_ms = KEYS_RETRY_MS;
 	row->keys_copied = U64FromFullTransactionId(copied);
-	row->want_keys = used || result != EMPTY;
+	row->wants &= ~CQ_WANT_KEYS;
+	if (used || result != EMPTY)
+		row->wants |= CQ_WANT_KEYS;
 	row->keys_ms = cq_clock_ms() + wait_ms;
 	LWLockRelease(&row->lock);
 }

@@ -26,6 +26,7 @@
 #include "core/shmem.h"
 #include "core/step.h"
 #include "miscadmin.h"
+#include "queue/dispatch/backlog.h"
 #include "queue/dispatch/check.h"
 #include "queue/dispatch/entry.h"
 #include "queue/dispatch/lifecycle.h"
@@ -86,9 +87,9 @@ expire_leases(CqQueueDef *def)
 
 		CQ_MSG(i)->due = 0;
 		if (max_attempts > 0 && CQ_MSG(i)->attempts >= max_attempts)
-			cq_claim_settling(def, row, i, 'e', &dead[ndead++]);
+			cq_claim_settling(def, row, i, CQ_OUTCOME_EXPIRED_LAST, &dead[ndead++]);
 		else
-			cq_claim_settling(def, row, i, 'x', &failed[nfailed++]);
+			cq_claim_settling(def, row, i, CQ_OUTCOME_EXPIRED, &failed[nfailed++]);
 	}
 	LWLockRelease(&row->lock);
 
@@ -115,9 +116,9 @@ settle_doomed(CqQueueDef *def)
 	row = cq_queue_lock(def, LW_EXCLUSIVE);
 	while (ndead + ndeleted < SETTLE_MAX && (i = row->list[CQ_MSG_DOOMED]) != CQ_NONE)
 	{
-		char		settle = CQ_MSG(i)->settle;
+		CqOutcome	outcome = CQ_MSG(i)->outcome;
 
-		if (settle == 'd' && cq_row_max_attempts(row) == 0)
+		if (outcome == CQ_OUTCOME_REJECTED && cq_row_max_attempts(row) == 0)
 		{
 			/* there are no dead letters any more */
 			cq_entry_offer(row, i, &effects);
@@ -125,10 +126,10 @@ settle_doomed(CqQueueDef *def)
 		}
 		CQ_MSG(i)->flags |= CQ_MSG_TAKEN;
 		CQ_MSG(i)->nonce = ++row->nonce;
-		if (settle == 'd')
-			cq_claim_settling(def, row, i, settle, &dead[ndead++]);
+		if (outcome == CQ_OUTCOME_REJECTED)
+			cq_claim_settling(def, row, i, outcome, &dead[ndead++]);
 		else
-			cq_claim_settling(def, row, i, settle, &deleted[ndeleted++]);
+			cq_claim_settling(def, row, i, outcome, &deleted[ndeleted++]);
 	}
 	cq_row_unlock(row, &effects);
 
@@ -159,9 +160,9 @@ static void
 notify(CqQueueDef *def)
 {
 	CqQueueRow *row = cq_queue_lock(def, LW_EXCLUSIVE);
-	bool		wanted = row->want_notify;
+	bool		wanted = (row->wants & CQ_WANT_NOTIFY) != 0;
 
-	row->want_notify = false;
+	row->wants &= ~CQ_WANT_NOTIFY;
 	row->notify_ms = cq_clock_ms() + NOTIFY_MS;
 	LWLockRelease(&row->lock);
 	if (wanted && def->options.notify[0] != '\0')
@@ -281,19 +282,21 @@ look(const CqQueueRow *row)
 
 	chores.expire = leased != CQ_NONE && CQ_MSG(leased)->until <= now;
 	chores.doomed = row->list[CQ_MSG_DOOMED] != CQ_NONE;
-	chores.scan = !row->loaded || row->want_scan ||
-		(!row->overflow && row->unloaded_due != 0 && cq_scan_due(row));
-	chores.trim = row->want_trim;
-	chores.notify = row->want_notify && row->notify_ms <= now;
-	chores.expired = row->unloaded_expires != 0 && row->expire_ms <= now &&
-		row->unloaded_expires <= GetCurrentTimestamp();
+	chores.scan = !row->backlog.loaded || (row->wants & CQ_WANT_SCAN) != 0 ||
+		cq_backlog_delayed_due(row);
+	chores.trim = (row->wants & CQ_WANT_TRIM) != 0;
+	chores.notify = (row->wants & CQ_WANT_NOTIFY) != 0 && row->notify_ms <= now;
+	chores.expired = row->backlog.expires != 0 && row->expire_ms <= now &&
+		row->backlog.expires <= GetCurrentTimestamp();
 	/* by hand what was put off, for a lock say, is tried again */
-	chores.keys = row->want_keys &&
+	chores.keys = (row->wants & CQ_WANT_KEYS) != 0 &&
 		(row->keys_ms <= now ||
 		 (row->keys_copied != 0 && cq_step_by_hand()));
-	chores.segment = row->want_segment;
-	chores.move = row->want_move && (row->move_ms <= now || cq_step_by_hand());
-	chores.truncate = row->want_truncate && (row->truncate_ms <= now || cq_step_by_hand());
+	chores.segment = (row->wants & CQ_WANT_SEGMENT) != 0;
+	chores.move = (row->wants & CQ_WANT_MOVE) != 0 &&
+		(row->move_ms <= now || cq_step_by_hand());
+	chores.truncate = (row->wants & CQ_WANT_TRUNCATE) != 0 &&
+		(row->truncate_ms <= now || cq_step_by_hand());
 	return chores;
 }
 
@@ -312,23 +315,24 @@ plan(const CqQueueRow *row)
 		at = Min(at, CQ_GROUP(first)->until);
 	if ((first = row->list[CQ_MSG_LEASED]) != CQ_NONE)
 		at = Min(at, CQ_MSG(first)->until);
-	if (!row->overflow && row->unloaded_due != 0)
-		at = Min(at, cq_due_ms(cq_row_load_at(row)));
-	if (row->unloaded_expires != 0)
-		at = Min(at, Max(cq_due_ms(row->unloaded_expires), row->expire_ms));
-	if (row->want_scan || row->list[CQ_MSG_DOOMED] != CQ_NONE || (row->want_trim && !row->idle))
+	if (!cq_backlog_has_ready(row) && row->backlog.due != 0)
+		at = Min(at, cq_due_ms(cq_backlog_load_at(row)));
+	if (row->backlog.expires != 0)
+		at = Min(at, Max(cq_due_ms(row->backlog.expires), row->expire_ms));
+	if ((row->wants & CQ_WANT_SCAN) != 0 || row->list[CQ_MSG_DOOMED] != CQ_NONE ||
+		((row->wants & CQ_WANT_TRIM) != 0 && row->backlog.ready != CQ_UNLOADED_STUCK))
 		at = Min(at, cq_clock_ms());
 	if (row->by_xid > 0)
 		at = Min(at, cq_clock_ms() + XID_POLL_MS);
-	if (row->want_notify)
+	if (row->wants & CQ_WANT_NOTIFY)
 		at = Min(at, row->notify_ms);
-	if (row->want_keys)
+	if (row->wants & CQ_WANT_KEYS)
 		at = Min(at, row->keys_ms);
-	if (row->want_move)
+	if (row->wants & CQ_WANT_MOVE)
 		at = Min(at, row->move_ms);
-	if (row->want_truncate)
+	if (row->wants & CQ_WANT_TRUNCATE)
 		at = Min(at, row->truncate_ms);
-	if (row->want_segment || !row->loaded)
+	if ((row->wants & CQ_WANT_SEGMENT) != 0 || !row->backlog.loaded)
 		at = Min(at, cq_clock_ms() + XID_POLL_MS);
 	at = Max(at, row->retry_ms);
 

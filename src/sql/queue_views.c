@@ -82,11 +82,11 @@ take_snapshot(CqQueueDef *def, QueueSnapshot *s)
 	memset(s, 0, sizeof(*s));
 	s->ready = row->count[CQ_MSG_READY] + row->count[CQ_MSG_PARKED];
 	s->delayed = row->count[CQ_MSG_DELAYED];
-	s->ready += row->unloaded.n - Min(row->unloaded_delayed, row->unloaded.n);
-	s->delayed += Min(row->unloaded_delayed, row->unloaded.n);
+	s->ready += row->backlog.amount.n - Min(row->backlog.delayed, row->backlog.amount.n);
+	s->delayed += Min(row->backlog.delayed, row->backlog.amount.n);
 	s->in_flight = cq_row_in_flight(row);
 	s->blocked = row->count[CQ_MSG_HELD];
-	s->open = row->count[CQ_MSG_OPEN] + row->open_unloaded.n;
+	s->open = row->count[CQ_MSG_OPEN] + row->backlog.open.n;
 	s->bytes = cq_row_length(row).bytes;
 	s->paused = row->options.paused;
 	s->entries = cq_row_entries(row);
@@ -344,6 +344,7 @@ static void
 put_segments(ReturnSetInfo *rsinfo, CqQueueDef *def)
 {
 	CqSegment	segments[CQ_SEGMENTS_MAX];
+	BlockNumber from[CQ_SEGMENTS_MAX];
 	CqQueueRow *row;
 	int			current;
 	int			n;
@@ -351,6 +352,7 @@ put_segments(ReturnSetInfo *rsinfo, CqQueueDef *def)
 	cq_scan_first(def);
 	row = cq_queue_lock(def, LW_SHARED);
 	memcpy(segments, row->segment, sizeof(segments));
+	memcpy(from, row->backlog.from, sizeof(from));
 	current = row->current;
 	n = Min(row->nsegments, def->nsegments);
 	LWLockRelease(&row->lock);
@@ -364,7 +366,7 @@ put_segments(ReturnSetInfo *rsinfo, CqQueueDef *def)
 		values[2] = BoolGetDatum(k == current);
 		values[3] = Int64GetDatum(segments[k].inserted);
 		values[4] = Int64GetDatum(segments[k].loaded);
-		values[5] = BoolGetDatum(segments[k].scan_from != InvalidBlockNumber);
+		values[5] = BoolGetDatum(from[k] != InvalidBlockNumber);
 		values[6] = ObjectIdGetDatum(def->messages[k]);
 		values[7] = ObjectIdGetDatum(def->events[k]);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
