@@ -39,6 +39,7 @@
 #include "core/clock.h"
 #include "core/faults.h"
 #include "core/horizon.h"
+#include "core/locktags.h"
 #include "core/owner.h"
 #include "core/step.h"
 #include "miscadmin.h"
@@ -48,7 +49,6 @@
 #include "queue/wake.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
-#include "storage/lock.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
@@ -62,9 +62,6 @@
 
 #define KIND_DEDUP 'd'
 #define KIND_ONCE 'o'
-
-/* SQL functions use 1 and 2, maintenance 3 */
-#define LOCK_CLASS 4
 
 /* a table that is needed, or used, is looked at again after that */
 #define KEYS_RETRY_MS 1000
@@ -89,11 +86,8 @@ lock_key(const CqQueueDef *def, const text *key, uint64 seed)
 	uint64		hash = DatumGetUInt64(hash_any_extended((unsigned char *) VARDATA(key),
 														VARSIZE(key) - VARHDRSZ,
 														seed + def->queue_id));
-	LOCKTAG		tag;
 
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash,
-						 LOCK_CLASS);
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	(void) cq_lock(CQ_LOCK_DEDUP_KEY, (uint32) (hash >> 32), (uint32) hash, ExclusiveLock, true);
 }
 
 /* Look for the key in one table; msg_id 0: any. */

@@ -31,10 +31,10 @@
 #include "core/clock.h"
 #include "core/dbworker.h"
 #include "core/faults.h"
+#include "core/locktags.h"
 #include "core/owner.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "storage/lock.h"
 #include "tables/write_behind.h"
 #include "tables/write_behind_apply.h"
 #include "tables/write_behind_flush.h"
@@ -44,9 +44,6 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
-
-/* field4 of the advisory lock tag; see write_behind_log.c */
-#define LOCK_CLASS_FLUSH 202
 
 /* values of a batch together, but for one that is larger alone */
 #define BATCH_BYTES (16 * 1024 * 1024)
@@ -181,10 +178,7 @@ read_rules(uint32 namespace_id)
 static bool
 lock_flush(const CqBehindRule *rule, bool wait)
 {
-	LOCKTAG		tag;
-
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, rule->namespace_id, 0, LOCK_CLASS_FLUSH);
-	return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
+	return cq_lock(CQ_LOCK_BEHIND_FLUSH, rule->namespace_id, 0, ExclusiveLock, wait);
 }
 
 /* The newest id that is pending; 0: nothing is. */
