@@ -79,13 +79,7 @@ cq_definitions_changed(void)
 char *
 cq_queue_name(const text *arg)
 {
-	int			bytes = VARSIZE_ANY_EXHDR(arg);
-
-	if (bytes == 0 || bytes > CQ_QUEUE_NAME_BYTES_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a queue's name must have 1 to %d bytes, not %d",
-						CQ_QUEUE_NAME_BYTES_MAX, bytes)));
+	cq_check_name("a queue's name", VARSIZE_ANY_EXHDR(arg), CQ_QUEUE_NAME_BYTES_MAX);
 	return text_to_cstring(arg);
 }
 

@@ -106,7 +106,6 @@ cq_namespace_create(PG_FUNCTION_ARGS)
 	char		nulls[] = "     ";
 	char	   *name;
 	const CqNamespace *existing;
-	Size		len;
 	int64		quota;
 	int32		id;
 
@@ -115,12 +114,7 @@ cq_namespace_create(PG_FUNCTION_ARGS)
 	cq_arg_not_null(fcinfo, 0, "namespace");
 	cq_arg_not_null(fcinfo, 3, "if_not_exists");
 	name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	len = strlen(name);
-	if (len == 0 || len > CQ_NAMESPACE_BYTES_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a namespace's name must have 1 to %d bytes, not %zu",
-						CQ_NAMESPACE_BYTES_MAX, len)));
+	cq_check_name("a namespace's name", strlen(name), CQ_NAMESPACE_BYTES_MAX);
 	if (creating_extension)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

@@ -58,16 +58,10 @@ char *
 cq_member_arg(FunctionCallInfo fcinfo, int arg)
 {
 	text	   *member;
-	int			bytes;
 
 	cq_arg_not_null(fcinfo, arg, "member");
 	member = PG_GETARG_TEXT_PP(arg);
-	bytes = VARSIZE_ANY_EXHDR(member);
-	if (bytes == 0 || bytes > CQ_MEMBER_NAME_BYTES_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("member must have 1 to %d bytes, not %d",
-						CQ_MEMBER_NAME_BYTES_MAX, bytes)));
+	cq_check_name("member", VARSIZE_ANY_EXHDR(member), CQ_MEMBER_NAME_BYTES_MAX);
 	return text_to_cstring(member);
 }
 
@@ -116,12 +110,8 @@ static void
 set_key(CqNewMessage *record, Datum value)
 {
 	text	   *key = DatumGetTextPP(value);
-	int			bytes = VARSIZE_ANY_EXHDR(key);
 
-	if (bytes > CQ_KEY_BYTES_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("key must have at most %d bytes, not %d", CQ_KEY_BYTES_MAX, bytes)));
+	cq_check_length("key", VARSIZE_ANY_EXHDR(key), CQ_KEY_BYTES_MAX);
 	record->group_key = key;
 }
 
