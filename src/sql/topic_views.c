@@ -222,9 +222,11 @@ static Datum
 lag_time(CqTopicDef *def, int partition, int64 from, int64 limit)
 {
 	TimestampTz at = 0;
-	int64		next;
+	int64		next = from;
 
-	(void) cq_records_read(def, partition, from, limit, 1, note_published_at, &at, &next);
+	do
+		(void) cq_records_read(def, partition, next, limit, 1, note_published_at, &at, &next);
+	while (at == 0 && next < limit);
 	return DirectFunctionCall2(timestamp_mi,
 							   TimestampTzGetDatum(at == 0 ? 0 : GetCurrentTimestamp()),
 							   TimestampTzGetDatum(at));

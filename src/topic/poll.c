@@ -158,10 +158,16 @@ void
 cq_topic_read_records(CqTopicDef *def, int partition, int64 from, int max,
 					  CqRecordReader reader, void *arg)
 {
-	int64		limit = cq_topic_stable_offset(def, partition);
-	int64		next;
+	int64		limit;
+	int64		next = from;
+	int			n = 0;
 
-	(void) cq_records_read(def, partition, from, limit, max, reader, arg, &next);
+	do
+	{
+		limit = cq_topic_stable_offset(def, partition);
+		CQ_PAUSE("topic-read");
+		n += cq_records_read(def, partition, next, limit, max - n, reader, arg, &next);
+	} while (n < max && next < limit);
 }
 
 /* ---- polling --------------------------------------------------------- */
@@ -376,6 +382,12 @@ cq_topic_poll_records(CqTopicDef *def, const CqGroupDef *group, const char *memb
 		CQ_PAUSE("topic-poll");
 		found = cq_records_read(def, job.partition, job.from, job.limit, max - n,
 								reader, arg, &next);
+		while (n + found < max && next < job.limit)
+		{
+			job.limit = Max(job.limit, cq_topic_stable_offset(def, job.partition));
+			found += cq_records_read(def, job.partition, next, job.limit, max - n - found,
+									 reader, arg, &next);
+		}
 		n += found;
 		if (!advance(def, &job, next))
 		{

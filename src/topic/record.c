@@ -237,11 +237,9 @@ cq_records_read(CqTopicDef *def, int partition, int64 from, int64 limit, int max
 		int			found;
 		PartitionScan s;
 
+		/* the definition may know of a compaction that the limit does not */
 		if (!begin_current(def, i, SnapshotSelf, 2, &s))
-		{
-			i = first_segment(def, partition, *next);
-			continue;
-		}
+			return n;
 		found = read_segment(&s, partition, *next, limit, max - n, reader, arg, next, &beyond);
 		scan_end(&s);
 		if (found > 0)

@@ -31,6 +31,11 @@ typedef void (*CqRecordReader) (TupleTableSlot *slot, void *arg);
  * Read up to max records of the partition with offsets from 'from' on and below
  * 'limit', as committed now, in order.  Returns how many; *next is where to go on: behind
  * the last one, or the limit when there is nothing left below it.
+ *
+ * It stops early, with fewer than max and *next below the limit, when the definition
+ * was stale and has been read again.  A compaction may have dropped records below the
+ * limit whose successors are not below it.  The caller takes the limit anew, which is
+ * above those successors, and goes on from *next.
  */
 extern int	cq_records_read(CqTopicDef *def, int partition, int64 from, int64 limit,
 							int max, CqRecordReader reader, void *arg, int64 *next);
