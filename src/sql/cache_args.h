@@ -11,7 +11,6 @@
 #include "cache/cache.h"
 #include "cache/namespace.h"
 #include "fmgr.h"
-#include "tables/write_behind.h"
 #include "utils/array.h"
 #include "utils/snapshot.h"
 
@@ -37,28 +36,5 @@ extern const CqNamespace *cq_arg_key(FunctionCallInfo fcinfo, int n, int ns,
  */
 extern int64 cq_arg_expiry(FunctionCallInfo fcinfo, int n,
 						   const CqNamespace *name_space);
-
-/*
- * Look the key up in the cache, and in a write-behind namespace in the log of
- * what the table has yet to follow.
- */
-extern CqBehindFound cq_find(const CqKey *key, Snapshot snapshot,
-							 CqValue *value);
-
-typedef struct CqSetLease
-{
-	bool		given;
-	int64		number;
-} CqSetLease;
-
-/*
- * Set, under the view that the lease or the remembered miss stands for; a
- * plain one when there is neither, nor tags.  Conditional sets are immediate.
- * Returns whether it was (or at commit will be) stored.  Raises 55000 for tags
- * with neither lease nor miss.
- */
-extern bool cq_set_with_rules(CqSetRequest *request, ArrayType *tags,
-							  const CqSetLease *lease,
-							  CqEngineCondition condition, uint64 version);
 
 #endif							/* CQ_SQL_CACHE_ARGS_H */

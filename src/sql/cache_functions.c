@@ -19,6 +19,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "sql/cache_args.h"
+#include "tables/access.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -45,7 +46,7 @@ get(FunctionCallInfo fcinfo, CqValueType wanted)
 	CqValue		value;
 
 	cq_arg_key(fcinfo, 0, 1, CQ_NAMESPACE_READ, &key);
-	if (cq_find(&key, cq_statement_snapshot(), &value) != CQ_BEHIND_VALUE)
+	if (cq_access_find(&key, cq_statement_snapshot(), &value) != CQ_BEHIND_VALUE)
 		PG_RETURN_NULL();
 	return cq_value_datum(&value, wanted);
 }
@@ -82,7 +83,7 @@ cq_cache_get_or_lease(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	cq_arg_key(fcinfo, 0, 1, CQ_NAMESPACE_READ, &key);
-	found = cq_find(&key, snapshot, &value);
+	found = cq_access_find(&key, snapshot, &value);
 	values[1] = BoolGetDatum(found != CQ_BEHIND_NOTHING);
 	if (found == CQ_BEHIND_VALUE)
 		values[0] = cq_value_datum(&value, CQ_VALUE_TEXT);
@@ -145,9 +146,9 @@ set(FunctionCallInfo fcinfo, CqValueType type)
 	condition = arg_condition(fcinfo, &version);
 	lease.given = !PG_ARGISNULL(7);
 	lease.number = lease.given ? PG_GETARG_INT64(7) : 0;
-	PG_RETURN_BOOL(cq_set_with_rules(&request,
-									 PG_ARGISNULL(3) ? NULL : PG_GETARG_ARRAYTYPE_P(3),
-									 &lease, condition, version));
+	PG_RETURN_BOOL(cq_access_set(&request,
+								 PG_ARGISNULL(3) ? NULL : PG_GETARG_ARRAYTYPE_P(3),
+								 &lease, condition, version));
 }
 
 Datum
@@ -172,20 +173,12 @@ Datum
 cq_cache_delete_key(PG_FUNCTION_ARGS)
 {
 	CqKey		key;
-	CqValue		value;
-	bool		pending = false;
 
 	cq_arg_key(fcinfo, 0, 1, CQ_NAMESPACE_WRITE | CQ_NAMESPACE_INVALIDATE, &key);
+	/* where a table follows, it deletes the row */
 	if (key.behind != 0)
-	{
-		/* it deletes the row of the table */
 		cq_arg_key(fcinfo, 0, 1, CQ_NAMESPACE_WRITE, &key);
-		PreventCommandIfReadOnly("cq.cache_delete()");
-		PreventCommandDuringRecovery("cq.cache_delete()");
-		pending = cq_behind_find(&key, cq_statement_snapshot(),
-								 &value) == CQ_BEHIND_VALUE;
-	}
-	PG_RETURN_BOOL(cq_cache_delete(&key) || pending);
+	PG_RETURN_BOOL(cq_access_delete(&key));
 }
 
 /* Arguments: key, ttl, namespace. */

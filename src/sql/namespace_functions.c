@@ -23,7 +23,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "sql/cache_args.h"
-#include "tables/write_behind.h"
+#include "tables/write_behind_rule.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 
