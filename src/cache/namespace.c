@@ -26,10 +26,10 @@
 #include "access/xact.h"
 #include "cache/namespace.h"
 #include "cache/namespace_states.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
 #include "commands/trigger.h"
 #include "core/args.h"
+#include "core/catalog.h"
 #include "core/faults.h"
 #include "core/limits.h"
 #include "core/shmem.h"
@@ -41,7 +41,6 @@
 #include "utils/fmgroids.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -98,12 +97,6 @@ cq_namespace_init(void)
 	CacheRegisterRelcacheCallback(on_relation, (Datum) 0);
 }
 
-static Oid
-relation_in_cq(const char *name)
-{
-	return get_relname_relid(name, get_namespace_oid("cq", false));
-}
-
 /*
  * The carrier of default is found by its name; again when it is gone, for the
  * extension may have been created anew.
@@ -117,7 +110,7 @@ find_default(void)
 		Oid			carrier = cq_carrier_by_id(CQ_OBJECT_NAMESPACE, 0);
 
 		if (!OidIsValid(carrier))
-			cq_object_version_error();
+			cq_version_error();
 		cq_object_set(&default_object, CQ_OBJECT_NAMESPACE, 0, carrier);
 	}
 	return &default_object;
@@ -140,7 +133,7 @@ push_quota(uint32 name_space, HeapTuple tuple, Datum quota, bool null)
 static void
 read_write_behind(CqNamespace *namespace)
 {
-	Relation	rel = table_open(relation_in_cq("write_behind"),
+	Relation	rel = table_open(cq_relation_if_exists("write_behind"),
 								 AccessShareLock);
 	TupleDesc	desc = RelationGetDescr(rel);
 	ScanKeyData key;
@@ -181,7 +174,7 @@ read_namespace(ScanKey key, CqKnownNamespace *entry)
 	bool		found = false;
 
 	(void) find_default();		/* raises when the tables are older */
-	namespace_relation = relation_in_cq("namespace");
+	namespace_relation = cq_relation_if_exists("namespace");
 	rel = table_open(namespace_relation, AccessShareLock);
 	entry->read_at = changes;
 	scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, key);
@@ -414,6 +407,6 @@ cq_namespace_changed(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("cq._namespace_changed() is a trigger function")));
-	CacheInvalidateRelcacheByRelid(relation_in_cq("namespace"));
+	CacheInvalidateRelcacheByRelid(cq_relation_if_exists("namespace"));
 	return PointerGetDatum(NULL);
 }

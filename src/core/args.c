@@ -9,15 +9,15 @@
 
 #include "common/int.h"
 #include "core/args.h"
+#include "core/catalog.h"
 #include "core/limits.h"
-#include "core/object.h"
 
 void
 cq_arg_not_null(FunctionCallInfo fcinfo, int n, const char *name)
 {
 	/* a function of an older version of the extension's script has fewer */
 	if (n >= PG_NARGS())
-		cq_object_version_error();
+		cq_version_error();
 	if (PG_ARGISNULL(n))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),

@@ -56,12 +56,12 @@
 #include "catalog/dependency.h"
 #include "catalog/heap.h"
 #include "catalog/indexing.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_type.h"
 #include "commands/tablecmds.h"
 #include "commands/view.h"
+#include "core/catalog.h"
 #include "core/compat.h"
 #include "core/object.h"
 #include "core/owner.h"
@@ -76,7 +76,6 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
@@ -157,15 +156,6 @@ uint64
 cq_object_epoch(void)
 {
 	return epoch;
-}
-
-void
-cq_object_version_error(void)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("the SQL objects of extension cachequeue are older than its library"),
-			 errhint("ALTER EXTENSION cachequeue UPDATE.")));
 }
 
 void
@@ -405,12 +395,6 @@ cq_object_change_owner(CqObject *object, const char *role)
 
 /* ---- carriers -------------------------------------------------------- */
 
-static Oid
-schema(void)
-{
-	return get_namespace_oid("cq", false);
-}
-
 Oid
 cq_carrier_owner(Oid carrier)
 {
@@ -433,7 +417,7 @@ carrier_name(CqObjectKind kind, int32 id)
 Oid
 cq_carrier_by_id(CqObjectKind kind, int32 id)
 {
-	return get_relname_relid(carrier_name(kind, id), schema());
+	return cq_relation_if_exists("%s_%d", kind_names[kind], id);
 }
 
 bool
@@ -443,10 +427,7 @@ cq_object_id_taken(CqObjectKind kind, int32 id, const char *const *formats)
 		return true;
 	for (; *formats != NULL; formats++)
 	{
-		char		name[NAMEDATALEN];
-
-		snprintf(name, sizeof(name), *formats, id);
-		if (OidIsValid(get_relname_relid(name, schema())))
+		if (OidIsValid(cq_relation_if_exists(*formats, id)))
 			return true;
 	}
 	return false;
@@ -482,7 +463,7 @@ cq_carrier_create(CqObjectKind kind, int32 id, const char *name)
 	Oid			carrier;
 
 	TupleDescInitEntry(columns, 1, column, TEXTOID, -1, 0);
-	carrier = heap_create_with_catalog(carrier_name(kind, id), schema(), InvalidOid,
+	carrier = heap_create_with_catalog(carrier_name(kind, id), cq_schema(), InvalidOid,
 									   InvalidOid, InvalidOid, InvalidOid, GetUserId(),
 									   InvalidOid, columns, NIL, RELKIND_VIEW,
 									   RELPERSISTENCE_PERMANENT, false, false,
@@ -560,7 +541,7 @@ revoke_default_privileges(Oid relation)
 void
 cq_carrier_own_relation(Oid owner, const char *name)
 {
-	Oid			relation = get_relname_relid(name, schema());
+	Oid			relation = cq_relation_if_exists("%s", name);
 
 	if (!OidIsValid(relation))
 		elog(ERROR, "relation cq.%s does not exist", name);
@@ -571,7 +552,7 @@ cq_carrier_own_relation(Oid owner, const char *name)
 void
 cq_drop_if_exists(const char *kind, const char *name)
 {
-	if (OidIsValid(get_relname_relid(name, schema())))
+	if (OidIsValid(cq_relation_if_exists("%s", name)))
 		(void) cq_execute_as_owner(psprintf("DROP %s cq.%s", kind, name), 0, NULL, NULL, NULL);
 }
 

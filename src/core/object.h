@@ -39,9 +39,6 @@ typedef struct CqObject
 /* Once, from _PG_init. */
 extern void cq_object_init(void);
 
-/* Raise 55000: the extension's SQL objects are older than the library. */
-pg_noreturn extern void cq_object_version_error(void);
-
 /* Advances whenever owners, privileges or carriers may have changed. */
 extern uint64 cq_object_epoch(void);
 

@@ -8,20 +8,17 @@
 #include "postgres.h"
 
 #include "access/table.h"
-#include "catalog/namespace.h"
+#include "core/catalog.h"
 #include "core/owner.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 Oid
 cq_extension_owner(void)
 {
-	Relation	rel = table_open(get_relname_relid("namespace",
-												   get_namespace_oid("cq", false)),
-								 AccessShareLock);
+	Relation	rel = table_open(cq_relation_of_any_version("namespace"), AccessShareLock);
 	Oid			owner = rel->rd_rel->relowner;
 
 	table_close(rel, AccessShareLock);

@@ -17,17 +17,17 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
+#include "core/catalog.h"
 #include "core/compat.h"
 #include "core/owner.h"
 #include "core/shmem.h"
-#include "message/message.h"
 #include "miscadmin.h"
 #include "queue/admin.h"
 #include "queue/secret.h"
+#include "queue/segment.h"
 #include "queue/xact.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
@@ -369,14 +369,13 @@ bool
 cq_queue_may_create(void)
 {
 	CatCList   *list = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum("queue_create"));
-	Oid			schema = get_namespace_oid("cq", false);
 	bool		result = false;
 
 	for (int i = 0; i < list->n_members && !result; i++)
 	{
 		Form_pg_proc proc = (Form_pg_proc) GETSTRUCT(&list->members[i]->tuple);
 
-		result = proc->pronamespace == schema &&
+		result = proc->pronamespace == cq_schema() &&
 			cq_function_privilege(proc->oid) == ACLCHECK_OK;
 	}
 	ReleaseSysCacheList(list);

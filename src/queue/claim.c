@@ -19,11 +19,15 @@
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
 #include "queue/claim.h"
+#include "queue/dispatch/entry.h"
+#include "queue/dispatch/groups.h"
 #include "queue/dispatch/lifecycle.h"
 #include "queue/dispatch/limits.h"
 #include "queue/dispatch/ready.h"
 #include "queue/scan.h"
+#include "queue/segment.h"
 #include "queue/wait.h"
+#include "queue/wake.h"
 #include "queue/xact.h"
 #include "storage/ipc.h"
 #include "utils/builtins.h"
@@ -175,8 +179,8 @@ claim_ready(CqQueueDef *def, CqQueueRow *row, int max, const Terms *terms,
 	if (n > 0)
 	{
 		row->delivered += n;
-		cq_rate_count(row, CQ_RATE_DELIVERED, n);
-		cq_bucket_take(&row->bucket, &row->options.rate, n);
+		cq_rate_count(&row->rate[CQ_RATE_DELIVERED], n);
+		cq_tokens_take(&row->bucket, &row->options.rate, n);
 		if (terms->lease_ms > 0)
 			cq_row_plan(row, terms->until, effects);
 	}
@@ -264,7 +268,7 @@ claim(CqQueueDef *def, int max, int64 lease_ms, bool freely, CqClaim *claims)
 		}
 	}
 	if (n > 0 && terms.durable)
-		cq_claims_event(def, claims, n, 'l', terms.lease_until,
+		cq_claims_event(def, claims, n, CQ_EVENT_LEASED, terms.lease_until,
 						psprintf("%u", terms.nonce));
 	return n;
 }
@@ -293,7 +297,7 @@ by_segment_and_attempts(const void *a, const void *b)
 }
 
 void
-cq_claims_event(CqQueueDef *def, const CqClaim *claims, int n, char kind,
+cq_claims_event(CqQueueDef *def, const CqClaim *claims, int n, CqEventKind kind,
 				TimestampTz due, const char *text)
 {
 	CqClaim    *sorted = palloc(Max(n, 1) * sizeof(CqClaim));
@@ -470,7 +474,7 @@ cq_claims_settle(CqQueueDef *def, CqClaim *claims, int n)
 		ExecDropSingleTupleTableSlot(slot);
 		table_close(rel, NoLock);
 		if (nids > 0)
-			cq_segment_event(def, segment, 'a', ids, nids, 0, 0, NULL);
+			cq_segment_event(def, segment, CQ_EVENT_SETTLED, ids, nids, 0, 0, NULL);
 	}
 	pfree(ids);
 	return kept;

@@ -8,7 +8,7 @@
 #ifndef CQ_QUEUE_CLAIM_H
 #define CQ_QUEUE_CLAIM_H
 
-#include "message/message.h"
+#include "queue/segment.h"
 
 typedef struct CqClaim
 {
@@ -45,7 +45,7 @@ extern void cq_claims_read(CqQueueDef *def, CqClaim *claims, int n,
 						   CqClaimReader reader, void *arg);
 
 /* Append events of that kind, one for all of a segment with as many attempts. */
-extern void cq_claims_event(CqQueueDef *def, const CqClaim *claims, int n, char kind,
+extern void cq_claims_event(CqQueueDef *def, const CqClaim *claims, int n, CqEventKind kind,
 							TimestampTz due, const char *text);
 
 /*

@@ -34,7 +34,7 @@
 #include "message/message.h"
 #include "miscadmin.h"
 #include "queue/collect.h"
-#include "queue/dispatch/lifecycle.h"
+#include "queue/segment.h"
 #include "storage/bufmgr.h"
 #include "storage/procarray.h"
 #include "utils/array.h"
@@ -86,7 +86,8 @@ typedef struct Fate
 	int32		lease_attempts; /* of the latest durable lease */
 	TimestampTz lease_until;
 	uint32		nonce;
-	char		pending_kind;	/* event in progress: 'a', 'n'; 0: none */
+	char		pending_kind;	/* event in progress, CQ_EVENT_SETTLED or
+								 * FAILED; 0: none */
 	int32		pending_attempts;
 	TimestampTz pending_due;
 	TransactionId pending_xid;
@@ -356,7 +357,7 @@ note_event(Events *events, TupleTableSlot *slot, TransactionId xid)
 		DatumGetInt32(slot->tts_values[CQ_EVENT_ATTEMPT - 1]);
 	no_due = slot->tts_isnull[CQ_EVENT_DUE - 1];
 	due = no_due ? 0 : DatumGetTimestampTz(slot->tts_values[CQ_EVENT_DUE - 1]);
-	if (kind == 'l')
+	if (kind == CQ_EVENT_LEASED)
 		nonce = strtoul(TextDatumGetCString(slot->tts_values[CQ_EVENT_ERROR - 1]), NULL, 10);
 	ids = (int64 *) ARR_DATA_PTR(array);
 	n = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
@@ -367,7 +368,7 @@ note_event(Events *events, TupleTableSlot *slot, TransactionId xid)
 		Fate	   *fate;
 
 		memcpy(&id, &ids[i], sizeof(id));
-		if (TransactionIdIsValid(xid) && kind == 'l')
+		if (TransactionIdIsValid(xid) && kind == CQ_EVENT_LEASED)
 			continue;			/* the delivery is not certain: not lost */
 		if (TransactionIdIsValid(xid))
 		{
@@ -377,14 +378,14 @@ note_event(Events *events, TupleTableSlot *slot, TransactionId xid)
 			fate->pending_attempts = attempts;
 			fate->pending_due = due;
 		}
-		else if (kind == 'a')
+		else if (kind == CQ_EVENT_SETTLED)
 			note_settled(events, id);
-		else if (kind == 'm')
+		else if (kind == CQ_EVENT_MOVED)
 		{
 			note_settled(events, id);
 			fate_of(events, id)->moved = true;
 		}
-		else if (kind == 'l')
+		else if (kind == CQ_EVENT_LEASED)
 		{
 			fate = fate_of(events, id);
 			if (attempts > fate->lease_attempts ||
@@ -567,7 +568,7 @@ note_message(CqScan *scan, int k, Events *events, TupleTableSlot *slot,
 			add(scan, &scan->pending, &c);
 			return;
 		}
-		if (writer == WRITER_COMMITTED && fate->pending_kind != 'n')
+		if (writer == WRITER_COMMITTED && fate->pending_kind != CQ_EVENT_FAILED)
 			return;
 		if (writer == WRITER_COMMITTED)
 		{

@@ -23,14 +23,16 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
 #include "core/args.h"
+#include "core/catalog.h"
 #include "core/compat.h"
 #include "core/dbworker.h"
 #include "core/shmem.h"
-#include "message/message.h"
 #include "miscadmin.h"
 #include "queue/definition.h"
-#include "queue/dispatch/lifecycle.h"
 #include "queue/dispatch/limits.h"
+#include "queue/dispatch/registry.h"
+#include "queue/segment.h"
+#include "queue/wake.h"
 #include "queue/xact.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
@@ -66,26 +68,6 @@ uint64
 cq_definitions_epoch(void)
 {
 	return epoch;
-}
-
-Oid
-cq_relation(const char *name)
-{
-	if (!OidIsValid(cq_carrier_by_id(CQ_OBJECT_NAMESPACE, 0)))
-		cq_object_version_error();
-	return cq_relation_of_any_version(name);
-}
-
-Oid
-cq_relation_of_any_version(const char *name)
-{
-	Oid			relid = get_relname_relid(name, get_namespace_oid("cq", false));
-
-	if (!OidIsValid(relid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation cq.%s does not exist", name)));
-	return relid;
 }
 
 void

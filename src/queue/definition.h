@@ -12,6 +12,7 @@
 #include "core/object.h"
 #include "nodes/pg_list.h"
 #include "queue/dispatch/memory.h"
+#include "queue/options.h"
 
 /* what the privileges on the carrier stand for; several may be added up */
 #define CQ_QUEUE_NONE ACL_NO_RIGHTS
@@ -62,15 +63,6 @@ typedef struct CqQueueDef
 #define CQ_QUEUE_COLUMNS (CQ_QUEUE_COLUMN_OPTIONS + CQ_OPTIONS - 1)
 
 extern void cq_definition_init(void);
-
-/*
- * Oid of a relation of schema cq.  Raises when it isn't there, and 55000 when the
- * extension's SQL objects are older than the library.
- */
-extern Oid	cq_relation(const char *name);
-
-/* The same without the latter: for trigger functions, which a restore calls. */
-extern Oid	cq_relation_of_any_version(const char *name);
 
 /* Changes of queues become known to all backends at commit. */
 extern void cq_definitions_changed(void);

@@ -8,7 +8,7 @@
  * on to another segment the worker looks at the older ones; if at most one
  * message in MOVE_SHARE is left of one, these are appended to the current
  * segment, with the same numbers and the attempts so far, and the old rows get
- * an 'm' event, all in one transaction.
+ * an event MOVED, all in one transaction.
  *
  * Only unclaimed messages are moved.  Those with entries are claimed for the
  * transaction (SETTLING in the way 'm'), and their entries get the new place when
@@ -28,10 +28,12 @@
 #include "message/message.h"
 #include "miscadmin.h"
 #include "queue/claim.h"
-#include "queue/dispatch/lifecycle.h"
+#include "queue/dispatch/entry.h"
 #include "queue/move.h"
 #include "queue/scan.h"
+#include "queue/segment.h"
 #include "queue/settle.h"
+#include "queue/wake.h"
 #include "queue/xact.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -215,7 +217,7 @@ copy_rows(Move *move)
 	MemoryContextDelete(context);
 }
 
-/* The 'm' event for the old rows. */
+/* The event MOVED for the old rows. */
 static void
 settle_old(const Move *move)
 {
@@ -227,7 +229,7 @@ settle_old(const Move *move)
 		ids[m++] = move->stragglers[j].claim.msg_id;
 		if (m == CQ_RECEIVE_MAX || j == move->n - 1)
 		{
-			cq_segment_event(move->def, move->from, 'm', ids, m, 0, 0, NULL);
+			cq_segment_event(move->def, move->from, CQ_EVENT_MOVED, ids, m, 0, 0, NULL);
 			m = 0;
 		}
 	}

@@ -8,9 +8,11 @@
 #include "postgres.h"
 
 #include "core/clock.h"
-#include "message/message.h"
+#include "queue/dispatch/entry.h"
 #include "queue/purge.h"
 #include "queue/scan.h"
+#include "queue/segment.h"
+#include "queue/wake.h"
 #include "queue/xact.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -46,7 +48,7 @@ purge_entries(CqQueueDef *def, CqQueueRow *row, int64 *ids, uint8 *segments, int
 	return n;
 }
 
-/* Append 'a' events for messages, segment by segment. */
+/* Append events SETTLED for messages, segment by segment. */
 static void
 settle_many(CqQueueDef *def, const int64 *ids, const uint8 *segments, int64 n)
 {
@@ -63,7 +65,7 @@ settle_many(CqQueueDef *def, const int64 *ids, const uint8 *segments, int64 n)
 				some[m++] = ids[j];
 			if (m == CQ_RECEIVE_MAX || (m > 0 && j == n - 1))
 			{
-				cq_segment_event(def, k, 'a', some, m, 0, 0, NULL);
+				cq_segment_event(def, k, CQ_EVENT_SETTLED, some, m, 0, 0, NULL);
 				m = 0;
 			}
 		}

@@ -26,7 +26,7 @@
 #include "access/tableam.h"
 #include "access/transam.h"
 #include "access/xact.h"
-#include "catalog/namespace.h"
+#include "core/catalog.h"
 #include "core/clock.h"
 #include "core/faults.h"
 #include "core/horizon.h"
@@ -35,6 +35,7 @@
 #include "message/message.h"
 #include "miscadmin.h"
 #include "queue/rotate.h"
+#include "queue/segment.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "storage/procarray.h"
@@ -67,7 +68,6 @@ cq_rotate_add_segment(int32 queue_id)
 {
 	CqQueueDef *def = start(queue_id);
 	CqQueueRow *row;
-	char		name[NAMEDATALEN];
 	int			k;
 
 	if (def == NULL)
@@ -78,8 +78,7 @@ cq_rotate_add_segment(int32 queue_id)
 	k = def->row->nsegments;
 	if (k < CQ_SEGMENTS_MAX)
 	{
-		snprintf(name, sizeof(name), "q%d_s%d", queue_id, k);
-		if (!OidIsValid(get_relname_relid(name, get_namespace_oid("cq", false))))
+		if (!OidIsValid(cq_relation_if_exists("q%d_s%d", queue_id, k)))
 		{
 			cq_segment_create(queue_id, def->sequence, k);
 			cq_definitions_changed();
@@ -143,7 +142,7 @@ read_settled(Relation rel, FullTransactionId horizon, int64 **ids, bool *seen)
 		CHECK_FOR_INTERRUPTS();
 		slot_getallattrs(slot);
 		kind = DatumGetChar(slot->tts_values[CQ_EVENT_KIND - 1]);
-		if (kind != 'a' && kind != 'm')
+		if (kind != CQ_EVENT_SETTLED && kind != CQ_EVENT_MOVED)
 			continue;
 		*seen = *seen && is_seen_by_all(slot, horizon);
 		array = DatumGetArrayTypeP(slot->tts_values[CQ_EVENT_IDS - 1]);
@@ -249,7 +248,7 @@ truncate_at(const CqQueueRow *row, const CqSegment *segment, FullTransactionId h
 	int64		at = segment->finished_ms + row->options.retain_ms;
 	int64		held_ms = cq_clock_ms() - segment->finished_ms;
 
-	if (!cq_horizon_passed(horizon, segment->finished) &&
+	if (!cq_horizon_passed(horizon, FullTransactionIdFromU64(segment->finished)) &&
 		!CQ_FAULT("queue-truncate-needed"))
 		at = Max(at, cq_clock_ms() + Min(Max(held_ms, HELD_RETRY_MS_MIN), HELD_RETRY_MS_MAX));
 	return at;
@@ -270,13 +269,13 @@ find_finished(CqQueueRow *row, int k, FullTransactionId horizon)
 			segment->scan_from != InvalidBlockNumber)
 		{
 			segment->finished_ms = 0;
-			segment->finished = InvalidFullTransactionId;
+			segment->finished = 0;
 			continue;
 		}
 		if (segment->finished_ms == 0)
 		{
 			segment->finished_ms = now;
-			segment->finished = cq_horizon_mark();
+			segment->finished = U64FromFullTransactionId(cq_horizon_mark());
 		}
 		at = truncate_at(row, segment, horizon);
 		if (at <= now)
@@ -316,7 +315,7 @@ note_result(CqQueueDef *def, int k, TruncateResult result)
 			break;
 		case NEEDED:
 			/* so was this one taken too early */
-			row->segment[k].finished = cq_horizon_mark();
+			row->segment[k].finished = U64FromFullTransactionId(cq_horizon_mark());
 			row->want_truncate = true;
 			row->truncate_ms = cq_clock_ms() + HELD_RETRY_MS_MIN;
 			break;

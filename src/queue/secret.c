@@ -19,6 +19,7 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "core/catalog.h"
 #include "core/owner.h"
 #include "queue/secret.h"
 #include "storage/lmgr.h"

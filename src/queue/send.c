@@ -15,20 +15,22 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "commands/sequence.h"
 #include "core/clock.h"
 #include "core/compat.h"
 #include "core/settings.h"
+#include "message/message.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "queue/dispatch/entry.h"
 #include "queue/dispatch/lifecycle.h"
 #include "queue/dispatch/limits.h"
 #include "queue/keys.h"
 #include "queue/scan.h"
+#include "queue/segment.h"
 #include "queue/send.h"
+#include "queue/wake.h"
 #include "queue/xact.h"
-#include "utils/timestamp.h"
 
 /* messages numbered, and inserted, in one go */
 #define RUN_MAX 1000

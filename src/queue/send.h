@@ -9,6 +9,7 @@
 #define CQ_QUEUE_SEND_H
 
 #include "message/message.h"
+#include "queue/definition.h"
 
 /*
  * Send n messages, in this order, in the present transaction; fills in their

@@ -16,12 +16,15 @@
 #include "access/xact.h"
 #include "core/clock.h"
 #include "core/faults.h"
+#include "message/message.h"
 #include "miscadmin.h"
-#include "queue/dispatch/lifecycle.h"
+#include "queue/dispatch/entry.h"
 #include "queue/scan.h"
 #include "queue/secret.h"
+#include "queue/segment.h"
 #include "queue/send.h"
 #include "queue/settle.h"
+#include "queue/wake.h"
 #include "queue/xact.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
@@ -159,7 +162,7 @@ cq_claims_settled(CqQueueDef *def, const CqClaim *claims, int n)
 		}
 		if (k >= def->nsegments)
 			cq_queue_refresh(def);
-		cq_segment_event(def, k, 'a', ids, m, 0, 0, NULL);
+		cq_segment_event(def, k, CQ_EVENT_SETTLED, ids, m, 0, 0, NULL);
 	}
 	pfree(ids);
 }
@@ -330,7 +333,7 @@ cq_queue_fail(CqQueueDef *def, const CqReceipt *receipt, int64 delay_ms,
 	{
 		if (claim.segment >= def->nsegments)
 			cq_queue_refresh(def);
-		cq_segment_event(def, claim.segment, 'n', &claim.msg_id, 1,
+		cq_segment_event(def, claim.segment, CQ_EVENT_FAILED, &claim.msg_id, 1,
 						 claim.attempts, due, error);
 	}
 	return true;
@@ -374,7 +377,7 @@ cq_queue_prolong(CqQueueDef *def, const CqReceipt *receipt, int64 lease_ms)
 	}
 	cq_row_unlock(row, &effects);
 	if (claim.durable)
-		cq_claims_event(def, &claim, 1, 'l',
+		cq_claims_event(def, &claim, 1, CQ_EVENT_LEASED,
 						GetCurrentTimestamp() + lease_ms * 1000,
 						psprintf("%u", receipt->nonce));
 	return i != CQ_NONE;

@@ -44,11 +44,11 @@ extern CqItem *cq_claim_settling(CqQueueDef *def, CqQueueRow *row, uint32 i,
 
 /*
  * Copy claimed messages into the dead-letter queue, with their origin in the
- * headers, and append the 'a' event.  The entries are SETTLING.
+ * headers, and append the event SETTLED.  The entries are SETTLING.
  */
 extern void cq_dead_letter(CqQueueDef *def, CqClaim *claims, int n, const char *error);
 
-/* Append one 'a' event per segment for claims that are SETTLING. */
+/* Append one event SETTLED per segment for claims that are SETTLING. */
 extern void cq_claims_settled(CqQueueDef *def, const CqClaim *claims, int n);
 
 #endif							/* CQ_QUEUE_SETTLE_H */

@@ -29,6 +29,7 @@
 #include "queue/dispatch/limits.h"
 #include "queue/scan.h"
 #include "queue/wait.h"
+#include "queue/wake.h"
 #include "storage/ipc.h"
 #include "utils/timestamp.h"
 

@@ -11,6 +11,7 @@
 #include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
+#include "core/catalog.h"
 #include "core/clock.h"
 #include "core/horizon.h"
 #include "core/shmem.h"

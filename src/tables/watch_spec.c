@@ -24,12 +24,11 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
-#include "core/object.h"
+#include "core/catalog.h"
 #include "core/owner.h"
 #include "executor/spi.h"
 #include "tables/watch_spec.h"
@@ -57,7 +56,7 @@ enum
 bool
 cq_watch_is_there(void)
 {
-	return OidIsValid(get_relname_relid("watch", get_namespace_oid("cq", false)));
+	return OidIsValid(cq_relation_if_exists("watch"));
 }
 
 /* Append the parents of a relation, partitioned or inherited, and theirs. */
@@ -173,15 +172,14 @@ CqWatchSpec *
 cq_watch_spec(Oid relid)
 {
 	CqWatchSpec *spec = palloc0(sizeof(CqWatchSpec));
-	Oid			schema = get_namespace_oid("cq", false);
-	Oid			index = get_relname_relid("watch_pkey", schema);
+	Oid			index = cq_relation_if_exists("watch_pkey");
 	Oid			may_write = relid;	/* whose write-through is this one's, too */
 	Relation	rel;
 	ListCell   *cell;
 
-	spec->catalog = get_relname_relid("watch", schema);
+	spec->catalog = cq_relation_if_exists("watch");
 	if (!OidIsValid(spec->catalog))
-		cq_object_version_error();
+		cq_version_error();
 	spec->relations = add_ancestors(list_make1_oid(relid), relid);
 	rel = table_open(spec->catalog, AccessShareLock);
 	foreach(cell, spec->relations)

@@ -39,8 +39,8 @@
 #include "cache/pending.h"
 #include "cache/xact.h"
 #include "catalog/indexing.h"
-#include "catalog/namespace.h"
 #include "commands/sequence.h"
+#include "core/catalog.h"
 #include "core/clock.h"
 #include "core/dbworker.h"
 #include "core/faults.h"
@@ -53,7 +53,6 @@
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/jsonb.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -85,13 +84,9 @@ static int64 due_ms = 0;		/* of what this transaction adds, 0: nothing */
 static Oid
 log_relation(char mode, const char *suffix)
 {
-	char	   *name = psprintf("write_behind_%s%s",
-								mode == CQ_BEHIND_LOGGED ? "log" : "memory", suffix);
-	Oid			relid = get_relname_relid(name, get_namespace_oid("cq", false));
-
-	if (!OidIsValid(relid))
-		elog(ERROR, "relation cq.%s does not exist", name);
-	return relid;
+	return cq_relation_of_any_version(psprintf("write_behind_%s%s",
+											   mode == CQ_BEHIND_LOGGED ? "log" : "memory",
+											   suffix));
 }
 
 /* ---- before the commit */

@@ -21,6 +21,7 @@
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "core/args.h"
+#include "core/catalog.h"
 #include "core/owner.h"
 #include "core/shmem.h"
 #include "miscadmin.h"

@@ -27,6 +27,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
 #include "core/args.h"
+#include "core/catalog.h"
 #include "core/clock.h"
 #include "core/compat.h"
 #include "core/shmem.h"

@@ -25,13 +25,12 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/index.h"
-#include "catalog/namespace.h"
+#include "core/catalog.h"
 #include "core/compat.h"
 #include "core/object.h"
 #include "core/owner.h"
 #include "miscadmin.h"
 #include "topic/record.h"
-#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -412,29 +411,16 @@ cq_records_at(CqTopicDef *def, int partition, TimestampTz at, int64 limit)
 Oid
 cq_record_table(const CqTopicDef *def, int k)
 {
-	return get_relname_relid(psprintf("t%d_s%d", def->topic_id, k),
-							 get_namespace_oid("cq", false));
+	return cq_relation_if_exists("t%d_s%d", def->topic_id, k);
 }
 
 void
 cq_record_table_create(int32 topic_id, Oid owner, int k)
 {
-	(void) cq_execute_as_owner(psprintf("CREATE TABLE cq.t%d_s%d ("
-										"msg_id bigint NOT NULL, "
-										"enqueued_at timestamptz NOT NULL, "
-										"deliver_at timestamptz, "
-										"expires_at timestamptz, "
-										"priority smallint NOT NULL, "
-										"partition int NOT NULL, "
-										"attempts int NOT NULL, "
-										"key text, headers jsonb, body jsonb)"
-										" WITH (autovacuum_enabled = false, "
-										"toast.autovacuum_enabled = false)",
-										topic_id, k), 0, NULL, NULL, NULL);
+	cq_messages_table_create(owner, psprintf("t%d_s%d", topic_id, k), false);
 	(void) cq_execute_as_owner(psprintf("CREATE INDEX t%d_s%d_offset ON cq.t%d_s%d "
 										"(partition, msg_id)",
 										topic_id, k, topic_id, k), 0, NULL, NULL, NULL);
-	cq_carrier_own_relation(owner, psprintf("t%d_s%d", topic_id, k));
 }
 
 Oid
@@ -445,8 +431,7 @@ cq_record_sequence_create(int32 topic_id, Oid owner, int partition)
 										topic_id, partition, CQ_OFFSET_BLOCK),
 							   0, NULL, NULL, NULL);
 	cq_carrier_own_relation(owner, psprintf("t%d_o%d", topic_id, partition));
-	return get_relname_relid(psprintf("t%d_o%d", topic_id, partition),
-							 get_namespace_oid("cq", false));
+	return cq_relation_if_exists("t%d_o%d", topic_id, partition);
 }
 
 void

@@ -14,6 +14,7 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "core/catalog.h"
 #include "core/owner.h"
 #include "queue/admin.h"
 #include "queue/definition.h"
