@@ -44,6 +44,7 @@
 #include "miscadmin.h"
 #include "queue/dispatch/lifecycle.h"
 #include "queue/keys.h"
+#include "queue/open.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
@@ -445,7 +446,7 @@ rotate_step(int32 queue_id)
 	int			current;
 
 	cq_step_start();
-	def = cq_definition_by_id(queue_id);
+	def = cq_queue_by_id(queue_id);
 	if (def == NULL)
 	{
 		cq_step_commit();

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "core/clock.h"
+#include "queue/open.h"
 #include "queue/purge.h"
 #include "queue/scan.h"
 #include "queue/segment.h"

@@ -14,6 +14,6 @@
 void
 cq_queue_init(void)
 {
-	cq_definition_init();
+	cq_queue_definition_init();
 	cq_queue_xact_init();
 }

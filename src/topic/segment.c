@@ -37,6 +37,7 @@
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
+#include "topic/open.h"
 #include "topic/record.h"
 #include "topic/segment.h"
 #include "utils/builtins.h"
@@ -57,11 +58,8 @@
 static CqTopicDef *
 start(int32 topic_id)
 {
-	CqTopicDef *def;
-
 	cq_step_start();
-	def = cq_topic_by_id(topic_id);
-	return (def == NULL) ? NULL : cq_topic_open(def->name, CQ_TOPIC_NONE);
+	return cq_topic_open_by_id(topic_id);
 }
 
 static void
