@@ -38,6 +38,7 @@
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "topic/offsets.h"
+#include "topic/open.h"
 #include "topic/poll.h"
 #include "topic/record.h"
 #include "topic/segment.h"
@@ -60,11 +61,8 @@
 static CqTopicDef *
 start(int32 topic_id)
 {
-	CqTopicDef *def;
-
 	cq_step_start();
-	def = cq_topic_by_id(topic_id);
-	return (def == NULL) ? NULL : cq_topic_open(def->name, CQ_TOPIC_NONE);
+	return cq_topic_open_by_id(topic_id);
 }
 
 static void
