@@ -37,6 +37,7 @@
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
+#include "topic/offset_tables.h"
 #include "topic/offsets.h"
 #include "topic/open.h"
 #include "topic/poll.h"
