@@ -16,6 +16,7 @@
 #include "access/xlog.h"
 #include "core/chores.h"
 #include "core/clock.h"
+#include "core/definitions.h"
 #include "core/shmem.h"
 #include "core/step.h"
 #include "miscadmin.h"
@@ -33,7 +34,7 @@ static int64 next_look;
 static void
 pass(void)
 {
-	uint64		epoch = current->epoch();
+	uint64		epoch = cq_definitions_epoch(current->kind);
 	int			n = current->count();
 
 	if (current->synced != epoch)

@@ -8,20 +8,22 @@
 #ifndef CQ_CORE_CHORES_H
 #define CQ_CORE_CHORES_H
 
+#include "core/object.h"
+
 /* after an error an object is left alone for so long */
 #define CQ_CHORE_RETRY_MS 5000
 
 /* How to maintain the objects of one kind, each of which has a shared state. */
 typedef struct CqChores
 {
-	uint64		(*epoch) (void);	/* advances when objects may have come or
-									 * gone */
+	CqObjectKind kind;
 	void		(*sync) (void); /* free the states of objects that are gone,
 								 * and give one to each other object */
 	int			(*count) (void);	/* number of states */
 	int64		(*maintain) (int i);	/* do what is due for state i; returns
 										 * when to look again, or PG_INT64_MAX */
-	uint64		synced;			/* epoch of the latest sync(); 0: none yet */
+	uint64		synced;			/* epoch of the definitions at the latest
+								 * sync() */
 } CqChores;
 
 /*

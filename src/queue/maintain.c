@@ -32,6 +32,7 @@
 #include "queue/dispatch/registry.h"
 #include "queue/keys.h"
 #include "queue/move.h"
+#include "queue/open.h"
 #include "queue/prepared.h"
 #include "queue/purge.h"
 #include "queue/queue.h"
@@ -257,7 +258,7 @@ do_small_chores(int32 queue_id, const Chores *chores)
 	CqQueueDef *def;
 
 	cq_step_start();
-	def = cq_definition_by_id(queue_id);
+	def = cq_queue_by_id(queue_id);
 	if (def != NULL)
 	{
 		def = cq_queue_open(def->name, CQ_QUEUE_NONE);
@@ -282,7 +283,7 @@ in_transaction(int32 queue_id, void (*work) (CqQueueDef *def))
 	CqQueueDef *def;
 
 	cq_step_start();
-	def = cq_definition_by_id(queue_id);
+	def = cq_queue_by_id(queue_id);
 	if (def != NULL)
 		work(cq_queue_open(def->name, CQ_QUEUE_NONE));
 	cq_step_commit();
@@ -428,7 +429,7 @@ sync_rows(void)
 	ListCell   *cell;
 
 	cq_step_start();
-	defs = cq_definitions_all();
+	defs = cq_queues_all();
 	for (int i = 0; i < cq_queues->nrows; i++)
 	{
 		CqStateKey	key = cq_state_key(&cq_rows[i]);
@@ -463,7 +464,7 @@ count_rows(void)
 }
 
 static CqChores chores = {
-	.epoch = cq_definitions_epoch,
+	.kind = CQ_OBJECT_QUEUE,
 	.sync = sync_rows,
 	.count = count_rows,
 	.maintain = maintain

@@ -61,6 +61,6 @@ static const CqItemHooks hooks = {
 void
 cq_queue_init(void)
 {
-	cq_definition_init();
+	cq_queue_definition_init();
 	cq_item_list_register(cq_queue_items(), &hooks);
 }

@@ -20,6 +20,7 @@
 #include "miscadmin.h"
 #include "queue/dispatch/entry.h"
 #include "queue/dispatch/lifecycle.h"
+#include "queue/open.h"
 #include "queue/scan.h"
 #include "queue/secret.h"
 #include "queue/segment.h"

@@ -28,7 +28,9 @@
 #include "topic/channel.h"
 #include "topic/feed.h"
 #include "topic/maintain.h"
+#include "topic/offset_tables.h"
 #include "topic/offsets.h"
+#include "topic/open.h"
 #include "topic/prepared.h"
 #include "topic/segment.h"
 #include "topic/xact.h"
@@ -482,7 +484,7 @@ sync_rows(void)
 		 * is used up.  The topic's lock must not stay, or a drop of two
 		 * topics could deadlock with us.
 		 */
-		if (!def->resolved)
+		if (!def->attached)
 			cq_chore_probe(open_topic, def->name);
 	}
 	cq_step_commit();
@@ -496,7 +498,7 @@ count_rows(void)
 }
 
 static CqChores chores = {
-	.epoch = cq_topics_epoch,
+	.kind = CQ_OBJECT_TOPIC,
 	.sync = sync_rows,
 	.count = count_rows,
 	.maintain = maintain

@@ -28,7 +28,9 @@
 #include "miscadmin.h"
 #include "topic/assignment.h"
 #include "topic/notice.h"
+#include "topic/offset_tables.h"
 #include "topic/offsets.h"
+#include "topic/open.h"
 #include "topic/xact.h"
 #include "utils/timestamp.h"
 
