@@ -24,16 +24,17 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "queue/queue.h"
-#include "sql/object_functions.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 #include "tables/detach.h"
-#include "tables/write_behind.h"
+#include "tables/write_behind_flush.h"
+#include "tables/write_behind_log.h"
 #include "topic/maintain.h"
 #include "topic/memory.h"
 #include "topic/topic.h"
-#include "worker/worker.h"
+#include "worker/launcher.h"
+#include "worker/sweep.h"
 
 PG_MODULE_MAGIC;
 
@@ -112,7 +113,7 @@ register_tasks(void)
 		{"objects", cq_objects_maintain, NULL},
 		{"queue", cq_queue_maintain, NULL},
 		{"topic", cq_topic_maintain, NULL},
-		{"write-behind", cq_write_behind_maintain, cq_write_behind_at_shutdown},
+		{"write-behind", cq_behind_maintain, cq_behind_at_shutdown},
 	};
 
 	for (int i = 0; i < lengthof(tasks); i++)
@@ -134,8 +135,8 @@ _PG_init(void)
 	cq_object_init();
 	cq_cache_init();
 	cq_namespace_init();
-	cq_cache_detach_init();
-	cq_write_behind_init();
+	cq_detach_init();
+	cq_behind_init();
 	cq_queue_init();
 	cq_topic_init();
 	cq_exchange_init();

@@ -22,7 +22,7 @@ typedef enum CqValueType
 	CQ_VALUE_JSONB,
 	CQ_VALUE_COUNTER,			/* int64 in native order; reads as text */
 	CQ_VALUE_NOTHING,			/* a query's "no row" or NULL */
-	CQ_VALUE_ROWS				/* a query's rows (sql/cache_query.c) */
+	CQ_VALUE_ROWS				/* a query's rows (query/rows.c) */
 } CqValueType;
 
 /* Who may find an entry: the byte after the database in its key. */

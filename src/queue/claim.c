@@ -19,6 +19,8 @@
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
 #include "queue/claim.h"
+#include "queue/dispatch/entry.h"
+#include "queue/dispatch/groups.h"
 #include "queue/dispatch/lifecycle.h"
 #include "queue/dispatch/limits.h"
 #include "queue/dispatch/ready.h"
@@ -26,6 +28,7 @@
 #include "queue/scan.h"
 #include "queue/segment.h"
 #include "queue/wait.h"
+#include "queue/wake.h"
 #include "queue/xact.h"
 #include "storage/ipc.h"
 #include "utils/builtins.h"
@@ -177,8 +180,8 @@ claim_ready(CqQueueDef *def, CqQueueRow *row, int max, const Terms *terms,
 	if (n > 0)
 	{
 		row->delivered += n;
-		cq_rate_count(row, CQ_RATE_DELIVERED, n);
-		cq_bucket_take(&row->bucket, &row->options.rate, n);
+		cq_rate_count(&row->rate[CQ_RATE_DELIVERED], n);
+		cq_tokens_take(&row->bucket, &row->options.rate, n);
 		if (terms->lease_ms > 0)
 			cq_row_plan(row, terms->until, effects);
 	}

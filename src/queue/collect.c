@@ -34,7 +34,6 @@
 #include "message/message.h"
 #include "miscadmin.h"
 #include "queue/collect.h"
-#include "queue/dispatch/lifecycle.h"
 #include "queue/segment.h"
 #include "storage/bufmgr.h"
 #include "storage/procarray.h"

@@ -12,6 +12,8 @@
 
 #include "access/htup_details.h"
 #include "queue/definition.h"
+#include "queue/dispatch/registry.h"
+#include "queue/wake.h"
 #include "utils/builtins.h"
 
 /* CqDefinitionKind.read */

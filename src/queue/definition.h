@@ -11,6 +11,7 @@
 
 #include "core/definitions.h"
 #include "queue/dispatch/memory.h"
+#include "queue/options.h"
 
 /* what the privileges on the carrier stand for; several may be added up */
 #define CQ_QUEUE_NONE ACL_NO_RIGHTS

@@ -42,9 +42,10 @@
 #include "core/owner.h"
 #include "core/step.h"
 #include "miscadmin.h"
-#include "queue/dispatch/lifecycle.h"
+#include "queue/dispatch/entry.h"
 #include "queue/keys.h"
 #include "queue/open.h"
+#include "queue/wake.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
@@ -428,7 +429,7 @@ note_result(CqQueueDef *def, int k, RotateResult result, FullTransactionId copie
 	}
 	else if (FullTransactionIdIsValid(copied))
 		wait_ms = KEYS_RETRY_MS;
-	row->keys_copied = copied;
+	row->keys_copied = U64FromFullTransactionId(copied);
 	row->want_keys = used || result != EMPTY;
 	row->keys_ms = cq_clock_ms() + wait_ms;
 	LWLockRelease(&row->lock);
@@ -455,7 +456,7 @@ rotate_step(int32 queue_id)
 	def = cq_queue_open(def->name, CQ_QUEUE_NONE);
 	row = cq_queue_lock(def, LW_SHARED);
 	current = row->keys_current;
-	copied = row->keys_copied;
+	copied = FullTransactionIdFromU64(row->keys_copied);
 	LWLockRelease(&row->lock);
 
 	result = rotate(def, 1 - current, current, &copied);

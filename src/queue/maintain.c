@@ -26,8 +26,11 @@
 #include "core/shmem.h"
 #include "core/step.h"
 #include "miscadmin.h"
+#include "queue/dispatch/check.h"
+#include "queue/dispatch/entry.h"
 #include "queue/dispatch/lifecycle.h"
 #include "queue/dispatch/limits.h"
+#include "queue/dispatch/registry.h"
 #include "queue/keys.h"
 #include "queue/move.h"
 #include "queue/open.h"
@@ -37,6 +40,7 @@
 #include "queue/scan.h"
 #include "queue/segment.h"
 #include "queue/settle.h"
+#include "queue/wake.h"
 #include "queue/xact.h"
 #include "storage/procarray.h"
 #include "utils/memutils.h"
@@ -287,7 +291,7 @@ look(const CqQueueRow *row)
 	/* by hand what was put off, for a lock say, is tried again */
 	chores.keys = row->want_keys &&
 		(row->keys_ms <= now ||
-		 (FullTransactionIdIsValid(row->keys_copied) && cq_step_by_hand()));
+		 (row->keys_copied != 0 && cq_step_by_hand()));
 	chores.segment = row->want_segment;
 	chores.move = row->want_move && (row->move_ms <= now || cq_step_by_hand());
 	chores.truncate = row->want_truncate && (row->truncate_ms <= now || cq_step_by_hand());

@@ -17,7 +17,7 @@
 #include "core/clock.h"
 #include "miscadmin.h"
 #include "queue/collect.h"
-#include "queue/dispatch/lifecycle.h"
+#include "queue/dispatch/entry.h"
 #include "queue/open.h"
 #include "queue/peek.h"
 #include "queue/scan.h"

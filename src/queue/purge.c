@@ -8,10 +8,12 @@
 #include "postgres.h"
 
 #include "core/clock.h"
+#include "queue/dispatch/entry.h"
 #include "queue/open.h"
 #include "queue/purge.h"
 #include "queue/scan.h"
 #include "queue/segment.h"
+#include "queue/wake.h"
 #include "queue/xact.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"

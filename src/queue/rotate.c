@@ -249,7 +249,7 @@ truncate_at(const CqQueueRow *row, const CqSegment *segment, FullTransactionId h
 	int64		at = segment->finished_ms + row->options.retain_ms;
 	int64		held_ms = cq_clock_ms() - segment->finished_ms;
 
-	if (!cq_horizon_passed(horizon, segment->finished) &&
+	if (!cq_horizon_passed(horizon, FullTransactionIdFromU64(segment->finished)) &&
 		!CQ_FAULT("queue-truncate-needed"))
 		at = Max(at, cq_clock_ms() + Min(Max(held_ms, HELD_RETRY_MS_MIN), HELD_RETRY_MS_MAX));
 	return at;
@@ -270,13 +270,13 @@ find_finished(CqQueueRow *row, int k, FullTransactionId horizon)
 			segment->scan_from != InvalidBlockNumber)
 		{
 			segment->finished_ms = 0;
-			segment->finished = InvalidFullTransactionId;
+			segment->finished = 0;
 			continue;
 		}
 		if (segment->finished_ms == 0)
 		{
 			segment->finished_ms = now;
-			segment->finished = cq_horizon_mark();
+			segment->finished = U64FromFullTransactionId(cq_horizon_mark());
 		}
 		at = truncate_at(row, segment, horizon);
 		if (at <= now)
@@ -316,7 +316,7 @@ note_result(CqQueueDef *def, int k, TruncateResult result)
 			break;
 		case NEEDED:
 			/* so was this one taken too early */
-			row->segment[k].finished = cq_horizon_mark();
+			row->segment[k].finished = U64FromFullTransactionId(cq_horizon_mark());
 			row->want_truncate = true;
 			row->truncate_ms = cq_clock_ms() + HELD_RETRY_MS_MIN;
 			break;

@@ -41,6 +41,8 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "queue/collect.h"
+#include "queue/dispatch/check.h"
+#include "queue/dispatch/entry.h"
 #include "queue/dispatch/heap.h"
 #include "queue/dispatch/lifecycle.h"
 #include "queue/dispatch/limits.h"
@@ -48,22 +50,25 @@
 #include "queue/open.h"
 #include "queue/scan.h"
 #include "queue/segment.h"
+#include "queue/wake.h"
 #include "storage/bufmgr.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
-/* What an error must restore; row is NULL when no scan runs in this backend. */
-static struct
+/* What an error must restore. */
+typedef struct RunningScan
 {
-	CqQueueRow *row;
+	CqQueueRow *row;			/* NULL: no scan runs in this backend */
 	uint32		generation;
 	bool		dirty;
 	TimestampTz unloaded_due;
 	TimestampTz unloaded_expires;
 	uint32		priorities;
 	BlockNumber from[CQ_SEGMENTS_MAX];
-} running;
+} RunningScan;
+
+static RunningScan running;
 
 static inline void
 lower(BlockNumber *block, BlockNumber to)
@@ -122,12 +127,12 @@ static void
 begin_locked(CqScan *scan, CqQueueRow *row)
 {
 	Assert(running.row == NULL && !row->scanning);
-	running.	row = row;
-	running.	generation = row->generation;
-	running.	dirty = scan->dirty = row->dirty;
-	running.	unloaded_due = row->unloaded_due;
-	running.	unloaded_expires = row->unloaded_expires;
-	running.	priorities = row->priorities;
+	running.row = row;
+	running.generation = row->generation;
+	running.dirty = scan->dirty = row->dirty;
+	running.unloaded_due = row->unloaded_due;
+	running.unloaded_expires = row->unloaded_expires;
+	running.priorities = row->priorities;
 
 	scan->loaded = row->loaded;
 	scan->priorities = row->priorities;
@@ -147,16 +152,13 @@ begin_locked(CqScan *scan, CqQueueRow *row)
 	{
 		bool		ours = k < scan->def->nsegments && k < row->nsegments;
 
-		running.	from[k] = InvalidBlockNumber;
-
+		running.from[k] = InvalidBlockNumber;
 		if (ours)
 		{
-			running.	from[k] = row->segment[k].scan_from;
-
+			running.from[k] = row->segment[k].scan_from;
 			row->segment[k].scan_from = InvalidBlockNumber;
 		}
 		scan->from[k] = running.from[k];
-
 		scan->left[k] = InvalidBlockNumber;
 		scan->first_id[k] = row->segment[k].first_id;
 	}
@@ -418,7 +420,7 @@ cq_scan_end_locked(CqQueueRow *row, bool complete, CqEffects *effects)
 		else
 			cq_entry_unload(row, i, effects);
 	}
-	running.	row = NULL;
+	running.row = NULL;
 }
 
 /* Step 3, with the row locked. */
@@ -505,7 +507,7 @@ cq_scan_refill(CqQueueDef *def)
 		finish_locked(scan, row, &effects);
 		cq_row_unlock(row, &effects);
 	}
-	running.	row = NULL;
+	running.row = NULL;
 
 	MemoryContextDelete(scan->context);
 }
@@ -529,7 +531,7 @@ cq_scan_abandon(void)
 
 	if (row == NULL)
 		return;
-	running.	row = NULL;
+	running.row = NULL;
 
 	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
 	if (row->generation == running.generation)

@@ -9,7 +9,6 @@
 #define CQ_QUEUE_SCAN_H
 
 #include "queue/collect.h"
-#include "queue/dispatch/lifecycle.h"
 
 /*
  * Load what memory has room for of the unloaded messages, in the order of

@@ -22,6 +22,7 @@
 #include "message/message.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "queue/dispatch/entry.h"
 #include "queue/dispatch/lifecycle.h"
 #include "queue/dispatch/limits.h"
 #include "queue/keys.h"
@@ -29,6 +30,7 @@
 #include "queue/scan.h"
 #include "queue/segment.h"
 #include "queue/send.h"
+#include "queue/wake.h"
 #include "queue/xact.h"
 
 /* messages numbered, and inserted, in one go */

@@ -30,6 +30,7 @@
 #include "queue/open.h"
 #include "queue/scan.h"
 #include "queue/wait.h"
+#include "queue/wake.h"
 #include "storage/ipc.h"
 #include "utils/timestamp.h"
 

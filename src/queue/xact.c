@@ -27,10 +27,13 @@
 #include "core/dbworker.h"
 #include "core/faults.h"
 #include "miscadmin.h"
+#include "queue/dispatch/entry.h"
 #include "queue/dispatch/lifecycle.h"
 #include "queue/dispatch/limits.h"
+#include "queue/dispatch/registry.h"
 #include "queue/scan.h"
 #include "queue/wait.h"
+#include "queue/wake.h"
 #include "queue/xact.h"
 #include "utils/memutils.h"
 
@@ -198,7 +201,7 @@ commit_item(CqQueueRow *row, const CqItem *item, CqEffects *effects)
 			break;
 		case CQ_ITEM_UNLOADED:
 			row->sent += item->unloaded.amount.n;
-			cq_rate_count(row, CQ_RATE_SENT, item->unloaded.amount.n);
+			cq_rate_count(&row->rate[CQ_RATE_SENT], item->unloaded.amount.n);
 			subtract(&row->open_unloaded, &item->unloaded.amount);
 			cq_messages_unload(row, &item->unloaded, effects);
 			segment->known_blocks = Max(segment->known_blocks, item->last_block + 1);

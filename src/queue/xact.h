@@ -10,7 +10,6 @@
 #define CQ_QUEUE_XACT_H
 
 #include "queue/definition.h"
-#include "queue/dispatch/lifecycle.h"
 
 typedef enum CqItemKind
 {

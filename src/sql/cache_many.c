@@ -8,12 +8,14 @@
 #include "postgres.h"
 
 #include "cache/cache.h"
+#include "cache/request.h"
 #include "catalog/pg_type.h"
 #include "core/args.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "sql/cache_args.h"
+#include "tables/access.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
@@ -57,7 +59,7 @@ static void
 get_one(CqGetMany *many, Datum key_text, const CqKey *key)
 {
 	CqValue		value;
-	CqBehindFound found = cq_find(key, many->snapshot, &value);
+	CqBehindFound found = cq_access_find(key, many->snapshot, &value);
 	Datum		values[3];
 	bool		nulls[3] = {false, false, false};
 
@@ -165,7 +167,7 @@ cq_cache_set_many(PG_FUNCTION_ARGS)
 		request.expires_ms = expires_ms;
 		cq_request_value(&request, value_nulls[i] ? NULL :
 						 (struct varlena *) DatumGetTextPP(values[i]));
-		if (cq_set_with_rules(&request, tags, &lease, CQ_PUT_ALWAYS, 0))
+		if (cq_access_set(&request, tags, &lease, CQ_PUT_ALWAYS, 0))
 			stored++;
 	}
 	PG_RETURN_INT64(stored);

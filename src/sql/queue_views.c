@@ -19,7 +19,7 @@
 #include "funcapi.h"
 #include "message/message.h"
 #include "miscadmin.h"
-#include "queue/dispatch/lifecycle.h"
+#include "queue/dispatch/entry.h"
 #include "queue/dispatch/limits.h"
 #include "queue/dispatch/ready.h"
 #include "queue/open.h"
@@ -102,16 +102,16 @@ take_snapshot(CqQueueDef *def, QueueSnapshot *s)
 	s->counters[7] = row->dropped;
 	s->counters[8] = row->duplicates;
 	for (int i = 0; i < CQ_RATE_KINDS; i++)
-		s->rates[i] = cq_rate_per_second(row, i);
+		s->rates[i] = cq_rate_per_second(&row->rate[i]);
 	if (first != CQ_NONE)
 	{
 		s->first_id = CQ_MSG(first)->msg_id;
 		s->first_segment = CQ_MSG(first)->segment;
 		ItemPointerSet(&s->first_tid, CQ_MSG(first)->block, CQ_MSG(first)->offset);
 	}
-	s->mark = row->keys_copied;
+	s->mark = FullTransactionIdFromU64(row->keys_copied);
 	for (int k = 0; k < row->nsegments; k++)
-		s->mark = lower_mark(s->mark, row->segment[k].finished);
+		s->mark = lower_mark(s->mark, FullTransactionIdFromU64(row->segment[k].finished));
 	LWLockRelease(&row->lock);
 }
 

@@ -41,46 +41,6 @@ PG_FUNCTION_INFO_V1(cq_topic_maintain_now);
 
 /* ---- arguments ------------------------------------------------------- */
 
-char *
-cq_topic_name_arg(FunctionCallInfo fcinfo, int arg, const char *what)
-{
-	cq_require_shared();
-	cq_arg_not_null(fcinfo, arg, what);
-	return cq_topic_name(PG_GETARG_TEXT_PP(arg), what);
-}
-
-CqTopicDef *
-cq_topic_arg(FunctionCallInfo fcinfo, int privileges)
-{
-	return cq_topic_open(cq_topic_name_arg(fcinfo, 0, "topic"), privileges);
-}
-
-char *
-cq_member_arg(FunctionCallInfo fcinfo, int arg)
-{
-	text	   *member;
-	int			bytes;
-
-	cq_arg_not_null(fcinfo, arg, "member");
-	member = PG_GETARG_TEXT_PP(arg);
-	bytes = VARSIZE_ANY_EXHDR(member);
-	if (bytes == 0 || bytes > CQ_MEMBER_NAME_BYTES_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("member must have 1 to %d bytes, not %d",
-						CQ_MEMBER_NAME_BYTES_MAX, bytes)));
-	return text_to_cstring(member);
-}
-
-int64
-cq_generation_arg(FunctionCallInfo fcinfo, int arg)
-{
-	if (PG_ARGISNULL(arg))
-		return 0;
-	/* no member has 0, which would mean any */
-	return (PG_GETARG_INT64(arg) == 0) ? -1 : PG_GETARG_INT64(arg);
-}
-
 static int
 max_arg(FunctionCallInfo fcinfo, int arg)
 {

@@ -224,9 +224,10 @@ lag_time(CqTopicDef *def, int partition, int64 from, int64 limit)
 {
 	TimestampTz at = 0;
 	CqRecordRange range = {.partition = partition,.from = from,.limit = limit,.max = 1};
-	int64		next;
 
-	(void) cq_records_read(def, &range, note_published_at, &at, &next);
+	do
+		(void) cq_records_read(def, &range, note_published_at, &at, &range.from);
+	while (at == 0 && range.from < limit);
 	return DirectFunctionCall2(timestamp_mi,
 							   TimestampTzGetDatum(at == 0 ? 0 : GetCurrentTimestamp()),
 							   TimestampTzGetDatum(at));

@@ -58,7 +58,7 @@ process_utility(PlannedStmt *pstmt, const char *query_string,
 }
 
 void
-cq_cache_detach_init(void)
+cq_detach_init(void)
 {
 	next_process_utility = ProcessUtility_hook;
 	ProcessUtility_hook = process_utility;

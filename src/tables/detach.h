@@ -9,6 +9,6 @@
 #define CQ_TABLES_DETACH_H
 
 /* Once, from _PG_init. */
-extern void cq_cache_detach_init(void);
+extern void cq_detach_init(void);
 
 #endif							/* CQ_TABLES_DETACH_H */

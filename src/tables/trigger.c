@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * trigger.c
- *	  The triggers that invalidate.
+ *	  What the triggers of a watched table do: they invalidate.
  *
  * What a trigger has to do stands in cq.watch, for its table or one above it
  * (watch_spec.c); its arguments mean nothing.  A trigger of a table that cq.watch
@@ -29,16 +29,17 @@
  */
 #include "postgres.h"
 
-#include "access/relation.h"
 #include "access/xact.h"
 #include "cache/marks.h"
 #include "cache/slots.h"
 #include "commands/trigger.h"
 #include "core/shmem.h"
-#include "fmgr.h"
 #include "miscadmin.h"
 #include "tables/tag_template.h"
+#include "tables/trigger.h"
 #include "tables/watch.h"
+#include "tables/watch_spec.h"
+#include "tables/watch_triggers.h"
 #include "tables/write_through.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
@@ -46,11 +47,6 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-PG_FUNCTION_INFO_V1(cq_watch_row);
-PG_FUNCTION_INFO_V1(cq_watch_statement);
-PG_FUNCTION_INFO_V1(cq_watch_truncate);
-PG_FUNCTION_INFO_V1(cq_watch_write);
-PG_FUNCTION_INFO_V1(cq_watch_changed);
 
 typedef struct CqWatch
 {
@@ -112,16 +108,6 @@ init_watches(void)
 	ctl.entrysize = sizeof(CqKnownWatch);
 	watches = hash_create("cachequeue watches", 32, &ctl, HASH_ELEM | HASH_BLOBS);
 	CacheRegisterRelcacheCallback(forget_watches, (Datum) 0);
-}
-
-/* Slot of a table's own tag: the text that cq.cache_table_tag() returns. */
-uint32
-cq_relation_slot(Oid relid)
-{
-	char		tag[32];
-
-	snprintf(tag, sizeof(tag), "table:%u", relid);
-	return cq_slot_of_tag(MyDatabaseId, tag, strlen(tag));
 }
 
 /* In a context of its own, which belongs to the current one. */
@@ -191,45 +177,27 @@ know_watch(Relation rel)
 }
 
 /*
- * What the running trigger has to do.  Raises 55000 and 42501.  Entries of the
- * table stay where they are, so a statement looks it up for its first row only.
+ * What the triggers of a relation have to do.  Raises 55000 and 42501.  Entries of the
+ * table stay where they are, so *known saves a statement's later rows the look-up.
  */
 static CqWatch *
-find_watch(FunctionCallInfo fcinfo)
+find_watch(const TriggerData *trigdata, void **known)
 {
-	Relation	rel = ((TriggerData *) fcinfo->context)->tg_relation;
-	CqKnownWatch *known = fcinfo->flinfo->fn_extra;
+	Relation	rel = trigdata->tg_relation;
+	CqKnownWatch *found = *known;
 
 	cq_require_shared();
-	if (known == NULL || known->relation != RelationGetRelid(rel) ||
-		!known->watch->valid)
-		known = know_watch(rel);
-	if (!known->watch->exists)
+	if (found == NULL || found->relation != RelationGetRelid(rel) ||
+		!found->watch->valid)
+		found = know_watch(rel);
+	if (!found->watch->exists)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("table \"%s\" has a trigger of the cache and is not watched",
 						RelationGetRelationName(rel)),
 				 errhint("Watch it with cq.cache_watch, or remove the trigger with cq.cache_unwatch.")));
-	fcinfo->flinfo->fn_extra = known;
-	return known->watch;
-}
-
-/* Raises 39P01 unless the call is one of a trigger of this kind. */
-static TriggerData *
-check_trigger(FunctionCallInfo fcinfo, const char *name, bool for_row,
-			  bool for_truncate)
-{
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
-
-	if (!CALLED_AS_TRIGGER(fcinfo) ||
-		(TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) != 0) != for_row ||
-		(TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event) != 0) != for_truncate ||
-		(for_row && !TRIGGER_FIRED_AFTER(trigdata->tg_event)))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function \"%s\" must be called by a trigger made by cq.cache_watch",
-						name)));
-	return trigdata;
+	*known = found;
+	return found->watch;
 }
 
 static bool
@@ -270,61 +238,52 @@ mark_row(const CqWatch *watch, TupleDesc columns, HeapTuple tuple,
 	}
 }
 
-Datum
-cq_watch_row(PG_FUNCTION_ARGS)
+void
+cq_trigger_row(const TriggerData *trigdata, void **known)
 {
-	TriggerData *trigdata = check_trigger(fcinfo, "cq._watch_row", true, false);
-	CqWatch    *watch = find_watch(fcinfo);
+	CqWatch    *watch = find_watch(trigdata, known);
 
 	mark_relations(watch, false);
 	mark_row(watch, RelationGetDescr(trigdata->tg_relation),
 			 trigdata->tg_trigtuple,
 			 TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ?
 			 trigdata->tg_newtuple : NULL);
-	return PointerGetDatum(NULL);
 }
 
 /*
  * A statement is ended only where it is begun: with a trigger more or less,
  * made by hand, the end of one must not be taken for that of another.
  */
-Datum
-cq_watch_statement(PG_FUNCTION_ARGS)
+void
+cq_trigger_statement(const TriggerData *trigdata, void **known)
 {
-	TriggerData *trigdata = check_trigger(fcinfo, "cq._watch_statement", false,
-										  false);
-	CqWatch    *watch = find_watch(fcinfo);
+	CqWatch    *watch = find_watch(trigdata, known);
 
 	if (TRIGGER_FIRED_AFTER(trigdata->tg_event))
 	{
 		if (watch->begins && is_trigger(trigdata, CQ_WATCH_END))
 			cq_local_statement_end();
-		return PointerGetDatum(NULL);
+		return;
 	}
 	mark_relations(watch, false);
 	if (watch->by_row && is_trigger(trigdata, CQ_WATCH_STATEMENT))
 		cq_local_statement_begin();
-	return PointerGetDatum(NULL);
 }
 
-Datum
-cq_watch_truncate(PG_FUNCTION_ARGS)
+void
+cq_trigger_truncate(const TriggerData *trigdata, void **known)
 {
-	CqWatch    *watch;
+	CqWatch    *watch = find_watch(trigdata, known);
 
-	(void) check_trigger(fcinfo, "cq._watch_truncate", false, true);
-	watch = find_watch(fcinfo);
 	mark_relations(watch, true);
 	if (watch->by_row)
 		cq_local_mark(cq_slot_of_epoch(MyDatabaseId), true);
-	return PointerGetDatum(NULL);
 }
 
-Datum
-cq_watch_write(PG_FUNCTION_ARGS)
+void
+cq_trigger_write(const TriggerData *trigdata, void **known)
 {
-	TriggerData *trigdata = check_trigger(fcinfo, "cq._watch_write", true, false);
-	CqWatch    *watch = find_watch(fcinfo);
+	CqWatch    *watch = find_watch(trigdata, known);
 
 	if (watch->write_through == NULL)
 		ereport(ERROR,
@@ -333,38 +292,4 @@ cq_watch_write(PG_FUNCTION_ARGS)
 						RelationGetRelationName(trigdata->tg_relation)),
 				 errhint("Call cq.cache_watch again.")));
 	cq_write_through(watch->write_through, trigdata);
-	return PointerGetDatum(NULL);
-}
-
-/* Trigger function of cq.watch. */
-Datum
-cq_watch_changed(PG_FUNCTION_ARGS)
-{
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("cq._watch_changed() is a trigger function")));
-	CacheInvalidateRelcache(((TriggerData *) fcinfo->context)->tg_relation);
-	return PointerGetDatum(NULL);
-}
-
-/* All triggers are needed: somebody may have dropped one by hand. */
-bool
-cq_relation_is_watched(Oid relid)
-{
-	CqWatchSpec *spec = cq_watch_spec(relid);
-	Relation	rel = relation_open(relid, NoLock);
-	bool		result = CqWatchSpecExists(spec) &&
-	cq_watch_trigger_fires(rel, CQ_WATCH_ROW) &&
-	cq_watch_trigger_fires(rel, CQ_WATCH_STATEMENT) &&
-	cq_watch_trigger_fires(rel, CQ_WATCH_TRUNCATE);
-
-	relation_close(rel, NoLock);
-	return result;
-}
-
-List *
-cq_relation_templates(Oid relid)
-{
-	return cq_watch_spec(relid)->templates;
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * watch_spec.c
- *	  Reading cq.watch.
+ *	  The catalog cq.watch: reading and writing it.
  *
  * A row of cq.watch is what somebody asked of cq.cache_watch for one table.
  * What holds for a relation follows from its own row and those of its
@@ -29,12 +29,15 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "core/catalog.h"
-#include "tables/watch.h"
+#include "core/owner.h"
+#include "executor/spi.h"
+#include "tables/watch_spec.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 /* columns of cq.watch */
@@ -204,4 +207,116 @@ cq_watch_spec(Oid relid)
 	if (OidIsValid(spec->writer))
 		spec->owner = owner_of(spec->writer);
 	return spec;
+}
+
+/* ---- writing cq.watch ------------------------------------------------ */
+
+/*
+ * Run a command as the extension's owner, under a new snapshot even where the
+ * transaction has an old one.  Returns the first column of the first row, a
+ * text[] in the caller's context, or NULL.
+ */
+static ArrayType *
+execute(const char *command, int nargs, Oid *types, Datum *values,
+		const char *nulls)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ArrayType  *result = NULL;
+	CqRoleScope scope;
+	SPIPlanPtr	plan;
+
+	cq_role_begin(&scope, cq_extension_owner());
+	SPI_connect();
+	plan = SPI_prepare(command, nargs, types);
+	if (plan == NULL ||
+		SPI_execute_snapshot(plan, values, nulls, GetLatestSnapshot(),
+							 InvalidSnapshot, false, true, 0) < 0)
+		elog(ERROR, "failed to execute: %s", command);
+	if (SPI_tuptable != NULL && SPI_processed > 0)
+	{
+		bool		isnull;
+		Datum		value = SPI_getbinval(SPI_tuptable->vals[0],
+										  SPI_tuptable->tupdesc, 1, &isnull);
+		MemoryContext spi = MemoryContextSwitchTo(caller);
+
+		if (!isnull)
+			result = DatumGetArrayTypePCopy(value);
+		MemoryContextSwitchTo(spi);
+	}
+	SPI_finish();
+	cq_role_end(&scope);
+	return result;
+}
+
+CqWatchSpec *
+cq_watch_spec_from_json(Datum write_through)
+{
+	CqWatchSpec *spec = palloc0(sizeof(CqWatchSpec));
+	Oid			type = JSONBOID;
+	List	   *fields = cq_watch_strings(execute("SELECT cq._write_through_fields($1)",
+												  1, &type, &write_through, NULL));
+	char	   *ttl = lthird(fields);
+
+	spec->key = linitial(fields);
+	spec->namespace = lsecond(fields);
+	spec->ttl = *ttl == '\0' ? NULL : ttl;
+	spec->columns = list_copy_tail(fields, 3);
+	return spec;
+}
+
+static Datum
+array_of_strings(List *strings)
+{
+	Datum	   *elements = palloc(Max(list_length(strings), 1) * sizeof(Datum));
+	int			n = 0;
+	ListCell   *cell;
+
+	foreach(cell, strings)
+		elements[n++] = CStringGetTextDatum(lfirst(cell));
+	return PointerGetDatum(construct_array(elements, n, TEXTOID, -1, false,
+										   TYPALIGN_INT));
+}
+
+void
+cq_watch_store(Oid relid, List *tags, const CqWatchSpec *spec)
+{
+	Oid			types[] = {REGCLASSOID, TEXTARRAYOID, TEXTOID, TEXTOID, INT4OID,
+	TEXTOID, TEXTARRAYOID};
+	Datum		values[lengthof(types)] = {0};
+	char		nulls[] = "  nnnnn";
+
+	values[0] = ObjectIdGetDatum(relid);
+	values[1] = array_of_strings(tags);
+	if (spec != NULL)
+	{
+		values[2] = CStringGetTextDatum(spec->key);
+		values[3] = CStringGetTextDatum(spec->namespace);
+		values[4] = Int32GetDatum((int32) spec->namespace_id);
+		nulls[2] = nulls[3] = nulls[4] = ' ';
+		if (spec->ttl != NULL)
+		{
+			values[5] = CStringGetTextDatum(spec->ttl);
+			nulls[5] = ' ';
+		}
+		if (spec->columns != NIL)
+		{
+			values[6] = array_of_strings(spec->columns);
+			nulls[6] = ' ';
+		}
+	}
+	(void) execute("INSERT INTO cq.watch AS w VALUES ($1, $2, $3, $4, $5, $6, $7) "
+				   "ON CONFLICT (target) DO UPDATE SET tags = excluded.tags, "
+				   "key = excluded.key, namespace = excluded.namespace, "
+				   "namespace_id = excluded.namespace_id, ttl = excluded.ttl, "
+				   "columns = excluded.columns",
+				   lengthof(types), types, values, nulls);
+}
+
+void
+cq_watch_forget(Oid relid)
+{
+	Oid			type = REGCLASSOID;
+	Datum		value = ObjectIdGetDatum(relid);
+
+	(void) execute("DELETE FROM cq.watch WHERE target = $1", 1, &type, &value, NULL);
 }

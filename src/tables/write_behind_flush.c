@@ -25,29 +25,24 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "cache/request.h"
 #include "catalog/pg_type.h"
-#include "core/args.h"
 #include "core/clock.h"
 #include "core/dbworker.h"
 #include "core/faults.h"
 #include "core/owner.h"
-#include "core/shmem.h"
 #include "executor/spi.h"
-#include "fmgr.h"
 #include "miscadmin.h"
-#include "sql/cache_args.h"
 #include "storage/lock.h"
 #include "tables/write_behind.h"
-#include "tcop/utility.h"
+#include "tables/write_behind_apply.h"
+#include "tables/write_behind_flush.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
-
-PG_FUNCTION_INFO_V1(cq_cache_flush);
-PG_FUNCTION_INFO_V1(cq_cache_dead_letter_delete);
 
 /* field4 of the advisory lock tag; see write_behind_log.c */
 #define LOCK_CLASS_FLUSH 202
@@ -289,7 +284,7 @@ delete_batch(const CqBehindRule *rule, const CqBehindRow *rows, int n)
 }
 
 static void
-bury(const CqBehindRule *rule, const CqBehindRow *row)
+add_dead_letter(const CqBehindRule *rule, const CqBehindRow *row)
 {
 	Oid			types[] = {INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID};
 	Datum		values[lengthof(types)];
@@ -315,7 +310,7 @@ bury(const CqBehindRule *rule, const CqBehindRow *row)
 
 /* Dead letters and counters; returns how many rows were written. */
 static int
-account(const CqBehindRule *rule, const CqBehindRow *rows, int n)
+record_batch(const CqBehindRule *rule, const CqBehindRow *rows, int n)
 {
 	Oid			types[] = {INT4OID, INT4OID, INT4OID};
 	Datum		values[3];
@@ -326,7 +321,7 @@ account(const CqBehindRule *rule, const CqBehindRow *rows, int n)
 	{
 		if (rows[i].error != NULL)
 		{
-			bury(rule, &rows[i]);
+			add_dead_letter(rule, &rows[i]);
 			failed++;
 		}
 	}
@@ -364,7 +359,7 @@ flush_batch(const CqBehindRule *rule, int64 *from, int64 newest, bool *done)
 	{
 		cq_behind_apply(rule, rows, n);
 		delete_batch(rule, rows, n);
-		written = account(rule, rows, n);
+		written = record_batch(rule, rows, n);
 	}
 	MemoryContextSwitchTo(old_context);
 	MemoryContextDelete(batch);
@@ -374,39 +369,43 @@ flush_batch(const CqBehindRule *rule, int64 *from, int64 newest, bool *done)
 
 /* ---- by hand */
 
-Datum
-cq_cache_flush(PG_FUNCTION_ARGS)
+int64
+cq_behind_flush(uint32 namespace_id)
 {
-	const CqNamespace *name_space = NULL;
 	int64		written = 0;
 	ListCell   *cell;
 
-	cq_require_shared();
-	PreventCommandIfReadOnly("cq.cache_flush()");
-	if (!PG_ARGISNULL(0))
-	{
-		name_space = cq_arg_namespace(fcinfo, 0, CQ_NAMESPACE_WRITE);
-		if (name_space->behind == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("namespace \"%s\" has no write-behind rule",
-							text_to_cstring(PG_GETARG_TEXT_PP(0)))));
-	}
-	foreach(cell, read_rules(name_space == NULL ? 0 : name_space->id))
+	foreach(cell, read_rules(namespace_id))
 	{
 		const CqBehindRule *rule = lfirst(cell);
 		int64		from = 0;
 		int64		newest;
 		bool		done = false;
 
-		if (PG_ARGISNULL(0) && !has_privs_of_role(GetUserId(), rule->namespace_owner))
+		if (namespace_id == 0 && !has_privs_of_role(GetUserId(), rule->namespace_owner))
 			continue;
 		(void) lock_flush(rule, true);
 		newest = newest_id(rule);
 		while (newest > 0 && !done)
 			written += flush_batch(rule, &from, newest, &done);
 	}
-	PG_RETURN_INT64(written);
+	return written;
+}
+
+int64
+cq_behind_delete_dead_letters(Datum dead_ids)
+{
+	Oid			types[] = {INT8ARRAYOID, OIDOID};
+	Datum		values[] = {dead_ids, ObjectIdGetDatum(GetUserId())};
+
+	return cq_execute_as_owner("WITH deleted AS ("
+							   " DELETE FROM cq.write_behind_dead AS d"
+							   " USING cq.namespace AS n, pg_class AS c"
+							   " WHERE d.dead_id = ANY ($1) AND n.namespace_id = d.namespace_id"
+							   " AND c.oid = n.carrier AND pg_has_role($2, c.relowner, 'USAGE')"
+							   " RETURNING 1)"
+							   " SELECT count(*)::int FROM deleted",
+							   lengthof(types), types, values, NULL);
 }
 
 /* ---- the worker */
@@ -519,7 +518,7 @@ flush_by_worker(const CqBehindRule *rule)
 			begin();
 			if (!lock_flush(rule, false))
 			{
-				/* somebody is at it */
+				/* another session flushes it */
 				commit();
 				again = true;
 				break;
@@ -571,7 +570,7 @@ plan(int64 due_ms)
 }
 
 int64
-cq_write_behind_maintain(void)
+cq_behind_maintain(void)
 {
 	int64		now_ms = cq_clock_ms();
 	ListCell   *cell;
@@ -605,7 +604,7 @@ cq_write_behind_maintain(void)
 }
 
 void
-cq_write_behind_at_shutdown(void)
+cq_behind_at_shutdown(void)
 {
 	int64		until_ms = cq_clock_ms() + LAST_TURNS_MS;
 	ListCell   *cell;
@@ -617,25 +616,4 @@ cq_write_behind_at_shutdown(void)
 		if (rule->due_ms != 0 && cq_clock_ms() < until_ms)
 			(void) flush_by_worker(rule);
 	}
-}
-
-/* cq.cache_dead_letter_delete(VARIADIC dead_ids bigint[]) → bigint */
-Datum
-cq_cache_dead_letter_delete(PG_FUNCTION_ARGS)
-{
-	Oid			types[] = {INT8ARRAYOID, OIDOID};
-	Datum		values[2];
-
-	PreventCommandIfReadOnly("cq.cache_dead_letter_delete()");
-	cq_arg_not_null(fcinfo, 0, "dead_ids");
-	values[0] = PG_GETARG_DATUM(0);
-	values[1] = ObjectIdGetDatum(GetUserId());
-	PG_RETURN_INT64(cq_execute_as_owner("WITH deleted AS ("
-										" DELETE FROM cq.write_behind_dead AS d"
-										" USING cq.namespace AS n, pg_class AS c"
-										" WHERE d.dead_id = ANY ($1) AND n.namespace_id = d.namespace_id"
-										" AND c.oid = n.carrier AND pg_has_role($2, c.relowner, 'USAGE')"
-										" RETURNING 1)"
-										" SELECT count(*)::int FROM deleted",
-										2, types, values, NULL));
 }

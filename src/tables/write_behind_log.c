@@ -47,6 +47,7 @@
 #include "miscadmin.h"
 #include "storage/lock.h"
 #include "tables/write_behind.h"
+#include "tables/write_behind_log.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -62,6 +63,20 @@
 #define LOCK_CLASS_KEY 201
 
 #define KEY_LOCKS_MAX 32
+
+/* Columns of the logs. */
+enum
+{
+	LOG_NAMESPACE = 1,
+	LOG_ID,
+	LOG_OPERATION,
+	LOG_TYPE,
+	LOG_QUEUED_AT,
+	LOG_EXPIRES_AT,
+	LOG_KEY,
+	LOG_VALUE,
+	LOG_COLUMNS = LOG_VALUE
+};
 
 static List *dropping = NIL;	/* namespaces, in TopTransactionContext */
 static int64 due_ms = 0;		/* of what this transaction adds, 0: nothing */
@@ -120,25 +135,25 @@ lock_operations(CqPending **ops, int n)
 static HeapTuple
 form_row(TupleDesc desc, Oid sequence, const CqPending *op)
 {
-	Datum		values[CQ_BEHIND_LOG_COLUMNS];
-	bool		nulls[CQ_BEHIND_LOG_COLUMNS] = {false};
+	Datum		values[LOG_COLUMNS];
+	bool		nulls[LOG_COLUMNS] = {false};
 	TimestampTz now = GetCurrentTimestamp();
 	bool		is_set = op->kind == CQ_PENDING_SET;
 	CqKeyParts	key;
 
 	cq_key_parse(op->key->bytes, op->key->engine.len, &key);
-	values[CQ_BEHIND_LOG_NAMESPACE - 1] = Int32GetDatum((int32) op->key->name_space);
-	values[CQ_BEHIND_LOG_ID - 1] = Int64GetDatum(nextval_internal(sequence, false));
-	values[CQ_BEHIND_LOG_OPERATION - 1] = CharGetDatum(is_set ? CQ_BEHIND_SET : CQ_BEHIND_DELETE);
-	values[CQ_BEHIND_LOG_TYPE - 1] = Int16GetDatum(op->type);
-	values[CQ_BEHIND_LOG_QUEUED_AT - 1] = TimestampTzGetDatum(now);
-	nulls[CQ_BEHIND_LOG_EXPIRES_AT - 1] = op->expires_ms == 0;
-	values[CQ_BEHIND_LOG_EXPIRES_AT - 1] =
+	values[LOG_NAMESPACE - 1] = Int32GetDatum((int32) op->key->name_space);
+	values[LOG_ID - 1] = Int64GetDatum(nextval_internal(sequence, false));
+	values[LOG_OPERATION - 1] = CharGetDatum(is_set ? CQ_BEHIND_SET : CQ_BEHIND_DELETE);
+	values[LOG_TYPE - 1] = Int16GetDatum(op->type);
+	values[LOG_QUEUED_AT - 1] = TimestampTzGetDatum(now);
+	nulls[LOG_EXPIRES_AT - 1] = op->expires_ms == 0;
+	values[LOG_EXPIRES_AT - 1] =
 		TimestampTzGetDatum(now + (op->expires_ms - cq_clock_ms()) * 1000);
-	values[CQ_BEHIND_LOG_KEY - 1] =
+	values[LOG_KEY - 1] =
 		PointerGetDatum(cstring_to_text_with_len(key.bytes, key.len));
-	nulls[CQ_BEHIND_LOG_VALUE - 1] = !is_set;
-	values[CQ_BEHIND_LOG_VALUE - 1] =
+	nulls[LOG_VALUE - 1] = !is_set;
+	values[LOG_VALUE - 1] =
 		PointerGetDatum(cstring_to_text_with_len(op->value, op->value_len));
 	return heap_form_tuple(desc, values, nulls);
 }
@@ -235,7 +250,7 @@ any_pending(char mode, uint32 namespace_id)
 	SysScanDesc scan;
 	bool		result;
 
-	ScanKeyInit(&key, CQ_BEHIND_LOG_NAMESPACE, BTEqualStrategyNumber, F_INT4EQ,
+	ScanKeyInit(&key, LOG_NAMESPACE, BTEqualStrategyNumber, F_INT4EQ,
 				Int32GetDatum((int32) namespace_id));
 	scan = systable_beginscan_ordered(rel, index, snapshot, 1, &key);
 	result = HeapTupleIsValid(systable_getnext_ordered(scan, ForwardScanDirection));
@@ -312,7 +327,7 @@ at_transaction(XactEvent event, void *arg)
 }
 
 void
-cq_write_behind_init(void)
+cq_behind_init(void)
 {
 	cq_log_behind_hook = log_operations;
 	RegisterXactCallback(at_transaction, NULL);
@@ -405,10 +420,10 @@ read_row(HeapTuple tuple, TupleDesc desc, CqValue *value)
 	Datum		expires_at;
 	bytea	   *bytes;
 
-	if (DatumGetChar(heap_getattr(tuple, CQ_BEHIND_LOG_OPERATION, desc,
+	if (DatumGetChar(heap_getattr(tuple, LOG_OPERATION, desc,
 								  &is_null)) == CQ_BEHIND_DELETE)
 		return CQ_BEHIND_DELETED;
-	expires_at = heap_getattr(tuple, CQ_BEHIND_LOG_EXPIRES_AT, desc, &is_null);
+	expires_at = heap_getattr(tuple, LOG_EXPIRES_AT, desc, &is_null);
 	value->expires_ms = 0;
 	if (!is_null)
 	{
@@ -418,10 +433,10 @@ read_row(HeapTuple tuple, TupleDesc desc, CqValue *value)
 			return CQ_BEHIND_NOTHING;
 		value->expires_ms = cq_clock_ms() + left_ms;
 	}
-	bytes = DatumGetByteaPCopy(heap_getattr(tuple, CQ_BEHIND_LOG_VALUE, desc, &is_null));
+	bytes = DatumGetByteaPCopy(heap_getattr(tuple, LOG_VALUE, desc, &is_null));
 	value->data = VARDATA(bytes);
 	value->len = VARSIZE(bytes) - VARHDRSZ;
-	value->type = DatumGetInt16(heap_getattr(tuple, CQ_BEHIND_LOG_TYPE, desc, &is_null));
+	value->type = DatumGetInt16(heap_getattr(tuple, LOG_TYPE, desc, &is_null));
 	value->version = 0;
 	value->dependent = false;
 	return CQ_BEHIND_VALUE;
@@ -446,9 +461,9 @@ cq_behind_find(const CqKey *key, Snapshot snapshot, CqValue *value)
 
 	cq_key_parse(key->bytes, key->engine.len, &parts);
 
-	ScanKeyInit(&keys[0], CQ_BEHIND_LOG_NAMESPACE, BTEqualStrategyNumber, F_INT4EQ,
+	ScanKeyInit(&keys[0], LOG_NAMESPACE, BTEqualStrategyNumber, F_INT4EQ,
 				Int32GetDatum((int32) key->name_space));
-	ScanKeyInit(&keys[1], CQ_BEHIND_LOG_KEY, BTEqualStrategyNumber, F_TEXTEQ,
+	ScanKeyInit(&keys[1], LOG_KEY, BTEqualStrategyNumber, F_TEXTEQ,
 				PointerGetDatum(cstring_to_text_with_len(parts.bytes, parts.len)));
 	snapshot = RegisterSnapshot(snapshot);
 	rel = table_open(log_relation(key->behind, ""), AccessShareLock);

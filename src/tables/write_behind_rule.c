@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * write_behind_rule.c
- *	  Rules of write-behind: cq.cache_write_behind and its end.
+ *	  Rules of write-behind: making and dropping them.
  *
- * A rule is for who owns the namespace and the table: what the namespace's
- * writers set is written as the table's owner.
+ * Only a role that owns both the namespace and the table may make a rule: what the
+ * namespace's writers set is written as the table's owner.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,37 +17,16 @@
 #include "catalog/catalog.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
-#include "core/args.h"
 #include "core/owner.h"
-#include "core/shmem.h"
-#include "fmgr.h"
 #include "miscadmin.h"
-#include "sql/cache_args.h"
 #include "tables/write_behind.h"
+#include "tables/write_behind_log.h"
+#include "tables/write_behind_rule.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-
-PG_FUNCTION_INFO_V1(cq_cache_write_behind);
-PG_FUNCTION_INFO_V1(cq_cache_write_behind_drop);
-
-#define BATCH_SIZE_MAX 100000
-
-/* arguments of cq.cache_write_behind */
-enum
-{
-	ARG_NAMESPACE,
-	ARG_TARGET,
-	ARG_MODE,
-	ARG_KEY_COLUMN,
-	ARG_VALUE_COLUMN,
-	ARG_COLUMNS,
-	ARG_CONFLICT,
-	ARG_BATCH_SIZE,
-	ARG_DELAY
-};
 
 Oid
 cq_behind_key_operator(Relation rel, AttrNumber column)
@@ -119,40 +98,6 @@ find_column(Relation rel, const char *name)
 	return column;
 }
 
-/* The name of the key column, given or found. */
-static Name
-key_column(FunctionCallInfo fcinfo, Relation rel)
-{
-	Name		result;
-	AttrNumber	column;
-
-	if (!PG_ARGISNULL(ARG_KEY_COLUMN))
-	{
-		result = PG_GETARG_NAME(ARG_KEY_COLUMN);
-		column = find_column(rel, NameStr(*result));
-	}
-	else
-	{
-		Bitmapset  *primary = RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_PRIMARY_KEY);
-
-		if (bms_membership(primary) != BMS_SINGLETON)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_COLUMN_REFERENCE),
-					 errmsg("table \"%s\" has no primary key of one column",
-							RelationGetRelationName(rel)),
-					 errhint("Name the key_column.")));
-		column = bms_singleton_member(primary) + FirstLowInvalidHeapAttributeNumber;
-		result = palloc(NAMEDATALEN);
-		namestrcpy(result, NameStr(TupleDescAttr(RelationGetDescr(rel), column - 1)->attname));
-	}
-	if (!OidIsValid(cq_behind_key_operator(rel, column)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_COLUMN_REFERENCE),
-				 errmsg("column \"%s\" has no unique index of its own", NameStr(*result)),
-				 errhint("Write-behind finds the row of a key by it.")));
-	return result;
-}
-
 /* Check columns, and that they don't name the key. */
 static void
 check_columns(Relation rel, ArrayType *columns, const char *key)
@@ -190,100 +135,91 @@ check_columns(Relation rel, ArrayType *columns, const char *key)
 	}
 }
 
+/* The name of the key column: the one that is given, or the primary key's. */
+static Name
+key_column(const CqBehindDefinition *definition, Relation rel)
+{
+	Name		result = definition->key_column;
+	AttrNumber	column;
+
+	if (result != NULL)
+		column = find_column(rel, NameStr(*result));
+	else
+	{
+		Bitmapset  *primary = RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_PRIMARY_KEY);
+
+		if (bms_membership(primary) != BMS_SINGLETON)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_COLUMN_REFERENCE),
+					 errmsg("table \"%s\" has no primary key of one column",
+							RelationGetRelationName(rel)),
+					 errhint("Name the key_column.")));
+		column = bms_singleton_member(primary) + FirstLowInvalidHeapAttributeNumber;
+		result = palloc(NAMEDATALEN);
+		namestrcpy(result, NameStr(TupleDescAttr(RelationGetDescr(rel), column - 1)->attname));
+	}
+	if (!OidIsValid(cq_behind_key_operator(rel, column)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_COLUMN_REFERENCE),
+				 errmsg("column \"%s\" has no unique index of its own", NameStr(*result)),
+				 errhint("Write-behind finds the row of a key by it.")));
+	return result;
+}
+
 /* What values the rule takes; checks value_column and columns. */
 static char
-value_kind(FunctionCallInfo fcinfo, Relation rel, const char *key)
+value_kind(const CqBehindDefinition *definition, Relation rel, const char *key)
 {
 	AttrNumber	column;
 	Oid			type;
 
-	if (PG_ARGISNULL(ARG_VALUE_COLUMN))
+	if (definition->value_column == NULL)
 	{
-		if (!PG_ARGISNULL(ARG_COLUMNS))
-			check_columns(rel, PG_GETARG_ARRAYTYPE_P(ARG_COLUMNS), key);
+		if (definition->columns != NULL)
+			check_columns(rel, definition->columns, key);
 		return CQ_BEHIND_ROW;
 	}
-	if (!PG_ARGISNULL(ARG_COLUMNS))
+	if (definition->columns != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("value_column and columns exclude each other")));
-	if (strcmp(NameStr(*PG_GETARG_NAME(ARG_VALUE_COLUMN)), key) == 0)
+	if (strcmp(NameStr(*definition->value_column), key) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("value_column must not be the key column")));
-	column = find_column(rel, NameStr(*PG_GETARG_NAME(ARG_VALUE_COLUMN)));
+	column = find_column(rel, NameStr(*definition->value_column));
 	type = TupleDescAttr(RelationGetDescr(rel), column - 1)->atttypid;
 	return getBaseType(type) == BYTEAOID ? CQ_BEHIND_BYTEA : CQ_BEHIND_TEXT;
 }
 
-/* A text argument that must be one of two or three words. */
-static char *
-arg_word(FunctionCallInfo fcinfo, int n, const char *name,
-		 const char *a, const char *b, const char *c)
-{
-	char	   *word;
-
-	cq_arg_not_null(fcinfo, n, name);
-	word = text_to_cstring(PG_GETARG_TEXT_PP(n));
-	if (strcmp(word, a) != 0 && strcmp(word, b) != 0 &&
-		(c == NULL || strcmp(word, c) != 0))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("unknown %s \"%s\"", name, word),
-				 c == NULL ? errhint("Use '%s' or '%s'.", a, b)
-				 : errhint("Use '%s', '%s' or '%s'.", a, b, c)));
-	return word;
-}
-
-Datum
-cq_cache_write_behind(PG_FUNCTION_ARGS)
+bool
+cq_behind_create_rule(const CqBehindDefinition *definition)
 {
 	Oid			types[] = {INT4OID, CHAROID, CHAROID, INT8OID, INT4OID,
 	TEXTOID, OIDOID, NAMEOID, NAMEOID, NAMEARRAYOID};
 	Datum		values[lengthof(types)];
 	char		nulls[] = "          ";
-	uint32		namespace_id;
-	char	   *mode;
-	Relation	rel;
-	Name		key;
+	Relation	rel = open_target(definition->target);
+	Name		key = key_column(definition, rel);
 
-	cq_require_shared();
-	namespace_id = cq_arg_own_namespace(fcinfo, ARG_NAMESPACE)->id;
-	cq_arg_not_null(fcinfo, ARG_TARGET, "target");
-	mode = arg_word(fcinfo, ARG_MODE, "mode", "logged", "memory", NULL);
-	values[0] = Int32GetDatum((int32) namespace_id);
-	values[1] = CharGetDatum(mode[0]);
-	cq_arg_not_null(fcinfo, ARG_DELAY, "delay");
-	values[3] = Int64GetDatum(cq_interval_ms(PG_GETARG_INTERVAL_P(ARG_DELAY), 0, "delay"));
-	cq_arg_not_null(fcinfo, ARG_BATCH_SIZE, "batch_size");
-	values[4] = PG_GETARG_DATUM(ARG_BATCH_SIZE);
-	if (PG_GETARG_INT32(ARG_BATCH_SIZE) < 1 || PG_GETARG_INT32(ARG_BATCH_SIZE) > BATCH_SIZE_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("batch_size must be between 1 and %d", BATCH_SIZE_MAX)));
-	values[5] = CStringGetTextDatum(arg_word(fcinfo, ARG_CONFLICT, "conflict",
-											 "overwrite", "keep", "error"));
-	values[6] = PG_GETARG_DATUM(ARG_TARGET);
-	rel = open_target(PG_GETARG_OID(ARG_TARGET));
-	key = key_column(fcinfo, rel);
+	values[0] = Int32GetDatum((int32) definition->namespace_id);
+	values[1] = CharGetDatum(definition->mode);
+	values[2] = CharGetDatum(value_kind(definition, rel, NameStr(*key)));
+	values[3] = Int64GetDatum(definition->delay_ms);
+	values[4] = Int32GetDatum(definition->batch_size);
+	values[5] = CStringGetTextDatum(definition->conflict);
+	values[6] = ObjectIdGetDatum(definition->target);
 	values[7] = NameGetDatum(key);
-	values[2] = CharGetDatum(value_kind(fcinfo, rel, NameStr(*key)));
-	values[8] = PG_GETARG_DATUM(ARG_VALUE_COLUMN);
-	nulls[8] = PG_ARGISNULL(ARG_VALUE_COLUMN) ? 'n' : ' ';
-	values[9] = PG_GETARG_DATUM(ARG_COLUMNS);
-	nulls[9] = PG_ARGISNULL(ARG_COLUMNS) ? 'n' : ' ';
+	values[8] = PointerGetDatum(definition->value_column);
+	nulls[8] = definition->value_column == NULL ? 'n' : ' ';
+	values[9] = PointerGetDatum(definition->columns);
+	nulls[9] = definition->columns == NULL ? 'n' : ' ';
 	table_close(rel, NoLock);
 
-	if (cq_execute_as_owner("INSERT INTO cq.write_behind VALUES "
-							"($1, $2, $3, $4, $5, $6, $7::regclass, $8, $9, $10) "
-							"ON CONFLICT DO NOTHING RETURNING namespace_id",
-							lengthof(types), types, values, nulls) < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("namespace \"%s\" has a write-behind rule already",
-						text_to_cstring(PG_GETARG_TEXT_PP(ARG_NAMESPACE))),
-				 errhint("Drop it with cq.cache_write_behind_drop first.")));
-	PG_RETURN_VOID();
+	return cq_execute_as_owner("INSERT INTO cq.write_behind VALUES "
+							   "($1, $2, $3, $4, $5, $6, $7::regclass, $8, $9, $10) "
+							   "ON CONFLICT DO NOTHING RETURNING namespace_id",
+							   lengthof(types), types, values, nulls) >= 0;
 }
 
 int64
@@ -311,20 +247,4 @@ cq_behind_drop_rule(uint32 namespace_id, bool discard)
 	(void) cq_execute_as_owner("DELETE FROM cq.write_behind WHERE namespace_id = $1",
 							   1, &type, &id, NULL);
 	return discarded;
-}
-
-/* Arguments: namespace, discard. */
-Datum
-cq_cache_write_behind_drop(PG_FUNCTION_ARGS)
-{
-	const CqNamespace *name_space = cq_arg_own_namespace(fcinfo, 0);
-
-	if (name_space->behind == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("namespace \"%s\" has no write-behind rule",
-						text_to_cstring(PG_GETARG_TEXT_PP(0)))));
-	cq_arg_not_null(fcinfo, 1, "discard");
-	(void) cq_behind_drop_rule(name_space->id, PG_GETARG_BOOL(1));
-	PG_RETURN_VOID();
 }

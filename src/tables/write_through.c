@@ -50,7 +50,9 @@
 #include "access/xact.h"
 #include "cache/cache.h"
 #include "cache/marks.h"
+#include "cache/namespace.h"
 #include "cache/pending.h"
+#include "cache/request.h"
 #include "cache/slots.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_type.h"
@@ -63,9 +65,8 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
-#include "sql/cache_args.h"
 #include "tables/tag_template.h"
-#include "tables/watch.h"
+#include "tables/watch_spec.h"
 #include "tables/write_through.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -73,8 +74,6 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
-
-PG_FUNCTION_INFO_V1(cq_check_write_through);
 
 struct CqWriteThrough
 {
@@ -468,21 +467,18 @@ cq_write_through_check_columns(const CqWatchSpec *spec, Relation rel)
 									   missing));
 }
 
-/* cq._check_write_through(target regclass): raises 2BP01, or void. */
-Datum
-cq_check_write_through(PG_FUNCTION_ARGS)
+void
+cq_write_through_check_index(Oid relid)
 {
-	Oid			relid = PG_GETARG_OID(0);
 	CqWatchSpec *spec = cq_watch_spec(relid);
 	Relation	rel = try_relation_open(relid, AccessShareLock);
 
 	if (rel == NULL)
-		PG_RETURN_VOID();
+		return;
 	if (spec->writer == relid &&
 		cq_tag_template_missing(spec->key, RelationGetDescr(rel)) == NULL &&
 		!key_is_unique(rel, cq_tag_template_compile(spec->key, RelationGetDescr(rel))))
 		report_dependent(rel, psprintf(_("The key \"%s\" of its write_through would not tell rows apart any more."),
 									   spec->key));
 	relation_close(rel, AccessShareLock);
-	PG_RETURN_VOID();
 }

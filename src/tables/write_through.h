@@ -9,7 +9,7 @@
 #define CQ_TABLES_WRITE_THROUGH_H
 
 #include "commands/trigger.h"
-#include "tables/watch.h"
+#include "tables/watch_spec.h"
 #include "utils/rel.h"
 
 /* What is to be put where, compiled for the rows of one relation. */
@@ -34,5 +34,8 @@ extern void cq_write_through(CqWriteThrough *w, const TriggerData *trigdata);
 /* Raise 2BP01 if DDL has taken away a column that write-through names. */
 extern void cq_write_through_check_columns(const CqWatchSpec *spec,
 										   Relation rel);
+
+/* Raise 2BP01 if DDL has taken away the index that tells the keys of a table apart. */
+extern void cq_write_through_check_index(Oid relid);
 
 #endif							/* CQ_TABLES_WRITE_THROUGH_H */

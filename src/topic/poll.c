@@ -161,10 +161,13 @@ cq_topic_read_records(CqTopicDef *def, int partition, int64 from, int max,
 					  CqRecordReader reader, void *arg)
 {
 	CqRecordRange range = {.partition = partition,.from = from,.max = max};
-	int64		next;
 
-	range.limit = cq_topic_stable_offset(def, partition);
-	(void) cq_records_read(def, &range, reader, arg, &next);
+	do
+	{
+		range.limit = cq_topic_stable_offset(def, partition);
+		CQ_PAUSE("topic-read");
+		range.max -= cq_records_read(def, &range, reader, arg, &range.from);
+	} while (range.max > 0 && range.from < range.limit);
 }
 
 /* ---- polling --------------------------------------------------------- */
@@ -344,6 +347,26 @@ prepare_to_poll(CqTopicDef *def)
 		(void) cq_topic_settle_prepared(def->row);
 }
 
+/* Read up to max records of the job; its limit rises when the definition was stale. */
+static int
+read_job(CqTopicDef *def, Job *job, int max, CqRecordReader reader, void *arg, int64 *next)
+{
+	CqRecordRange range = job->range;
+	int			found;
+
+	range.max = max;
+	found = cq_records_read(def, &range, reader, arg, next);
+	while (found < max && *next < range.limit)
+	{
+		range.from = *next;
+		range.max = max - found;
+		range.limit = Max(range.limit, cq_topic_stable_offset(def, range.partition));
+		found += cq_records_read(def, &range, reader, arg, next);
+	}
+	job->range.limit = range.limit;
+	return found;
+}
+
 void
 cq_topic_poll_records(CqTopicDef *def, const CqGroupDef *group,
 					  const CqPollRequest *request, CqRecordReader reader, void *arg)
@@ -374,8 +397,7 @@ cq_topic_poll_records(CqTopicDef *def, const CqGroupDef *group,
 		if (!any)
 			break;
 		CQ_PAUSE("topic-poll");
-		job.range.max = request->max - n;
-		found = cq_records_read(def, &job.range, reader, arg, &next);
+		found = read_job(def, &job, request->max - n, reader, arg, &next);
 		n += found;
 		if (!advance(def, &job, next))
 		{

@@ -228,10 +228,11 @@ cq_records_read(CqTopicDef *def, const CqRecordRange *range, CqRecordReader read
 		int64		from = left.from;
 		PartitionScan s;
 
+		/* the definition may know of a compaction that the limit does not */
 		if (!begin_current(def, i, SnapshotSelf, 2, &s))
 		{
-			i = first_segment(def, partition, from);
-			continue;
+			*next = left.from;
+			return range->max - left.max;
 		}
 		done = read_segment(&s, &left, reader, arg);
 		scan_end(&s);

@@ -44,6 +44,11 @@ typedef struct CqRecordRange
 /*
  * Read the records as committed now, in order.  Returns how many; *next is where to
  * go on: behind the last one, or the limit when there is nothing left below it.
+ *
+ * It stops early, with fewer than max and *next below the limit, when the definition
+ * was stale and has been read again.  A compaction may have dropped records below the
+ * limit whose successors are not below it.  The caller takes the limit anew, which is
+ * above those successors, and goes on from *next.
  */
 extern int	cq_records_read(CqTopicDef *def, const CqRecordRange *range,
 							CqRecordReader reader, void *arg, int64 *next);

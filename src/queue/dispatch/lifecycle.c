@@ -27,68 +27,16 @@
  */
 #include "postgres.h"
 
-#include "core/clock.h"
-#include "core/dbworker.h"
 #include "core/faults.h"
-#include "queue/dispatch/heap.h"
+#include "queue/dispatch/entry.h"
+#include "queue/dispatch/groups.h"
 #include "queue/dispatch/lifecycle.h"
-#include "queue/dispatch/limits.h"
-#include "queue/dispatch/ready.h"
+#include "queue/dispatch/rate.h"
 #include "utils/timestamp.h"
-
-/* the worker looks at delayed messages at least this often: clocks are set */
-#define DUE_PLAN_MS_MAX 60000
 
 /* what is due later than that stays in the tables, and is loaded so long before */
 #define DUE_AHEAD_US (INT64CONST(600) * 1000000)
 #define DUE_LOAD_US (INT64CONST(60) * 1000000)
-
-/* more consumers than this are woken all at once */
-#define SIGNALS_MAX 32
-
-uint32
-cq_row_room(const CqQueueRow *row, bool sending)
-{
-	uint32		entries = cq_row_entries(row) + row->ngroups;
-	uint32		share = sending ? cq_queues->window / 2 : cq_queues->window;
-	uint32		nfree = *(volatile uint32 *) &cq_queues->pool_nfree;
-	uint32		room = 0;
-
-	if (nfree > cq_queues->pool_reserve && entries < share)
-		room = Min(share - entries, nfree - cq_queues->pool_reserve);
-	if (entries < CQ_ENTRIES_MIN)
-		room = Max(room, Min(CQ_ENTRIES_MIN - entries, nfree));
-	return room;
-}
-
-uint32
-cq_pool_take(void)
-{
-	uint32		i = CQ_NONE;
-
-	SpinLockAcquire(&cq_queues->pool_lock);
-	if (cq_queues->pool_free != CQ_NONE)
-	{
-		i = cq_queues->pool_free;
-		cq_queues->pool_free = CQ_MSG(i)->link.next;
-	}
-	else if (cq_queues->pool_fresh < cq_queues->pool_size)
-		i = cq_queues->pool_fresh++;
-	if (i != CQ_NONE)
-		cq_queues->pool_nfree--;
-	SpinLockRelease(&cq_queues->pool_lock);
-	return i;
-}
-
-void
-cq_pool_give(uint32 i)
-{
-	SpinLockAcquire(&cq_queues->pool_lock);
-	CQ_MSG(i)->link.next = cq_queues->pool_free;
-	cq_queues->pool_free = i;
-	cq_queues->pool_nfree++;
-	SpinLockRelease(&cq_queues->pool_lock);
-}
 
 uint32
 cq_entry_take(CqQueueRow *row, bool sending, uint64 group_hash)
@@ -114,167 +62,6 @@ cq_entry_take(CqQueueRow *row, bool sending, uint64 group_hash)
 	CQ_MSG(i)->row = CQ_ROW_INDEX(row);
 	CQ_MSG(i)->group = group;
 	return i;
-}
-
-static void
-list_push(uint32 *head, uint32 i)
-{
-	CqMsg	   *msg = CQ_MSG(i);
-
-	msg->link.prev = CQ_NONE;
-	msg->link.next = *head;
-	if (*head != CQ_NONE)
-		CQ_MSG(*head)->link.prev = i;
-	*head = i;
-}
-
-static void
-list_remove(uint32 *head, uint32 i)
-{
-	CqMsg	   *msg = CQ_MSG(i);
-
-	if (msg->link.prev != CQ_NONE)
-		CQ_MSG(msg->link.prev)->link.next = msg->link.next;
-	else
-		*head = msg->link.next;
-	if (msg->link.next != CQ_NONE)
-		CQ_MSG(msg->link.next)->link.prev = msg->link.prev;
-}
-
-/* Whether messages of its group have to wait for it. */
-static inline bool
-is_in_flight(const CqMsg *msg)
-{
-	return msg->state == CQ_MSG_LEASED ||
-		(msg->state == CQ_MSG_SETTLING && (msg->flags & CQ_MSG_GONE) == 0) ||
-		(msg->flags & CQ_MSG_BLOCKS) != 0;
-}
-
-/* Whether it takes room in the queue. */
-static inline bool
-has_weight(const CqMsg *msg)
-{
-	return msg->state < CQ_MSG_DOOMED && (msg->flags & CQ_MSG_GONE) == 0;
-}
-
-/* Whether it waits, and so may run out of patience. */
-static inline bool
-is_waiting(CqMsgState state)
-{
-	return state == CQ_MSG_READY || state == CQ_MSG_HELD || state == CQ_MSG_DELAYED;
-}
-
-/*
- * Whether its number is above all that its group has in memory.  Unloaded ones of
- * the group have higher numbers: one that comes late, with a lower number, must
- * not become unloaded, or others would overtake it.
- */
-static inline bool
-is_last(const CqMsg *msg)
-{
-	const CqGroup *group = CQ_GROUP(msg->group);
-
-	return !group->has_last || (int32) ((uint32) msg->msg_id - group->last) > 0;
-}
-
-void
-cq_entry_link(CqQueueRow *row, uint32 i, CqMsgState state)
-{
-	CqMsg	   *msg = CQ_MSG(i);
-
-	Assert(LWLockHeldByMeInMode(&row->lock, LW_EXCLUSIVE));
-	Assert(msg->state == CQ_MSG_FREE && msg->row == CQ_ROW_INDEX(row));
-	msg->state = state;
-	row->count[state]++;
-	if (state != CQ_MSG_SETTLED)
-		row->segment[msg->segment].loaded++;
-	if (has_weight(msg))
-		row->bytes += msg->bytes;
-	row->gone += (msg->flags & CQ_MSG_GONE) != 0;
-
-	switch (state)
-	{
-		case CQ_MSG_READY:
-			cq_ready_add(row, i);
-			break;
-		case CQ_MSG_HELD:
-			cq_heap_add(&CQ_GROUP(msg->group)->held, i, CQ_BY_NUMBER);
-			break;
-		case CQ_MSG_DELAYED:
-			cq_heap_add(&row->list[state], i, CQ_BY_DUE);
-			break;
-		case CQ_MSG_LEASED:
-			cq_heap_add(&row->list[state], i, CQ_BY_UNTIL);
-			break;
-		default:
-			list_push(&row->list[state], i);
-	}
-	if (msg->group != CQ_NONE)
-	{
-		CqGroup    *group = CQ_GROUP(msg->group);
-
-		group->offered += (state == CQ_MSG_READY);
-		group->in_flight += is_in_flight(msg);
-		if (state >= CQ_MSG_READY && state <= CQ_MSG_LEASED && is_last(msg))
-		{
-			group->last = (uint32) msg->msg_id;
-			group->has_last = true;
-		}
-	}
-	if (unlikely(msg->expires != 0) && is_waiting(state))
-	{
-		msg->flags |= CQ_MSG_TIMED;
-		cq_heap_add(&row->expiry, i, CQ_BY_EXPIRY);
-	}
-}
-
-void
-cq_entry_unlink(CqQueueRow *row, uint32 i)
-{
-	CqMsg	   *msg = CQ_MSG(i);
-	CqMsgState	state = msg->state;
-
-	Assert(LWLockHeldByMeInMode(&row->lock, LW_EXCLUSIVE));
-	Assert(state != CQ_MSG_FREE && msg->row == CQ_ROW_INDEX(row));
-	switch (state)
-	{
-		case CQ_MSG_READY:
-			cq_ready_remove(row, i);
-			break;
-		case CQ_MSG_HELD:
-			cq_heap_remove(&CQ_GROUP(msg->group)->held, i, CQ_BY_NUMBER);
-			break;
-		case CQ_MSG_DELAYED:
-			cq_heap_remove(&row->list[state], i, CQ_BY_DUE);
-			break;
-		case CQ_MSG_LEASED:
-			cq_heap_remove(&row->list[state], i, CQ_BY_UNTIL);
-			break;
-		default:
-			list_remove(&row->list[state], i);
-	}
-	if (msg->group != CQ_NONE)
-	{
-		CQ_GROUP(msg->group)->offered -= (state == CQ_MSG_READY);
-		CQ_GROUP(msg->group)->in_flight -= is_in_flight(msg);
-	}
-	if (unlikely(msg->flags & CQ_MSG_TIMED))
-		cq_heap_remove(&row->expiry, i, CQ_BY_EXPIRY);
-	if (state != CQ_MSG_SETTLED)
-		row->segment[msg->segment].loaded--;
-	if (has_weight(msg))
-		row->bytes -= msg->bytes;
-	row->gone -= (msg->flags & CQ_MSG_GONE) != 0;
-	msg->flags &= ~(CQ_MSG_TIMED | CQ_MSG_BLOCKS | CQ_MSG_GONE);
-	row->count[state]--;
-	msg->state = CQ_MSG_FREE;
-}
-
-void
-cq_entry_move(CqQueueRow *row, uint32 i, CqMsgState state)
-{
-	cq_entry_unlink(row, i);
-	cq_entry_link(row, i, state);
 }
 
 /* The entry has left its state for good: others may have gained by it. */
@@ -370,36 +157,11 @@ cq_entries_free_all(CqQueueRow *row)
 	cq_groups_free_all(row);
 }
 
-int64
-cq_due_ms(TimestampTz due)
-{
-	int64		wait_ms = (due - GetCurrentTimestamp() + 999) / 1000;
-
-	return cq_clock_ms() + Min(Max(wait_ms, 0), DUE_PLAN_MS_MAX);
-}
-
-void
-cq_row_plan(CqQueueRow *row, int64 at_ms, CqEffects *effects)
-{
-	if (at_ms < row->plan_ms)
-	{
-		row->plan_ms = at_ms;
-		effects->worker = true;
-	}
-}
-
-/* Messages that a row may have in memory though they cannot be delivered. */
-static uint32
-waiting_share(void)
-{
-	return Max(cq_queues->window / 2, CQ_ENTRIES_MIN / 2);
-}
-
 TimestampTz
 cq_row_load_at(const CqQueueRow *row)
 {
 	/* ahead of time, if there is room by then */
-	if (row->unloaded_due == 0 || row->count[CQ_MSG_DELAYED] > waiting_share() / 2)
+	if (row->unloaded_due == 0 || row->count[CQ_MSG_DELAYED] > cq_row_waiting_max() / 2)
 		return row->unloaded_due;
 	return row->unloaded_due - DUE_LOAD_US;
 }
@@ -424,7 +186,7 @@ cq_messages_unload(CqQueueRow *row, const CqUnloaded *u, CqEffects *effects)
 		row->idle = false;
 		row->priorities |= u->priorities;
 		row->priorities_new |= u->priorities;
-		effects->ready += Min(u->amount.n, SIGNALS_MAX + 1);
+		effects->ready += Min(u->amount.n, CQ_SIGNALS_MAX + 1);
 	}
 	else
 	{
@@ -478,7 +240,7 @@ offer_delayed(CqQueueRow *row, uint32 i, TimestampTz now, CqEffects *effects)
 		row->options.group_concurrency == 1)
 		msg->flags |= CQ_MSG_BLOCKS;
 	else if (msg->due > now + DUE_AHEAD_US ||
-			 row->count[CQ_MSG_DELAYED] >= waiting_share())
+			 row->count[CQ_MSG_DELAYED] >= cq_row_waiting_max())
 	{
 		cq_entry_unload(row, i, effects);
 		return;
@@ -522,7 +284,7 @@ cq_entry_offer(CqQueueRow *row, uint32 i, CqEffects *effects)
 		offer_delayed(row, i, now, effects);
 	else if (msg->group != CQ_NONE)
 	{
-		if (row->count[CQ_MSG_HELD] >= waiting_share() && is_last(msg) &&
+		if (row->count[CQ_MSG_HELD] >= cq_row_waiting_max() && cq_entry_is_last(msg) &&
 			!is_next(row, msg))
 		{
 			msg->due = 0;
@@ -560,13 +322,13 @@ cq_entry_sent(CqQueueRow *row, uint32 i, CqEffects *effects)
 	Assert(msg->state == CQ_MSG_OPEN);
 	cq_entry_clear_by_xid(row, i);
 	row->sent++;
-	cq_rate_count(row, CQ_RATE_SENT, 1);
+	cq_rate_count(&row->rate[CQ_RATE_SENT], 1);
 	if (segment->known_blocks <= msg->block)
 		segment->known_blocks = msg->block + 1;
 
 	/* with messages unloaded, only what cannot overtake one of them */
 	if (!row->overflow || CQ_FAULT("queue-overtake") ||
-		(msg->group != CQ_NONE ? !is_last(msg) :
+		(msg->group != CQ_NONE ? !cq_entry_is_last(msg) :
 		 CQ_PRIORITY_BIT(msg->priority) > row->priorities ||
 		 comes_before_ready(row, msg)))
 		cq_entry_offer(row, i, effects);
@@ -586,7 +348,7 @@ cq_entry_settle(CqQueueRow *row, uint32 i, CqEffects *effects)
 	{
 		case 'a':
 			row->acknowledged++;
-			cq_rate_count(row, CQ_RATE_ACKNOWLEDGED, 1);
+			cq_rate_count(&row->rate[CQ_RATE_ACKNOWLEDGED], 1);
 			cq_entry_settled(row, i, effects);
 			break;
 		case 'f':
@@ -654,34 +416,6 @@ cq_entry_give_back(CqQueueRow *row, uint32 i, CqEffects *effects)
 }
 
 void
-cq_entry_set_by_xid(CqQueueRow *row, uint32 i, TransactionId xid)
-{
-	CqMsg	   *msg = CQ_MSG(i);
-
-	if ((msg->flags & CQ_MSG_BY_XID) == 0)
-	{
-		msg->flags |= CQ_MSG_BY_XID;
-		row->by_xid++;
-		pg_atomic_fetch_add_u32(&cq_queues->by_xid, 1);
-	}
-	msg->xid = xid;
-}
-
-void
-cq_entry_clear_by_xid(CqQueueRow *row, uint32 i)
-{
-	CqMsg	   *msg = CQ_MSG(i);
-
-	if (msg->flags & CQ_MSG_BY_XID)
-	{
-		msg->flags &= ~CQ_MSG_BY_XID;
-		msg->xid = InvalidTransactionId;
-		row->by_xid--;
-		pg_atomic_fetch_sub_u32(&cq_queues->by_xid, 1);
-	}
-}
-
-void
 cq_entries_release_due(CqQueueRow *row, CqEffects *effects)
 {
 	cq_groups_release(row, effects);
@@ -701,161 +435,11 @@ cq_entries_release_due(CqQueueRow *row, CqEffects *effects)
 }
 
 void
-cq_row_unlock(CqQueueRow *row, const CqEffects *effects)
+cq_row_plan_notify(CqQueueRow *row, CqEffects *effects)
 {
-	Oid			database = row->database;
-	bool		worker = effects->worker;
-
 	if (effects->ready > 0 && row->options.notify[0] != '\0' && !row->want_notify)
 	{
 		row->want_notify = true;
-		if (row->notify_ms < row->plan_ms)
-		{
-			row->plan_ms = row->notify_ms;
-			worker = true;
-		}
-	}
-	LWLockRelease(&row->lock);
-	if (effects->ready > SIGNALS_MAX)
-		ConditionVariableBroadcast(&row->ready_cv);
-	else
-	{
-		for (uint32 i = 0; i < effects->ready; i++)
-			ConditionVariableSignal(&row->ready_cv);
-	}
-	if (effects->scan_ended)
-		ConditionVariableBroadcast(&row->scan_cv);
-	if (effects->space)
-		ConditionVariableBroadcast(&row->space_cv);
-	if (worker)
-		cq_dbworker_wake(database);
-}
-
-/* The first group from here on that has messages waiting: the first of them. */
-static uint32
-first_held(uint32 group)
-{
-	while (group != CQ_NONE && CQ_GROUP(group)->held == CQ_NONE)
-		group = CQ_GROUP(group)->all.next;
-	return (group == CQ_NONE) ? CQ_NONE : CQ_GROUP(group)->held;
-}
-
-uint32
-cq_entries_first(const CqQueueRow *row, CqMsgState state)
-{
-	if (state == CQ_MSG_READY)
-		return cq_ready_walk(row);
-	if (state == CQ_MSG_HELD)
-		return first_held(row->groups);
-	return row->list[state];
-}
-
-uint32
-cq_entries_next(const CqQueueRow *row, uint32 i)
-{
-	const CqMsg *msg = CQ_MSG(i);
-	uint32		next;
-
-	switch (msg->state)
-	{
-		case CQ_MSG_DELAYED:
-		case CQ_MSG_LEASED:
-			return cq_heap_next(i);
-		case CQ_MSG_HELD:
-			next = cq_heap_next(i);
-			return (next != CQ_NONE) ? next :
-				first_held(CQ_GROUP(msg->group)->all.next);
-		case CQ_MSG_READY:
-			return cq_ready_walk_on(row, i);
-		default:
-			return msg->link.next;
+		cq_row_plan(row, row->notify_ms, effects);
 	}
 }
-
-#ifdef USE_ASSERT_CHECKING
-/* Row locked: what its members say about each group. */
-static void
-check_groups(CqQueueRow *row)
-{
-	uint32		n = 0;
-
-	for (uint32 g = row->groups; g != CQ_NONE; g = CQ_GROUP(g)->all.next)
-	{
-		const CqGroup *group = CQ_GROUP(g);
-
-		n++;
-		Assert(group->state == CQ_MSG_GROUP && group->row == CQ_ROW_INDEX(row));
-		Assert(group->members > 0 || group->until != 0);
-		Assert(group->held == CQ_NONE || group->until != 0 ||
-			   group->in_flight + group->offered >= row->options.group_concurrency);
-		Assert(group->held == CQ_NONE || group->offered == 0 ||
-			   row->options.group_concurrency > 1 ||
-			   CQ_MSG(group->head)->msg_id < CQ_MSG(group->held)->msg_id);
-	}
-	Assert(n == row->ngroups);
-}
-
-void
-cq_row_check(CqQueueRow *row)
-{
-	uint32		loaded[CQ_SEGMENTS_MAX] = {0};
-	uint32		by_xid = 0;
-	uint32		gone = 0;
-	int64		bytes = 0;
-	uint32		members = 0;
-	uint32		in_flight = 0;
-	uint32		offered = 0;
-
-	Assert(LWLockHeldByMe(&row->lock));
-	for (int state = CQ_MSG_OPEN; state < CQ_MSG_STATES; state++)
-	{
-		uint32		n = 0;
-
-		for (uint32 i = cq_entries_first(row, state); i != CQ_NONE;
-			 i = cq_entries_next(row, i))
-		{
-			CqMsg	   *msg = CQ_MSG(i);
-
-			n++;
-			Assert(msg->state == state && msg->row == CQ_ROW_INDEX(row));
-			Assert(msg->segment < row->nsegments);
-			if (state != CQ_MSG_SETTLED)
-				loaded[msg->segment]++;
-			if (has_weight(msg))
-				bytes += msg->bytes;
-			Assert((msg->flags & CQ_MSG_GONE) == 0 || state == CQ_MSG_SETTLING);
-			gone += (msg->flags & CQ_MSG_GONE) != 0;
-			if (msg->flags & CQ_MSG_BY_XID)
-			{
-				Assert(state == CQ_MSG_OPEN || state == CQ_MSG_SETTLING);
-				by_xid++;
-			}
-			if (state == CQ_MSG_READY && (msg->flags & CQ_MSG_LATE) == 0 &&
-				msg->link.next != CQ_NONE)
-				Assert(CQ_MSG(msg->link.next)->msg_id > msg->msg_id);
-			if (msg->group != CQ_NONE)
-			{
-				members++;
-				in_flight += is_in_flight(msg);
-				offered += (state == CQ_MSG_READY);
-			}
-			Assert(((msg->flags & CQ_MSG_TIMED) != 0) ==
-				   (msg->expires != 0 && is_waiting(state)));
-		}
-		Assert(n == row->count[state]);
-	}
-	for (int k = 0; k < CQ_SEGMENTS_MAX; k++)
-		Assert(loaded[k] == row->segment[k].loaded);
-	for (uint32 g = row->groups; g != CQ_NONE; g = CQ_GROUP(g)->all.next)
-	{
-		members -= CQ_GROUP(g)->members;
-		in_flight -= CQ_GROUP(g)->in_flight;
-		offered -= CQ_GROUP(g)->offered;
-	}
-	Assert(members == 0 && in_flight == 0 && offered == 0);
-	Assert(by_xid == row->by_xid);
-	Assert(bytes == row->bytes && gone == row->gone);
-	Assert(row->count[CQ_MSG_SETTLED] == 0 || row->scanning);
-	check_groups(row);
-}
-#endif

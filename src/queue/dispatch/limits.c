@@ -15,7 +15,11 @@
 #include <limits.h>
 
 #include "core/clock.h"
+#include "queue/dispatch/entry.h"
+#include "queue/dispatch/groups.h"
+#include "queue/dispatch/lifecycle.h"
 #include "queue/dispatch/limits.h"
+#include "queue/dispatch/rate.h"
 #include "queue/dispatch/ready.h"
 
 CqAmount
@@ -29,6 +33,17 @@ cq_row_length(const CqQueueRow *row)
 	length.n -= row->gone;
 	length.bytes = row->unloaded.bytes + row->open_unloaded.bytes + row->bytes;
 	return length;
+}
+
+/*
+ * The one to drop: the oldest of the lowest priority that is ready, else of those
+ * that wait for their group; or CQ_NONE.
+ */
+static uint32
+oldest(const CqQueueRow *row)
+{
+	return (row->ready_bits == 0) ? cq_entries_first(row, CQ_MSG_HELD) :
+		cq_ready_oldest(row);
 }
 
 /* Bytes that open transactions have sent, of those with entries. */
@@ -62,7 +77,7 @@ cq_row_trim(CqQueueRow *row, CqEffects *effects)
 		if ((options->max_length == 0 || length.n <= options->max_length) &&
 			(options->max_bytes == 0 || length.bytes <= options->max_bytes))
 			return;
-		i = cq_ready_oldest(row);
+		i = oldest(row);
 		if (i == CQ_NONE)
 		{
 			row->want_trim = row->overflow;
@@ -97,9 +112,9 @@ cq_row_allowance(CqQueueRow *row, int64 *until)
 	{
 		int64		now = cq_clock_ms();
 
-		n = Min(n, cq_bucket_tokens(&row->bucket, &row->options.rate, now));
+		n = Min(n, cq_tokens_left(&row->bucket, &row->options.rate, now));
 		if (n <= 0)
-			*until = Min(*until, cq_bucket_time(&row->bucket, &row->options.rate, 1, now));
+			*until = Min(*until, cq_tokens_time(&row->bucket, &row->options.rate, 1, now));
 	}
 	return Max(n, 0);
 }
@@ -116,36 +131,4 @@ cq_row_set_options(CqQueueRow *row, const CqQueueOptions *options, CqEffects *ef
 	cq_row_plan(row, row->truncate_ms, effects);
 	effects->ready += row->count[CQ_MSG_READY];
 	effects->space = true;
-}
-
-void
-cq_rate_count(CqQueueRow *row, CqRateKind kind, uint32 n)
-{
-	CqRate	   *rate = &row->rate[kind];
-	int64		second = cq_clock_ms() / 1000;
-
-	if (second - rate->second >= CQ_RATE_SECONDS)
-	{
-		memset(rate, 0, sizeof(*rate));
-		rate->second = second;
-	}
-	while (rate->second < second)
-		rate->n[++rate->second % CQ_RATE_SECONDS] = 0;
-	rate->n[second % CQ_RATE_SECONDS] += n;
-}
-
-double
-cq_rate_per_second(const CqQueueRow *row, CqRateKind kind)
-{
-	const CqRate *rate = &row->rate[kind];
-	int64		second = cq_clock_ms() / 1000;
-	uint64		n = 0;
-
-	/* the second that runs does not count */
-	for (int64 s = second - (CQ_RATE_SECONDS - 2); s < second; s++)
-	{
-		if (s <= rate->second && s > rate->second - CQ_RATE_SECONDS && s >= 0)
-			n += rate->n[s % CQ_RATE_SECONDS];
-	}
-	return (double) n / (CQ_RATE_SECONDS - 2);
 }

@@ -11,7 +11,7 @@
 #ifndef CQ_QUEUE_DISPATCH_LIMITS_H
 #define CQ_QUEUE_DISPATCH_LIMITS_H
 
-#include "queue/dispatch/lifecycle.h"
+#include "queue/dispatch/memory.h"
 
 /* Unsettled messages, those of open transactions included. */
 extern CqAmount cq_row_length(const CqQueueRow *row);
@@ -31,9 +31,5 @@ extern int	cq_row_allowance(CqQueueRow *row, int64 *until);
 /* Take over options, unless newer ones are known. */
 extern void cq_row_set_options(CqQueueRow *row, const CqQueueOptions *options,
 							   CqEffects *effects);
-
-/* Count n of that kind; and how many a second there were lately. */
-extern void cq_rate_count(CqQueueRow *row, CqRateKind kind, uint32 n);
-extern double cq_rate_per_second(const CqQueueRow *row, CqRateKind kind);
 
 #endif							/* CQ_QUEUE_DISPATCH_LIMITS_H */

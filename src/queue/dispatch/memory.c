@@ -1,12 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * memory.c
- *	  The queues' part of shared memory, and which row belongs to which queue.
- *
- * A row is taken when a queue is first touched after the server has started
- * and freed when the queue is dropped.  Where nobody could tell us (DROP
- * DATABASE, DROP EXTENSION) the row is found by the worker, or when the table
- * is full.
+ *	  The queues' part of shared memory: its layout and its start.
  *
  * The commit callback relies on entries that were taken before, so it cannot
  * fail; the pool being used up only means that messages are read from their
@@ -17,15 +12,15 @@
 #include "postgres.h"
 
 #include "core/clock.h"
-#include "core/compat.h"
-#include "core/dbworker.h"
-#include "core/settings.h"
-#include "miscadmin.h"
 #include "port/pg_bitutils.h"
-#include "queue/dispatch/lifecycle.h"
 #include "queue/dispatch/memory.h"
-#include "queue/queue.h"
-#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+/* entries that each queue may have at least, if the pool has as many */
+#define WINDOW_MIN 1024
+
+/* longest time ahead in cq_due_ms() */
+#define DUE_MS_MAX 60000
 
 CqQueues   *cq_queues = NULL;
 CqQueueRow *cq_rows = NULL;
@@ -39,40 +34,39 @@ rows_offset(void)
 }
 
 static Size
-buckets_offset(void)
+buckets_offset(int nqueues)
 {
-	return CACHELINEALIGN(add_size(rows_offset(),
-								   mul_size(cq_max_queues, sizeof(CqQueueRow))));
+	return CACHELINEALIGN(rows_offset() + (Size) nqueues * sizeof(CqQueueRow));
 }
 
 static uint32
-pool_size(void)
+pool_size(Size bytes)
 {
-	return Min((Size) cq_queue_memory_kb * 1024 / sizeof(CqMsg), CQ_NONE - 1);
+	return Min(bytes / sizeof(CqMsg), CQ_NONE - 1);
 }
 
 /* Chains are short even when every other entry is a group. */
 static uint32
-bucket_count(void)
+bucket_count(Size bytes)
 {
-	return pg_nextpower2_32(Max(pool_size() / 2, 64));
+	return pg_nextpower2_32(Max(pool_size(bytes) / 2, 64));
 }
 
 static Size
-entries_offset(void)
+entries_offset(int nqueues, Size bytes)
 {
-	return CACHELINEALIGN(add_size(buckets_offset(),
-								   mul_size(bucket_count(), sizeof(uint32))));
+	return CACHELINEALIGN(buckets_offset(nqueues) +
+						  (Size) bucket_count(bytes) * sizeof(uint32));
 }
 
 Size
-cq_queue_shmem_size(void)
+cq_dispatch_size(int nqueues, Size bytes)
 {
-	return add_size(entries_offset(), mul_size(pool_size(), sizeof(CqMsg)));
+	return entries_offset(nqueues, bytes) + (Size) pool_size(bytes) * sizeof(CqMsg);
 }
 
-static void
-row_reset(CqQueueRow *row)
+void
+cq_row_reset(CqQueueRow *row)
 {
 	Size		from = offsetof(CqQueueRow, number_next);
 
@@ -86,23 +80,23 @@ row_reset(CqQueueRow *row)
 }
 
 void
-cq_queue_shmem_init(void *mem)
+cq_dispatch_init(void *mem, int nqueues, Size bytes, int tranche)
 {
 	CqQueues   *q = mem;
 
 	cq_queues = q;
 	cq_rows = (CqQueueRow *) ((char *) mem + rows_offset());
-	cq_buckets = (uint32 *) ((char *) mem + buckets_offset());
-	cq_msgs = (CqMsg *) ((char *) mem + entries_offset());
+	cq_buckets = (uint32 *) ((char *) mem + buckets_offset(nqueues));
+	cq_msgs = (CqMsg *) ((char *) mem + entries_offset(nqueues, bytes));
 
 	memset(q, 0, sizeof(*q));
-	q->tranche = cq_lwlock_tranche("CachequeueQueue");
+	q->tranche = tranche;
 	LWLockInitialize(&q->registry_lock, q->tranche);
-	q->nrows = cq_max_queues;
+	q->nrows = nqueues;
 	pg_atomic_init_u32(&q->by_xid, 0);
 	pg_atomic_init_u64(&q->poked_ms, 0);
 
-	q->bucket_mask = bucket_count() - 1;
+	q->bucket_mask = bucket_count(bytes) - 1;
 	for (uint32 i = 0; i <= q->bucket_mask; i++)
 		cq_buckets[i] = CQ_NONE;
 	for (int i = 0; i < CQ_STRIPES; i++)
@@ -110,9 +104,9 @@ cq_queue_shmem_init(void *mem)
 
 	SpinLockInit(&q->pool_lock);
 	q->pool_free = CQ_NONE;
-	q->pool_size = q->pool_nfree = pool_size();
-	q->pool_reserve = Min((uint32) cq_max_queues * CQ_ENTRIES_MIN, pool_size() / 4);
-	q->window = Max(1024, pool_size() / 4);
+	q->pool_size = q->pool_nfree = pool_size(bytes);
+	q->pool_reserve = Min((uint32) nqueues * CQ_ENTRIES_MIN, q->pool_size / 4);
+	q->window = Max(WINDOW_MIN, q->pool_size / 4);
 
 	for (int i = 0; i < q->nrows; i++)
 	{
@@ -123,149 +117,43 @@ cq_queue_shmem_init(void *mem)
 		ConditionVariableInit(&row->ready_cv);
 		ConditionVariableInit(&row->scan_cv);
 		ConditionVariableInit(&row->space_cv);
-		row_reset(row);
+		cq_row_reset(row);
 	}
 }
 
-/* Registry lock held in any mode. */
-static CqQueueRow *
-find(Oid database, int32 queue_id)
+uint32
+cq_pool_take(void)
 {
-	for (int i = 0; i < cq_queues->nrows; i++)
+	uint32		i = CQ_NONE;
+
+	SpinLockAcquire(&cq_queues->pool_lock);
+	if (cq_queues->pool_free != CQ_NONE)
 	{
-		if (cq_rows[i].database == database && cq_rows[i].queue_id == queue_id)
-			return &cq_rows[i];
+		i = cq_queues->pool_free;
+		cq_queues->pool_free = CQ_MSG(i)->link.next;
 	}
-	return NULL;
-}
-
-CqQueueRow *
-cq_registry_find(int32 queue_id, Oid sequence)
-{
-	CqQueueRow *row;
-	bool		stale;
-
-	LWLockAcquire(&cq_queues->registry_lock, LW_SHARED);
-	row = find(MyDatabaseId, queue_id);
-	stale = row != NULL && row->sequence != sequence;
-	LWLockRelease(&cq_queues->registry_lock);
-	if (!stale)
-		return row;
-	cq_registry_forget(MyDatabaseId, queue_id);
-	return NULL;
-}
-
-/* Free the rows of databases that are no more. */
-static void
-forget_dropped_databases(void)
-{
-	for (int i = 0; i < cq_queues->nrows; i++)
-	{
-		CqQueueRow *row = &cq_rows[i];
-		Oid			database;
-		int32		queue_id;
-
-		LWLockAcquire(&row->lock, LW_SHARED);
-		database = row->database;
-		queue_id = row->queue_id;
-		LWLockRelease(&row->lock);
-		if (OidIsValid(database) && database != MyDatabaseId &&
-			!SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(database)))
-			cq_registry_forget(database, queue_id);
-	}
-}
-
-/* Registry lock held exclusively. */
-static CqQueueRow *
-take_row(int32 queue_id, Oid sequence, uint64 salt, int nsegments,
-		 const BlockNumber *nblocks)
-{
-	CqQueueRow *row = find(InvalidOid, 0);
-
-	if (row == NULL)
-		return NULL;
-	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	row_reset(row);
-	row->database = MyDatabaseId;
-	row->queue_id = queue_id;
-	row->sequence = sequence;
-	row->salt = salt;
-	/* until the first scan nothing is known but the tables' lengths */
-	row->overflow = true;
-	row->priorities = PG_UINT32_MAX;
-	row->dirty = true;
-	row->want_keys = true;
-	row->keys_ms = cq_clock_ms() + CQ_KEYS_MS;
-	row->nsegments = nsegments;
-	for (int k = 0; k < nsegments; k++)
-	{
-		row->segment[k].scan_from = 0;
-		if (nblocks[k] > 0 && nblocks[row->current] == 0)
-			row->current = k;
-	}
-	LWLockRelease(&row->lock);
-	return row;
-}
-
-CqQueueRow *
-cq_registry_get(int32 queue_id, Oid sequence, int nsegments,
-				const BlockNumber *nblocks)
-{
-	CqQueueRow *row;
-	uint64		salt = 0;
-	bool		created = false;
-
-	row = cq_registry_find(queue_id, sequence);
-	if (row == NULL && !pg_strong_random(&salt, sizeof(salt)))
-		elog(ERROR, "could not generate random numbers");
-	for (int attempt = 0; row == NULL && attempt < 2; attempt++)
-	{
-		if (attempt > 0)
-			forget_dropped_databases();
-		LWLockAcquire(&cq_queues->registry_lock, LW_EXCLUSIVE);
-		row = find(MyDatabaseId, queue_id);
-		if (row == NULL)
-		{
-			row = take_row(queue_id, sequence, salt, nsegments, nblocks);
-			created = (row != NULL);
-		}
-		LWLockRelease(&cq_queues->registry_lock);
-	}
-	if (row == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("too many queues"),
-				 errhint("Raise cachequeue.max_queues (now %d) and restart the server.",
-						 cq_queues->nrows)));
-	if (created)
-		cq_dbworker_request();
-	return row;
+	else if (cq_queues->pool_fresh < cq_queues->pool_size)
+		i = cq_queues->pool_fresh++;
+	if (i != CQ_NONE)
+		cq_queues->pool_nfree--;
+	SpinLockRelease(&cq_queues->pool_lock);
+	return i;
 }
 
 void
-cq_registry_forget(Oid database, int32 queue_id)
+cq_pool_give(uint32 i)
 {
-	CqQueueRow *row;
+	SpinLockAcquire(&cq_queues->pool_lock);
+	CQ_MSG(i)->link.next = cq_queues->pool_free;
+	cq_queues->pool_free = i;
+	cq_queues->pool_nfree++;
+	SpinLockRelease(&cq_queues->pool_lock);
+}
 
-	LWLockAcquire(&cq_queues->registry_lock, LW_EXCLUSIVE);
-	row = find(database, queue_id);
-	if (row != NULL)
-	{
-		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-		cq_entries_free_all(row);
-		row_reset(row);
-		row->generation++;
-		row->database = InvalidOid;
-		row->queue_id = 0;
-		row->sequence = InvalidOid;
-		row->salt = 0;
-		LWLockRelease(&row->lock);
-	}
-	LWLockRelease(&cq_queues->registry_lock);
-	if (row != NULL)
-	{
-		ConditionVariableBroadcast(&row->ready_cv);
-		ConditionVariableBroadcast(&row->scan_cv);
-		ConditionVariableBroadcast(&row->space_cv);
-	}
+int64
+cq_due_ms(TimestampTz due)
+{
+	int64		wait_ms = (due - GetCurrentTimestamp() + 999) / 1000;
+
+	return cq_clock_ms() + Min(Max(wait_ms, 0), DUE_MS_MAX);
 }

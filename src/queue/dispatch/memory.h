@@ -25,10 +25,9 @@
 #ifndef CQ_QUEUE_DISPATCH_MEMORY_H
 #define CQ_QUEUE_DISPATCH_MEMORY_H
 
-#include "access/transam.h"
 #include "datatype/timestamp.h"
 #include "port/atomics.h"
-#include "queue/options.h"
+#include "queue/dispatch/options.h"
 #include "storage/block.h"
 #include "storage/condition_variable.h"
 #include "storage/lwlock.h"
@@ -100,7 +99,7 @@ typedef struct CqMsg
 	TimestampTz expires;		/* deleted unless in flight then; 0: never */
 	uint32		bytes;			/* of body and headers */
 	uint32		nonce;			/* of the present or latest delivery */
-	TransactionId xid;			/* with CQ_MSG_BY_XID */
+	uint32		xid;			/* transaction id, with CQ_MSG_BY_XID */
 	BlockNumber block;			/* where the row is; while OPEN written by its
 								 * sender without the lock */
 	uint32		group;			/* its CqGroup; CQ_NONE: none */
@@ -128,7 +127,7 @@ typedef struct CqGroup
 	uint64		hash;
 	int64		until;			/* in the row's heap of groups by this time of
 								 * cq_clock_ms(); 0: not in it */
-	CqBucket	bucket;			/* of group_rate_limit */
+	CqTokenBucket bucket;		/* of group_rate_limit */
 	uint32		members;		/* entries that refer to it */
 	uint32		in_flight;		/* of them LEASED, SETTLING or with
 								 * CQ_MSG_BLOCKS */
@@ -167,19 +166,10 @@ typedef struct CqSegment
 	int64		first_id;		/* lowest number, about: orders the ring */
 	int64		began_ms;		/* when the first one came, about */
 	int64		finished_ms;	/* when it was first seen finished; 0: not */
-	FullTransactionId finished; /* mark (core/horizon.h) taken at finished_ms,
+	uint64		finished;		/* mark (core/horizon.h) taken at finished_ms,
 								 * or later; 0: not finished */
 	bool		empty;			/* truncated and not written to since */
 } CqSegment;
-
-/* How often something happened, second by second. */
-#define CQ_RATE_SECONDS 12
-
-typedef struct CqRate
-{
-	int64		second;			/* of cq_clock_ms(), the latest one counted */
-	uint32		n[CQ_RATE_SECONDS]; /* by second modulo CQ_RATE_SECONDS */
-} CqRate;
 
 typedef enum CqRateKind
 {
@@ -261,11 +251,11 @@ typedef struct CqQueueRow
 	uint32		nonce;			/* latest one given out */
 	uint32		durable_loaded; /* leases that came from the tables */
 	uint32		space_waiters;
-	CqBucket	bucket;			/* of rate_limit */
+	CqTokenBucket bucket;		/* of rate_limit */
 
 	int			keys_current;	/* table of keys that new ones go to */
-	FullTransactionId keys_copied;	/* mark: the other one is not needed any
-									 * more; 0: it may be */
+	uint64		keys_copied;	/* mark: the other one is not needed any more;
+								 * 0: it may be */
 	bool		want_keys;		/* for the worker: go on to the other one ... */
 	int64		keys_ms;		/* ... at that time */
 
@@ -343,38 +333,109 @@ cq_row_entries(const CqQueueRow *row)
 	return n;
 }
 
+/* The earlier of two times, of which 0 is never. */
+static inline TimestampTz
+cq_earlier(TimestampTz a, TimestampTz b)
+{
+	return (a == 0 || (b != 0 && b < a)) ? b : a;
+}
+
+/* more consumers than this are woken all at once */
+#define CQ_SIGNALS_MAX 32
+
 /*
- * How many entries the row may still take, at least approximately.  Those who
- * send may only take half of the window: the rest is for loading what is
+ * What a change under the row's lock means for others, to be done when the lock
+ * has been released; see cq_row_unlock().
+ */
+typedef struct CqEffects
+{
+	uint32		ready;			/* consumers to wake */
+	bool		worker;			/* wake the worker */
+	bool		scan_ended;		/* wake those who wait for the scan */
+	bool		space;			/* wake senders who wait for room */
+} CqEffects;
+
+/* Messages that have no entry. */
+typedef struct CqUnloaded
+{
+	int			segment;
+	BlockNumber block;			/* lowest */
+	TimestampTz due;			/* earliest; 0: ready */
+	TimestampTz expires;		/* earliest; 0: never */
+	uint32		priorities;		/* by bit */
+	CqAmount	amount;
+} CqUnloaded;
+
+/*
+ * Shared memory for so many queues and so many bytes of entries.  The first is
+ * called before the second, in the postmaster; mem has that size.
+ */
+extern Size cq_dispatch_size(int nqueues, Size bytes);
+extern void cq_dispatch_init(void *mem, int nqueues, Size bytes, int tranche);
+
+/* Everything of the row but whose it is as at the start, without entries. */
+extern void cq_row_reset(CqQueueRow *row);
+
+/* Memory for an entry or a group, or CQ_NONE; and back. */
+extern uint32 cq_pool_take(void);
+extern void cq_pool_give(uint32 i);
+
+/*
+ * Row locked: how many entries the row may still take, at least approximately.
+ * Senders may only take half of the window: the rest is for loading what is
  * committed.
  */
-extern uint32 cq_row_room(const CqQueueRow *row, bool sending);
+static inline uint32
+cq_row_room(const CqQueueRow *row, bool sending)
+{
+	uint32		entries = cq_row_entries(row) + row->ngroups;
+	uint32		share = sending ? cq_queues->window / 2 : cq_queues->window;
+	uint32		nfree = *(volatile uint32 *) &cq_queues->pool_nfree;
+	uint32		room = 0;
+
+	if (nfree > cq_queues->pool_reserve && entries < share)
+		room = Min(share - entries, nfree - cq_queues->pool_reserve);
+	if (entries < CQ_ENTRIES_MIN)
+		room = Max(room, Min(CQ_ENTRIES_MIN - entries, nfree));
+	return room;
+}
 
 /*
- * A row for this queue; takes one when there is none.  nblocks are the lengths
- * of its segments.  Raises 53400 when the table is full, XX000 without random
- * numbers.  No lock held.
+ * The clock time of a due time, at most a minute ahead: the system time may be
+ * set meanwhile.
  */
-extern CqQueueRow *cq_registry_get(int32 queue_id, Oid sequence, int nsegments,
-								   const BlockNumber *nblocks);
+extern int64 cq_due_ms(TimestampTz due);
 
-/*
- * The row of this queue or NULL; no lock held, the row may go at any time.	 One
- * of an earlier queue with the same number, that nobody freed, is freed.
- */
-extern CqQueueRow *cq_registry_find(int32 queue_id, Oid sequence);
+/* Row locked: have the worker look at the row by then. */
+static inline void
+cq_row_plan(CqQueueRow *row, int64 at_ms, CqEffects *effects)
+{
+	if (at_ms < row->plan_ms)
+	{
+		row->plan_ms = at_ms;
+		effects->worker = true;
+	}
+}
 
-/*
- * Free the queue's row and all its entries, waking who waits.  Never raises;
- * fit for callbacks.  No lock held.
- */
-extern void cq_registry_forget(Oid database, int32 queue_id);
+/* Row locked: those delivered and neither settled nor given back, as committed. */
+static inline uint32
+cq_row_in_flight(const CqQueueRow *row)
+{
+	return row->count[CQ_MSG_LEASED] + row->count[CQ_MSG_SETTLING] - row->gone;
+}
 
-#ifdef USE_ASSERT_CHECKING
-/* Row's lock held: its lists, heaps and counters agree. */
-extern void cq_row_check(CqQueueRow *row);
-#else
-#define cq_row_check(row) ((void) 0)
-#endif
+/* Row locked: deliveries after which a message is doomed; 0: never. */
+static inline int
+cq_row_max_attempts(const CqQueueRow *row)
+{
+	return (row->options.dead_letter[0] != '\0') ? row->options.max_attempts : 0;
+}
+
+/* Row locked: messages that may be in memory though they cannot be delivered. */
+static inline uint32
+cq_row_waiting_max(void)
+{
+	return Max(cq_queues->window / 2, CQ_ENTRIES_MIN / 2);
+}
 
 #endif							/* CQ_QUEUE_DISPATCH_MEMORY_H */

@@ -1,17 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * ready.h
- *	  What is delivered next: priorities and groups.
+ *	  What is delivered next: priorities.
  *
- * Everything here is called with the row's lock held exclusively, never
- * raises and allocates nothing but from the pool.
+ * Everything here is called with the row's lock held, exclusively where the row
+ * is not const, never raises and allocates nothing.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef CQ_QUEUE_DISPATCH_READY_H
 #define CQ_QUEUE_DISPATCH_READY_H
 
-#include "queue/dispatch/lifecycle.h"
+#include "queue/dispatch/memory.h"
 
 /* Put a READY entry where it belongs, and take it out. */
 extern void cq_ready_add(CqQueueRow *row, uint32 i);
@@ -20,8 +20,7 @@ extern void cq_ready_remove(CqQueueRow *row, uint32 i);
 /* The one that is next, or CQ_NONE.  A shared lock will do. */
 extern uint32 cq_ready_first(const CqQueueRow *row);
 
-/* The one to drop: the oldest of the lowest priority that is ready, else of those
- * that wait for their group; or CQ_NONE. */
+/* The lowest number of the lowest priority that has any, or CQ_NONE. */
 extern uint32 cq_ready_oldest(const CqQueueRow *row);
 
 /* The latest of the lowest priority below this one, or CQ_NONE. */
@@ -33,38 +32,5 @@ extern uint32 cq_ready_walk_on(const CqQueueRow *row, uint32 i);
 
 /* Whether an unloaded message may be of a higher priority than all ready ones. */
 extern bool cq_ready_outranked(const CqQueueRow *row);
-
-/*
- * The group of that hash, with one member more, or CQ_NONE when there is no
- * room for a new one.
- */
-extern uint32 cq_group_enter(CqQueueRow *row, uint64 hash);
-
-/* One member less. */
-extern void cq_group_remove(CqQueueRow *row, uint32 group, CqEffects *effects);
-
-/* Make ready what the group's limits allow. */
-extern void cq_group_advance(CqQueueRow *row, uint32 group, CqEffects *effects);
-
-/* The same for groups that waited for that time; frees those that are done. */
-extern void cq_groups_release(CqQueueRow *row, CqEffects *effects);
-
-/* The limits have changed. */
-extern void cq_groups_advance_all(CqQueueRow *row, CqEffects *effects);
-
-/*
- * The entry of the group to be delivered when i, a READY one of it, is next: i
- * itself, or one with a lower number that was held, and takes its place.
- */
-extern uint32 cq_group_lowest(CqQueueRow *row, uint32 group, uint32 i);
-
-/* Whether a delivery from the group is within its limits. */
-extern bool cq_group_may_deliver(CqQueueRow *row, uint32 group);
-
-/* One of the group has been delivered. */
-extern void cq_group_delivered(CqQueueRow *row, uint32 group);
-
-/* Free all groups of a row without entries. */
-extern void cq_groups_free_all(CqQueueRow *row);
 
 #endif							/* CQ_QUEUE_DISPATCH_READY_H */
