@@ -56,7 +56,7 @@ release_row(CqQueueRow *row)
 
 		n = 0;
 		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-		if (row->database == MyDatabaseId && row->options.release_on_disconnect)
+		if (row->key.database == MyDatabaseId && row->options.release_on_disconnect)
 		{
 			for (uint32 i = cq_entries_first(row, CQ_MSG_LEASED);
 				 i != CQ_NONE && n < RELEASE_BATCH; i = cq_entries_next(row, i))
@@ -77,7 +77,7 @@ release_leases(int code, Datum arg)
 {
 	for (int i = 0; i < cq_queues->nrows; i++)
 	{
-		if (cq_rows[i].database == MyDatabaseId)
+		if (cq_rows[i].key.database == MyDatabaseId)
 			release_row(&cq_rows[i]);
 	}
 }

@@ -73,7 +73,7 @@ cq_queue_lock_if_same(CqQueueDef *def, LWLockMode mode)
 	if (row == NULL)
 		return NULL;
 	LWLockAcquire(&row->lock, mode);
-	if (row->generation == def->generation && row->queue_id == def->queue_id)
+	if (row->key.generation == def->generation && row->key.id == def->queue_id)
 		return row;
 	LWLockRelease(&row->lock);
 	return NULL;

@@ -230,7 +230,7 @@ settle_ended_xids(CqQueueRow *row, Oid database, int32 queue_id)
 	int			n = 0;
 
 	LWLockAcquire(&row->lock, LW_SHARED);
-	if (row->database == database && row->queue_id == queue_id && row->by_xid > 0)
+	if (row->key.database == database && row->key.id == queue_id && row->by_xid > 0)
 		n = collect_xids(row, xids);
 	LWLockRelease(&row->lock);
 
@@ -243,7 +243,7 @@ settle_ended_xids(CqQueueRow *row, Oid database, int32 queue_id)
 			continue;
 		committed = TransactionIdDidCommit(xids[j]);
 		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-		if (row->database == database && row->queue_id == queue_id)
+		if (row->key.database == database && row->key.id == queue_id)
 		{
 			settle_xid(row, xids[j], committed, &effects);
 			cq_row_trim(row, &effects);
@@ -428,7 +428,7 @@ do_chores_safely(CqQueueRow *row, int32 queue_id, const Chores *chores)
 		RESUME_INTERRUPTS();
 
 		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-		if (row->database == MyDatabaseId && row->queue_id == queue_id)
+		if (row->key.database == MyDatabaseId && row->key.id == queue_id)
 			row->retry_ms = cq_clock_ms() + RETRY_MS;
 		LWLockRelease(&row->lock);
 		ereport(WARNING,
@@ -449,7 +449,7 @@ release_and_look(CqQueueRow *row, int32 queue_id, Chores *chores)
 	bool		same;
 
 	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	same = row->database == MyDatabaseId && row->queue_id == queue_id;
+	same = row->key.database == MyDatabaseId && row->key.id == queue_id;
 	if (same)
 	{
 		cq_entries_release_due(row, &effects);
@@ -470,7 +470,7 @@ maintain_row(CqQueueRow *row)
 	int64		at;
 
 	LWLockAcquire(&row->lock, LW_SHARED);
-	queue_id = (row->database == MyDatabaseId) ? row->queue_id : 0;
+	queue_id = (row->key.database == MyDatabaseId) ? row->key.id : 0;
 	if (queue_id != 0 && row->retry_ms > cq_clock_ms() && !cq_step_by_hand())
 	{
 		at = row->retry_ms;
@@ -490,7 +490,7 @@ maintain_row(CqQueueRow *row)
 		do_chores_safely(row, queue_id, &chores);
 
 	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	if (row->database != MyDatabaseId || row->queue_id != queue_id)
+	if (row->key.database != MyDatabaseId || row->key.id != queue_id)
 	{
 		LWLockRelease(&row->lock);
 		return PG_INT64_MAX;
@@ -526,14 +526,14 @@ take_stock(void)
 		int32		queue_id;
 
 		LWLockAcquire(&row->lock, LW_SHARED);
-		queue_id = (row->database == MyDatabaseId) ? row->queue_id : 0;
+		queue_id = (row->key.database == MyDatabaseId) ? row->key.id : 0;
 		LWLockRelease(&row->lock);
 		if (queue_id == 0)
 			continue;
 		foreach(cell, defs)
 			found |= (((CqQueueDef *) lfirst(cell))->queue_id == queue_id);
 		if (!found)
-			cq_registry_forget(MyDatabaseId, queue_id);
+			cq_queue_row_forget(MyDatabaseId, queue_id);
 	}
 	foreach(cell, defs)
 	{

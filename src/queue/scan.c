@@ -128,7 +128,7 @@ begin_locked(CqScan *scan, CqQueueRow *row)
 {
 	Assert(running.row == NULL && !row->scanning);
 	running.row = row;
-	running.generation = row->generation;
+	running.generation = row->key.generation;
 	running.dirty = scan->dirty = row->dirty;
 	running.unloaded_due = row->unloaded_due;
 	running.unloaded_expires = row->unloaded_expires;
@@ -534,7 +534,7 @@ cq_scan_abandon(void)
 	running.row = NULL;
 
 	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	if (row->generation == running.generation)
+	if (row->key.generation == running.generation)
 	{
 		row->overflow = true;
 		row->idle = false;

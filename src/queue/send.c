@@ -327,7 +327,7 @@ await_room(CqQueueDef *def, CqQueueRow *row, const CqAmount *more, int64 *deadli
 		int64		now;
 
 		/* unless the row is another one by now */
-		if (waited && row->generation == generation)
+		if (waited && row->key.generation == generation)
 			row->space_waiters--;
 		waited = false;
 		if (options->overflow == CQ_OVERFLOW_DROP_OLDEST || fits(options, &length, more))
@@ -343,7 +343,7 @@ await_room(CqQueueDef *def, CqQueueRow *row, const CqAmount *more, int64 *deadli
 			refuse(def, "No room became free in time.");
 		}
 		row->space_waiters++;
-		generation = row->generation;
+		generation = row->key.generation;
 		waited = true;
 		LWLockRelease(&row->lock);
 

@@ -25,15 +25,6 @@ extern void cq_channel_publish_text(const char *channel, const char *payload);
  */
 extern text *cq_channel_fetch_text(const text *payload);
 
-/* Row of the channels locked: to be sent from now on. */
-extern void cq_channel_pend(CqTopicRow *row, uint32 notice);
-
-/*
- * The name of a channel and a payload, each with its zero byte, in cells of
- * their own.  Raises 53400.  No lock held.
- */
-extern uint32 cq_channel_notice(const char *chars, Size bytes);
-
 /* The worker's part; returns when to look again, or PG_INT64_MAX. */
 extern int64 cq_channels_maintain(CqTopicRow *row, uint32 generation);
 

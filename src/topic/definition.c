@@ -429,9 +429,9 @@ cq_topic_lock_if_same(CqTopicDef *def, LWLockMode mode)
 {
 	CqTopicRow *row = def->row;
 
-	if (!def->attached || row == NULL || !cq_topic_row_lock_same(row, def->generation, mode))
+	if (!def->attached || row == NULL || !cq_state_lock_if_same(row, def->generation, mode))
 		return NULL;
-	if (row->database == MyDatabaseId && row->topic_id == def->topic_id)
+	if (row->key.database == MyDatabaseId && row->key.id == def->topic_id)
 		return row;
 	cq_topic_unlock(row);
 	return NULL;

@@ -33,6 +33,7 @@
 #include "topic/offset_tables.h"
 #include "topic/offsets.h"
 #include "topic/open.h"
+#include "topic/prepared.h"
 #include "topic/segment.h"
 #include "topic/xact.h"
 #include "utils/memutils.h"
@@ -197,7 +198,7 @@ plan_chore(const Work *work, Chore chore, int64 at)
 {
 	CqTopicRow *row = work->row;
 
-	if (!cq_topic_row_lock_same(row, work->generation, LW_EXCLUSIVE))
+	if (!cq_state_lock_if_same(row, work->generation, LW_EXCLUSIVE))
 		return;
 	switch (chore)
 	{
@@ -269,7 +270,7 @@ put_off(const Work *work, Chore chore, int sqlerrcode)
 	/* somebody has sought: at once again */
 	bool		again = (chore == CHORE_FEED && sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE);
 
-	if (!cq_topic_row_lock_same(row, work->generation, LW_EXCLUSIVE))
+	if (!cq_state_lock_if_same(row, work->generation, LW_EXCLUSIVE))
 		return false;
 	if (!again)
 		row->retry_ms = cq_clock_ms() + RETRY_MS;
@@ -327,7 +328,7 @@ retired_is_due(const Work *work)
 {
 	bool		due;
 
-	if (!cq_topic_row_lock_same(work->row, work->generation, LW_SHARED))
+	if (!cq_state_lock_if_same(work->row, work->generation, LW_SHARED))
 		return false;
 	due = is_due(work->row->retired_at_ms);
 	cq_topic_unlock(work->row);
@@ -344,8 +345,8 @@ maintain_row(CqTopicRow *row)
 	int64		at;
 
 	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	work.topic_id = (row->database == MyDatabaseId && !row->creating) ? row->topic_id : 0;
-	work.generation = row->generation;
+	work.topic_id = (row->key.database == MyDatabaseId && !row->creating) ? row->key.id : 0;
+	work.generation = row->key.generation;
 	if (work.topic_id == CQ_CHANNELS)
 	{
 		cq_topic_unlock(row);
@@ -373,7 +374,7 @@ maintain_row(CqTopicRow *row)
 			do_chore_safely(&work, chore);
 	}
 
-	if (!cq_topic_row_lock_same(row, work.generation, LW_EXCLUSIVE))
+	if (!cq_state_lock_if_same(row, work.generation, LW_EXCLUSIVE))
 		return PG_INT64_MAX;
 	members_ms = cq_members_expire(row);
 	at = plan(row, members_ms);
@@ -431,9 +432,9 @@ note_row(CqTopicRow *row)
 	TransactionId xid;
 
 	LWLockAcquire(&row->lock, LW_SHARED);
-	if (row->database == MyDatabaseId && row->topic_id > 0)
-		known.topic_id = row->topic_id;
-	known.generation = row->generation;
+	if (row->key.database == MyDatabaseId && row->key.id > 0)
+		known.topic_id = row->key.id;
+	known.generation = row->key.generation;
 	known.committed = !row->creating;
 	xid = row->creating_xid;
 	cq_topic_unlock(row);
@@ -453,7 +454,7 @@ check_row(CqTopicRow *row, const Known *known, List *defs)
 	foreach(cell, defs)
 		found |= (((CqTopicDef *) lfirst(cell))->topic_id == known->topic_id);
 	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	same = row->generation == known->generation;
+	same = row->key.generation == known->generation;
 	if (same && found)
 		row->creating = false;
 	cq_topic_unlock(row);
