@@ -73,7 +73,7 @@
 typedef struct LauncherSlot
 {
 	Oid			database;		/* of the last worker started */
-	BackgroundWorkerHandle *handle; /* NULL: none of ours is running */
+	BackgroundWorkerHandle *handle; /* NULL: this launcher has none running */
 	int			failures;		/* in a row */
 	int64		started_ms;
 	int64		not_before_ms;	/* 0, or do not start one before */
@@ -94,7 +94,7 @@ cq_workers_register(void)
 
 	cq_worker_hooks_install();
 
-	/* pg_upgrade wants databases that nobody touches */
+	/* pg_upgrade needs databases without other connections */
 	if (IsBinaryUpgrade)
 		return;
 
