@@ -10,6 +10,7 @@
 #include "core/args.h"
 #include "core/shmem.h"
 #include "sql/topic_args.h"
+#include "topic/open.h"
 #include "utils/builtins.h"
 
 char *

@@ -19,6 +19,7 @@
 #include "sql/message_rows.h"
 #include "sql/topic_args.h"
 #include "topic/maintain.h"
+#include "topic/open.h"
 #include "topic/poll.h"
 #include "topic/publish.h"
 #include "utils/array.h"
@@ -257,15 +258,17 @@ cq_topic_poll(PG_FUNCTION_ARGS)
 {
 	CqTopicDef *def = cq_topic_arg(fcinfo, CQ_TOPIC_NONE);
 	char	   *group = cq_topic_name_arg(fcinfo, 1, "group_name");
-	char	   *member = cq_member_arg(fcinfo, 2);
-	int			max = max_arg(fcinfo, 3);
-	int64		generation = cq_generation_arg(fcinfo, 4);
+	CqPollRequest request;
 	Reading		reading;
 
+	request.member = cq_member_arg(fcinfo, 2);
+	request.max = max_arg(fcinfo, 3);
+	request.generation = cq_generation_arg(fcinfo, 4);
 	cq_arg_not_null(fcinfo, 5, "auto_commit");
+	request.auto_commit = PG_GETARG_BOOL(5);
 	begin_reading(fcinfo, def, &reading);
-	cq_topic_poll_records(def, cq_group_to_consume(def, group), member, generation,
-						  max, PG_GETARG_BOOL(5), put_record, &reading);
+	cq_topic_poll_records(def, cq_group_to_consume(def, group), &request, put_record,
+						  &reading);
 	PG_RETURN_NULL();
 }
 
