@@ -231,7 +231,7 @@ settle_old(const Move *move)
 		ids[m++] = move->stragglers[j].claim.msg_id;
 		if (m == CQ_RECEIVE_MAX || j == move->n - 1)
 		{
-			cq_segment_event(move->def, move->from, CQ_EVENT_MOVED, ids, m, 0, 0, NULL);
+			cq_segment_event_plain(move->def, move->from, CQ_EVENT_MOVED, ids, m);
 			m = 0;
 		}
 	}
