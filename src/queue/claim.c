@@ -243,8 +243,10 @@ cq_claims_event(CqQueueDef *def, const CqClaim *claims, int n, CqEventKind kind,
 {
 	CqClaim    *sorted = palloc(Max(n, 1) * sizeof(CqClaim));
 	int64	   *ids = palloc(Max(n, 1) * sizeof(int64));
-	CqEvent		event = {.kind = kind, .ids = ids, .due = due, .error = text};
+	CqEvent		event = {.kind = kind,.ids = ids,.due = due};
 	int			next;
+
+	event.error = text;
 
 	memcpy(sorted, claims, n * sizeof(CqClaim));
 	qsort(sorted, n, sizeof(CqClaim), by_segment_and_attempts);

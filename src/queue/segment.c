@@ -89,7 +89,7 @@ cq_segment_event(const CqQueueDef *def, int segment, const CqEvent *event)
 	slot->tts_values[CQ_EVENT_IDS - 1] = PointerGetDatum(array);
 	slot->tts_values[CQ_EVENT_ATTEMPT - 1] = Int32GetDatum(event->attempt);
 	slot->tts_isnull[CQ_EVENT_ATTEMPT - 1] = (event->kind == CQ_EVENT_SETTLED ||
-											   event->kind == CQ_EVENT_MOVED);
+											  event->kind == CQ_EVENT_MOVED);
 	slot->tts_values[CQ_EVENT_DUE - 1] = TimestampTzGetDatum(event->due);
 	slot->tts_isnull[CQ_EVENT_DUE - 1] = (event->due == 0);
 	slot->tts_isnull[CQ_EVENT_ERROR - 1] = (event->error == NULL);
