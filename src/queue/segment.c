@@ -113,9 +113,9 @@ cq_segment_event_plain(const CqQueueDef *def, int segment, CqEventKind kind,
 }
 
 /*
- * Whether the table has that block.  It does not shrink while we hold a lock on
- * it (truncation makes a new file), so the last length that anybody here has
- * asked for is a lower bound that costs no system call.
+ * Whether the table has that block.  It does not shrink while this session holds a
+ * lock on it (truncation makes a new file), so the length that the session has
+ * asked for last is a lower bound that costs no system call.
  */
 static bool
 has_block(Relation rel, BlockNumber block)
