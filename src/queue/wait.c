@@ -18,7 +18,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "access/xlog.h"
 #include "core/clock.h"
 #include "executor/spi.h"
@@ -33,7 +32,6 @@
 #include "queue/wait.h"
 #include "queue/wake.h"
 #include "storage/ipc.h"
-#include "utils/timestamp.h"
 
 /* longest sleep in one piece */
 #define SLEEP_MS_MAX 3600000
