@@ -24,7 +24,6 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "queue/queue.h"
-#include "sql/object_functions.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
@@ -35,6 +34,7 @@
 #include "topic/memory.h"
 #include "topic/topic.h"
 #include "worker/launcher.h"
+#include "worker/sweep.h"
 
 PG_MODULE_MAGIC;
 

@@ -63,14 +63,6 @@ extern char *cq_namespace_name(uint32 id);
 /* The carrier of the namespace with that number; InvalidOid: none. */
 extern Oid	cq_namespace_carrier(uint32 id);
 
-/*
- * Delete the definitions of namespaces whose carrier is gone.  Raises 55000 when
- * operations of write-behind are pending in one whose carrier is one of 'views'
- * (Oid list), as these are being dropped; what is pending in others is discarded
- * with a warning.
- */
-extern void cq_namespaces_sweep(const List *views);
-
 /* Once, from _PG_init. */
 extern void cq_namespace_init(void);
 

@@ -16,7 +16,7 @@ typedef enum CqValueType
 	CQ_VALUE_JSONB,
 	CQ_VALUE_COUNTER,			/* int64 in native byte order; reads as text */
 	CQ_VALUE_NOTHING,			/* of a query: no row, or NULL */
-	CQ_VALUE_ROWS				/* of a query: its rows (query/result.c) */
+	CQ_VALUE_ROWS				/* of a query: its rows (query/rows.c) */
 } CqValueType;
 
 /* A value found; data is valid until the backend's next look-up. */

@@ -187,6 +187,36 @@ cq_object_kind_named(const char *name)
 			 errhint("Kinds are queue, topic, group, exchange and namespace.")));
 }
 
+const char *
+cq_object_table(CqObjectKind kind)
+{
+	return tables[kind];
+}
+
+void
+cq_object_missing(CqObjectKind kind, const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("%s \"%s\" does not exist", kind_names[kind], name)));
+}
+
+void
+cq_object_exists(CqObjectKind kind, const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DUPLICATE_OBJECT),
+			 errmsg("%s \"%s\" already exists", kind_names[kind], name)));
+}
+
+void
+cq_object_skip_missing(CqObjectKind kind, const char *name)
+{
+	ereport(NOTICE,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("%s \"%s\" does not exist, skipping", kind_names[kind], name)));
+}
+
 /* ---- privileges ------------------------------------------------------ */
 
 #define ALL_PRIVILEGES (ACL_SELECT | ACL_INSERT | ACL_UPDATE | ACL_DELETE | ACL_TRUNCATE)

@@ -49,6 +49,16 @@ extern void cq_object_set(CqObject *object, CqObjectKind kind, int32 id, Oid car
 extern const char *cq_object_kind_name(CqObjectKind kind);
 extern CqObjectKind cq_object_kind_named(const char *name);
 
+/* The table of schema cq that has the definitions of a kind. */
+extern const char *cq_object_table(CqObjectKind kind);
+
+/* Raise 42704, or 42710, for an object that is no group. */
+pg_noreturn extern void cq_object_missing(CqObjectKind kind, const char *name);
+pg_noreturn extern void cq_object_exists(CqObjectKind kind, const char *name);
+
+/* Report with a NOTICE that a command has nothing to do since it is missing. */
+extern void cq_object_skip_missing(CqObjectKind kind, const char *name);
+
 /* ---- privileges ------------------------------------------------------ */
 
 /* The current user's privileges (ACL_SELECT, ...). */

@@ -38,6 +38,8 @@ cq_step_start(void)
 		caller_context = MemoryContextSwitchTo(TopTransactionContext);
 	else
 		StartTransactionCommand();
+	/* the caller's default may be a higher level */
+	XactIsoLevel = XACT_READ_COMMITTED;
 	PushActiveSnapshot(GetTransactionSnapshot());
 }
 

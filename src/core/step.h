@@ -8,7 +8,10 @@
 #ifndef CQ_CORE_STEP_H
 #define CQ_CORE_STEP_H
 
-/* Start a transaction with a snapshot. */
+/*
+ * Start a transaction with a snapshot.  It is READ COMMITTED: a statement sees what
+ * shared memory has said before it.
+ */
 extern void cq_step_start(void);
 
 /* Commit it. */

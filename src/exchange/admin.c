@@ -74,7 +74,7 @@ change(const char *command, int n, const int32 *numbers)
 static void
 check_cycle(CqExchange *from, CqExchange *to)
 {
-	List	   *reached = list_make1_int(to->id);
+	List	   *reached = list_make1_int(to->object.id);
 
 	for (int i = 0; i < list_length(reached); i++)
 	{
@@ -84,14 +84,14 @@ check_cycle(CqExchange *from, CqExchange *to)
 		CHECK_FOR_INTERRUPTS();
 		if (exchange == NULL)
 			continue;
-		if (exchange->id == from->id)
+		if (exchange->object.id == from->object.id)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("exchange \"%s\" would lead to itself through \"%s\"",
 							from->name, to->name),
 					 errdetail("Bindings and alternates of exchanges cannot form a cycle.")));
 		cq_exchange_read_bindings(exchange);
-		foreach(cell, exchange->next)
+		foreach(cell, exchange->bindings.next)
 			reached = list_append_unique_int(reached, ((CqTarget *) lfirst(cell))->id);
 		if (exchange->alternate != 0)
 			reached = list_append_unique_int(reached, exchange->alternate);
@@ -140,7 +140,7 @@ cq_exchange_create_named(const char *name, CqExchangeKind kind, const char *alte
 	begin("exchange_create()");
 	cq_exchanges_sweep();
 	if (alternate != NULL)
-		alternate_id = cq_exchange_open(alternate, CQ_EXCHANGE_ALTER)->id;
+		alternate_id = cq_exchange_open(alternate, CQ_EXCHANGE_ALTER)->object.id;
 	exchange = cq_exchange_find(name);
 	if (exchange != NULL && if_not_exists)
 	{
@@ -148,9 +148,7 @@ cq_exchange_create_named(const char *name, CqExchangeKind kind, const char *alte
 		return;
 	}
 	if (exchange != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("exchange \"%s\" already exists", name)));
+		cq_object_exists(CQ_OBJECT_EXCHANGE, name);
 	drop_orphans(name);
 	id = cq_object_new_id(CQ_OBJECT_EXCHANGE, "exchange_exchange_id_seq", relation_formats);
 	values[0] = Int32GetDatum(id);
@@ -163,9 +161,7 @@ cq_exchange_create_named(const char *name, CqExchangeKind kind, const char *alte
 	if (cq_execute_as_owner("INSERT INTO cq.exchange (exchange_id, name, carrier, kind, alternate) "
 							"VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING "
 							"RETURNING exchange_id", 5, types, values, nulls) < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("exchange \"%s\" already exists", name)));
+		cq_object_exists(CQ_OBJECT_EXCHANGE, name);
 }
 
 void
@@ -174,14 +170,14 @@ cq_exchange_alter_named(const char *name, const char *alternate)
 	int32		numbers[2];
 
 	begin("exchange_alter()");
-	numbers[0] = cq_exchange_open(name, CQ_EXCHANGE_ALTER)->id;
+	numbers[0] = cq_exchange_open(name, CQ_EXCHANGE_ALTER)->object.id;
 	if (alternate == NULL)
 	{
 		change("UPDATE cq.exchange SET alternate = NULL WHERE exchange_id = $1 RETURNING 1",
 			   1, numbers);
 		return;
 	}
-	numbers[1] = cq_exchange_open(alternate, CQ_EXCHANGE_ALTER)->id;
+	numbers[1] = cq_exchange_open(alternate, CQ_EXCHANGE_ALTER)->object.id;
 	check_cycle(cq_exchange_by_id(numbers[0]), cq_exchange_by_id(numbers[1]));
 	change("UPDATE cq.exchange SET alternate = $2 WHERE exchange_id = $1 RETURNING 1",
 		   2, numbers);
@@ -227,15 +223,13 @@ cq_exchange_drop_named(const char *name, bool if_exists)
 	exchange = cq_exchange_find(name);
 	if (exchange == NULL && if_exists)
 	{
-		ereport(NOTICE,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("exchange \"%s\" does not exist, skipping", name)));
+		cq_object_skip_missing(CQ_OBJECT_EXCHANGE, name);
 		return;
 	}
 	exchange = cq_exchange_open(name, CQ_EXCHANGE_NONE);
 	if (!cq_object_owned(&exchange->object))
 		cq_object_denied(CQ_OBJECT_EXCHANGE, name, NULL, true);
-	if (cq_exchange_has_sources(exchange->id))
+	if (cq_exchange_has_sources(exchange->object.id))
 		ereport(ERROR,
 				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 				 errmsg("another exchange leads to exchange \"%s\"", name),
@@ -260,7 +254,7 @@ resolve(const char *name, const CqBinding *binding, AclMode privileges, Bound *b
 {
 	CqExchange *exchange = cq_exchange_open(name, privileges);
 
-	bound->exchange_id = exchange->id;
+	bound->exchange_id = exchange->object.id;
 	bound->headers = binding->headers;
 	bound->any = binding->any;
 	if (exchange->kind == CQ_EXCHANGE_HEADERS)
@@ -350,7 +344,7 @@ cq_exchange_bind_to(const char *name, const CqBinding *binding)
 		bound.target_id = cq_target_find(binding->target_kind, binding->target, true);
 	else
 	{
-		bound.target_id = cq_exchange_open(binding->target, CQ_EXCHANGE_ALTER)->id;
+		bound.target_id = cq_exchange_open(binding->target, CQ_EXCHANGE_ALTER)->object.id;
 		check_cycle(cq_exchange_by_id(bound.exchange_id), cq_exchange_by_id(bound.target_id));
 	}
 	if (find_binding(binding, &bound) != 0)
@@ -364,7 +358,7 @@ static int32
 target_id(const CqBinding *binding)
 {
 	if (binding->target_kind == CQ_TARGET_EXCHANGE)
-		return cq_exchange_open(binding->target, CQ_EXCHANGE_NONE)->id;
+		return cq_exchange_open(binding->target, CQ_EXCHANGE_NONE)->object.id;
 	return cq_target_find(binding->target_kind, binding->target, false);
 }
 

@@ -20,12 +20,12 @@
 #include "utils/builtins.h"
 
 static void
-push_string(CqJsonbState *state, JsonbIteratorToken token, char *string, int bytes)
+push_string(CqJsonbState *state, JsonbIteratorToken token, const char *string, int bytes)
 {
 	JsonbValue	value;
 
 	value.type = jbvString;
-	value.val.string.val = string;
+	value.val.string.val = unconstify(char *, string);
 	value.val.string.len = bytes;
 	cq_jsonb_push(state, token, &value);
 }

@@ -53,6 +53,9 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+/* pg_policy.polcmd of a policy FOR ALL */
+#define POLICY_FOR_ALL '*'
+
 typedef struct CqCheck
 {
 	CqQueryFacts *facts;
@@ -140,7 +143,7 @@ policy_applies(const RowSecurityPolicy * policy)
 {
 	Oid		   *roles = (Oid *) ARR_DATA_PTR(policy->roles);
 
-	if (policy->polcmd != '*' && policy->polcmd != ACL_SELECT_CHR)
+	if (policy->polcmd != POLICY_FOR_ALL && policy->polcmd != ACL_SELECT_CHR)
 		return false;
 	for (int i = 0; i < ARR_DIMS(policy->roles)[0]; i++)
 	{

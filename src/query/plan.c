@@ -3,7 +3,7 @@
  * plan.c
  *	  Checked and prepared queries, kept by each backend.
  *
- * Beside PostgreSQL's own cached plan stands what query_check.c found out
+ * Beside PostgreSQL's own cached plan stands what query/check.c found out
  * about the query.  The two must speak of the same objects, so everything
  * that makes PostgreSQL analyse a query again makes us do so: the role, the
  * search path, temporary tables coming into it, a change of a relation that

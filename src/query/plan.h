@@ -46,7 +46,7 @@ typedef struct CqPlan
 } CqPlan;
 
 /*
- * The current role's plan for a query, checked (query_check.h says what is
+ * The current role's plan for a query, checked (query/check.h says what is
  * raised) and valid as of now; good until the next call.  When valid has become
  * false, what the query means may have changed since: its result must not be
  * cached under what the facts say.

@@ -32,11 +32,10 @@
 #include "utils/datum.h"
 
 bool
-cq_verify_due(const CqPlan *plan, const CqResultTerms *terms,
-			  const CqResultLoad *load)
+cq_verify_due(const CqResult *hit)
 {
-	return cq_verify_sample > 0 && !load->stale && terms->tags == NULL &&
-		!OidIsValid(plan->facts->unwatched) &&
+	return cq_verify_sample > 0 && !hit->stale && hit->terms->tags == NULL &&
+		!OidIsValid(hit->plan->facts->unwatched) &&
 		pg_prng_double(&pg_global_prng_state) < cq_verify_sample;
 }
 
@@ -84,15 +83,14 @@ cq_verify_hash_rows(Tuplestorestate *rows, TupleDesc columns)
 }
 
 void
-cq_verify_result(const CqKey *key, const CqPlan *plan, Snapshot snapshot,
-				 const text *name_space, uint64 version,
+cq_verify_result(const CqResult *hit, const text *name_space, uint64 version,
 				 uint64 cached, uint64 computed)
 {
 	CqValue		value;
 
 	cq_count(CQ_COUNT_VERIFIED, 1);
-	if (cached == computed || !plan->valid ||
-		cq_cache_peek(key, snapshot, &value) != CQ_LOOKUP_HIT ||
+	if (cached == computed || !hit->plan->valid ||
+		cq_cache_peek(hit->key, hit->snapshot, &value) != CQ_LOOKUP_HIT ||
 		value.version != version)
 		return;
 
@@ -100,10 +98,10 @@ cq_verify_result(const CqKey *key, const CqPlan *plan, Snapshot snapshot,
 	ereport(LOG,
 			(errmsg("a cached result differs from its query"),
 			 errdetail("The hash of its key is %016llx, in namespace \"%s\"; that of the cached result is %016llx, that of the query's %016llx.",
-					   (unsigned long long) key->identity,
+					   (unsigned long long) hit->key->identity,
 					   text_to_cstring(name_space),
 					   (unsigned long long) cached,
 					   (unsigned long long) computed),
 			 errhint("The entry has been removed, and the query's result was returned.")));
-	cq_cache_remove(key, version);
+	cq_cache_remove(hit->key, version);
 }

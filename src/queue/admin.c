@@ -26,6 +26,7 @@
 #include "core/shmem.h"
 #include "miscadmin.h"
 #include "queue/admin.h"
+#include "queue/open.h"
 #include "queue/secret.h"
 #include "queue/segment.h"
 #include "queue/xact.h"
@@ -116,9 +117,7 @@ create_one(const char *name, const Datum *options, const bool *option_nulls)
 	appendStringInfoString(&command, ") ON CONFLICT DO NOTHING RETURNING queue_id");
 
 	if (cq_execute_as_owner(command.data, CQ_OPTIONS + 3, types, values, nulls) < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("queue \"%s\" already exists", name)));
+		cq_object_exists(CQ_OBJECT_QUEUE, name);
 	sequence = cq_common_tables_create(queue_id, carrier);
 	for (int k = 0; k < INITIAL_SEGMENTS; k++)
 		cq_segment_create(queue_id, sequence, k);
@@ -184,7 +183,7 @@ default_dead_letter(const char *name)
 static CqQueueDef *
 open_default_dead_letter(const char *dead_letter, Datum lease, bool *created)
 {
-	CqQueueDef *dead = cq_definition_find(dead_letter);
+	CqQueueDef *dead = cq_queue_find(dead_letter);
 
 	*created = (dead == NULL || !OidIsValid(cq_carrier_owner(dead->object.carrier)));
 	if (*created)
@@ -239,13 +238,11 @@ cq_queue_create_named(const char *name, Datum *values, bool *nulls, bool if_not_
 		values[CQ_OPTION_DEAD_LETTER] = CStringGetTextDatum(default_dead_letter(name));
 		nulls[CQ_OPTION_DEAD_LETTER] = false;
 	}
-	def = cq_definition_find(name);
+	def = cq_queue_find(name);
 	if (def != NULL)
 	{
 		if (!if_not_exists)
-			ereport(ERROR,
-					(errcode(ERRCODE_DUPLICATE_OBJECT),
-					 errmsg("queue \"%s\" already exists", name)));
+			cq_object_exists(CQ_OBJECT_QUEUE, name);
 		check_same_options(def, values, nulls);
 		return false;
 	}
@@ -278,8 +275,7 @@ change_options(CqQueueDef *def, const char *command, int nargs, Oid *types,
 	(void) cq_execute_as_owner(command, nargs, types, values, nulls);
 	CommandCounterIncrement();
 
-	def->epoch = 0;
-	if (cq_definition_find(def->name) == NULL)
+	if (cq_definition_read(CQ_OBJECT_QUEUE, def->name) == NULL)
 		elog(ERROR, "queue \"%s\" is gone", def->name);
 	item = cq_item_at(number);
 	item->options = MemoryContextAlloc(TopTransactionContext, sizeof(CqQueueOptions));
@@ -341,10 +337,10 @@ forget(int32 queue_id)
 {
 	Oid			types[] = {INT4OID};
 	Datum		values[1];
-	CqQueueDef *def = cq_definition_by_id(queue_id);
+	CqQueueDef *def = cq_queue_by_id(queue_id);
 	ListCell   *cell;
 
-	foreach(cell, cq_definitions_all())
+	foreach(cell, cq_queues_all())
 	{
 		CqQueueDef *other = lfirst(cell);
 
@@ -404,18 +400,17 @@ cq_queue_drop_named(const char *name, bool if_exists)
 	PreventCommandIfReadOnly("queue_drop()");
 	lock_definitions();
 	cq_queues_sweep();
-	def = cq_definition_find(name);
+	def = cq_queue_find(name);
 	if (def == NULL)
 	{
-		ereport(if_exists ? NOTICE : ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 if_exists ? errmsg("queue \"%s\" does not exist, skipping", name) :
-				 errmsg("queue \"%s\" does not exist", name)));
+		if (!if_exists)
+			cq_object_missing(CQ_OBJECT_QUEUE, name);
+		cq_object_skip_missing(CQ_OBJECT_QUEUE, name);
 		return;
 	}
 	if (!cq_object_owned(&def->object))
 		cq_object_denied(CQ_OBJECT_QUEUE, name, NULL, true);
-	foreach(cell, cq_definitions_all())
+	foreach(cell, cq_queues_all())
 	{
 		CqQueueDef *other = lfirst(cell);
 
@@ -435,7 +430,7 @@ cq_queue_drop_named(const char *name, bool if_exists)
 void
 cq_queue_drop_by_id(int32 queue_id)
 {
-	CqQueueDef *def = cq_definition_by_id(queue_id);
+	CqQueueDef *def = cq_queue_by_id(queue_id);
 
 	if (def != NULL)
 		cq_carrier_drop(def->object.carrier);

@@ -24,6 +24,7 @@
 #include "queue/dispatch/lifecycle.h"
 #include "queue/dispatch/limits.h"
 #include "queue/dispatch/ready.h"
+#include "queue/open.h"
 #include "queue/scan.h"
 #include "queue/segment.h"
 #include "queue/wait.h"

@@ -44,6 +44,7 @@
 #include "miscadmin.h"
 #include "queue/dispatch/entry.h"
 #include "queue/keys.h"
+#include "queue/open.h"
 #include "queue/wake.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
@@ -446,7 +447,7 @@ rotate_step(int32 queue_id)
 	int			current;
 
 	cq_step_start();
-	def = cq_definition_by_id(queue_id);
+	def = cq_queue_by_id(queue_id);
 	if (def == NULL)
 	{
 		cq_step_commit();

@@ -33,6 +33,7 @@
 #include "queue/dispatch/registry.h"
 #include "queue/keys.h"
 #include "queue/move.h"
+#include "queue/open.h"
 #include "queue/purge.h"
 #include "queue/queue.h"
 #include "queue/rotate.h"
@@ -348,7 +349,7 @@ do_small_chores(int32 queue_id, const Chores *chores)
 	CqQueueDef *def;
 
 	cq_step_start();
-	def = cq_definition_by_id(queue_id);
+	def = cq_queue_by_id(queue_id);
 	if (def != NULL)
 	{
 		def = cq_queue_open(def->name, CQ_QUEUE_NONE);
@@ -373,7 +374,7 @@ in_transaction(int32 queue_id, void (*work) (CqQueueDef *def))
 	CqQueueDef *def;
 
 	cq_step_start();
-	def = cq_definition_by_id(queue_id);
+	def = cq_queue_by_id(queue_id);
 	if (def != NULL)
 		work(cq_queue_open(def->name, CQ_QUEUE_NONE));
 	cq_step_commit();
@@ -517,7 +518,7 @@ take_stock(void)
 	ListCell   *cell;
 
 	cq_step_start();
-	defs = cq_definitions_all();
+	defs = cq_queues_all();
 	for (int i = 0; i < cq_queues->nrows; i++)
 	{
 		CqQueueRow *row = &cq_rows[i];
@@ -569,7 +570,7 @@ static void
 pass(void)
 {
 	static uint64 known_epoch = 0;
-	uint64		epoch = cq_definitions_epoch();
+	uint64		epoch = cq_definitions_epoch(CQ_OBJECT_QUEUE);
 
 	next_look = PG_INT64_MAX;
 	if (known_epoch != epoch)

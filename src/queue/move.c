@@ -30,6 +30,7 @@
 #include "queue/claim.h"
 #include "queue/dispatch/entry.h"
 #include "queue/move.h"
+#include "queue/open.h"
 #include "queue/scan.h"
 #include "queue/segment.h"
 #include "queue/settle.h"
@@ -347,7 +348,7 @@ cq_move_stragglers(int32 queue_id)
 		CqQueueRow *row;
 
 		cq_step_start();
-		def = cq_definition_by_id(queue_id);
+		def = cq_queue_by_id(queue_id);
 		if (def == NULL)
 		{
 			cq_step_commit();

@@ -9,6 +9,7 @@
 
 #include "core/clock.h"
 #include "queue/dispatch/entry.h"
+#include "queue/open.h"
 #include "queue/purge.h"
 #include "queue/scan.h"
 #include "queue/segment.h"

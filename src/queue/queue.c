@@ -35,6 +35,6 @@ cq_queue_shmem_init(void *mem)
 void
 cq_queue_init(void)
 {
-	cq_definition_init();
+	cq_queue_definition_init();
 	cq_queue_xact_init();
 }

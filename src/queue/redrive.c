@@ -15,6 +15,7 @@
 #include "core/compat.h"
 #include "miscadmin.h"
 #include "queue/claim.h"
+#include "queue/open.h"
 #include "queue/redrive.h"
 #include "queue/send.h"
 #include "queue/settle.h"

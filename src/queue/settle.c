@@ -19,6 +19,7 @@
 #include "message/message.h"
 #include "miscadmin.h"
 #include "queue/dispatch/entry.h"
+#include "queue/open.h"
 #include "queue/scan.h"
 #include "queue/secret.h"
 #include "queue/segment.h"

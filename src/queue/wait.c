@@ -27,6 +27,7 @@
 #include "queue/definition.h"
 #include "queue/dispatch/lifecycle.h"
 #include "queue/dispatch/limits.h"
+#include "queue/open.h"
 #include "queue/scan.h"
 #include "queue/wait.h"
 #include "queue/wake.h"

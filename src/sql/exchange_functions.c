@@ -299,6 +299,6 @@ cq_exchange_changed(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("cq._exchange_changed() is a trigger function")));
-	cq_exchanges_changed();
+	cq_definitions_changed(CQ_OBJECT_EXCHANGE);
 	return PointerGetDatum(NULL);
 }

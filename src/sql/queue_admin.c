@@ -28,14 +28,6 @@ PG_FUNCTION_INFO_V1(cq_queue_owner);
 /* argument of the first option; they follow in the order of CqOption */
 #define OPTIONS_ARG 1
 
-char *
-cq_queue_name_arg(FunctionCallInfo fcinfo, int arg, const char *name)
-{
-	cq_require_shared();
-	cq_arg_not_null(fcinfo, arg, name);
-	return cq_queue_name(PG_GETARG_TEXT_PP(arg));
-}
-
 static void
 option_args(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
 {

@@ -19,6 +19,7 @@
 #include "nodes/parsenodes.h"
 #include "queue/claim.h"
 #include "queue/keys.h"
+#include "queue/open.h"
 #include "queue/peek.h"
 #include "queue/purge.h"
 #include "queue/queue.h"

@@ -22,6 +22,7 @@
 #include "queue/dispatch/entry.h"
 #include "queue/dispatch/limits.h"
 #include "queue/dispatch/ready.h"
+#include "queue/open.h"
 #include "queue/scan.h"
 #include "queue/segment.h"
 #include "storage/lmgr.h"
@@ -143,7 +144,7 @@ count_dead(const CqQueueDef *def, int64 *dead)
 	CqQueueDef *to;
 	QueueSnapshot s;
 
-	if (def->options.dead_letter[0] == '\0' || cq_definition_find(def->options.dead_letter) == NULL)
+	if (def->options.dead_letter[0] == '\0' || cq_queue_find(def->options.dead_letter) == NULL)
 		return false;
 	to = cq_queue_open(def->options.dead_letter, CQ_QUEUE_NONE);
 	cq_scan_first(to);
@@ -221,7 +222,7 @@ for_each_queue(FunctionCallInfo fcinfo, const char *view, PutRows put)
 	cq_require_shared();
 	PreventCommandDuringRecovery(view);
 	InitMaterializedSRF(fcinfo, 0);
-	foreach(cell, cq_definitions_all())
+	foreach(cell, cq_queues_all())
 	{
 		CqQueueDef *def = lfirst(cell);
 
@@ -386,6 +387,6 @@ cq_queue_changed(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("cq._queue_changed() is a trigger function")));
-	cq_definitions_changed();
+	cq_definitions_changed(CQ_OBJECT_QUEUE);
 	return PointerGetDatum(NULL);
 }

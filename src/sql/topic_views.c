@@ -19,6 +19,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "topic/assignment.h"
+#include "topic/open.h"
 #include "topic/poll.h"
 #include "topic/record.h"
 #include "utils/acl.h"
@@ -222,9 +223,11 @@ static Datum
 lag_time(CqTopicDef *def, int partition, int64 from, int64 limit)
 {
 	TimestampTz at = 0;
-	int64		next;
+	CqRecordRange range = {.partition = partition,.from = from,.limit = limit,.max = 1};
 
-	(void) cq_records_read(def, partition, from, limit, 1, note_published_at, &at, &next);
+	do
+		(void) cq_records_read(def, &range, note_published_at, &at, &range.from);
+	while (at == 0 && range.from < limit);
 	return DirectFunctionCall2(timestamp_mi,
 							   TimestampTzGetDatum(at == 0 ? 0 : GetCurrentTimestamp()),
 							   TimestampTzGetDatum(at));
@@ -273,7 +276,7 @@ put_groups(ReturnSetInfo *rsinfo, CqTopicDef *def)
 	{
 		if (!sees_topic(def) && !cq_group_visible(&groups[i]))
 			continue;
-		cq_share_load_group(def, &groups[i]);
+		cq_group_load(def, &groups[i]);
 		put_group(rsinfo, def, &groups[i]);
 	}
 }
@@ -372,6 +375,6 @@ cq_topic_changed(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("cq._topic_changed() is a trigger function")));
-	cq_topics_changed();
+	cq_definitions_changed(CQ_OBJECT_TOPIC);
 	return PointerGetDatum(NULL);
 }

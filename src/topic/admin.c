@@ -30,7 +30,9 @@
 #include "storage/lmgr.h"
 #include "topic/admin.h"
 #include "topic/assignment.h"
+#include "topic/offset_tables.h"
 #include "topic/offsets.h"
+#include "topic/open.h"
 #include "topic/publication.h"
 #include "topic/record.h"
 #include "topic/sweep.h"
@@ -187,9 +189,7 @@ cq_topic_create_named(const char *name, const CqTopicOptions *options, bool if_n
 		return;
 	}
 	if (def != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("topic \"%s\" already exists", name)));
+		cq_object_exists(CQ_OBJECT_TOPIC, name);
 	drop_orphans(name);
 	topic_id = cq_object_new_id(CQ_OBJECT_TOPIC, "topic_topic_id_seq", topic_formats);
 	carrier = cq_carrier_create(CQ_OBJECT_TOPIC, topic_id, name);
@@ -205,9 +205,7 @@ cq_topic_create_named(const char *name, const CqTopicOptions *options, bool if_n
 				"retain_bytes, compact, tombstone_retain) "
 				"VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "
 				"ON CONFLICT DO NOTHING RETURNING topic_id", &p) < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("topic \"%s\" already exists", name)));
+		cq_object_exists(CQ_OBJECT_TOPIC, name);
 
 	create_relations(topic_id, carrier, options->partitions, 1);
 	p.n = 0;
@@ -298,10 +296,9 @@ cq_topic_drop_named(const char *name, bool if_exists)
 	def = cq_topic_find(name);
 	if (def == NULL)
 	{
-		ereport(if_exists ? NOTICE : ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 if_exists ? errmsg("topic \"%s\" does not exist, skipping", name) :
-				 errmsg("topic \"%s\" does not exist", name)));
+		if (!if_exists)
+			cq_object_missing(CQ_OBJECT_TOPIC, name);
+		cq_object_skip_missing(CQ_OBJECT_TOPIC, name);
 		return;
 	}
 	if (!cq_object_owned(&def->object))
@@ -493,7 +490,7 @@ create_group_queue(const CqTopicDef *def, const char *group, Oid carrier,
 	for (int i = 0; i < CQ_OPTIONS; i++)
 		values[i] = cq_option_default(i, &nulls[i]);
 	(void) cq_queue_create_named(name, values, nulls, false, &dead);
-	queue = cq_definition_find(name);
+	queue = cq_queue_find(name);
 	*queue_id = queue->queue_id;
 	*dead_letter_id = (dead == NULL) ? 0 : dead->queue_id;
 	cq_carrier_own(carrier, RelationRelationId, queue->object.carrier);
@@ -607,7 +604,7 @@ cq_group_create_named(CqTopicDef *def, const char *name, const CqGroupOptions *o
 	group = cq_group_def(def, name);
 	cq_topic_items_reserve(1);
 	cq_topic_item_add(CQ_TOPIC_ITEM_GROUP_CREATED, def, CQ_NO_CELL)->offset = group_id;
-	cq_share_load_group(def, group);
+	cq_group_load(def, group);
 	if (options->start.kind != CQ_POSITION_EARLIEST)
 		set_start(def, group_id, &options->start);
 	if (options->shared)

@@ -420,27 +420,29 @@ cq_share_read_end(CqTopicDef *def, int partition, int64 *end, TimestampTz *last_
 CqTopicRow *
 cq_share_load_topic(CqTopicDef *def)
 {
-	int64	   *ends = palloc(def->npartitions * sizeof(int64));
-	TimestampTz *times = palloc(def->npartitions * sizeof(TimestampTz));
+	/* reading the ends may read the definition again */
+	int			npartitions = def->npartitions;
+	int64	   *ends = palloc(npartitions * sizeof(int64));
+	TimestampTz *times = palloc(npartitions * sizeof(TimestampTz));
 	List	   *open = cq_offsets_open(def, CQ_OFFSETS_PREPARED);
 	ListCell   *cell;
 	CqTopicRow *row;
 	bool		taken;
 	bool		complete = true;
 
-	for (int p = 0; p < def->npartitions; p++)
+	for (int p = 0; p < npartitions; p++)
 		cq_share_read_end(def, p, &ends[p], &times[p]);
 
 	row = cq_topic_row_take(def->topic_id, def->sequences[0], &taken);
 	if (!taken)
 		return row;
-	for (int p = 0; p < def->npartitions && complete; p++)
+	for (int p = 0; p < npartitions && complete; p++)
 		complete = add_partition(row, p, ends[p], times[p]);
 	foreach(cell, open)
 	{
 		const CqOffset *offset = lfirst(cell);
 
-		if (complete && offset->partition < def->npartitions)
+		if (complete && offset->partition < npartitions)
 			complete = add_prepared_open(row, offset);
 	}
 	row->creating = def->uncommitted;
@@ -552,41 +554,34 @@ add_prepared(CqTopicRow *row, uint32 group, const CqOffset *offset)
 	return true;
 }
 
-void
+bool
 cq_share_load_group(CqTopicDef *def, const CqGroupDef *group)
 {
-	int32		group_id = group->group_id;
-	CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
-	bool		known = cq_row_group(row, group_id) != CQ_NO_CELL;
-	CqOffset   *offsets;
-	bool	   *found;
 	int			npartitions = def->npartitions;
-	List	   *open;
+	CqOffset   *offsets = palloc(npartitions * sizeof(CqOffset));
+	bool	   *found = palloc(npartitions * sizeof(bool));
+	List	   *open = cq_offsets_open(def, group->group_id);
 	ListCell   *cell;
+	CqTopicRow *row;
 	bool		complete;
 	uint32		g;
 
-	cq_topic_unlock(row);
-	if (known)
-		return;
-
-	offsets = palloc(npartitions * sizeof(CqOffset));
-	found = palloc(npartitions * sizeof(bool));
-	open = cq_offsets_open(def, group_id);
 	for (int p = 0; p < npartitions; p++)
-		found[p] = cq_offsets_latest(def, group_id, p, &offsets[p]);
+		found[p] = cq_offsets_latest(def, group->group_id, p, &offsets[p]);
 
-	row = cq_topic_lock(def, LW_EXCLUSIVE);
-	if (cq_row_group(row, group_id) != CQ_NO_CELL)
+	row = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
+	if (row == NULL)
+		return false;
+	if (cq_row_group(row, group->group_id) != CQ_NO_CELL)
 	{
 		cq_topic_unlock(row);
-		return;
+		return true;
 	}
 	g = cq_cell_take(CQ_CELL_GROUP);
 	complete = (g != CQ_NO_CELL);
 	if (complete)
 	{
-		CQ_CELL(g)->group.group_id = group_id;
+		CQ_CELL(g)->group.group_id = group->group_id;
 		CQ_CELL(g)->group.members = CQ_CELL(g)->group.shares = CQ_NO_CELL;
 		CQ_CELL(g)->group.assignment = group->assignment;
 		CQ_CELL(g)->group.timeout_ms = group->timeout_ms;
@@ -598,9 +593,10 @@ cq_share_load_group(CqTopicDef *def, const CqGroupDef *group)
 		foreach(cell, open)
 			complete = complete && add_prepared(row, g, lfirst(cell));
 		if (!complete)
-			cq_row_drop_group(row, group_id);
+			cq_row_drop_group(row, group->group_id);
 	}
 	cq_topic_unlock(row);
 	if (!complete)
 		cq_topic_memory_full();
+	return true;
 }

@@ -29,10 +29,11 @@ extern void cq_share_read_end(CqTopicDef *def, int partition, int64 *end,
 extern void cq_share_add_partitions(CqTopicDef *def);
 
 /*
- * Make sure that the group has its cells, with its offsets.  No lock held.
- * Raises 53400.
+ * Give the group its cells, with its offsets, unless it has them.  No lock held.
+ * False when the definition is not attached to the topic's row any more.  Raises
+ * 53400.
  */
-extern void cq_share_load_group(CqTopicDef *def, const CqGroupDef *group);
+extern bool cq_share_load_group(CqTopicDef *def, const CqGroupDef *group);
 
 /* The share of a group in a partition, or CQ_NO_CELL. */
 extern uint32 cq_share_find(const CqTopicRow *row, uint32 group, int partition);

@@ -21,10 +21,13 @@
 #include "miscadmin.h"
 #include "queue/definition.h"
 #include "queue/dispatch/limits.h"
+#include "queue/open.h"
 #include "queue/send.h"
 #include "topic/assignment.h"
 #include "topic/feed.h"
+#include "topic/offset_tables.h"
 #include "topic/offsets.h"
+#include "topic/open.h"
 #include "topic/poll.h"
 #include "topic/record.h"
 #include "topic/xact.h"
@@ -137,10 +140,12 @@ has_news(const CqShare *share)
 		share->committed < cq_partition_stable(&CQ_CELL(share->partition)->partition);
 }
 
-/* Take a share that has news for this transaction; false when there is none. */
+/*
+ * Take the share of the range's partition for this transaction, and fill in where
+ * the range begins and ends.  False when there is nothing to be fed to it.
+ */
 static bool
-take_share(CqTopicDef *def, int32 group_id, int partition, CqTopicItem **item,
-		   int64 *from, int64 *limit)
+take_share(CqTopicDef *def, int32 group_id, CqRecordRange *range, CqTopicItem **item)
 {
 	CqTopicRow *row;
 	uint32		g;
@@ -152,12 +157,12 @@ take_share(CqTopicDef *def, int32 group_id, int partition, CqTopicItem **item,
 	row = cq_topic_lock(def, LW_EXCLUSIVE);
 	g = cq_row_group(row, group_id);
 	if (g != CQ_NO_CELL)
-		i = cq_share_find(row, g, partition);
+		i = cq_share_find(row, g, range->partition);
 	if (i != CQ_NO_CELL)
 	{
 		share = &CQ_CELL(i)->share;
-		*from = share->committed;
-		*limit = cq_partition_stable(&CQ_CELL(share->partition)->partition);
+		range->from = share->committed;
+		range->limit = cq_partition_stable(&CQ_CELL(share->partition)->partition);
 		taken = has_news(share);
 	}
 	if (taken)
@@ -166,7 +171,7 @@ take_share(CqTopicDef *def, int32 group_id, int partition, CqTopicItem **item,
 		*item = cq_topic_item_add(CQ_TOPIC_ITEM_COMMIT, def, i);
 		(*item)->epoch = share->epoch;
 		(*item)->rewind = share->rewind;
-		(*item)->offset = *from;
+		(*item)->offset = range->from;
 		(*item)->busy = true;
 	}
 	cq_topic_unlock(row);
@@ -180,11 +185,10 @@ feed_partition(CqTopicDef *def, CqQueueDef *queue, int32 group_id, int partition
 	Feed	   *feed = palloc(sizeof(Feed));
 	CqOffset	offset = {0};
 	CqTopicItem *item;
-	int64		from;
-	int64		limit;
+	CqRecordRange range = {.partition = partition,.max = FEED_MAX};
 	int64		next;
 
-	if (!take_share(def, group_id, partition, &item, &from, &limit))
+	if (!take_share(def, group_id, &range, &item))
 		return false;
 	offset.group_id = group_id;
 	offset.partition = partition;
@@ -192,7 +196,7 @@ feed_partition(CqTopicDef *def, CqQueueDef *queue, int32 group_id, int partition
 	feed->topic = def->name;
 	feed->partition = partition;
 	feed->n = 0;
-	(void) cq_records_read(def, partition, from, limit, FEED_MAX, collect, feed, &next);
+	(void) cq_records_read(def, &range, collect, feed, &next);
 	item->offset = offset.offset = next;
 	offset.at = GetCurrentTimestamp();
 	for (int i = 0; i < feed->n; i++)
@@ -201,7 +205,7 @@ feed_partition(CqTopicDef *def, CqQueueDef *queue, int32 group_id, int partition
 	if (feed->n > 0)
 		cq_queue_send_messages(queue, feed->messages, feed->n);
 	cq_offsets_append(def, &offset, 1);
-	return next < limit;
+	return next < range.limit;
 }
 
 static bool
@@ -226,10 +230,9 @@ static List *
 add_jobs(CqTopicDef *def, const CqGroupDef *group, List *jobs)
 {
 	int			n = 0;
-	int32		group_id = group->group_id;
 	int		   *partitions = palloc(CQ_PARTITIONS_MAX * sizeof(int));
 	CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
-	uint32		g = cq_row_group(row, group_id);
+	uint32		g = cq_row_group(row, group->group_id);
 	uint32		i = (g == CQ_NO_CELL) ? CQ_NO_CELL : CQ_CELL(g)->group.shares;
 
 	for (; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
@@ -242,7 +245,7 @@ add_jobs(CqTopicDef *def, const CqGroupDef *group, List *jobs)
 	{
 		Job		   *job = palloc(sizeof(Job));
 
-		job->group_id = group_id;
+		job->group_id = group->group_id;
 		job->partition = partitions[p];
 		jobs = lappend(jobs, job);
 	}
@@ -276,21 +279,19 @@ find_jobs(int32 topic_id, bool *full)
 
 	*full = false;
 	cq_step_start();
-	def = cq_topic_by_id(topic_id);
-	if (def != NULL)
-		def = cq_topic_open(def->name, CQ_TOPIC_NONE);
+	def = cq_topic_open_by_id(topic_id);
 	for (int p = 0; def != NULL && def->replica && p < def->npartitions; p++)
 		(void) cq_topic_stable_offset(def, p);
 	for (int i = 0; def != NULL && i < def->ngroups; i++)
 	{
 		const CqGroupDef *group = &def->groups[i];
-		CqQueueDef *queue = group->shared ? cq_definition_by_id(group->queue_id) : NULL;
+		CqQueueDef *queue = group->shared ? cq_queue_by_id(group->queue_id) : NULL;
 		MemoryContext old;
 		int			before = list_length(jobs);
 
 		if (queue == NULL || !owner_may_consume(def, group))
 			continue;
-		cq_share_load_group(def, group);
+		cq_group_load(def, group);
 		old = MemoryContextSwitchTo(context);
 		jobs = add_jobs(def, group, jobs);
 		MemoryContextSwitchTo(old);
@@ -313,14 +314,12 @@ feed_step(int32 topic_id, const Job *job)
 	bool		more = false;
 
 	cq_step_start();
-	def = cq_topic_by_id(topic_id);
-	if (def != NULL)
-		def = cq_topic_open(def->name, CQ_TOPIC_NONE);
+	def = cq_topic_open_by_id(topic_id);
 	for (int i = 0; def != NULL && i < def->ngroups; i++)
 	{
 		if (def->groups[i].group_id == job->group_id &&
 			owner_may_consume(def, &def->groups[i]))
-			queue = cq_definition_by_id(def->groups[i].queue_id);
+			queue = cq_queue_by_id(def->groups[i].queue_id);
 	}
 	if (queue != NULL)
 		more = feed_partition(def, cq_queue_open(queue->name, CQ_QUEUE_NONE),

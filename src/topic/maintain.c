@@ -30,7 +30,9 @@
 #include "topic/channel.h"
 #include "topic/feed.h"
 #include "topic/maintain.h"
+#include "topic/offset_tables.h"
 #include "topic/offsets.h"
+#include "topic/open.h"
 #include "topic/segment.h"
 #include "topic/xact.h"
 #include "utils/memutils.h"
@@ -484,7 +486,7 @@ take_stock(void)
 	{
 		CqTopicDef *def = lfirst(cell);
 
-		if (!def->resolved)
+		if (!def->attached)
 			open_safely(def->name);
 	}
 	cq_step_commit();
@@ -496,7 +498,7 @@ static void
 pass(void)
 {
 	static uint64 known_epoch = 0;
-	uint64		epoch = cq_topics_epoch();
+	uint64		epoch = cq_definitions_epoch(CQ_OBJECT_TOPIC);
 
 	next_look = PG_INT64_MAX;
 	if (known_epoch != epoch)

@@ -17,6 +17,7 @@
 #include "topic/admin.h"
 #include "topic/assignment.h"
 #include "topic/membership.h"
+#include "topic/open.h"
 #include "topic/xact.h"
 #include "utils/memutils.h"
 
@@ -106,7 +107,6 @@ int64
 cq_group_join_as(CqTopicDef *def, const char *name, const char *member, bool bound)
 {
 	CqGroupDef *group;
-	int32		group_id;
 	int64		generation = 0;
 	CqTopicRow *row;
 	uint32		g;
@@ -115,13 +115,12 @@ cq_group_join_as(CqTopicDef *def, const char *name, const char *member, bool bou
 	PreventCommandDuringRecovery("group_join()");
 	PreventCommandIfParallelMode("group_join()");
 	group = group_to_join(def, name);
-	group_id = group->group_id;
 	if (bound)
 		reserve_bound();
-	cq_share_load_group(def, group);
+	cq_group_load(def, group);
 	row = cq_topic_lock(def, LW_EXCLUSIVE);
 	(void) cq_members_expire(row);
-	g = cq_row_group(row, group_id);
+	g = cq_row_group(row, group->group_id);
 	if (g != CQ_NO_CELL)
 		i = cq_member_join(row, g, member, bound ? MyProcPid : 0);
 	if (i != CQ_NO_CELL)
@@ -153,14 +152,13 @@ lock_member(CqTopicDef *def, const char *name, const char *member, int64 generat
 			uint32 *i)
 {
 	CqGroupDef *group = cq_group_to_consume(def, name);
-	int32		group_id = group->group_id;
 	CqTopicRow *row;
 	uint32		g;
 
 	PreventCommandDuringRecovery("group_heartbeat()");
 	cq_group_refuse_shared(def, group);
 	row = cq_topic_lock(def, LW_EXCLUSIVE);
-	g = cq_row_group(row, group_id);
+	g = cq_row_group(row, group->group_id);
 	*i = (g == CQ_NO_CELL) ? CQ_NO_CELL : cq_member_find(row, g, member, generation);
 	return row;
 }

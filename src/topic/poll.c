@@ -36,7 +36,9 @@
 #include "pgstat.h"
 #include "storage/ipc.h"
 #include "topic/assignment.h"
+#include "topic/offset_tables.h"
 #include "topic/offsets.h"
+#include "topic/open.h"
 #include "topic/poll.h"
 #include "topic/xact.h"
 #include "utils/builtins.h"
@@ -158,10 +160,14 @@ void
 cq_topic_read_records(CqTopicDef *def, int partition, int64 from, int max,
 					  CqRecordReader reader, void *arg)
 {
-	int64		limit = cq_topic_stable_offset(def, partition);
-	int64		next;
+	CqRecordRange range = {.partition = partition,.from = from,.max = max};
 
-	(void) cq_records_read(def, partition, from, limit, max, reader, arg, &next);
+	do
+	{
+		range.limit = cq_topic_stable_offset(def, partition);
+		CQ_PAUSE("topic-read");
+		range.max -= cq_records_read(def, &range, reader, arg, &range.from);
+	} while (range.max > 0 && range.from < range.limit);
 }
 
 /* ---- polling --------------------------------------------------------- */
@@ -183,10 +189,8 @@ typedef struct Job
 	uint32		share;			/* cell */
 	uint32		serial;
 	uint32		epoch;
-	int			partition;
 	int64		rewind;
-	int64		from;
-	int64		limit;
+	CqRecordRange range;		/* its max is not set */
 } Job;
 
 /* Row locked: whether the member may read of the share now. */
@@ -251,18 +255,18 @@ take_job(CqTopicDef *def, CqTopicRow *row, uint32 group, uint32 member, int *vis
 		}
 		job->share = i;
 		job->serial = CQ_CELL(i)->serial;
-		job->partition = share->number;
-		job->from = share_position(share);
-		job->limit = CQ_FAULT("topic-no-limit") ?
+		job->range.partition = share->number;
+		job->range.from = share_position(share);
+		job->range.limit = CQ_FAULT("topic-no-limit") ?
 			CQ_CELL(share->partition)->partition.end :
 			cq_partition_stable(&CQ_CELL(share->partition)->partition);
-		share->position = job->from;
+		share->position = job->range.from;
 		share->started = true;
 		job->epoch = share->epoch;
 		job->rewind = share->rewind;
 		item = cq_topic_item_add(CQ_TOPIC_ITEM_POLLED, def, i);
 		item->epoch = share->epoch;
-		item->offset = job->from;
+		item->offset = job->range.from;
 		item->busy = (share->busy == 0);
 		share->busy = MyProcPid;
 		return true;
@@ -314,7 +318,7 @@ commit_share(CqTopicDef *def, const CqGroupDef *group, const Job *job, int64 nex
 	CqOffset	offset = {0};
 
 	offset.group_id = group->group_id;
-	offset.partition = job->partition;
+	offset.partition = job->range.partition;
 	offset.rewind = job->rewind;
 	offset.offset = next;
 	offset.at = GetCurrentTimestamp();
@@ -343,10 +347,29 @@ prepare_to_poll(CqTopicDef *def)
 		(void) cq_topic_settle_prepared(def->row);
 }
 
+/* Read up to max records of the job; its limit rises when the definition was stale. */
+static int
+read_job(CqTopicDef *def, Job *job, int max, CqRecordReader reader, void *arg, int64 *next)
+{
+	CqRecordRange range = job->range;
+	int			found;
+
+	range.max = max;
+	found = cq_records_read(def, &range, reader, arg, next);
+	while (found < max && *next < range.limit)
+	{
+		range.from = *next;
+		range.max = max - found;
+		range.limit = Max(range.limit, cq_topic_stable_offset(def, range.partition));
+		found += cq_records_read(def, &range, reader, arg, next);
+	}
+	job->range.limit = range.limit;
+	return found;
+}
+
 void
-cq_topic_poll_records(CqTopicDef *def, const CqGroupDef *group, const char *member,
-					  int64 generation, int max, bool auto_commit,
-					  CqRecordReader reader, void *arg)
+cq_topic_poll_records(CqTopicDef *def, const CqGroupDef *group,
+					  const CqPollRequest *request, CqRecordReader reader, void *arg)
 {
 	int			visited = 0;
 	int			n = 0;
@@ -354,10 +377,10 @@ cq_topic_poll_records(CqTopicDef *def, const CqGroupDef *group, const char *memb
 	PreventCommandDuringRecovery("topic_poll()");
 	PreventCommandIfParallelMode("topic_poll()");
 	cq_group_refuse_shared(def, group);
-	if (auto_commit)
+	if (request->auto_commit)
 		PreventCommandIfReadOnly("topic_poll()");
 	prepare_to_poll(def);
-	while (n < max)
+	while (n < request->max)
 	{
 		CqTopicRow *row;
 		uint32		g;
@@ -368,14 +391,13 @@ cq_topic_poll_records(CqTopicDef *def, const CqGroupDef *group, const char *memb
 		int64		next;
 
 		cq_topic_items_reserve(2);
-		row = lock_member(def, group, member, generation, &g, &m);
+		row = lock_member(def, group, request->member, request->generation, &g, &m);
 		any = take_job(def, row, g, m, &visited, &job);
 		cq_topic_unlock(row);
 		if (!any)
 			break;
 		CQ_PAUSE("topic-poll");
-		found = cq_records_read(def, job.partition, job.from, job.limit, max - n,
-								reader, arg, &next);
+		found = read_job(def, &job, request->max - n, reader, arg, &next);
 		n += found;
 		if (!advance(def, &job, next))
 		{
@@ -387,7 +409,7 @@ cq_topic_poll_records(CqTopicDef *def, const CqGroupDef *group, const char *memb
 					 errmsg("the member has lost a partition while it polled"),
 					 errhint("Retry the transaction.")));
 		}
-		if (auto_commit && next > job.from)
+		if (request->auto_commit && next > job.range.from)
 			commit_share(def, group, &job, next, false);
 	}
 }
@@ -435,7 +457,7 @@ cq_topic_commit_offset(CqTopicDef *def, const CqGroupDef *group, const char *mem
 	job.share = i;
 	job.serial = CQ_CELL(i)->serial;
 	job.epoch = share->epoch;
-	job.partition = partition;
+	job.range.partition = partition;
 	job.rewind = share->rewind;
 	cq_topic_unlock(row);
 	if (mine && !done)
@@ -558,7 +580,7 @@ cq_topic_seek_to(CqTopicDef *def, const CqGroupDef *group, int partition,
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("topic \"%s\" has no partition %d", def->name, partition)));
-	cq_share_load_group(def, group);
+	cq_group_load(def, group);
 	for (int p = 0; p < def->npartitions; p++)
 	{
 		if (partition == -1 || partition == p)
@@ -652,7 +674,7 @@ cq_topic_wait_for(const char *topic, const char *group_name, const char *member,
 	int64		ignored = PG_INT64_MAX;
 	CqTopicDef *def;
 	CqGroupDef *group;
-	int32		group_id;
+	int32		group_id;		/* the definition goes with the transaction */
 	Readiness	result;
 
 	PreventCommandDuringRecovery("topic_wait()");
@@ -660,7 +682,7 @@ cq_topic_wait_for(const char *topic, const char *group_name, const char *member,
 	group = cq_group_to_consume(def, group_name);
 	group_id = group->group_id;
 	cq_group_refuse_shared(def, group);
-	cq_share_load_group(def, group);
+	cq_group_load(def, group);
 	prepare_to_poll(def);
 	result = look(def, group_id, member, generation, &ignored);
 	if (result == NOTHING)

@@ -38,14 +38,23 @@ extern CqPosition cq_position_parse(const char *text);
 /* The offset that the position stands for in a partition. */
 extern int64 cq_position_offset(CqTopicDef *def, int partition, const CqPosition *position);
 
+/* Who polls, and how much. */
+typedef struct CqPollRequest
+{
+	const char *member;
+	int64		generation;		/* 0: any */
+	int			max;			/* records */
+	bool		auto_commit;
+} CqPollRequest;
+
 /*
- * Read up to max records for the member, from its partitions, and move its
- * position; with auto_commit commit it too.  generation 0: any.  Raises 55000
- * when it is no member of that generation.
+ * Read records for the member, from its partitions, and move its position; with
+ * auto_commit commit it too.  Raises 55000 when it is no member of that generation,
+ * and 40001 when it loses a partition meanwhile.
  */
 extern void cq_topic_poll_records(CqTopicDef *def, const CqGroupDef *group,
-								  const char *member, int64 generation, int max,
-								  bool auto_commit, CqRecordReader reader, void *arg);
+								  const CqPollRequest *request,
+								  CqRecordReader reader, void *arg);
 
 /*
  * Commit that the member is done with the partition up to and with that record.

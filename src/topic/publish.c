@@ -22,6 +22,7 @@
 #include "core/settings.h"
 #include "miscadmin.h"
 #include "topic/assignment.h"
+#include "topic/open.h"
 #include "topic/partitioner.h"
 #include "topic/publish.h"
 #include "topic/record.h"

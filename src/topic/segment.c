@@ -37,8 +37,13 @@
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
+#include "topic/offset_tables.h"
+#include "topic/offsets.h"
+#include "topic/open.h"
+#include "topic/poll.h"
 #include "topic/record.h"
 #include "topic/segment.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
@@ -57,11 +62,8 @@
 static CqTopicDef *
 start(int32 topic_id)
 {
-	CqTopicDef *def;
-
 	cq_step_start();
-	def = cq_topic_by_id(topic_id);
-	return (def == NULL) ? NULL : cq_topic_open(def->name, CQ_TOPIC_NONE);
+	return cq_topic_open_by_id(topic_id);
 }
 
 static void
@@ -322,24 +324,53 @@ union_of(const CqTopicDef *def, int n)
 	return query.data;
 }
 
-/* Write what is left of the first n segments to table k. */
-static void
-write_compacted(const CqTopicDef *def, int n, int k)
+/*
+ * The stable offset of each partition, as an array.  The compaction's transaction
+ * writes them down as limits too: a standby or replica that sees the compaction has
+ * them.
+ */
+static Datum
+take_limits(CqTopicDef *def)
 {
-	Oid			types[] = {TIMESTAMPTZOID};
-	Datum		values[1];
+	CqOffset   *limits = palloc0(def->npartitions * sizeof(CqOffset));
+	Datum	   *values = palloc(def->npartitions * sizeof(Datum));
+
+	for (int p = 0; p < def->npartitions; p++)
+	{
+		limits[p].group_id = CQ_OFFSETS_STABLE;
+		limits[p].partition = p;
+		limits[p].offset = cq_topic_stable_offset(def, p);
+		limits[p].at = GetCurrentTimestamp();
+		values[p] = Int64GetDatum(limits[p].offset);
+	}
+	cq_offsets_append(def, limits, def->npartitions);
+	return PointerGetDatum(construct_array(values, def->npartitions, INT8OID, sizeof(int64),
+										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+/*
+ * Write what is left of the first n segments to table k.  A record goes when its key
+ * has a later one below the limit, where every reader can see that.
+ */
+static void
+write_compacted(CqTopicDef *def, int n, int k)
+{
+	Oid			types[] = {TIMESTAMPTZOID, INT8ARRAYOID};
+	Datum		values[2];
 
 	values[0] = TimestampTzGetDatum(GetCurrentTimestamp() - def->tombstone_ms * 1000);
+	values[1] = take_limits(def);
 	(void) cq_execute_as_owner(psprintf("INSERT INTO cq.t%d_s%d SELECT r.* FROM (%s) AS r "
 										"LEFT JOIN (SELECT partition, key, max(msg_id) AS msg_id "
-										"FROM (%s) AS a WHERE key IS NOT NULL GROUP BY partition, key) AS l "
+										"FROM (%s) AS a WHERE key IS NOT NULL "
+										"AND msg_id < $2[partition + 1] GROUP BY partition, key) AS l "
 										"USING (partition, key) "
-										"WHERE r.key IS NULL OR (r.msg_id = l.msg_id AND "
-										"(r.body IS NOT NULL OR r.enqueued_at >= $1)) "
+										"WHERE l.msg_id IS NULL OR r.msg_id > l.msg_id OR "
+										"(r.msg_id = l.msg_id AND (r.body IS NOT NULL OR r.enqueued_at >= $1)) "
 										"ORDER BY r.enqueued_at, r.partition, r.msg_id",
 										def->topic_id, k, union_of(def, n),
 										union_of(def, def->nsegments)),
-							   1, types, values, NULL);
+							   2, types, values, NULL);
 }
 
 /* How many of the first segments are closed. */
@@ -395,6 +426,7 @@ cq_log_compact(int32 topic_id)
 	int			n;
 	int			k;
 
+	CQ_PAUSE("topic-compact");
 	n = (def == NULL || !def->compact || !lock_definition(def)) ? 0 : count_closed(def);
 	if (n == 0 || !is_worth_it(def, n))
 	{

@@ -19,6 +19,7 @@
 #include "queue/admin.h"
 #include "queue/definition.h"
 #include "storage/lmgr.h"
+#include "topic/open.h"
 #include "topic/record.h"
 #include "topic/sweep.h"
 #include "topic/xact.h"
@@ -49,7 +50,7 @@ forget_topic(int32 topic_id)
 	cq_topic_items_reserve(1);
 	def->row = &cq_topic_rows[0];
 	cq_topic_item_add(CQ_TOPIC_ITEM_DROPPED, def, CQ_NO_CELL)->offset = topic_id;
-	def->resolved = false;
+	def->attached = false;
 }
 
 /* The carrier is gone: delete what is left of the group. */
@@ -74,7 +75,7 @@ forget_group(int32 topic_id, int32 group_id)
 static bool
 has_queue(int32 queue_id)
 {
-	CqQueueDef *queue = cq_definition_by_id(queue_id);
+	CqQueueDef *queue = cq_queue_by_id(queue_id);
 
 	if (queue == NULL)
 		return OidIsValid(cq_carrier_by_id(CQ_OBJECT_QUEUE, queue_id));
