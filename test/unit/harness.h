@@ -42,7 +42,7 @@ run_test(const char *name, void (*test) (void))
 	failed_tests += failed_checks != 0;
 }
 
-/* The engine's memory must be in order; nobody else may be using it. */
+/* The engine's memory must be consistent; no other process may use it. */
 static inline void
 check_engine(CqEngine *engine)
 {
