@@ -18,7 +18,6 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "sql/message_rows.h"
-#include "sql/queue_args.h"
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
 

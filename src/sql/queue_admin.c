@@ -10,7 +10,6 @@
 
 #include "catalog/pg_type.h"
 #include "core/args.h"
-#include "core/shmem.h"
 #include "queue/admin.h"
 #include "sql/queue_args.h"
 #include "utils/builtins.h"

@@ -33,10 +33,8 @@
 #include "sql/queue_args.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
-#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
-#include "utils/typcache.h"
 
 PG_FUNCTION_INFO_V1(cq_queue_send);
 PG_FUNCTION_INFO_V1(cq_queue_send_many);

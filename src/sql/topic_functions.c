@@ -13,11 +13,9 @@
 #include "catalog/pg_type.h"
 #include "core/args.h"
 #include "core/limits.h"
-#include "core/shmem.h"
 #include "executor/tuptable.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "nodes/parsenodes.h"
 #include "sql/message_rows.h"
 #include "sql/topic_args.h"
 #include "topic/maintain.h"
@@ -27,7 +25,6 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
-#include "utils/typcache.h"
 
 PG_FUNCTION_INFO_V1(cq_topic_publish);
 PG_FUNCTION_INFO_V1(cq_topic_publish_many);

@@ -6,19 +6,18 @@
  * A flush takes the oldest operations of a namespace, up to batch_size of them
  * or BATCH_BYTES, replaces each by the latest of its key, writes these to the
  * table, and deletes from the log what they make obsolete, all in one
- * transaction.  What the table does not accept goes to the dead letters in the
+ * transaction.  Rows that the table does not accept become dead letters in the
  * same transaction.
  *
- * One flush at a time per namespace: a lock of a class of our own.  The worker
- * tries it and leaves the namespace to whoever has it; cq.cache_flush waits.
- * Rows are read under a snapshot taken with that lock held.  What is added to
- * the log meanwhile has a higher id than what we apply of its key, and stays.
+ * An advisory lock lets one session at a time flush a namespace.  The worker
+ * skips a namespace that is locked; cq.cache_flush waits.  Rows are read under a
+ * snapshot taken while that lock is held.  What is added to the log meanwhile has
+ * a higher id than the operation of its key that is applied, and stays.
  *
- * The worker learns from commits when the next namespace is due
- * (core/dbworker.c) and looks into the tables then, and when it starts.  An
- * error that is no row's fault leaves everything pending; it is shown in
- * cq.stat_write_behind, and the worker tries again after RETRY_MS_MIN, twice
- * as long each time up to RETRY_MS_MAX.
+ * Commits tell the worker when the next namespace is due (core/dbworker.c); it
+ * reads the tables then, and when it starts.  An error that no row has caused
+ * leaves everything pending.  cq.stat_write_behind shows it, and the worker tries
+ * again after RETRY_MS_MIN, twice as long each time up to RETRY_MS_MAX.
  *
  *-------------------------------------------------------------------------
  */
@@ -45,17 +44,17 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-/* values of a batch together, but for one that is larger alone */
+/* values of a batch together, unless one alone is larger */
 #define BATCH_BYTES (16 * 1024 * 1024)
 
 #define RETRY_MS_MIN 1000
 #define RETRY_MS_MAX 60000
 
-/* how long the worker stays with one namespace, and in all at shutdown */
+/* how long the worker flushes one namespace, and all of them at shutdown */
 #define TURN_MS 1000
 #define LAST_TURNS_MS 4000
 
-/* A namespace whose flush has failed; of the worker. */
+/* A namespace that the worker could not flush. */
 typedef struct Failure
 {
 	uint32		namespace_id;
@@ -64,13 +63,14 @@ typedef struct Failure
 } Failure;
 
 static List *failures = NIL;	/* of Failure, in TopMemoryContext */
-static int64 planned_ms = 0;	/* when the worker's tables were due, 0: never */
-static bool planned = false;	/* it has looked since it started */
+static int64 planned_ms = 0;	/* when the next namespace is due, 0: never */
+static bool planned = false;	/* the worker has read the tables since it
+								 * started */
 
 /*
  * Run a command as the extension's owner; the rows stay until SPI_finish().
- * The statistics of the logs are of a moment that is gone: the plan must go by
- * the indexes whatever they say.
+ * The statistics of the logs are out of date as soon as they are made: the plan must
+ * use the indexes whatever they say.
  */
 static void
 run(const char *command, int nargs, Oid *types, Datum *values,
@@ -442,7 +442,7 @@ commit(void)
 	CommitTransactionCommand();
 }
 
-/* Keep the error where users see it. */
+/* Store the error for cq.stat_write_behind. */
 static void
 record_error(const CqBehindRule *rule, const char *message)
 {
@@ -575,7 +575,7 @@ cq_behind_maintain(void)
 	if (planned && (planned_ms == 0 || planned_ms > now_ms))
 		return planned_ms;
 
-	/* what commits from here on tells us again */
+	/* transactions that commit from here on call cq_dbworker_wake_by() again */
 	planned = false;
 	(void) cq_dbworker_due(true);
 	planned_ms = 0;
