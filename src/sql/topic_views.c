@@ -20,7 +20,7 @@
 #include "miscadmin.h"
 #include "topic/assignment.h"
 #include "topic/open.h"
-#include "topic/poll.h"
+#include "topic/stable.h"
 #include "topic/record.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -193,7 +193,7 @@ copy_share(CqTopicDef *def, int32 group_id, int partition, ShareCopy *copy)
 {
 	CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
 	uint32		g = cq_row_group(row, group_id);
-	uint32		i = (g == CQ_NO_CELL) ? CQ_NO_CELL : cq_share_find(row, g, partition);
+	uint32		i = (g == CQ_NO_CELL) ? CQ_NO_CELL : cq_assignment_find(row, g, partition);
 
 	if (i != CQ_NO_CELL)
 	{
@@ -276,7 +276,7 @@ put_groups(ReturnSetInfo *rsinfo, CqTopicDef *def)
 	{
 		if (!sees_topic(def) && !cq_group_visible(&groups[i]))
 			continue;
-		cq_group_load(def, &groups[i]);
+		cq_group_open(def, &groups[i]);
 		put_group(rsinfo, def, &groups[i]);
 	}
 }

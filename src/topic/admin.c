@@ -37,9 +37,7 @@
 #include "topic/record.h"
 #include "topic/sweep.h"
 #include "topic/xact.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 
 /* the numbers of new topics go on above those of replicas: leave some */
 #define REPLICA_ID_MAX 2000000000
@@ -519,7 +517,7 @@ set_start(CqTopicDef *def, int32 group_id, const CqPosition *start)
 	g = cq_row_group(row, group_id);
 	for (int p = 0; p < n && g != CQ_NO_CELL; p++)
 	{
-		uint32		i = cq_share_find(row, g, p);
+		uint32		i = cq_assignment_find(row, g, p);
 
 		if (i != CQ_NO_CELL)
 			CQ_CELL(i)->share.committed = offsets[p].offset;
@@ -604,7 +602,7 @@ cq_group_create_named(CqTopicDef *def, const char *name, const CqGroupOptions *o
 	group = cq_group_def(def, name);
 	cq_topic_items_reserve(1);
 	cq_topic_item_add(CQ_TOPIC_ITEM_GROUP_CREATED, def, CQ_NO_CELL)->offset = group_id;
-	cq_group_load(def, group);
+	cq_group_open(def, group);
 	if (options->start.kind != CQ_POSITION_EARLIEST)
 		set_start(def, group_id, &options->start);
 	if (options->shared)
