@@ -3,8 +3,8 @@
  * fetch.c
  *	  The one value of a query: from the cache, or run the query and cache it.
  *
- * Look-up, query and set share one snapshot, the statement's, so the value is
- * judged by exactly what it was read under.  On a hit the caller's privileges on
+ * Look-up, query and set share one snapshot, the statement's, so the value
+ * is checked against exactly what it was read under.  On a hit the caller's privileges on
  * the query's tables are checked as for running it.
  *
  *-------------------------------------------------------------------------
@@ -19,9 +19,7 @@
 #include "query/key.h"
 #include "query/result.h"
 #include "query/verify.h"
-#include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 static void

@@ -36,7 +36,7 @@ typedef struct CqPlan
 {
 	CqPlanKey	key;
 	bool		valid;			/* facts and plan may be used */
-	bool		permitted;		/* the role may run it, as long as valid */
+	bool		permitted;		/* the role may run it; holds while valid */
 	MemoryContext context;		/* holds what follows, but for the plan */
 	char	   *query;
 	char	   *search_path;

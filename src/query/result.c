@@ -14,20 +14,20 @@
  *	   |------- fresh ---------~~~~~~~~~~~~~~~|------- stale -------|
  *	   |<-------------- ttl ----------------->|<---- stale_for ---->|
  *
- * The engine's expiry is the end of it.  Who accepts stale results (stale_for
- * of the call) is served one while another session computes it anew: after its
- * fresh time until stale_for later, and after an invalidation until stale_for
- * after it was computed, since nobody knows when the invalidation came.
+ * The engine's expiry is its end.  A call that accepts stale results (stale_for)
+ * is served one while another session computes it anew: after its fresh time
+ * until stale_for later, and after an invalidation until stale_for after it was
+ * computed, since the time of the invalidation is not known.
  *
  * Just before the fresh time ends, one session computes the result anew while
  * the others are still served.  Each decides for itself, by chance, the more
  * likely the closer the end is and the longer computing takes (XFetch:
  * Vattani, Chierichetti, Lowenstein, VLDB 2015, with beta = 1).
  *
- * Who computes has the key's load lease (cache/load.h); the others wait, or
- * are served what is stale or about to be.  There is no lease where computing
- * can be of no use to others: in a transaction with an id, whose results are
- * published at its commit, and where the cache is bypassed.
+ * The session that computes has the key's load lease (cache/load.h); others wait,
+ * or are served a result that is stale or about to be.  No lease is taken where
+ * other sessions cannot use what is computed: in a transaction with an id, whose
+ * results are published at its commit, and where the cache is bypassed.
  *
  *-------------------------------------------------------------------------
  */
@@ -75,7 +75,7 @@ clock_us(void)
 	return (int64) INSTR_TIME_GET_MICROSEC(now);
 }
 
-/* XFetch: is it for us to compute it before its time is over? */
+/* XFetch: shall this session compute it before its fresh time is over? */
 static bool
 refresh_early(const CqResultHeader *header, int64 now_ms)
 {
@@ -84,9 +84,9 @@ refresh_early(const CqResultHeader *header, int64 now_ms)
 	return now_ms - header->delta_ms * log(chance) >= header->fresh_until_ms;
 }
 
-/* May it be returned, by the terms of the caller? */
+/* May it be returned, by its age and the terms of the caller? */
 static CqFound
-judge_age(const CqResultHeader *header, const CqResultTerms *terms,
+check_age(const CqResultHeader *header, const CqResultTerms *terms,
 		  CqLookup outcome, bool own)
 {
 	int64		now_ms;
@@ -104,9 +104,9 @@ judge_age(const CqResultHeader *header, const CqResultTerms *terms,
 		CQ_FOUND_EARLY : CQ_FOUND_FRESH;
 }
 
-/* One look; *outcome becomes the reason when nothing is found. */
+/* Look up once; *outcome becomes the reason when nothing is found. */
 static CqFound
-look(const CqResult *result, CqValue *value, CqLookup *outcome)
+look_up(const CqResult *result, CqValue *value, CqLookup *outcome)
 {
 	const CqResultTerms *terms = result->terms;
 	CqResultHeader header;
@@ -124,7 +124,7 @@ look(const CqResult *result, CqValue *value, CqLookup *outcome)
 	memcpy(&header, value->data, sizeof(header));
 	value->data += sizeof(header);
 	value->len -= sizeof(header);
-	found = judge_age(&header, terms, *outcome, value->version == 0);
+	found = check_age(&header, terms, *outcome, value->version == 0);
 	if (found == CQ_FOUND_NOTHING && *outcome == CQ_LOOKUP_HIT)
 		*outcome = CQ_LOOKUP_EXPIRED;
 	return found;
@@ -191,8 +191,8 @@ add_dependencies(CqSetRequest *request, const CqResult *result)
 }
 
 /*
- * Can what another session computes be of use to us?  Not after we have
- * changed something that it depends on, nor where the cache is bypassed.
+ * Can this session use what another one computes?  Not after it has changed something
+ * that the result depends on, nor where the cache is bypassed.
  */
 static bool
 others_are_of_use(const CqResult *result)
@@ -256,8 +256,8 @@ check_terms(const CqPlan *plan, const CqResultTerms *terms)
 }
 
 /*
- * Somebody else is computing it.  True if it is worth another look; *may_wait
- * becomes false when it is not worth another wait.
+ * Wait for another session that computes it.  True if the caller is to look again;
+ * *may_wait becomes false when it is not to wait again.
  */
 static bool
 wait_for_other(const CqLoadTicket *ticket, int64 deadline_ms, bool *may_wait)
@@ -290,7 +290,7 @@ cq_result_find(CqResult *result, CqValue *value)
 	{
 		bool		others;
 
-		found = look(result, value, &outcome);
+		found = look_up(result, value, &outcome);
 		if (found == CQ_FOUND_FRESH || (found == CQ_FOUND_EARLY && has_xid))
 			return serve(result, found);
 		if (outcome == CQ_LOOKUP_BYPASS ||
@@ -313,8 +313,11 @@ cq_result_find(CqResult *result, CqValue *value)
 		if (has_xid)
 			break;
 
-		/* somebody may have stored it between our look and our lease */
-		found = look(result, value, &outcome);
+		/*
+		 * another session may have stored it between the look-up and the
+		 * lease
+		 */
+		found = look_up(result, value, &outcome);
 		if (found == CQ_FOUND_FRESH)
 		{
 			cq_load_end(CQ_LOAD_DONE);

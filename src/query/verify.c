@@ -3,19 +3,19 @@
  * verify.c
  *	  Compute a share of the cached results anew, and compare.
  *
- * The cache checks its own promise where it is used: for the share of hits that
- * cachequeue.verify_sample names, cache_fetch and cache_query run the query
- * under the snapshot of the hit, and return what it returns.
+ * For a share of the hits, the setting cachequeue.verify_sample, cache_fetch and
+ * cache_query run the query under the snapshot of the hit, return its result, and
+ * compare the two.
  *
- * Only what has to be equal is compared.  Left out are results that the caller
- * has agreed to get late (stale_for) or to invalidate himself (tags), and
- * those of tables that nobody watches (ttl).
+ * Only what has to be equal is compared.  Left out are results that may be late
+ * (stale_for), those that the caller has to invalidate (tags), and those of tables
+ * that are not watched (ttl).
  *
  * Rows are compared as a multiset, since a query without ORDER BY may return
  * them in any order, and by value: the same value may be stored short or long,
  * compressed or not.
  *
- * The query runs after the look-up.  In between somebody may have changed what
+ * The query runs after the look-up.  In between another session may have changed what
  * no snapshot protects (TRUNCATE, DDL), or removed the entry.  So a difference
  * counts only if the same entry would be served again.
  *
@@ -66,7 +66,7 @@ hash_row(TupleTableSlot *slot)
 	return hash;
 }
 
-/* A sum does not depend on the order.  Leaves the rows at their beginning. */
+/* A sum, which does not depend on the order.  Rewinds the tuplestore. */
 uint64
 cq_verify_hash_rows(Tuplestorestate *rows, TupleDesc columns)
 {

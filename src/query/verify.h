@@ -9,7 +9,6 @@
 #define CQ_QUERY_VERIFY_H
 
 #include "query/result.h"
-#include "utils/snapshot.h"
 #include "utils/tuplestore.h"
 
 /*

@@ -20,6 +20,7 @@
 #include "core/faults.h"
 #include "core/items.h"
 #include "miscadmin.h"
+#include "queue/dispatch/backlog.h"
 #include "queue/dispatch/entry.h"
 #include "queue/dispatch/lifecycle.h"
 #include "queue/dispatch/limits.h"
@@ -132,20 +133,6 @@ cq_items_length(const CqQueueDef *def)
 	return length;
 }
 
-static void
-subtract(CqAmount *from, const CqAmount *amount)
-{
-	from->n = Max(from->n - amount->n, 0);
-	from->bytes = Max(from->bytes - amount->bytes, 0);
-}
-
-static void
-lower(BlockNumber *block, BlockNumber to)
-{
-	if (*block == InvalidBlockNumber || to < *block)
-		*block = to;
-}
-
 /* A moved message has its new place from now on. */
 static void
 commit_move(CqQueueRow *row, const CqItem *item)
@@ -162,8 +149,6 @@ commit_move(CqQueueRow *row, const CqItem *item)
 static void
 commit_item(CqQueueRow *row, const CqItem *item, CqEffects *effects)
 {
-	CqSegment  *segment = &row->segment[item->unloaded.segment];
-
 	switch ((CqItemKind) item->head.kind)
 	{
 		case CQ_ITEM_SEND:
@@ -173,31 +158,29 @@ commit_item(CqQueueRow *row, const CqItem *item, CqEffects *effects)
 		case CQ_ITEM_UNLOADED:
 			row->sent += item->unloaded.amount.n;
 			cq_rate_count(&row->rate[CQ_RATE_SENT], item->unloaded.amount.n);
-			subtract(&row->open_unloaded, &item->unloaded.amount);
-			cq_messages_unload(row, &item->unloaded, effects);
-			segment->known_blocks = Max(segment->known_blocks, item->last_block + 1);
+			cq_backlog_close(row, &item->unloaded.amount);
+			cq_backlog_add(row, &item->unloaded, effects);
+			cq_backlog_note_block(row, item->unloaded.segment, item->last_block);
 			break;
 		case CQ_ITEM_SETTLE:
 			if (entry_is(item, CQ_MSG_SETTLING))
 			{
-				if (CQ_MSG(item->entry)->settle == 'm')
+				if (CQ_MSG(item->entry)->outcome == CQ_OUTCOME_MOVED)
 					commit_move(row, item);
 				cq_entry_settle(row, item->entry, effects);
 			}
 			break;
 		case CQ_ITEM_PURGED:
-			subtract(&row->unloaded, &item->unloaded.amount);
+			cq_backlog_remove(row, &item->unloaded.amount, 0);
 			row->timed_out += item->timed_out ? item->unloaded.amount.n : 0;
-			row->want_scan = true;
-			cq_row_plan(row, 0, effects);
+			cq_row_want(row, CQ_WANT_SCAN, 0, effects);
 			effects->space = true;
 			break;
 		case CQ_ITEM_MOVED:
-			subtract(&row->unloaded, &item->unloaded.amount);
-			if (item->unloaded.due != 0)
-				row->unloaded_delayed -= Min(row->unloaded_delayed, item->unloaded.amount.n);
-			cq_messages_unload(row, &item->unloaded, effects);
-			segment->known_blocks = Max(segment->known_blocks, item->last_block + 1);
+			cq_backlog_remove(row, &item->unloaded.amount,
+							  item->unloaded.due != 0 ? item->unloaded.amount.n : 0);
+			cq_backlog_add(row, &item->unloaded, effects);
+			cq_backlog_note_block(row, item->unloaded.segment, item->last_block);
 			break;
 		case CQ_ITEM_OPTIONS:
 			cq_row_set_options(row, item->options, effects);
@@ -211,12 +194,7 @@ commit_item(CqQueueRow *row, const CqItem *item, CqEffects *effects)
 static void
 unload_everything(CqQueueRow *row, CqEffects *effects)
 {
-	row->overflow = true;
-	row->idle = false;
-	row->dirty = true;
-	row->priorities = row->priorities_new = PG_UINT32_MAX;
-	for (int k = 0; k < row->nsegments; k++)
-		row->segment[k].scan_from = 0;
+	cq_backlog_add_everything(row);
 	effects->ready++;
 }
 
@@ -238,23 +216,14 @@ abort_item(CqQueueRow *row, const CqItem *item, CqEffects *effects)
 				cq_entry_unsettle(row, item->entry, effects);
 			break;
 		case CQ_ITEM_UNLOADED:
-			subtract(&row->open_unloaded, &item->unloaded.amount);
+			cq_backlog_close(row, &item->unloaded.amount);
 			effects->space = true;
 			break;
 		case CQ_ITEM_PURGED:
 			unload_everything(row, effects);
 			break;
 		case CQ_ITEM_MOVED:
-			lower(&row->segment[item->from_segment].scan_from, 0);
-			if (item->unloaded.due == 0)
-			{
-				row->overflow = true;
-				row->idle = false;
-				row->priorities |= item->unloaded.priorities;
-				row->priorities_new |= item->unloaded.priorities;
-			}
-			else if (row->unloaded_due == 0 || item->unloaded.due < row->unloaded_due)
-				row->unloaded_due = item->unloaded.due;
+			cq_backlog_not_moved(row, item->from_segment, &item->unloaded);
 			break;
 		default:
 			break;
@@ -356,15 +325,8 @@ cq_queue_items_prepare(void)
 				cq_entry_set_by_xid(row, item->entry, xid);
 			else if (item->head.kind == CQ_ITEM_UNLOADED)
 			{
-				/* the next scan finds them, in progress or committed */
-				row->overflow = true;
-				row->idle = false;
-				row->dirty = true;
-				row->priorities |= item->unloaded.priorities;
-				row->priorities_new |= item->unloaded.priorities;
-				subtract(&row->open_unloaded, &item->unloaded.amount);
-				lower(&row->segment[item->unloaded.segment].scan_from,
-					  item->unloaded.block);
+				cq_backlog_close(row, &item->unloaded.amount);
+				cq_backlog_add_prepared(row, &item->unloaded);
 			}
 			else if (item->head.kind == CQ_ITEM_PURGED)
 				unload_everything(row, &effects);

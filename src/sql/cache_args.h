@@ -11,8 +11,6 @@
 #include "cache/cache.h"
 #include "cache/namespace.h"
 #include "fmgr.h"
-#include "utils/array.h"
-#include "utils/snapshot.h"
 
 /*
  * The namespace in argument n, for that access, or owned.  Raises 22004, 42704,

@@ -16,7 +16,6 @@
 #include "core/clock.h"
 #include "core/shmem.h"
 #include "funcapi.h"
-#include "miscadmin.h"
 #include "sql/cache_args.h"
 #include "tables/access.h"
 #include "tables/write_behind_log.h"

@@ -17,7 +17,6 @@
 #include "sql/cache_args.h"
 #include "tables/access.h"
 #include "utils/array.h"
-#include "utils/builtins.h"
 #include "utils/tuplestore.h"
 
 #define BATCH_KEYS 16
@@ -52,8 +51,8 @@ typedef struct CqGetMany
 } CqGetMany;
 
 /*
- * Look a key up and put its row.  One that holds another type has neither value
- * nor lease: the others are returned, and nobody is asked to overwrite it.
+ * Look a key up and return its row.  A key with a value of another type gets neither
+ * value nor lease: the other keys are returned, and the caller must not overwrite it.
  */
 static void
 get_one(CqGetMany *many, Datum key_text, const CqKey *key)

@@ -15,7 +15,6 @@
 #include "core/shmem.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"

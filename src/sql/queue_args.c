@@ -9,7 +9,7 @@
 
 #include "core/args.h"
 #include "core/shmem.h"
-#include "queue/admin.h"
+#include "queue/definition.h"
 #include "sql/queue_args.h"
 
 char *

@@ -13,11 +13,9 @@
 #include "catalog/pg_type.h"
 #include "core/args.h"
 #include "core/limits.h"
-#include "core/shmem.h"
 #include "executor/tuptable.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "nodes/parsenodes.h"
 #include "sql/message_rows.h"
 #include "sql/topic_args.h"
 #include "topic/maintain.h"
@@ -28,7 +26,6 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
-#include "utils/typcache.h"
 
 PG_FUNCTION_INFO_V1(cq_topic_publish);
 PG_FUNCTION_INFO_V1(cq_topic_publish_many);
@@ -78,12 +75,8 @@ static void
 set_key(CqNewMessage *record, Datum value)
 {
 	text	   *key = DatumGetTextPP(value);
-	int			bytes = VARSIZE_ANY_EXHDR(key);
 
-	if (bytes > CQ_KEY_BYTES_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("key must have at most %d bytes, not %d", CQ_KEY_BYTES_MAX, bytes)));
+	cq_check_length("key", VARSIZE_ANY_EXHDR(key), CQ_KEY_BYTES_MAX);
 	record->group_key = key;
 }
 

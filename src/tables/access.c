@@ -13,9 +13,6 @@
 #include "cache/request.h"
 #include "miscadmin.h"
 #include "tables/access.h"
-#include "tables/write_behind.h"
-#include "tcop/utility.h"
-#include "utils/snapmgr.h"
 
 CqBehindFound
 cq_access_find(const CqKey *key, Snapshot snapshot, CqValue *value)

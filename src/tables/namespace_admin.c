@@ -3,12 +3,12 @@
  * namespace_admin.c
  *	  Creating, altering and dropping namespaces of the cache.
  *
- * The tables belong to the extension's owner and are written as that role,
- * after the caller's rights on the namespace have been checked.  Dropping a
- * namespace is dropping its carrier, by namespace_drop or in whatever way; a
- * sweep then deletes definitions whose carrier is gone.
+ * The tables belong to the extension's owner and are written as that role, after
+ * the caller's rights on the namespace have been checked.  A namespace is dropped
+ * when its carrier is dropped, by namespace_drop or by another command; a sweep
+ * then deletes definitions whose carrier is gone.
  *
- * This stands above the cache because a namespace takes its rule of write-behind
+ * This file is above the cache because a namespace's write-behind rule is dropped
  * with it.
  *
  *-------------------------------------------------------------------------
@@ -28,10 +28,10 @@
 #include "tables/write_behind_rule.h"
 #include "utils/builtins.h"
 
-/* what else carries the number of a namespace in its name: nothing */
+/* other relations with the number of a namespace in their names: none */
 static const char *const relation_formats[] = {NULL};
 
-/* Drop what a restore without data has left of a namespace under that name. */
+/* Drop carriers by that name that a restore without data has left. */
 static void
 drop_orphans(const char *name)
 {

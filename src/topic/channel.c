@@ -278,28 +278,25 @@ send_some(CqTopicRow *row, uint32 generation)
 	return n;
 }
 
-int64
+void
 cq_channels_maintain(CqTopicRow *row, uint32 generation)
 {
 	MemoryContext context = CurrentMemoryContext;
-	int64		at = PG_INT64_MAX;
+	int64		at;
 	bool		stored;
 
-	/* from here on a session that makes something due wakes the worker */
-	if (!cq_state_lock_if_same(row, generation, LW_EXCLUSIVE))
-		return PG_INT64_MAX;
-	row->plan_ms = PG_INT64_MAX;
+	if (!cq_state_lock_if_same(row, generation, LW_SHARED))
+		return;
 	stored = row->stored;
 	cq_topic_unlock(row);
 	while (send_some(row, generation) == SEND_MAX)
 		CHECK_FOR_INTERRUPTS();
-	if (stored)
-		at = empty_payloads(row, generation);
+	if (!stored)
+		return;
+	at = empty_payloads(row, generation);
 	MemoryContextSwitchTo(context);
 	if (!cq_state_lock_if_same(row, generation, LW_EXCLUSIVE))
-		return PG_INT64_MAX;
+		return;
 	row->plan_ms = Min(row->plan_ms, at);
-	at = row->plan_ms;
 	cq_topic_unlock(row);
-	return at;
 }

@@ -25,7 +25,11 @@ extern void cq_channel_publish_text(const char *channel, const char *payload);
  */
 extern text *cq_channel_fetch_text(const text *payload);
 
-/* The worker's part; returns when to look again, or PG_INT64_MAX. */
-extern int64 cq_channels_maintain(CqTopicRow *row, uint32 generation);
+/*
+ * Send what sessions have published, and empty a table of stored payloads if it is
+ * time; lowers plan_ms to when to do so again.  No lock held; starts and commits
+ * transactions.
+ */
+extern void cq_channels_maintain(CqTopicRow *row, uint32 generation);
 
 #endif							/* CQ_TOPIC_CHANNEL_H */

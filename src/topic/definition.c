@@ -63,13 +63,7 @@
 char *
 cq_topic_name(const text *arg, const char *what)
 {
-	int			bytes = VARSIZE_ANY_EXHDR(arg);
-
-	if (bytes == 0 || bytes > CQ_TOPIC_NAME_BYTES_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s must have 1 to %d bytes, not %d",
-						what, CQ_TOPIC_NAME_BYTES_MAX, bytes)));
+	cq_check_name(what, VARSIZE_ANY_EXHDR(arg), CQ_TOPIC_NAME_BYTES_MAX);
 	return text_to_cstring(arg);
 }
 

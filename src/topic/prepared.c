@@ -12,16 +12,12 @@
  */
 #include "postgres.h"
 
-#include "access/transam.h"
 #include "core/clock.h"
-#include "storage/procarray.h"
+#include "core/xids.h"
 #include "topic/assignment.h"
 #include "topic/memory.h"
 #include "topic/prepared.h"
 #include "utils/timestamp.h"
-
-/* prepared transactions looked at per lock of a row */
-#define PREPARED_MAX 64
 
 /* Row locked: a prepared transaction has ended. */
 static void
@@ -46,50 +42,22 @@ settle_prepared(CqTopicRow *row, const CqPrepared *prepared, bool committed)
 		cq_assignment_end_busy(row, prepared->share);
 }
 
-/* A transaction that was prepared. */
-typedef struct Ended
-{
-	TransactionId xid;
-	bool		ended;
-	bool		committed;
-} Ended;
-
-/* Keep the lowest PREPARED_MAX of the xids above that one, in order, each once. */
+/* Row locked: note the transactions that it waits for. */
 static void
-note_xid(Ended *xids, int *n, TransactionId xid, TransactionId above)
+note_xids(const CqTopicRow *row, CqXids *xids)
 {
-	int			i = *n;
-
-	if (!TransactionIdIsValid(xid) || xid <= above)
-		return;
-	while (i > 0 && xids[i - 1].xid > xid)
-		i--;
-	if ((i > 0 && xids[i - 1].xid == xid) || i == PREPARED_MAX)
-		return;
-	*n = Min(*n + 1, PREPARED_MAX);
-	memmove(&xids[i + 1], &xids[i], (*n - 1 - i) * sizeof(Ended));
-	xids[i].xid = xid;
-}
-
-/* Row locked: xids that the row waits for, above that one. */
-static int
-collect_xids(const CqTopicRow *row, Ended *xids, TransactionId above)
-{
-	int			n = 0;
-
 	for (uint32 i = row->prepared; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
-		note_xid(xids, &n, CQ_CELL(i)->prepared.xid, above);
+		cq_xids_note(xids, CQ_CELL(i)->prepared.xid);
 	for (uint32 p = row->partitions; p != CQ_NO_CELL; p = CQ_CELL(p)->next)
 	{
 		for (uint32 i = CQ_CELL(p)->partition.open_head; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
-			note_xid(xids, &n, CQ_CELL(i)->open.xid, above);
+			cq_xids_note(xids, CQ_CELL(i)->open.xid);
 	}
-	return n;
 }
 
 /* Row locked: all that belongs to that transaction. */
 static void
-settle_xid(CqTopicRow *row, const Ended *xid)
+settle_xid(CqTopicRow *row, const CqXid *xid)
 {
 	uint32	   *link = &row->prepared;
 
@@ -123,37 +91,24 @@ settle_xid(CqTopicRow *row, const Ended *xid)
 	}
 }
 
-/* The lowest PREPARED_MAX above *above, which is set to the highest of them. */
+/* Settle what the ended transactions of a batch decide about; whether any has. */
 static bool
-settle_some(CqTopicRow *row, TransactionId *above, bool *more)
+settle_batch(CqTopicRow *row, CqXids *xids)
 {
-	Ended		xids[PREPARED_MAX];
 	uint32		generation;
-	int			n;
-	bool		any = false;
 
 	LWLockAcquire(&row->lock, LW_SHARED);
 	generation = row->key.generation;
-	n = collect_xids(row, xids, *above);
+	note_xids(row, xids);
 	cq_topic_unlock(row);
-
-	*more = (n == PREPARED_MAX);
-	for (int i = 0; i < n; i++)
-	{
-		/* in this order: see TransactionIdIsInProgress() */
-		xids[i].ended = !TransactionIdIsInProgress(xids[i].xid);
-		xids[i].committed = xids[i].ended && TransactionIdDidCommit(xids[i].xid);
-		any |= xids[i].ended;
-		*above = xids[i].xid;
-	}
-	if (!any)
+	if (!cq_xids_decide(xids))
 		return false;
 
 	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	for (int i = 0; i < n && row->key.generation == generation; i++)
+	for (int i = 0; i < xids->n && row->key.generation == generation; i++)
 	{
-		if (xids[i].ended)
-			settle_xid(row, &xids[i]);
+		if (xids->xids[i].ended)
+			settle_xid(row, &xids->xids[i]);
 	}
 	row->limits_due = true;
 	row->feed_due = row->feeds > 0;
@@ -166,12 +121,11 @@ settle_some(CqTopicRow *row, TransactionId *above, bool *more)
 bool
 cq_topic_settle_prepared(CqTopicRow *row)
 {
-	TransactionId above = InvalidTransactionId;
+	CqXids		xids = {0};
 	bool		any = false;
-	bool		more;
 
 	do
-		any |= settle_some(row, &above, &more);
-	while (more);
+		any |= settle_batch(row, &xids);
+	while (cq_xids_next(&xids));
 	return any;
 }

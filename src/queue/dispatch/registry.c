@@ -10,6 +10,7 @@
 #include "core/clock.h"
 #include "core/dbworker.h"
 #include "core/registry.h"
+#include "queue/dispatch/backlog.h"
 #include "queue/dispatch/lifecycle.h"
 #include "queue/dispatch/registry.h"
 
@@ -58,16 +59,12 @@ static void
 set_up(CqQueueRow *row, uint64 salt, int nsegments, const BlockNumber *nblocks)
 {
 	row->salt = salt;
-	/* until the first scan nothing is known but the tables' lengths */
-	row->overflow = true;
-	row->priorities = PG_UINT32_MAX;
-	row->dirty = true;
-	row->want_keys = true;
+	cq_backlog_init(row);
+	row->wants = CQ_WANT_KEYS;
 	row->keys_ms = cq_clock_ms() + CQ_KEYS_MS;
 	row->nsegments = nsegments;
 	for (int k = 0; k < nsegments; k++)
 	{
-		row->segment[k].scan_from = 0;
 		if (nblocks[k] > 0 && nblocks[row->current] == 0)
 			row->current = k;
 	}
