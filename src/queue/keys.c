@@ -339,16 +339,6 @@ read_survivors(CqQueueDef *def, Relation rel, Survivor **survivors)
 	return (n > 1000 && n > seen / 2) ? -1 : n;
 }
 
-static bool
-is_empty(Oid relid)
-{
-	Relation	rel = table_open(relid, AccessShareLock);
-	bool		empty = RelationGetNumberOfBlocks(rel) == 0;
-
-	table_close(rel, AccessShareLock);
-	return empty;
-}
-
 /*
  * Copy what is still needed of table k, which new keys no longer go to.  False
  * when a session still writes to it, or most of it is needed.
@@ -386,7 +376,7 @@ typedef enum RotateResult
 static RotateResult
 rotate(CqQueueDef *def, int k, int to, FullTransactionId *copied)
 {
-	if (is_empty(def->keys[k]))
+	if (cq_table_is_empty(def->keys[k]))
 		return EMPTY;
 	if (!FullTransactionIdIsValid(*copied))
 	{
@@ -455,7 +445,7 @@ rotate_step(int32 queue_id)
 	LWLockRelease(&row->lock);
 
 	result = rotate(def, 1 - current, current, &copied);
-	used = !is_empty(def->keys[current]);
+	used = !cq_table_is_empty(def->keys[current]);
 	cq_step_commit();
 	note_result(def, 1 - current, result, copied, used);
 	return result;

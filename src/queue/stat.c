@@ -16,6 +16,7 @@
 #include "executor/tuptable.h"
 #include "message/message.h"
 #include "miscadmin.h"
+#include "queue/dispatch/backlog.h"
 #include "queue/dispatch/entry.h"
 #include "queue/dispatch/limits.h"
 #include "queue/dispatch/rate.h"
@@ -215,18 +216,21 @@ cq_queue_consumers_list(CqQueueDef *def, CqQueueConsumer **consumers)
 }
 
 int
-cq_queue_segments_copy(CqQueueDef *def, CqSegment *segments, bool *unloaded, int *current)
+cq_queue_segments_copy(CqQueueDef *def, CqSegmentCopy segments[CQ_SEGMENTS_MAX])
 {
 	CqQueueRow *row;
 	int			n;
 
 	cq_scan_first(def);
 	row = cq_queue_lock(def, LW_SHARED);
-	memcpy(segments, row->segment, sizeof(row->segment));
-	for (int k = 0; k < CQ_SEGMENTS_MAX; k++)
-		unloaded[k] = (row->backlog.from[k] != InvalidBlockNumber);
-	*current = row->current;
 	n = Min(row->nsegments, def->nsegments);
+	for (int k = 0; k < n; k++)
+	{
+		segments[k].current = (k == row->current);
+		segments[k].backlog = cq_backlog_has_segment(row, k);
+		segments[k].inserted = row->segment[k].inserted;
+		segments[k].loaded = row->segment[k].loaded;
+	}
 	LWLockRelease(&row->lock);
 	return n;
 }

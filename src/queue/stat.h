@@ -83,12 +83,16 @@ extern char *cq_queue_held_by(const CqQueueStat *stat);
 /* The sessions that have leases, palloc'd; returns how many. */
 extern int64 cq_queue_consumers_list(CqQueueDef *def, CqQueueConsumer **consumers);
 
-/*
- * Copy the state of the queue's segments (CQ_SEGMENTS_MAX), once it has been loaded,
- * and whether each may have unloaded messages; returns how many there are, and which
- * one is the current one.
- */
-extern int	cq_queue_segments_copy(CqQueueDef *def, CqSegment *segments, bool *unloaded,
-								   int *current);
+/* A segment of a queue, as copied under the queue's lock. */
+typedef struct CqSegmentCopy
+{
+	bool		current;		/* messages are sent to it */
+	bool		backlog;		/* it may have unloaded messages */
+	int64		inserted;
+	int64		loaded;
+} CqSegmentCopy;
+
+/* Copy the state of the queue's segments, once it has been loaded; returns how many. */
+extern int	cq_queue_segments_copy(CqQueueDef *def, CqSegmentCopy segments[CQ_SEGMENTS_MAX]);
 
 #endif							/* CQ_QUEUE_STAT_H */

@@ -226,7 +226,7 @@ do_chore(const Work *work, Chore chore)
 	switch (chore)
 	{
 		case CHORE_SEGMENT:
-			at = cq_log_add_segment(work->topic_id);
+			at = cq_topic_add_segment(work->topic_id);
 			break;
 		case CHORE_FEED:
 			at = cq_feed_groups(work->topic_id);
@@ -235,13 +235,13 @@ do_chore(const Work *work, Chore chore)
 			write_limits(work->topic_id);
 			break;
 		case CHORE_RETAIN:
-			at = cq_log_retain(work->topic_id);
+			at = cq_topic_retain(work->topic_id);
 			break;
 		case CHORE_COMPACT:
-			cq_log_compact(work->topic_id);
+			cq_topic_compact(work->topic_id);
 			break;
 		case CHORE_RETIRED:
-			at = cq_log_truncate_retired(work->topic_id);
+			at = cq_topic_truncate_retired(work->topic_id);
 			break;
 		case CHORE_OFFSETS:
 			at = cq_offsets_rotate(work->topic_id);

@@ -158,7 +158,7 @@ finish_polled(CqTopicRow *row, const CqTopicItem *item, bool commit)
 	if (!commit && share->started && !CQ_FAULT("topic-keep-position"))
 		share->position = Max(item->offset, share->committed);
 	if (item->busy)
-		cq_share_end_busy(row, item->cell);
+		cq_assignment_end_busy(row, item->cell);
 }
 
 static void
@@ -175,9 +175,9 @@ finish_commit_of(CqTopicRow *row, const CqTopicItem *item, bool commit)
 			share->seeking--;
 	}
 	if (commit)
-		cq_share_commit(share, item->offset, item->rewind, GetCurrentTimestamp());
+		cq_assignment_commit(share, item->offset, item->rewind, GetCurrentTimestamp());
 	if (item->busy && share->epoch == item->epoch)
-		cq_share_end_busy(row, item->cell);
+		cq_assignment_end_busy(row, item->cell);
 }
 
 /* Row locked: do what follows from the outcome for one item. */
@@ -313,7 +313,7 @@ pass_item(CqTopicRow *row, CqTopicItem *item)
 		if (share->rewind != item->rewind - 1 || share->seeking > 0)
 			return false;
 		share->seeking++;
-		cq_share_fence(row, item->cell);
+		cq_assignment_fence(row, item->cell);
 	}
 	share->passing++;
 	item->passing = true;
