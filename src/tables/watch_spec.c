@@ -156,19 +156,6 @@ add_row(CqWatchSpec *spec, Oid relid, HeapTuple tuple, TupleDesc desc,
 		spec->columns = cq_watch_strings(DatumGetArrayTypeP(values[COLUMN_COLUMNS - 1]));
 }
 
-static Oid
-owner_of(Oid relid)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		return InvalidOid;
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
 CqWatchSpec *
 cq_watch_spec(Oid relid)
 {
@@ -206,7 +193,7 @@ cq_watch_spec(Oid relid)
 	}
 	table_close(rel, AccessShareLock);
 	if (OidIsValid(spec->writer))
-		spec->owner = owner_of(spec->writer);
+		spec->owner = cq_relation_owner(spec->writer);
 	return spec;
 }
 
