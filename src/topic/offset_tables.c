@@ -65,22 +65,22 @@ open_current(CqTopicDef *def, int n)
 {
 	for (;;)
 	{
-		CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
-		int			k = row->offsets_table;
+		CqTopicState *state = cq_topic_lock(def, LW_SHARED);
+		int			k = state->offsets_table;
 		Relation	rel;
 		bool		same;
 
-		cq_topic_unlock(row);
+		cq_topic_unlock(state);
 		rel = table_open(def->offsets[k], RowExclusiveLock);
-		row = cq_topic_lock(def, LW_EXCLUSIVE);
-		same = (row->offsets_table == k);
+		state = cq_topic_lock(def, LW_EXCLUSIVE);
+		same = (state->offsets_table == k);
 		if (same)
 		{
-			row->offsets_rows += n;
-			if (row->offsets_rows >= CQ_OFFSETS_ROWS)
-				cq_topic_plan(row, 1);
+			state->offsets_rows += n;
+			if (state->offsets_rows >= CQ_OFFSETS_ROWS)
+				cq_topic_plan(state, 1);
 		}
-		cq_topic_unlock(row);
+		cq_topic_unlock(state);
 		if (same)
 			return rel;
 		table_close(rel, RowExclusiveLock);
@@ -152,19 +152,19 @@ rotate(CqTopicDef *def, int k, int to, FullTransactionId *copied)
 static int64
 note_result(CqTopicDef *def, int k, RotateResult result, FullTransactionId copied)
 {
-	CqTopicRow *row = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
+	CqTopicState *state = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
 	bool		again = result != EMPTY;
 
-	if (row == NULL)
+	if (state == NULL)
 		return 0;
-	row->offsets_copied = (result == EMPTY) ? InvalidFullTransactionId : copied;
-	if (result == EMPTY && row->offsets_rows >= CQ_OFFSETS_ROWS)
+	state->offsets_copied = (result == EMPTY) ? InvalidFullTransactionId : copied;
+	if (result == EMPTY && state->offsets_rows >= CQ_OFFSETS_ROWS)
 	{
-		row->offsets_table = k;
-		row->offsets_rows = 0;
+		state->offsets_table = k;
+		state->offsets_rows = 0;
 		again = true;
 	}
-	cq_topic_unlock(row);
+	cq_topic_unlock(state);
 	return again ? cq_clock_ms() + RETRY_MS : 0;
 }
 
@@ -177,7 +177,7 @@ cq_offsets_rotate(int32 topic_id)
 	do
 	{
 		CqTopicDef *def;
-		CqTopicRow *row;
+		CqTopicState *state;
 		FullTransactionId copied;
 		int			k;
 
@@ -188,10 +188,10 @@ cq_offsets_rotate(int32 topic_id)
 			cq_step_commit();
 			return 0;
 		}
-		row = cq_topic_lock(def, LW_SHARED);
-		k = 1 - row->offsets_table;
-		copied = row->offsets_copied;
-		cq_topic_unlock(row);
+		state = cq_topic_lock(def, LW_SHARED);
+		k = 1 - state->offsets_table;
+		copied = state->offsets_copied;
+		cq_topic_unlock(state);
 
 		result = rotate(def, k, 1 - k, &copied);
 		cq_step_commit();
