@@ -58,7 +58,7 @@ layout(void)
 	Size		end = sizeof(CqShared);
 
 	end = place(&l.workers, end, cq_dbworkers_size());
-	end = place(&l.cache, end, cq_cache_shmem_size());
+	end = place(&l.cache, end, cq_cache_state_size());
 	end = place(&l.slots, end, cq_slots_size());
 	end = place(&l.engine, end, cq_engine_size((Size) cq_cache_memory_kb * 1024));
 	end = place(&l.loads, end, cq_load_size());

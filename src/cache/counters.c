@@ -1,34 +1,34 @@
 /*-------------------------------------------------------------------------
  *
  * counters.c
- *	  What the cache counts, for the server and by namespace.
+ *	  Counters of the cache, for the server and by namespace.
  *
- * Each process has a block of counters that it alone writes: a plain load and
- * store, no atomic addition, and no cache line that goes from one processor to
- * another.  Who reads the statistics adds all blocks up.
+ * Each process has a block of counters that no other process writes to.  So
+ * counting is a plain load and store: no atomic addition, and no cache line that
+ * moves between processors.  Reading the statistics adds all blocks up.
  *
- *	block of a process			the counts of row 3 are the sum of
- *	+-----------------+
- *	| of the server	  |			  the blocks' entries for row 3 whose serial
- *	+-----------------+			  number is that of the row now
- *	| row 3, serial 9 |			+ carried[3]
- *	| row 0, serial 1 |			- baseline[3], the sum when it was last reset
- *	| ... 8 of them	  |
- *	+-----------------+
+ *	block of a process			the counters of state 3 are the sum of
+ *	+-------------------+
+ *	| server			|		  the blocks' entries for state 3 whose serial
+ *	+-------------------+		  number is the state's current one
+ *	| state 3, serial 9 |		+ carried[3]
+ *	| state 0, serial 1 |		- baseline[3], the sum at the last reset
+ *	| ... 8 of these	|
+ *	+-------------------+
  *
- * A block stays when its process ends, and the next one with that number goes
- * on counting in it.  A block has entries for the first CQ_COUNTED_ROWS
- * namespaces that a process uses; it counts the others in carried, which all
- * share.
+ * A block stays when its process ends, and the next process with that number
+ * continues to count in it.  A block has entries for the first CQ_COUNTED_ROWS
+ * namespaces that a process uses; it counts others in carried, which all
+ * processes share.
  *
- * A row that comes to stand for another namespace gets a new serial number.
- * Entries with an old one count for row 0, and are taken anew when their
- * process needs room.
+ * When a state is taken for another namespace, it gets a new serial number.
+ * Entries with an old number count for state 0, and are reused when their process
+ * needs room.
  *
- * Locking: counts are written by their process only, without a lock.  The lock
- * guards what an entry stands for, the serial numbers and the baselines: taken
- * exclusively to change them, shared to read the statistics.  It comes below
- * the lock of the namespaces' rows.  carried is atomic.
+ * Locking: a counter is written by its process without a lock.  The lock guards
+ * which state an entry counts for, the serial numbers and the baselines: taken
+ * exclusively to change them, shared to read the statistics.  It comes after the
+ * lock of namespace_states.c.  carried is atomic.
  *
  *-------------------------------------------------------------------------
  */
@@ -44,8 +44,8 @@
 
 typedef struct CqRowCounts
 {
-	uint32		row;			/* guarded by the lock */
-	uint32		serial;			/* the same */
+	uint32		row;			/* guarded by lock */
+	uint32		serial;			/* guarded by lock */
 	pg_atomic_uint64 counts[CQ_NAMESPACE_COUNTERS];
 } CqRowCounts;
 
@@ -60,7 +60,7 @@ typedef struct CqCounters
 {
 	LWLock		lock;
 	uint32		nprocesses;		/* constant */
-	uint32		last_serial;	/* this and the rest: guarded by lock */
+	uint32		last_serial;	/* lock guards this and the following */
 	TimestampTz reset_at;
 	uint32		serials[CQ_NAMESPACE_ROWS];
 	uint64		baseline[CQ_NCOUNTERS];
@@ -74,7 +74,7 @@ pg_atomic_uint64 *cq_own_row_counts[CQ_NAMESPACE_ROWS];
 
 static CqCounters *shared = NULL;
 
-/* Numbers of processes that run at a time. */
+/* Number of processes that can run at the same time. */
 static uint32
 processes_max(void)
 {
@@ -162,14 +162,17 @@ cq_counters_row_end(uint16 row)
 	LWLockRelease(&shared->lock);
 }
 
-/* Does the entry stand for a namespace that is still there?  Lock held. */
+/* Does the entry count for a namespace that still exists?  Lock held. */
 static bool
 is_current(const CqRowCounts *entry)
 {
 	return entry->serial != 0 && entry->serial == shared->serials[entry->row];
 }
 
-/* Take an entry that nobody needs any more.  Lock held exclusively. */
+/*
+ * Let an entry of this process that is not current count for another namespace.
+ * Lock held exclusively.
+ */
 static void
 take_entry(CqRowCounts *entry, uint16 row)
 {
@@ -207,7 +210,7 @@ cq_counters_attach(uint16 row)
 	cq_own_row_counts[row] = mine == NULL ? NULL : mine->counts;
 }
 
-/* Sums since the server started.  Lock held. */
+/* Sums since the server start.  Lock held. */
 static void
 add_up(CqCounts *counts, uint64 evictions, uint64 expirations)
 {
@@ -252,7 +255,7 @@ cq_counters_read(CqCounts *counts, uint64 evictions, uint64 expirations)
 	LWLockRelease(&shared->lock);
 }
 
-/* The work space is too large for the stack; allocated before the lock. */
+/* The sums are too large for the stack, and no memory is allocated under a lock. */
 void
 cq_counters_reset(uint64 evictions, uint64 expirations)
 {

@@ -1,17 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * entries.c
- *	  The entries of the current database, for a list of them.
+ *	  A list of the entries of the current database.
  *
- * Entries are visited under the engine's locks, where nothing may be allocated:
- * they are copied to memory taken before, and when that is not enough, all of
- * them once more to twice as much.
+ * The engine visits entries under its locks, where no memory may be allocated.  So
+ * they are copied to memory that was allocated before; if that is too little, all
+ * of them are copied again, to twice as much.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "cache/entries.h"
+#include "cache/state.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 

@@ -1,31 +1,30 @@
 /*-------------------------------------------------------------------------
  *
  * load.c
- *	  Load leases: of many who miss one key, one computes.
+ *	  Load leases: of many sessions that miss one key, one computes the value.
  *
- * A backend loads one key at a time, so it needs one row, which is its own for
- * good: the table has one for each possible backend, is never full and
- * allocates nothing.  While it loads, its row hangs in the chain of its key's
- * bucket:
+ * A backend loads one key at a time, so one load for each possible backend is
+ * enough: the table is never full and nothing is allocated.  While a backend
+ * loads, its entry is in the chain of the key's bucket:
  *
- *	buckets   | 3 |   |   |   | 0 |   |		lock, first row
+ *	buckets   | 3 |   |   |   | 0 |   |		lock, first load
  *				|				|
- *	rows	  [3: hash, round] -> [7: hash, round]	   [0: hash, round]
+ *	loads	  [3: hash, round] -> [7: hash, round]	   [0: hash, round]
  *
- * Keys are told apart by their 64-bit hash alone.  Two keys that share one
+ * Keys are identified by their 64-bit hash alone.  Two keys with the same hash
  * only wait for each other.
  *
- * Each use of a row is a round.  A waiter sleeps on the row's condition
- * variable until the row says how that round, or a later one, has ended; it
- * needs no lock for that, and doesn't mind what the row does next.
+ * Each use of an entry is a round.  A waiter sleeps on its condition variable
+ * until the entry says how that round, or a later one, has ended.  For this it
+ * needs no lock, whatever the entry is used for afterwards.
  *
- * A lease is a courtesy, not a right: whoever has waited long enough computes
- * without one, and what may be stored is decided by the consistency rules
- * alone.  So nothing here can make a value wrong.
+ * Leases are advisory: a session that has waited long enough computes the value
+ * without one, and the consistency rules alone decide whether it is stored.  So
+ * an error here cannot make a value wrong.
  *
- * The holder ends its lease when it has stored the value, or from its error
- * handler; a backend that is terminated ends it on its way out.  After a
- * crash shared memory starts anew.
+ * The holder ends its lease when it has stored the value, or in its error
+ * handler; a terminated backend ends it while it exits.  After a crash the shared
+ * memory starts anew.
  *
  *-------------------------------------------------------------------------
  */
@@ -48,18 +47,18 @@
 typedef struct CqLoadBucket
 {
 	slock_t		lock;			/* guards first, and the rows in the chain */
-	uint32		first;			/* NO_ROW: nobody loads such a key */
+	uint32		first;			/* NO_ROW: the chain is empty */
 } CqLoadBucket;
 
 typedef struct CqLoadRow
 {
 	uint64		key_hash;		/* guarded by the bucket's lock */
-	uint64		round;			/* the same; written by the owner only */
-	uint32		next;			/* the same; NO_ROW: last of the chain */
+	uint64		round;			/* the same; only the owner writes it */
+	uint32		next;			/* the same; NO_ROW: last in the chain */
 
-	/* of the last round that has ended: round * 2 + (outcome is DONE) */
+	/* the last round that has ended: round * 2 + (outcome is DONE) */
 	pg_atomic_uint64 ended;
-	ConditionVariable done;		/* broadcast after that; has its own lock */
+	ConditionVariable done;		/* broadcast when ended has been set */
 } CqLoadRow;
 
 typedef struct CqLoads
@@ -69,7 +68,7 @@ typedef struct CqLoads
 } CqLoads;
 
 static CqLoads *loads = NULL;
-static CqLoadRow *held = NULL;	/* our row while it is in a chain */
+static CqLoadRow *held = NULL;	/* own load while it is in a chain */
 
 Size
 cq_load_size(void)
@@ -106,7 +105,10 @@ bucket_of(uint64 key_hash)
 	return &loads->buckets[key_hash % CQ_LOAD_BUCKETS];
 }
 
-/* Whether the key is in the chain; the caller holds the bucket's lock. */
+/*
+ * Is the key in the chain?  If so, fills *ticket.  The caller holds the bucket's
+ * lock.
+ */
 static bool
 find_in_chain(const CqLoadBucket *bucket, uint64 key_hash,
 			  CqLoadTicket *ticket)
@@ -212,7 +214,7 @@ cq_load_wait(const CqLoadTicket *ticket, int64 deadline_ms)
 
 		if (ended / 2 >= ticket->round)
 		{
-			/* if the row has been used again since, nobody knows: ask again */
+			/* if it has been used again since, the outcome is unknown */
 			outcome = ended == ticket->round * 2 + 1 ?
 				CQ_LOAD_DONE : CQ_LOAD_FAILED;
 			break;

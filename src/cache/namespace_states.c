@@ -3,34 +3,36 @@
  * namespace_states.c
  *	  The namespaces in use, of all databases, in shared memory.
  *
- * A namespace gets a row when a process first uses it; the row's number goes
- * with its keys, and is the class of its entries in the engine, which keeps the
- * memory quota; its counters are in counters.c.  Row 0 stands for all namespaces
- * that found no row: they have no quota, and are counted together.
+ * A namespace gets a state when a process first uses it.  The state's number is
+ * the class of the namespace's entries in the engine, which enforces the memory
+ * quota, and counters.c counts by it.  State 0 stands for all namespaces for
+ * which there was no state left: they have no quota and are counted together.
  *
- * Rows are found by hash of database and namespace:
+ * States are found by hash of database and namespace:
  *
- *	buckets | 3 |   |   | 7 |		row 3 -> row 12 -> 0 (the end)
+ *	buckets | 3 |   |   | 7 |		state 3 -> state 12 -> 0 (the end)
  *
- * Each process remembers the rows it has found, by namespace, in an array that
- * is looked into with every key.  It forgets them when namespaces change.
+ * Each process remembers the states that it has found in an array, by number of
+ * the namespace; it looks there for every key.  It forgets them when namespaces
+ * change.
  *
- * A row is given back when the transaction that drops its namespace, its
- * extension or its database commits, or that has created the namespace rolls
- * back.  A process that still remembers it, and an entry stored under it, go on
- * naming it; so free rows are taken in turn, and one that was given back is the
- * last to be taken again.  The row of a namespace that was dropped by a prepared
- * transaction is lost until the server starts with an empty cache.
+ * A state is freed when a transaction commits that drops its namespace, its
+ * extension or its database, or when a transaction rolls back that has created
+ * the namespace.  Processes that remember the state, and entries stored with its
+ * number, still refer to it.  So free states are taken in turn, and the one that
+ * was freed last is taken last.  If a prepared transaction drops a namespace, the
+ * state is lost until the server starts with an empty cache.
  *
- * Locking: lock guards everything.  Below it come the lock of the counters and
- * those of the engine.
+ * Locking: lock guards all shared fields.  The lock of the counters and those of
+ * the engine come after it.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "cache/cache.h"
+#include "cache/counters.h"
 #include "cache/namespace_states.h"
+#include "cache/state.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "storage/lwlock.h"
@@ -44,18 +46,18 @@ typedef struct CqNamespaceRow
 {
 	Oid			database;		/* InvalidOid: free */
 	uint32		name_space;
-	uint16		next;			/* in its bucket; 0: the last */
+	uint16		next;			/* in its bucket; 0: none */
 } CqNamespaceRow;
 
 typedef struct CqNamespaceRows
 {
 	LWLock		lock;
-	uint16		turn;			/* the row taken last */
+	uint16		last_taken;
 	uint16		buckets[NBUCKETS];
 	CqNamespaceRow rows[CQ_NAMESPACE_ROWS]; /* [0] is never used */
 } CqNamespaceRows;
 
-/* What this process has found, by the namespace's number. */
+/* A state that this process has found. */
 typedef struct CqFoundRow
 {
 	uint32		name_space;
@@ -86,8 +88,8 @@ cq_namespace_rows_init(void *mem, int tranche)
 bool
 cq_namespace_rows_transfer(CqTransfer transfer, void *arg)
 {
-	return transfer((char *) shared + offsetof(CqNamespaceRows, turn),
-					sizeof(*shared) - offsetof(CqNamespaceRows, turn), arg);
+	return transfer((char *) shared + offsetof(CqNamespaceRows, last_taken),
+					sizeof(*shared) - offsetof(CqNamespaceRows, last_taken), arg);
 }
 
 void
@@ -109,7 +111,7 @@ bucket_of(Oid database, uint32 name_space)
 	return &shared->buckets[hash % NBUCKETS];
 }
 
-/* Lock held. */
+/* The state of a namespace, 0 if it has none.  Lock held. */
 static uint16
 find_row(Oid database, uint32 name_space)
 {
@@ -121,7 +123,7 @@ find_row(Oid database, uint32 name_space)
 	return row;
 }
 
-/* A free row, 0 if there is none.  Lock held exclusively. */
+/* Take a free state for a namespace, 0 if there is none.  Lock held exclusively. */
 static uint16
 take_row(Oid database, uint32 name_space)
 {
@@ -130,22 +132,22 @@ take_row(Oid database, uint32 name_space)
 		CqNamespaceRow *row;
 		uint16	   *bucket;
 
-		shared->turn = shared->turn % (CQ_NAMESPACE_ROWS - 1) + 1;
-		row = &shared->rows[shared->turn];
+		shared->last_taken = shared->last_taken % (CQ_NAMESPACE_ROWS - 1) + 1;
+		row = &shared->rows[shared->last_taken];
 		if (OidIsValid(row->database))
 			continue;
 		bucket = bucket_of(database, name_space);
 		row->database = database;
 		row->name_space = name_space;
 		row->next = *bucket;
-		*bucket = shared->turn;
-		cq_counters_row_begin(shared->turn);
-		return shared->turn;
+		*bucket = shared->last_taken;
+		cq_counters_row_begin(shared->last_taken);
+		return shared->last_taken;
 	}
 	return 0;
 }
 
-/* Lock held exclusively. */
+/* Free a state, its quota and its counters.  Lock held exclusively. */
 static void
 free_row(uint16 number)
 {

@@ -1,15 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * update.c
- *	  Changing an entry in place, at once: its expiry, or the number that it counts.
+ *	  Changing an entry in place, at once: its expiry, or its count.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "cache/cache.h"
+#include "cache/lookup.h"
+#include "cache/maintain.h"
 #include "cache/pending.h"
 #include "cache/request.h"
+#include "cache/state.h"
+#include "cache/store.h"
 #include "cache/update.h"
 #include "core/clock.h"
 #include "miscadmin.h"
@@ -29,8 +32,8 @@ cq_cache_set_expiry(const CqKey *key, int64 expires_ms)
 }
 
 /*
- * Turn a plain text value that spells an integer into a counter, once; raises
- * if it is something else.
+ * Turn a plain text value that is an integer into a counter; raises for any other
+ * value.
  */
 static void
 text_to_counter(const CqKey *key)
@@ -42,7 +45,7 @@ text_to_counter(const CqKey *key)
 
 	if (cq_cache_peek(key, cq_statement_snapshot(), &value) != CQ_LOOKUP_HIT)
 	{
-		/* a dependent entry that doesn't hold: make room for the counter */
+		/* a dependent entry that is a miss must not be in the counter's place */
 		cq_cache_drop_stale(key, cq_statement_snapshot(), false);
 		return;
 	}
@@ -66,7 +69,7 @@ text_to_counter(const CqKey *key)
 	(void) cq_cache_set_now(&request, NULL, CQ_PUT_IF_VERSION, value.version);
 }
 
-/* Set a counter that is not there; false when it is there meanwhile. */
+/* Store a new counter; false if another session has done so meanwhile. */
 static bool
 create_counter(const CqKey *key, int64 n, int64 expires_ms)
 {

@@ -3,17 +3,17 @@
  * xact.c
  *	  The cache's transaction callbacks.
  *
- *	PRE_COMMIT	 log what a table is to follow (tables/write_behind_log.c), push
- *				 the marks, then judge and prepare the pending sets
+ *	PRE_COMMIT	 log the operations of write-behind (tables/write_behind_log.c),
+ *				 push the marks, then check and prepare the pending sets
  *	COMMIT		 publish them
- *	PRE_PREPARE  push the marks: they are tagged with the transaction's id, so
- *				 nothing has to happen at COMMIT or ROLLBACK PREPARED, which
- *				 may run in another session, after a restart, or never
+ *	PRE_PREPARE  push the marks.  They carry the transaction's id, so nothing is
+ *				 left to do at COMMIT or ROLLBACK PREPARED, which may run in
+ *				 another session, after a restart, or never
  *	PREPARE		 drop the pending sets
  *	ABORT		 drop everything
  *
- * What runs before the commit record may raise; what runs after it allocates
- * nothing and cannot fail.
+ * Code that runs before the commit record is written may raise; code that runs
+ * after it allocates nothing and cannot fail.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,6 +29,7 @@
 
 void		(*cq_log_behind_hook) (void) = NULL;
 
+/* Has the transaction changed a namespace with write-behind? */
 static bool
 table_follows(void)
 {
@@ -70,7 +71,7 @@ at_transaction(XactEvent event, void *arg)
 			if (CQ_FAULT("mark-at-commit") &&
 				TransactionIdIsValid(GetTopTransactionIdIfAny()))
 			{
-				pg_usleep(2000000); /* long enough to be seen */
+				pg_usleep(2000000); /* long enough for a test to notice */
 				cq_local_push_all();
 			}
 			cq_pending_publish_all();

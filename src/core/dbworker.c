@@ -71,6 +71,7 @@ cq_dbworkers_init(void *mem)
 
 	memset(workers, 0, cq_dbworkers_size());
 	ConditionVariableInit(&workers->left);
+	pg_atomic_init_u64(&workers->poked_ms, 0);
 	SpinLockInit(&workers->lock);
 	workers->nentries = cq_max_databases;
 }
@@ -200,8 +201,9 @@ cq_dbworker_wake(Oid database)
 }
 
 void
-cq_dbworker_poke(Oid database, pg_atomic_uint64 *poked_ms)
+cq_dbworker_poke(Oid database)
 {
+	pg_atomic_uint64 *poked_ms = &cq_dbworkers()->poked_ms;
 	uint64		now = cq_clock_ms();
 	uint64		last = pg_atomic_read_u64(poked_ms);
 

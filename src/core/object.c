@@ -217,6 +217,12 @@ cq_object_skip_missing(CqObjectKind kind, const char *name)
 			 errmsg("%s \"%s\" does not exist, skipping", kind_names[kind], name)));
 }
 
+void
+cq_object_lock(CqObjectKind kind, int32 id)
+{
+	LockDatabaseObject(cq_relation(tables[kind]), (Oid) id, 0, ExclusiveLock);
+}
+
 /* ---- privileges ------------------------------------------------------ */
 
 #define ALL_PRIVILEGES (ACL_SELECT | ACL_INSERT | ACL_UPDATE | ACL_DELETE | ACL_TRUNCATE)
@@ -691,7 +697,8 @@ cq_objects_without_carrier(CqObjectKind kind)
 {
 	return query_ints(psprintf("SELECT d.%s_id FROM cq.%s AS d "
 							   "WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c "
-							   "WHERE c.oid = d.carrier)", kind_names[kind], tables[kind]),
+							   "WHERE c.oid = d.carrier) ORDER BY 1",
+							   kind_names[kind], tables[kind]),
 					  0, NULL, NULL);
 }
 

@@ -59,6 +59,12 @@ pg_noreturn extern void cq_object_exists(CqObjectKind kind, const char *name);
 /* Report with a NOTICE that a command has nothing to do since it is missing. */
 extern void cq_object_skip_missing(CqObjectKind kind, const char *name);
 
+/*
+ * Lock an object for a change, until the transaction ends.  For kinds without a
+ * sequence; users cannot take this lock by themselves.
+ */
+extern void cq_object_lock(CqObjectKind kind, int32 id);
+
 /* ---- privileges ------------------------------------------------------ */
 
 /* The current user's privileges (ACL_SELECT, ...). */
@@ -155,7 +161,7 @@ extern bool cq_has_carrier(Oid class_id, Oid object);
 /* The carriers of all objects of a kind (Oid list); default's is one of them. */
 extern List *cq_carriers(CqObjectKind kind);
 
-/* Numbers of the definitions of a kind whose carrier is gone (int list). */
+/* Numbers of the definitions of a kind whose carrier is gone (int list, in order). */
 extern List *cq_objects_without_carrier(CqObjectKind kind);
 
 #endif							/* CQ_CORE_OBJECT_H */

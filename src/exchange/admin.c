@@ -3,10 +3,18 @@
  * admin.c
  *	  Creating exchanges, binding them, and who may use them.
  *
- * A ShareUpdateExclusiveLock on cq.exchange, kept until the end of the
- * transaction, puts all changes of exchanges and bindings one after another.
- * Under it the tables are read as they are now, whatever the transaction's
- * isolation level, so that no two binds can close a cycle together.
+ * Locks, kept until the end of the transaction, and taken in this order:
+ *
+ * - Those who create or drop exchanges, or change what leads from one exchange to
+ *	 another, take the lock of the graph, a ShareUpdateExclusiveLock on cq.exchange.
+ *	 One of each exchange would not do: four exchanges can be made a cycle by two
+ *	 binds that have no exchange in common.
+ * - Those who change an exchange's bindings to queues and topics take its own lock
+ *	 (cq_object_lock), and so do those who drop it, several of them in the order of
+ *	 their numbers.
+ *
+ * Under the lock the tables are read as they are now, whatever the transaction's
+ * isolation level.
  *
  * Whoever binds must be allowed to send to the queue, to publish to the topic,
  * or to alter the exchange that is to be the target, or the alternate: the
@@ -48,6 +56,11 @@ begin(const char *function)
 {
 	cq_require_shared();
 	PreventCommandIfReadOnly(function);
+}
+
+static void
+lock_graph(void)
+{
 	LockRelationOid(cq_relation("exchange"), ShareUpdateExclusiveLock);
 }
 
@@ -138,6 +151,7 @@ cq_exchange_create_named(const char *name, CqExchangeKind kind, const char *alte
 	int32		id;
 
 	begin("exchange_create()");
+	lock_graph();
 	cq_exchanges_sweep();
 	if (alternate != NULL)
 		alternate_id = cq_exchange_open(alternate, CQ_EXCHANGE_ALTER)->object.id;
@@ -170,6 +184,7 @@ cq_exchange_alter_named(const char *name, const char *alternate)
 	int32		numbers[2];
 
 	begin("exchange_alter()");
+	lock_graph();
 	numbers[0] = cq_exchange_open(name, CQ_EXCHANGE_ALTER)->object.id;
 	if (alternate == NULL)
 	{
@@ -208,9 +223,12 @@ cq_exchanges_sweep(void)
 
 	if (cq_objects_without_carrier(CQ_OBJECT_EXCHANGE) == NIL)
 		return;
-	LockRelationOid(cq_relation("exchange"), ShareUpdateExclusiveLock);
+	lock_graph();
 	foreach(cell, cq_objects_without_carrier(CQ_OBJECT_EXCHANGE))
+	{
+		cq_object_lock(CQ_OBJECT_EXCHANGE, lfirst_int(cell));
 		forget(lfirst_int(cell));
+	}
 }
 
 void
@@ -219,6 +237,7 @@ cq_exchange_drop_named(const char *name, bool if_exists)
 	CqExchange *exchange;
 
 	begin("exchange_drop()");
+	lock_graph();
 	cq_exchanges_sweep();
 	exchange = cq_exchange_find(name);
 	if (exchange == NULL && if_exists)
@@ -229,6 +248,7 @@ cq_exchange_drop_named(const char *name, bool if_exists)
 	exchange = cq_exchange_open(name, CQ_EXCHANGE_NONE);
 	if (!cq_object_owned(&exchange->object))
 		cq_object_denied(CQ_OBJECT_EXCHANGE, name, NULL, true);
+	cq_object_lock(CQ_OBJECT_EXCHANGE, exchange->object.id);
 	if (cq_exchange_has_sources(exchange->object.id))
 		ereport(ERROR,
 				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
@@ -249,11 +269,35 @@ typedef struct Bound
 	bool		any;
 } Bound;
 
-static void
-resolve(const char *name, const CqBinding *binding, AclMode privileges, Bound *bound)
+/*
+ * Open the exchange whose bindings are to be changed, and take the lock that this
+ * wants.  Raises 42704, and 42501 without one of the privileges.
+ */
+static CqExchange *
+open_to_bind(const char *name, const CqBinding *binding, AclMode privileges)
 {
-	CqExchange *exchange = cq_exchange_open(name, privileges);
+	CqExchange *exchange;
+	int32		id;
 
+	if (binding->target_kind == CQ_TARGET_EXCHANGE)
+	{
+		lock_graph();
+		return cq_exchange_open(name, privileges);
+	}
+	do
+	{
+		id = cq_exchange_open(name, privileges)->object.id;
+		cq_object_lock(CQ_OBJECT_EXCHANGE, id);
+		/* it may have been dropped, and another one made, while we waited */
+		exchange = cq_exchange_open(name, privileges);
+	} while (exchange->object.id != id);
+	return exchange;
+}
+
+/* Fill in all but the target.  Raises 22023 for headers where they don't matter. */
+static void
+resolve(const CqExchange *exchange, const CqBinding *binding, Bound *bound)
+{
 	bound->exchange_id = exchange->object.id;
 	bound->headers = binding->headers;
 	bound->any = binding->any;
@@ -267,7 +311,7 @@ resolve(const char *name, const CqBinding *binding, AclMode privileges, Bound *b
 	if (bound->headers != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("exchange \"%s\" does not look at headers", name),
+				 errmsg("exchange \"%s\" does not look at headers", exchange->name),
 				 errhint("Exchanges of kind headers do.")));
 }
 
@@ -339,7 +383,7 @@ cq_exchange_bind_to(const char *name, const CqBinding *binding)
 	Bound		bound;
 
 	begin("exchange_bind()");
-	resolve(name, binding, CQ_EXCHANGE_ALTER, &bound);
+	resolve(open_to_bind(name, binding, CQ_EXCHANGE_ALTER), binding, &bound);
 	if (binding->target_kind != CQ_TARGET_EXCHANGE)
 		bound.target_id = cq_target_find(binding->target_kind, binding->target, true);
 	else
@@ -374,11 +418,12 @@ bool
 cq_exchange_unbind_from(const char *name, const CqBinding *binding)
 {
 	Bound		bound;
+	AclMode		privileges;
 	int32		binding_id;
 
 	begin("exchange_unbind()");
-	resolve(name, binding, owns_target(binding) ? CQ_EXCHANGE_NONE : CQ_EXCHANGE_ALTER,
-			&bound);
+	privileges = owns_target(binding) ? CQ_EXCHANGE_NONE : CQ_EXCHANGE_ALTER;
+	resolve(open_to_bind(name, binding, privileges), binding, &bound);
 	bound.target_id = target_id(binding);
 	binding_id = find_binding(binding, &bound);
 	if (binding_id == 0)

@@ -216,22 +216,22 @@ void
 cq_candidate_leave(CqScan *scan, const CqCandidate *c)
 {
 	BlockNumber block = ItemPointerGetBlockNumber(&c->tid);
-	BlockNumber *left = &scan->left[c->segment];
+	BlockNumber *left = &scan->left.from[c->segment];
 
 	if (*left == InvalidBlockNumber || block < *left)
 		*left = block;
-	scan->left_expires = cq_earlier(scan->left_expires, c->expires);
-	scan->nleft.n++;
-	scan->nleft.bytes += c->bytes;
+	scan->left.expires = cq_earlier(scan->left.expires, c->expires);
+	scan->left.amount.n++;
+	scan->left.amount.bytes += c->bytes;
 	if (c->due == 0)
 	{
-		scan->left_ready = true;
-		scan->left_priorities |= CQ_PRIORITY_BIT(c->priority);
+		scan->left.ready = true;
+		scan->left.priorities |= CQ_PRIORITY_BIT(c->priority);
 	}
 	else
 	{
-		scan->nleft_delayed++;
-		scan->left_due = cq_earlier(scan->left_due, c->due);
+		scan->left.delayed++;
+		scan->left.due = cq_earlier(scan->left.due, c->due);
 	}
 }
 
@@ -555,14 +555,14 @@ note_message(CqScan *scan, int k, Events *events, TupleTableSlot *slot,
 		if (writer == WRITER_LIVE)
 		{
 			/* purged by a transaction that is open: unloaded until it ends */
-			scan->nleft.n++;
-			scan->nleft.bytes += c.bytes;
+			scan->left.amount.n++;
+			scan->left.amount.bytes += c.bytes;
 			return;
 		}
 		if (writer == WRITER_PREPARED)
 		{
 			c.xid = fate->pending_xid;
-			c.settle = fate->pending_kind;
+			c.pending_kind = fate->pending_kind;
 			c.attempts = Max(c.attempts, fate->pending_attempts);
 			c.due = fate->pending_due;
 			add(scan, &scan->pending, &c);
@@ -592,7 +592,7 @@ note_message(CqScan *scan, int k, Events *events, TupleTableSlot *slot,
 
 /*
  * Read the messages of segment k.  Returns false when the scan has what it
- * wants; then left[k] is the block it has come to.
+ * wants; then left.from[k] is the block it has come to.
  */
 static bool
 read_messages(CqScan *scan, int k, Relation rel, Events *events,
@@ -606,8 +606,8 @@ read_messages(CqScan *scan, int k, Relation rel, Events *events,
 	int64		slack = SLACK_ROWS;
 	bool		more = true;
 
-	scan->nblocks[k] = RelationGetNumberOfBlocks(rel);
-	if (scan->from[k] >= scan->nblocks[k])
+	scan->left.nblocks[k] = RelationGetNumberOfBlocks(rel);
+	if (scan->from[k] >= scan->left.nblocks[k])
 		return true;
 	ItemPointerSet(&first, scan->from[k], FirstOffsetNumber);
 	ItemPointerSet(&last, MaxBlockNumber, MaxOffsetNumber);
@@ -616,14 +616,14 @@ read_messages(CqScan *scan, int k, Relation rel, Events *events,
 	while (table_scan_getnextslot_tidrange(tablescan, ForwardScanDirection, slot))
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (!scan->everything && !scan->mixed &&
+		if (!scan->left.everything && !scan->mixed &&
 			scan->useful >= scan->ready.limit && --slack < 0)
 		{
 			BlockNumber block = ItemPointerGetBlockNumber(&slot->tts_tid);
 
-			scan->left[k] = Min(scan->left[k], block);
-			scan->left_ready = true;
-			scan->left_priorities |= scan->priorities;
+			scan->left.from[k] = Min(scan->left.from[k], block);
+			scan->left.ready = true;
+			scan->left.priorities |= scan->priorities;
 			more = false;
 			break;
 		}
@@ -683,8 +683,8 @@ cq_collect(CqScan *scan)
 
 		if (!more)
 		{
-			scan->left[k] = scan->from[k];
-			continue;			/* left_ready is set */
+			scan->left.from[k] = scan->from[k];
+			continue;			/* left.ready is set */
 		}
 		slot = table_slot_create(events[i], NULL);
 		read_events(scan, events[i], slot, &found);
@@ -702,7 +702,7 @@ cq_collect(CqScan *scan)
 		table_close(messages[i], AccessShareLock);
 		table_close(events[i], AccessShareLock);
 	}
-	scan->complete = more;
+	scan->left.complete = more;
 	cut(scan, &scan->ready);
 	cut(scan, &scan->delayed);
 	sort(&scan->ready);

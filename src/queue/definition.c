@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "core/args.h"
 #include "queue/definition.h"
 #include "queue/dispatch/registry.h"
 #include "queue/wake.h"
@@ -55,13 +56,7 @@ cq_queue_definition_init(void)
 char *
 cq_queue_name(const text *arg)
 {
-	int			bytes = VARSIZE_ANY_EXHDR(arg);
-
-	if (bytes == 0 || bytes > CQ_QUEUE_NAME_BYTES_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a queue's name must have 1 to %d bytes, not %d",
-						CQ_QUEUE_NAME_BYTES_MAX, bytes)));
+	cq_check_name("a queue's name", VARSIZE_ANY_EXHDR(arg), CQ_QUEUE_NAME_BYTES_MAX);
 	return text_to_cstring(arg);
 }
 
@@ -73,7 +68,7 @@ cq_queue_lock_if_same(CqQueueDef *def, LWLockMode mode)
 	if (row == NULL)
 		return NULL;
 	LWLockAcquire(&row->lock, mode);
-	if (row->generation == def->generation && row->queue_id == def->queue_id)
+	if (row->key.generation == def->generation && row->key.id == def->queue_id)
 		return row;
 	LWLockRelease(&row->lock);
 	return NULL;

@@ -39,16 +39,17 @@
 #include "core/clock.h"
 #include "core/faults.h"
 #include "core/horizon.h"
+#include "core/locktags.h"
 #include "core/owner.h"
 #include "core/step.h"
 #include "miscadmin.h"
+#include "queue/dispatch/backlog.h"
 #include "queue/dispatch/entry.h"
 #include "queue/keys.h"
 #include "queue/open.h"
 #include "queue/wake.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
-#include "storage/lock.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
@@ -62,9 +63,6 @@
 
 #define KIND_DEDUP 'd'
 #define KIND_ONCE 'o'
-
-/* SQL functions use 1 and 2, maintenance 3 */
-#define LOCK_CLASS 4
 
 /* a table that is needed, or used, is looked at again after that */
 #define KEYS_RETRY_MS 1000
@@ -89,11 +87,8 @@ lock_key(const CqQueueDef *def, const text *key, uint64 seed)
 	uint64		hash = DatumGetUInt64(hash_any_extended((unsigned char *) VARDATA(key),
 														VARSIZE(key) - VARHDRSZ,
 														seed + def->queue_id));
-	LOCKTAG		tag;
 
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash,
-						 LOCK_CLASS);
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	(void) cq_lock(CQ_LOCK_DEDUP_KEY, (uint32) (hash >> 32), (uint32) hash, ExclusiveLock, true);
 }
 
 /* Look for the key in one table; msg_id 0: any. */
@@ -169,11 +164,10 @@ current_table(CqQueueDef *def)
 	int			current = row->keys_current;
 	int64		leave_ms = cq_clock_ms() + Max(row->options.dedup_window_ms, KEYS_RETRY_MS);
 
-	if (!row->want_keys || leave_ms < row->keys_ms)
+	if ((row->wants & CQ_WANT_KEYS) == 0 || leave_ms < row->keys_ms)
 	{
-		row->want_keys = true;
 		row->keys_ms = leave_ms;
-		cq_row_plan(row, row->keys_ms, &effects);
+		cq_row_want(row, CQ_WANT_KEYS, row->keys_ms, &effects);
 	}
 	cq_row_unlock(row, &effects);
 	return current;
@@ -266,8 +260,7 @@ read_unsettled(CqQueueDef *def, int64 **ids)
 	{
 		CqQueueRow *row = cq_queue_lock(def, LW_SHARED);
 		uint32		entries = cq_row_entries(row);
-		bool		all = row->loaded && !row->overflow && row->unloaded_due == 0 &&
-		row->open_unloaded.n == 0;
+		bool		all = cq_backlog_is_empty(row) && row->backlog.open.n == 0;
 		int64		n = 0;
 
 		if (all && entries <= capacity)
@@ -430,7 +423,9 @@ note_result(CqQueueDef *def, int k, RotateResult result, FullTransactionId copie
 	else if (FullTransactionIdIsValid(copied))
 		wait_ms = KEYS_RETRY_MS;
 	row->keys_copied = U64FromFullTransactionId(copied);
-	row->want_keys = used || result != EMPTY;
+	row->wants &= ~CQ_WANT_KEYS;
+	if (used || result != EMPTY)
+		row->wants |= CQ_WANT_KEYS;
 	row->keys_ms = cq_clock_ms() + wait_ms;
 	LWLockRelease(&row->lock);
 }

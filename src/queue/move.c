@@ -11,7 +11,7 @@
  * an event MOVED, all in one transaction.
  *
  * Only unclaimed messages are moved.  Those with entries are claimed for the
- * transaction (SETTLING in the way 'm'), and their entries get the new place when
+ * transaction (SETTLING with CQ_OUTCOME_MOVED), and their entries get the new place when
  * it commits.  Those without are nobody's while a scan runs, and we run one.
  *
  * To a snapshot from before the move the old rows are the messages, so they stay
@@ -28,6 +28,7 @@
 #include "message/message.h"
 #include "miscadmin.h"
 #include "queue/claim.h"
+#include "queue/dispatch/backlog.h"
 #include "queue/dispatch/entry.h"
 #include "queue/move.h"
 #include "queue/open.h"
@@ -143,7 +144,7 @@ add_loaded(Move *move, CqQueueRow *row)
 		msg->flags |= CQ_MSG_TAKEN;
 		msg->nonce = ++row->nonce;
 		straggler->item = cq_item_number(cq_claim_settling(move->def, row,
-														   straggler->claim.entry, 'm',
+														   straggler->claim.entry, CQ_OUTCOME_MOVED,
 														   &straggler->claim));
 	}
 }
@@ -265,19 +266,16 @@ move_segment(CqQueueDef *def, int k)
 {
 	CqScan	   *scan = cq_scan_begin(def, true);
 	Move	   *move = MemoryContextAllocZero(scan->context, sizeof(Move));
-	BlockNumber from[CQ_SEGMENTS_MAX];
 	CqQueueRow *row;
 	CqEffects	effects = {0};
 	bool		worth_it;
 
-	memcpy(from, scan->from, sizeof(from));
 	for (int j = 0; j < CQ_SEGMENTS_MAX; j++)
 		scan->from[j] = (j == k) ? 0 : InvalidBlockNumber;
-	scan->everything = true;
+	scan->left.everything = true;
 	scan->dirty = true;
 	scan->ready.limit = scan->delayed.limit = 0;
 	cq_collect(scan);
-	memcpy(scan->from, from, sizeof(from));
 
 	cq_items_reserve(MOVE_MAX + lengthof(move->unloaded));
 	move->def = def;
@@ -310,7 +308,7 @@ move_segment(CqQueueDef *def, int k)
 
 	row = cq_queue_lock(def, LW_EXCLUSIVE);
 	note_unloaded(move);
-	cq_scan_give_back(scan, row,
+	cq_scan_give_back(row,
 					  worth_it && scan->busy.n + scan->pending.n == 0 ? k : -1, &effects);
 	cq_row_unlock(row, &effects);
 	MemoryContextDelete(scan->context);
@@ -329,7 +327,7 @@ find_candidate(const CqQueueRow *row, int k)
 		const CqSegment *segment = &row->segment[k];
 
 		if (k != row->current && !segment->empty &&
-			(segment->loaded > 0 || segment->scan_from != InvalidBlockNumber) &&
+			(segment->loaded > 0 || cq_backlog_has_segment(row, k)) &&
 			(uint64) segment->loaded * MOVE_SHARE <= segment->inserted)
 			return k;
 	}
@@ -359,10 +357,12 @@ cq_move_stragglers(int32 queue_id)
 		k = find_candidate(row, k);
 		if (k < 0)
 		{
-			row->want_move = !all;
+			row->wants &= ~CQ_WANT_MOVE;
+			if (!all)
+				row->wants |= CQ_WANT_MOVE;
 			row->move_ms = all ? 0 : cq_clock_ms() + RETRY_MS;
 			/* what has been emptied is finished */
-			row->want_truncate = true;
+			row->wants |= CQ_WANT_TRUNCATE;
 		}
 		LWLockRelease(&row->lock);
 		if (k >= 0 && k < def->nsegments)

@@ -96,7 +96,7 @@ make_row(const CqQueueDef *def)
 		nblocks[k] = RelationGetNumberOfBlocks(rel);
 		table_close(rel, AccessShareLock);
 	}
-	return cq_registry_get(def->queue_id, def->sequence, def->nsegments, nblocks);
+	return cq_queue_row_get(def->queue_id, def->sequence, def->nsegments, nblocks);
 }
 
 /* Find the row, and give it the options; false when it is another queue's by now. */
@@ -105,13 +105,13 @@ attach(CqQueueDef *def)
 {
 	CqEffects	effects = {0};
 
-	def->row = cq_registry_find(def->queue_id, def->sequence);
+	def->row = cq_queue_row_find(def->queue_id, def->sequence);
 	if (def->row == NULL)
 		def->row = make_row(def);
 	LWLockAcquire(&def->row->lock, LW_EXCLUSIVE);
-	def->generation = def->row->generation;
+	def->generation = def->row->key.generation;
 	def->salt = def->row->salt;
-	if (def->row->database == MyDatabaseId && def->row->queue_id == def->queue_id)
+	if (def->row->key.database == MyDatabaseId && def->row->key.id == def->queue_id)
 	{
 		if (!cq_items_change_options(def))
 			cq_row_set_options(def->row, &def->options, &effects);

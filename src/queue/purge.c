@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "core/clock.h"
+#include "queue/dispatch/backlog.h"
 #include "queue/dispatch/entry.h"
 #include "queue/open.h"
 #include "queue/purge.h"
@@ -36,7 +37,7 @@ purge_entries(CqQueueDef *def, CqQueueRow *row, int64 *ids, uint8 *segments, int
 
 		while (n < max && (i = cq_entries_first(row, states[s])) != CQ_NONE)
 		{
-			CQ_MSG(i)->settle = 'p';
+			CQ_MSG(i)->outcome = CQ_OUTCOME_PURGED;
 			CQ_MSG(i)->flags |= CQ_MSG_TAKEN;
 			CQ_MSG(i)->nonce = ++row->nonce;
 			ids[n] = CQ_MSG(i)->msg_id;
@@ -103,7 +104,7 @@ read_unloaded(CqQueueDef *def)
 {
 	CqScan	   *scan = cq_scan_begin(def, true);
 
-	scan->everything = true;
+	scan->left.everything = true;
 	scan->ready.limit = scan->delayed.limit = 0;
 	cq_collect(scan);
 	return scan;
@@ -156,13 +157,14 @@ settle_unloaded(CqQueueDef *def, CqScan *scan, bool only_expired)
 	item = cq_item_add(CQ_ITEM_PURGED, def);
 	item->unloaded.amount = amount;
 	item->timed_out = only_expired;
-	row->dirty = true;
-	row->overflow |= amount.n > 0;
-	row->idle = false;
-	cq_scan_give_back(scan, row, -1, &effects);
+	cq_backlog_add_pending(row);
+	cq_backlog_stir(row);
+	if (amount.n > 0)
+		cq_backlog_add_ready(row, 0);
+	cq_scan_give_back(row, -1, &effects);
 	if (only_expired)
 	{
-		row->unloaded_expires = next;
+		cq_backlog_set_expires(row, next);
 		row->expire_ms = cq_clock_ms() + EXPIRE_MS;
 	}
 	cq_row_unlock(row, &effects);
@@ -175,7 +177,7 @@ cq_queue_purge_all(CqQueueDef *def)
 {
 	int64		n = purge_loaded(def);
 	CqQueueRow *row = cq_queue_lock(def, LW_SHARED);
-	bool		more = row->overflow || row->unloaded_due != 0;
+	bool		more = !cq_backlog_is_empty(row);
 
 	LWLockRelease(&row->lock);
 	if (more)

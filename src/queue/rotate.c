@@ -34,6 +34,7 @@
 #include "core/step.h"
 #include "message/message.h"
 #include "miscadmin.h"
+#include "queue/dispatch/backlog.h"
 #include "queue/open.h"
 #include "queue/rotate.h"
 #include "queue/segment.h"
@@ -93,11 +94,11 @@ cq_rotate_add_segment(int32 queue_id)
 	if (k < CQ_SEGMENTS_MAX && row->nsegments == k)
 	{
 		memset(&row->segment[k], 0, sizeof(CqSegment));
-		row->segment[k].scan_from = InvalidBlockNumber;
 		row->segment[k].empty = true;
+		cq_backlog_clear_segment(row, k);
 		row->nsegments = k + 1;
 	}
-	row->want_segment = false;
+	row->wants &= ~CQ_WANT_SEGMENT;
 	LWLockRelease(&row->lock);
 }
 
@@ -266,8 +267,7 @@ find_finished(CqQueueRow *row, int k, FullTransactionId horizon)
 		CqSegment  *segment = &row->segment[k];
 		int64		at;
 
-		if (k == row->current || segment->empty || segment->loaded > 0 ||
-			segment->scan_from != InvalidBlockNumber)
+		if (!cq_segment_is_finished(row, k))
 		{
 			segment->finished_ms = 0;
 			segment->finished = 0;
@@ -281,8 +281,8 @@ find_finished(CqQueueRow *row, int k, FullTransactionId horizon)
 		at = truncate_at(row, segment, horizon);
 		if (at <= now)
 			return k;
-		row->truncate_ms = row->want_truncate ? Min(row->truncate_ms, at) : at;
-		row->want_truncate = true;
+		row->truncate_ms = (row->wants & CQ_WANT_TRUNCATE) ? Min(row->truncate_ms, at) : at;
+		row->wants |= CQ_WANT_TRUNCATE;
 	}
 	return -1;
 }
@@ -299,25 +299,22 @@ note_result(CqQueueDef *def, int k, TruncateResult result)
 	{
 		case TRUNCATED:
 			memset(&row->segment[k], 0, sizeof(CqSegment));
-			row->segment[k].scan_from = InvalidBlockNumber;
 			row->segment[k].empty = true;
+			cq_backlog_clear_segment(row, k);
 			break;
 		case TABLE_LOCKED:
-			row->want_truncate = true;
+			row->wants |= CQ_WANT_TRUNCATE;
 			row->truncate_ms = cq_clock_ms() + LOCKED_RETRY_MS;
 			break;
 		case UNSETTLED:
 			/* the tables know better */
-			row->segment[k].scan_from = 0;
-			row->overflow = true;
-			row->idle = false;
-			row->priorities = row->priorities_new = PG_UINT32_MAX;
-			row->dirty = true;
+			cq_backlog_add_unknown(row, k, 0);
+			cq_backlog_add_pending(row);
 			break;
 		case NEEDED:
 			/* so was this one taken too early */
 			row->segment[k].finished = U64FromFullTransactionId(cq_horizon_mark());
-			row->want_truncate = true;
+			row->wants |= CQ_WANT_TRUNCATE;
 			row->truncate_ms = cq_clock_ms() + HELD_RETRY_MS_MIN;
 			break;
 	}
@@ -344,7 +341,7 @@ cq_rotate_truncate(int32 queue_id)
 		horizon = cq_horizon(cq_relation("queue"));
 		row = cq_queue_lock(def, LW_EXCLUSIVE);
 		if (k == 0)
-			row->want_truncate = false;
+			row->wants &= ~CQ_WANT_TRUNCATE;
 		k = find_finished(row, k, horizon);
 		LWLockRelease(&row->lock);
 		if (k < 0)

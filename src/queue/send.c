@@ -22,6 +22,7 @@
 #include "message/message.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "queue/dispatch/backlog.h"
 #include "queue/dispatch/entry.h"
 #include "queue/dispatch/lifecycle.h"
 #include "queue/dispatch/limits.h"
@@ -98,31 +99,24 @@ choose_segment(CqQueueRow *row, CqEffects *effects)
 			row->segment[k].first_id = row->number_next;
 			row->segment[k].began_ms = cq_clock_ms();
 			row->current = k;
-			row->want_move = true;
-			cq_row_plan(row, row->move_ms, effects);
-			if (old->loaded == 0 && old->scan_from == InvalidBlockNumber)
-			{
-				row->want_truncate = true;
-				cq_row_plan(row, row->truncate_ms, effects);
-			}
+			cq_row_want(row, CQ_WANT_MOVE, row->move_ms, effects);
+			if (cq_segment_is_finished(row, old - row->segment))
+				cq_row_want(row, CQ_WANT_TRUNCATE, row->truncate_ms, effects);
 			return;
 		}
 	}
-	if (!row->want_segment && row->nsegments < CQ_SEGMENTS_MAX)
-	{
-		row->want_segment = true;
-		cq_row_plan(row, 0, effects);
-	}
+	if ((row->wants & CQ_WANT_SEGMENT) == 0 && row->nsegments < CQ_SEGMENTS_MAX)
+		cq_row_want(row, CQ_WANT_SEGMENT, 0, effects);
 }
 
 /* Row locked: the message has no entry; its place is noted in append_run(). */
 static void
 note_unloaded(CqQueueDef *def, CqQueueRow *row, const CqNewMessage *message, Run *run)
 {
+	const CqAmount amount = {1, message->bytes};
 	CqUnloaded *u;
 
-	row->open_unloaded.n++;
-	row->open_unloaded.bytes += message->bytes;
+	cq_backlog_open(row, &amount);
 	if (run->unloaded < 0)
 	{
 		CqItem	   *item = cq_item_add(CQ_ITEM_UNLOADED, def);
@@ -327,7 +321,7 @@ await_room(CqQueueDef *def, CqQueueRow *row, const CqAmount *more, int64 *deadli
 		int64		now;
 
 		/* unless the row is another one by now */
-		if (waited && row->generation == generation)
+		if (waited && row->key.generation == generation)
 			row->space_waiters--;
 		waited = false;
 		if (options->overflow == CQ_OVERFLOW_DROP_OLDEST || fits(options, &length, more))
@@ -343,7 +337,7 @@ await_room(CqQueueDef *def, CqQueueRow *row, const CqAmount *more, int64 *deadli
 			refuse(def, "No room became free in time.");
 		}
 		row->space_waiters++;
-		generation = row->generation;
+		generation = row->key.generation;
 		waited = true;
 		LWLockRelease(&row->lock);
 

@@ -37,10 +37,10 @@ extern bool cq_queue_prolong(CqQueueDef *def, const CqReceipt *receipt,
 
 /*
  * Row locked, one item reserved: a leased or doomed entry is being settled by this
- * transaction, in the way of CqMsg.settle.  Fills in the claim, returns the item.
+ * transaction, with that outcome.  Fills in the claim, returns the item.
  */
 extern CqItem *cq_claim_settling(CqQueueDef *def, CqQueueRow *row, uint32 i,
-								 char settle, CqClaim *claim);
+								 CqOutcome outcome, CqClaim *claim);
 
 /*
  * Copy claimed messages into the dead-letter queue, with their origin in the

@@ -62,11 +62,11 @@ copy_state(CqQueueDef *def, CqQueueStat *s)
 	memset(s, 0, sizeof(*s));
 	s->ready = row->count[CQ_MSG_READY] + row->count[CQ_MSG_PARKED];
 	s->delayed = row->count[CQ_MSG_DELAYED];
-	s->ready += row->unloaded.n - Min(row->unloaded_delayed, row->unloaded.n);
-	s->delayed += Min(row->unloaded_delayed, row->unloaded.n);
+	s->ready += row->backlog.amount.n - Min(row->backlog.delayed, row->backlog.amount.n);
+	s->delayed += Min(row->backlog.delayed, row->backlog.amount.n);
 	s->in_flight = cq_row_in_flight(row);
 	s->blocked = row->count[CQ_MSG_HELD];
-	s->open = row->count[CQ_MSG_OPEN] + row->open_unloaded.n;
+	s->open = row->count[CQ_MSG_OPEN] + row->backlog.open.n;
 	s->bytes = cq_row_length(row).bytes;
 	s->paused = row->options.paused;
 	s->entries = cq_row_entries(row);
@@ -215,16 +215,21 @@ cq_queue_consumers_list(CqQueueDef *def, CqQueueConsumer **consumers)
 }
 
 int
-cq_queue_segments_copy(CqQueueDef *def, CqSegment *segments, int *current)
+cq_queue_segments_stat(CqQueueDef *def, CqSegmentStat *stats)
 {
 	CqQueueRow *row;
 	int			n;
 
 	cq_scan_first(def);
 	row = cq_queue_lock(def, LW_SHARED);
-	memcpy(segments, row->segment, sizeof(row->segment));
-	*current = row->current;
 	n = Min(row->nsegments, def->nsegments);
+	for (int k = 0; k < n; k++)
+	{
+		stats[k].current = k == row->current;
+		stats[k].inserted = row->segment[k].inserted;
+		stats[k].loaded = row->segment[k].loaded;
+		stats[k].behind = row->backlog.from[k] != InvalidBlockNumber;
+	}
 	LWLockRelease(&row->lock);
 	return n;
 }

@@ -61,6 +61,15 @@ typedef struct CqQueueConsumer
 								 * none */
 } CqQueueConsumer;
 
+/* A segment as of one moment. */
+typedef struct CqSegmentStat
+{
+	bool		current;		/* messages are appended to it */
+	int64		inserted;
+	int64		loaded;
+	bool		behind;			/* it has messages that are yet to be loaded */
+} CqSegmentStat;
+
 /* Names (char *) of the queues whose state the current role may see. */
 extern List *cq_queues_visible(void);
 
@@ -84,9 +93,9 @@ extern char *cq_queue_held_by(const CqQueueStat *stat);
 extern int64 cq_queue_consumers_list(CqQueueDef *def, CqQueueConsumer **consumers);
 
 /*
- * Copy the state of the queue's segments (CQ_SEGMENTS_MAX), once it has been loaded;
- * returns how many there are, and which one is the current one.
+ * The queue's segments (up to CQ_SEGMENTS_MAX), once it has been loaded; returns how
+ * many there are.
  */
-extern int	cq_queue_segments_copy(CqQueueDef *def, CqSegment *segments, int *current);
+extern int	cq_queue_segments_stat(CqQueueDef *def, CqSegmentStat *stats);
 
 #endif							/* CQ_QUEUE_STAT_H */

@@ -25,6 +25,7 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "queue/definition.h"
+#include "queue/dispatch/backlog.h"
 #include "queue/dispatch/lifecycle.h"
 #include "queue/dispatch/limits.h"
 #include "queue/open.h"
@@ -95,7 +96,7 @@ is_ready(CqQueueDef *def, int64 *until, bool *same)
 	if (row == NULL)
 		return false;
 	cq_entries_release_due(row, &effects);
-	ready = (row->count[CQ_MSG_READY] > 0 || cq_scan_due(row)) &&
+	ready = (row->count[CQ_MSG_READY] > 0 || cq_backlog_scan_due(row)) &&
 		cq_row_allowance(row, until) > 0;
 	if (!ready && row->list[CQ_MSG_DELAYED] != CQ_NONE)
 		*until = Min(*until, cq_due_ms(CQ_MSG(row->list[CQ_MSG_DELAYED])->due));
@@ -115,7 +116,7 @@ is_ready_in_tables(CqQueueDef *def)
 	for (int attempt = 0; attempt < 2; attempt++)
 	{
 		CqQueueRow *row = cq_queue_lock(def, LW_SHARED);
-		bool		due = cq_scan_due(row);
+		bool		due = cq_backlog_scan_due(row);
 
 		LWLockRelease(&row->lock);
 		if (due)

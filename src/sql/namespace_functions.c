@@ -61,11 +61,7 @@ cq_namespace_create(PG_FUNCTION_ARGS)
 	cq_require_shared();
 	name = text_arg(fcinfo, 0, "namespace");
 	cq_arg_not_null(fcinfo, 3, "if_not_exists");
-	if (name[0] == '\0' || strlen(name) > CQ_NAMESPACE_BYTES_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a namespace's name must have 1 to %d bytes, not %zu",
-						CQ_NAMESPACE_BYTES_MAX, strlen(name))));
+	cq_check_name("a namespace's name", strlen(name), CQ_NAMESPACE_BYTES_MAX);
 	option_args(fcinfo, &options);
 	cq_namespace_create_named(name, &options, PG_GETARG_BOOL(3));
 	PG_RETURN_VOID();

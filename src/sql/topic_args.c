@@ -31,16 +31,10 @@ char *
 cq_member_arg(FunctionCallInfo fcinfo, int arg)
 {
 	text	   *member;
-	int			bytes;
 
 	cq_arg_not_null(fcinfo, arg, "member");
 	member = PG_GETARG_TEXT_PP(arg);
-	bytes = VARSIZE_ANY_EXHDR(member);
-	if (bytes == 0 || bytes > CQ_MEMBER_NAME_BYTES_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("member must have 1 to %d bytes, not %d",
-						CQ_MEMBER_NAME_BYTES_MAX, bytes)));
+	cq_check_name("member", VARSIZE_ANY_EXHDR(member), CQ_MEMBER_NAME_BYTES_MAX);
 	return text_to_cstring(member);
 }
 

@@ -74,12 +74,8 @@ static void
 set_key(CqNewMessage *record, Datum value)
 {
 	text	   *key = DatumGetTextPP(value);
-	int			bytes = VARSIZE_ANY_EXHDR(key);
 
-	if (bytes > CQ_KEY_BYTES_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("key must have at most %d bytes, not %d", CQ_KEY_BYTES_MAX, bytes)));
+	cq_check_length("key", VARSIZE_ANY_EXHDR(key), CQ_KEY_BYTES_MAX);
 	record->group_key = key;
 }
 

@@ -26,13 +26,14 @@
 #include "access/xact.h"
 #include "cache/request.h"
 #include "catalog/pg_type.h"
+#include "core/chores.h"
 #include "core/clock.h"
 #include "core/dbworker.h"
 #include "core/faults.h"
+#include "core/locktags.h"
 #include "core/owner.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "storage/lock.h"
 #include "tables/write_behind.h"
 #include "tables/write_behind_apply.h"
 #include "tables/write_behind_flush.h"
@@ -42,9 +43,6 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
-
-/* field4 of the advisory lock tag; see write_behind_log.c */
-#define LOCK_CLASS_FLUSH 202
 
 /* values of a batch together, unless one alone is larger */
 #define BATCH_BYTES (16 * 1024 * 1024)
@@ -180,10 +178,7 @@ read_rules(uint32 namespace_id)
 static bool
 lock_flush(const CqBehindRule *rule, bool wait)
 {
-	LOCKTAG		tag;
-
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, rule->namespace_id, 0, LOCK_CLASS_FLUSH);
-	return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
+	return cq_lock(CQ_LOCK_BEHIND_FLUSH, rule->namespace_id, 0, ExclusiveLock, wait);
 }
 
 /* The newest id that is pending; 0: nothing is. */
@@ -468,84 +463,85 @@ record_error(const CqBehindRule *rule, const char *message)
 	commit();
 }
 
-/* After an error, in PG_CATCH: clean up, report it, plan the next attempt. */
+/* After an error: report it, plan the next attempt. */
 static void
-recover_from_error(const CqBehindRule *rule, MemoryContext context)
+note_error(const CqBehindRule *rule, const ErrorData *error)
 {
-	Failure    *failure;
-	ErrorData  *error;
+	const char *message = error->message ? error->message : "";
+	Failure    *failure = find_failure(rule, true);
 
-	HOLD_INTERRUPTS();
-	MemoryContextSwitchTo(context);
-	error = CopyErrorData();
-	FlushErrorState();
-	AbortCurrentTransaction();
-	MemoryContextSwitchTo(context);
-	RESUME_INTERRUPTS();
-
-	failure = find_failure(rule, true);
 	failure->failures++;
 	failure->not_before_ms = cq_clock_ms() +
 		Min((int64) RETRY_MS_MIN << Min(failure->failures - 1, 16), RETRY_MS_MAX);
 	ereport(WARNING,
 			(errcode(error->sqlerrcode),
-			 errmsg("write-behind of namespace \"%s\": %s", rule->name,
-					error->message ? error->message : ""),
+			 errmsg("write-behind of namespace \"%s\": %s", rule->name, message),
 			 errdetail("What is pending stays; it is tried again.")));
-	record_error(rule, error->message ? error->message : "");
+	record_error(rule, message);
 }
 
-/*
- * Flush a namespace, a transaction for each batch.  Returns whether it should
- * be tried again soon.
- */
+/* The worker's turn with one namespace. */
+typedef struct Turn
+{
+	const CqBehindRule *rule;
+	bool		again;			/* it should be tried again soon */
+} Turn;
+
+/* Flush a namespace until the turn ends, a transaction for each batch. */
+static void
+take_turn(void *arg)
+{
+	Turn	   *turn = arg;
+	const CqBehindRule *rule = turn->rule;
+	MemoryContext context = CurrentMemoryContext;
+	int64		until_ms = cq_clock_ms() + TURN_MS;
+	int64		from = 0;
+	int64		newest = 0;
+	bool		done = false;
+	Failure    *failure;
+
+	do
+	{
+		begin();
+		if (!lock_flush(rule, false))
+		{
+			/* another session flushes */
+			commit();
+			turn->again = true;
+			break;
+		}
+		if (newest == 0)
+			newest = newest_id(rule);
+		(void) flush_batch(rule, &from, newest, &done);
+		commit();
+		MemoryContextSwitchTo(context);
+		CHECK_FOR_INTERRUPTS();
+		turn->again = !done;
+	} while (!done && cq_clock_ms() < until_ms);
+
+	failure = find_failure(rule, false);
+	if (failure != NULL)
+	{
+		failures = list_delete_ptr(failures, failure);
+		pfree(failure);
+	}
+}
+
+/* Flush a namespace; returns whether it should be tried again soon. */
 static bool
 flush_by_worker(const CqBehindRule *rule)
 {
+	Turn		turn = {rule};
 	MemoryContext context = CurrentMemoryContext;
-	int64		until_ms = cq_clock_ms() + TURN_MS;
-	volatile bool again = false;
+	ErrorData  *error = cq_chore_run(take_turn, &turn);
 
-	PG_TRY();
+	if (error != NULL)
 	{
-		int64		from = 0;
-		int64		newest = 0;
-		bool		done = false;
-		Failure    *failure;
-
-		do
-		{
-			begin();
-			if (!lock_flush(rule, false))
-			{
-				/* another session flushes it */
-				commit();
-				again = true;
-				break;
-			}
-			if (newest == 0)
-				newest = newest_id(rule);
-			(void) flush_batch(rule, &from, newest, &done);
-			commit();
-			MemoryContextSwitchTo(context);
-			CHECK_FOR_INTERRUPTS();
-			again = !done;
-		} while (!done && cq_clock_ms() < until_ms);
-
-		failure = find_failure(rule, false);
-		if (failure != NULL)
-		{
-			failures = list_delete_ptr(failures, failure);
-			pfree(failure);
-		}
+		note_error(rule, error);
+		MemoryContextSwitchTo(context);
+		FreeErrorData(error);
 	}
-	PG_CATCH();
-	{
-		recover_from_error(rule, context);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	return again;
+	return turn.again;
 }
 
 static List *

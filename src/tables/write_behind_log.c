@@ -44,8 +44,8 @@
 #include "core/clock.h"
 #include "core/dbworker.h"
 #include "core/faults.h"
+#include "core/locktags.h"
 #include "miscadmin.h"
-#include "storage/lock.h"
 #include "tables/write_behind.h"
 #include "tables/write_behind_log.h"
 #include "tcop/utility.h"
@@ -57,10 +57,6 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
-
-/* field4 of advisory lock tags; the users' are 1 and 2 */
-#define LOCK_CLASS_LOG 200
-#define LOCK_CLASS_KEY 201
 
 #define KEY_LOCKS_MAX 32
 
@@ -104,15 +100,6 @@ compare_operations(const void *a, const void *b)
 	return 0;
 }
 
-static void
-lock(uint32 field2, uint32 field3, uint16 class, LOCKMODE mode)
-{
-	LOCKTAG		tag;
-
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, field2, field3, class);
-	(void) LockAcquire(&tag, mode, false, false);
-}
-
 /* n operations on one namespace */
 static void
 lock_operations(CqPending **ops, int n)
@@ -123,13 +110,13 @@ lock_operations(CqPending **ops, int n)
 		return;
 	if (n > KEY_LOCKS_MAX)
 	{
-		lock(namespace_id, 0, LOCK_CLASS_LOG, ExclusiveLock);
+		(void) cq_lock(CQ_LOCK_BEHIND_LOG, namespace_id, 0, ExclusiveLock, true);
 		return;
 	}
-	lock(namespace_id, 0, LOCK_CLASS_LOG, ShareLock);
+	(void) cq_lock(CQ_LOCK_BEHIND_LOG, namespace_id, 0, ShareLock, true);
 	for (int i = 0; i < n; i++)
-		lock((uint32) (ops[i]->key->identity >> 32),
-			 (uint32) ops[i]->key->identity, LOCK_CLASS_KEY, ExclusiveLock);
+		(void) cq_lock(CQ_LOCK_BEHIND_KEY, (uint32) (ops[i]->key->identity >> 32),
+					   (uint32) ops[i]->key->identity, ExclusiveLock, true);
 }
 
 static HeapTuple
@@ -306,7 +293,7 @@ check_dropped(void)
 
 		if (name_space != NULL && name_space->behind != 0)
 			continue;			/* rolled back to a savepoint, or made anew */
-		lock(id, 0, LOCK_CLASS_LOG, ExclusiveLock);
+		(void) cq_lock(CQ_LOCK_BEHIND_LOG, id, 0, ExclusiveLock, true);
 		require_nothing_pending(id);
 	}
 }

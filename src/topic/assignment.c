@@ -498,7 +498,7 @@ cq_share_add_partitions(CqTopicDef *def)
 	bool		complete = true;
 
 	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	if (row->database != MyDatabaseId || row->topic_id != def->topic_id)
+	if (row->key.database != MyDatabaseId || row->key.id != def->topic_id)
 	{
 		/* dropped meanwhile, as the caller will see */
 		cq_topic_unlock(row);

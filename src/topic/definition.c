@@ -63,13 +63,7 @@
 char *
 cq_topic_name(const text *arg, const char *what)
 {
-	int			bytes = VARSIZE_ANY_EXHDR(arg);
-
-	if (bytes == 0 || bytes > CQ_TOPIC_NAME_BYTES_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s must have 1 to %d bytes, not %d",
-						what, CQ_TOPIC_NAME_BYTES_MAX, bytes)));
+	cq_check_name(what, VARSIZE_ANY_EXHDR(arg), CQ_TOPIC_NAME_BYTES_MAX);
 	return text_to_cstring(arg);
 }
 
@@ -429,9 +423,9 @@ cq_topic_lock_if_same(CqTopicDef *def, LWLockMode mode)
 {
 	CqTopicRow *row = def->row;
 
-	if (!def->attached || row == NULL || !cq_topic_row_lock_same(row, def->generation, mode))
+	if (!def->attached || row == NULL || !cq_state_lock_if_same(row, def->generation, mode))
 		return NULL;
-	if (row->database == MyDatabaseId && row->topic_id == def->topic_id)
+	if (row->key.database == MyDatabaseId && row->key.id == def->topic_id)
 		return row;
 	cq_topic_unlock(row);
 	return NULL;

@@ -12,17 +12,15 @@
  * stays due.
  *
  * An error in one topic is reported as a warning, that topic is left alone for
- * RETRY_MS, and the others go on.
+ * CQ_CHORE_RETRY_MS, and the others go on.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "access/xact.h"
-#include "access/xlog.h"
+#include "core/chores.h"
 #include "core/clock.h"
 #include "core/dbworker.h"
-#include "core/shmem.h"
 #include "core/step.h"
 #include "miscadmin.h"
 #include "storage/procarray.h"
@@ -33,16 +31,10 @@
 #include "topic/offset_tables.h"
 #include "topic/offsets.h"
 #include "topic/open.h"
+#include "topic/prepared.h"
 #include "topic/segment.h"
 #include "topic/xact.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
-
-#define RETRY_MS 5000
-
-/* the worker's next try while somebody does maintenance by hand */
-#define OTHERS_MS 50
 
 /* What there is to do for a topic, in this order. */
 typedef enum Chore
@@ -197,7 +189,7 @@ plan_chore(const Work *work, Chore chore, int64 at)
 {
 	CqTopicRow *row = work->row;
 
-	if (!cq_topic_row_lock_same(row, work->generation, LW_EXCLUSIVE))
+	if (!cq_state_lock_if_same(row, work->generation, LW_EXCLUSIVE))
 		return;
 	switch (chore)
 	{
@@ -269,10 +261,10 @@ put_off(const Work *work, Chore chore, int sqlerrcode)
 	/* somebody has sought: at once again */
 	bool		again = (chore == CHORE_FEED && sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE);
 
-	if (!cq_topic_row_lock_same(row, work->generation, LW_EXCLUSIVE))
+	if (!cq_state_lock_if_same(row, work->generation, LW_EXCLUSIVE))
 		return false;
 	if (!again)
-		row->retry_ms = cq_clock_ms() + RETRY_MS;
+		row->retry_ms = cq_clock_ms() + CQ_CHORE_RETRY_MS;
 	row->limits_due |= (chore == CHORE_LIMITS);
 	row->feed_due |= (chore == CHORE_FEED);
 	row->compact_due |= (chore == CHORE_COMPACT);
@@ -283,42 +275,64 @@ put_off(const Work *work, Chore chore, int sqlerrcode)
 		sqlerrcode != ERRCODE_UNDEFINED_TABLE;
 }
 
-/* The same; an error becomes a warning, and does not keep others from theirs. */
+/* A chore of a topic. */
+typedef struct Task
+{
+	const Work *work;
+	Chore		chore;
+} Task;
+
+static void
+do_task(void *arg)
+{
+	const Task *task = arg;
+
+	do_chore(task->work, task->chore);
+}
+
+/* do_chore(); in the worker, an error becomes a warning, and puts the chore off. */
 static void
 do_chore_safely(const Work *work, Chore chore)
 {
-	MemoryContext context = CurrentMemoryContext;
+	Task		task = {work, chore};
+	ErrorData  *error = cq_chore_run(do_task, &task);
 
-	if (cq_step_by_hand())
-	{
-		do_chore(work, chore);
+	if (error == NULL)
 		return;
-	}
-	PG_TRY();
-	{
-		do_chore(work, chore);
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
+	if (put_off(work, chore, error->sqlerrcode))
+		cq_chore_warn(error, psprintf("topic %d", work->topic_id));
+	FreeErrorData(error);
+}
 
-		HOLD_INTERRUPTS();
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		AbortCurrentTransaction();
-		LWLockReleaseAll();
-		RESUME_INTERRUPTS();
+static void
+do_channels(void *arg)
+{
+	const Work *work = arg;
 
-		if (put_off(work, chore, error->sqlerrcode))
-			ereport(WARNING,
-					(errcode(error->sqlerrcode),
-					 errmsg("maintenance of topic %d failed: %s", work->topic_id, error->message),
-					 errhint("It will be tried again in %d seconds.", RETRY_MS / 1000)));
+	cq_channels_maintain(work->row, work->generation);
+}
+
+/* The row of the channels; returns when it is to be looked at again. */
+static int64
+maintain_channels(Work *work)
+{
+	ErrorData  *error = cq_chore_run(do_channels, work);
+	CqTopicRow *row = work->row;
+	int64		at = PG_INT64_MAX;
+
+	if (cq_state_lock_if_same(row, work->generation, LW_EXCLUSIVE))
+	{
+		if (error != NULL)
+			row->plan_ms = row->retry_ms = cq_clock_ms() + CQ_CHORE_RETRY_MS;
+		at = row->plan_ms;
+		cq_topic_unlock(row);
+	}
+	if (error != NULL)
+	{
+		cq_chore_warn(error, "channels");
 		FreeErrorData(error);
 	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
+	return at;
 }
 
 /* Whether old tables are due: retention may have left some a moment ago. */
@@ -327,38 +341,39 @@ retired_is_due(const Work *work)
 {
 	bool		due;
 
-	if (!cq_topic_row_lock_same(work->row, work->generation, LW_SHARED))
+	if (!cq_state_lock_if_same(work->row, work->generation, LW_SHARED))
 		return false;
 	due = is_due(work->row->retired_at_ms);
 	cq_topic_unlock(work->row);
 	return due;
 }
 
-/* Returns when the row wants to be looked at again, or PG_INT64_MAX. */
+/* Returns when the row is to be looked at again, or PG_INT64_MAX. */
 static int64
-maintain_row(CqTopicRow *row)
+maintain(int i)
 {
+	CqTopicRow *row = &cq_topic_rows[i];
 	bool		due[CHORES];
 	Work		work = {row};
 	int64		members_ms;
 	int64		at;
 
 	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	work.topic_id = (row->database == MyDatabaseId && !row->creating) ? row->topic_id : 0;
-	work.generation = row->generation;
-	if (work.topic_id == CQ_CHANNELS)
-	{
-		cq_topic_unlock(row);
-		return cq_channels_maintain(row, work.generation);
-	}
+	work.topic_id = (row->key.database == MyDatabaseId && !row->creating) ? row->key.id : 0;
+	work.generation = row->key.generation;
 	if (work.topic_id == 0 || (row->retry_ms > cq_clock_ms() && !cq_step_by_hand()))
 	{
 		at = (work.topic_id == 0) ? PG_INT64_MAX : row->retry_ms;
 		cq_topic_unlock(row);
 		return at;
 	}
-	/* from here on who makes something due wakes us */
+	/* from here on a session that makes something due wakes the worker */
 	row->plan_ms = PG_INT64_MAX;
+	if (work.topic_id == CQ_CHANNELS)
+	{
+		cq_topic_unlock(row);
+		return maintain_channels(&work);
+	}
 	(void) cq_members_expire(row);
 	look(row, due);
 	cq_topic_unlock(row);
@@ -373,7 +388,7 @@ maintain_row(CqTopicRow *row)
 			do_chore_safely(&work, chore);
 	}
 
-	if (!cq_topic_row_lock_same(row, work.generation, LW_EXCLUSIVE))
+	if (!cq_state_lock_if_same(row, work.generation, LW_EXCLUSIVE))
 		return PG_INT64_MAX;
 	members_ms = cq_members_expire(row);
 	at = plan(row, members_ms);
@@ -387,33 +402,11 @@ maintain_row(CqTopicRow *row)
 
 /* ---- all topics ------------------------------------------------------ */
 
-/* result of the latest pass */
-static int64 next_look;
-
-/* Open the topic, so that it has its row; errors don't matter here. */
+/* Open the topic, so that it has its row. */
 static void
-open_safely(const char *name)
+open_topic(const void *name)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		(void) cq_topic_open(name, CQ_TOPIC_NONE);
-		/* without its lock: who drops two topics must not meet us between */
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		/* a dump is being restored, or the memory is used up */
-		MemoryContextSwitchTo(context);
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
+	(void) cq_topic_open(name, CQ_TOPIC_NONE);
 }
 
 /* A row as it was before the definitions were read. */
@@ -431,9 +424,9 @@ note_row(CqTopicRow *row)
 	TransactionId xid;
 
 	LWLockAcquire(&row->lock, LW_SHARED);
-	if (row->database == MyDatabaseId && row->topic_id > 0)
-		known.topic_id = row->topic_id;
-	known.generation = row->generation;
+	if (row->key.database == MyDatabaseId && row->key.id > 0)
+		known.topic_id = row->key.id;
+	known.generation = row->key.generation;
 	known.committed = !row->creating;
 	xid = row->creating_xid;
 	cq_topic_unlock(row);
@@ -453,7 +446,7 @@ check_row(CqTopicRow *row, const Known *known, List *defs)
 	foreach(cell, defs)
 		found |= (((CqTopicDef *) lfirst(cell))->topic_id == known->topic_id);
 	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	same = row->generation == known->generation;
+	same = row->key.generation == known->generation;
 	if (same && found)
 		row->creating = false;
 	cq_topic_unlock(row);
@@ -463,7 +456,7 @@ check_row(CqTopicRow *row, const Known *known, List *defs)
 
 /* Free rows whose topic is gone; give every other topic its row. */
 static void
-take_stock(void)
+sync_rows(void)
 {
 	MemoryContext context = CurrentMemoryContext;
 	List	   *defs;
@@ -486,49 +479,41 @@ take_stock(void)
 	{
 		CqTopicDef *def = lfirst(cell);
 
+		/*
+		 * An error is no matter here: a dump is being restored, or the memory
+		 * is used up.  The topic's lock must not stay, or a drop of two
+		 * topics could deadlock with us.
+		 */
 		if (!def->attached)
-			open_safely(def->name);
+			cq_chore_probe(open_topic, def->name);
 	}
 	cq_step_commit();
 	MemoryContextSwitchTo(context);
 }
 
-/* One pass over all topics; next_look is when there is something to do again. */
-static void
-pass(void)
+static int
+count_rows(void)
 {
-	static uint64 known_epoch = 0;
-	uint64		epoch = cq_definitions_epoch(CQ_OBJECT_TOPIC);
-
-	next_look = PG_INT64_MAX;
-	if (known_epoch != epoch)
-	{
-		take_stock();
-		known_epoch = epoch;
-	}
-	for (int i = 0; i < cq_topics->nrows; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		next_look = Min(next_look, maintain_row(&cq_topic_rows[i]));
-	}
+	return cq_topics->nrows;
 }
+
+static CqChores chores = {
+	.kind = CQ_OBJECT_TOPIC,
+	.sync = sync_rows,
+	.count = count_rows,
+	.maintain = maintain
+};
 
 int64
 cq_topic_maintain(void)
 {
-	if (cq_shared == NULL || RecoveryInProgress())
-		return 0;
-	if (!cq_step_run_alone(pass, false))
-		return cq_clock_ms() + OTHERS_MS;
-	return (next_look == PG_INT64_MAX) ? 0 : Max(next_look, 1);
+	return cq_chores_run(&chores);
 }
 
 void
 cq_topic_maintain_by_hand(void)
 {
-	cq_require_shared();
-	PreventCommandDuringRecovery("topic_maintain()");
-	(void) cq_step_run_alone(pass, true);
+	cq_chores_run_by_hand(&chores, "topic_maintain()");
 	/* the plans are the worker's promises: let it make its own */
 	cq_dbworker_wake(MyDatabaseId);
 }

@@ -43,7 +43,7 @@ leave_all(int code, Datum arg)
 		CqTopicRow *row = &cq_topic_rows[b->row];
 
 		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-		if (row->generation == b->generation &&
+		if (row->key.generation == b->generation &&
 			CQ_CELL(b->member)->kind == CQ_CELL_MEMBER &&
 			CQ_CELL(b->member)->serial == b->serial &&
 			CQ_CELL(b->member)->member.pid == MyProcPid)
@@ -131,7 +131,7 @@ cq_group_join_as(CqTopicDef *def, const char *name, const char *member, bool bou
 			Bound	   *b = &bound_members[nbound++];
 
 			b->row = CQ_TOPIC_ROW_INDEX(row);
-			b->generation = row->generation;
+			b->generation = row->key.generation;
 			b->member = i;
 			b->serial = CQ_CELL(i)->serial;
 		}

@@ -17,15 +17,13 @@
  */
 #include "postgres.h"
 
-#include "core/clock.h"
 #include "core/compat.h"
 #include "core/dbworker.h"
 #include "core/faults.h"
+#include "core/registry.h"
 #include "core/settings.h"
 #include "miscadmin.h"
-#include "storage/lwlock.h"
 #include "topic/memory.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 CqTopics   *cq_topics = NULL;
@@ -83,7 +81,6 @@ cq_topic_shmem_init(void *mem)
 	t->nrows = cq_max_topics;
 	t->salt = (uint32) (GetCurrentTimestamp() / USECS_PER_SEC) & 0x7fffffff;
 	pg_atomic_init_u32(&t->by_xid, 0);
-	pg_atomic_init_u64(&t->poked_ms, 0);
 	SpinLockInit(&t->pool_lock);
 	t->pool_free = CQ_NO_CELL;
 	t->pool_size = t->pool_nfree = pool_size();
@@ -179,8 +176,8 @@ cq_cells_free(void)
 	return n;
 }
 
-static void
-free_list(uint32 i)
+void
+cq_cells_free_list(uint32 i)
 {
 	while (i != CQ_NO_CELL)
 	{
@@ -189,12 +186,6 @@ free_list(uint32 i)
 		cq_cell_free(i);
 		i = next;
 	}
-}
-
-void
-cq_notice_free(uint32 i)
-{
-	free_list(i);
 }
 
 void
@@ -208,22 +199,10 @@ cq_topic_memory_full(void)
 
 /* ---- rows ------------------------------------------------------------ */
 
-/* Registry lock held: the row of the topic, or NULL. */
-static CqTopicRow *
-find_row(Oid database, int32 topic_id)
-{
-	for (int i = 0; i < cq_topics->nrows; i++)
-	{
-		if (cq_topic_rows[i].database == database && cq_topic_rows[i].topic_id == topic_id)
-			return &cq_topic_rows[i];
-	}
-	return NULL;
-}
-
-/* Registry lock held exclusively, and the row's. */
 static void
-free_row(CqTopicRow *row)
+release(void *state)
 {
+	CqTopicRow *row = state;
 	uint32		i;
 
 	for (i = row->partitions; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
@@ -233,122 +212,61 @@ free_row(CqTopicRow *row)
 			if (TransactionIdIsValid(CQ_CELL(j)->open.xid))
 				pg_atomic_fetch_sub_u32(&cq_topics->by_xid, 1);
 		}
-		free_list(CQ_CELL(i)->partition.open_head);
+		cq_cells_free_list(CQ_CELL(i)->partition.open_head);
 	}
 	while (row->groups != CQ_NO_CELL)
 		cq_row_drop_group(row, CQ_CELL(row->groups)->group.group_id);
-	free_list(row->partitions);
+	cq_cells_free_list(row->partitions);
 	for (i = row->pending_head; i != CQ_NO_CELL; i = row->pending_head)
 	{
 		row->pending_head = CQ_CELL(i)->notice.next_notice;
-		cq_notice_free(i);
+		cq_cells_free_list(i);
 	}
-	row->database = InvalidOid;
-	row->generation++;
 	row_reset(row);
+}
+
+static void
+wake(void *state)
+{
+	cq_row_wake(state);
+}
+
+static const CqRegistry *
+registry(void)
+{
+	static CqRegistry r = {
+		.objects = "topics",
+		.setting = "cachequeue.max_topics",
+		.release = release,
+		.wake = wake,
+		.state_size = sizeof(CqTopicRow)
+	};
+
+	if (r.states == NULL)
+	{
+		r.lock = &cq_topics->registry_lock;
+		r.states = (char *) cq_topic_rows;
+		r.n = cq_topics->nrows;
+	}
+	return &r;
 }
 
 CqTopicRow *
 cq_topic_row_find(int32 topic_id, Oid sequence)
 {
-	CqTopicRow *row;
-	bool		stale;
-
-	LWLockAcquire(&cq_topics->registry_lock, LW_SHARED);
-	row = find_row(MyDatabaseId, topic_id);
-	stale = (row != NULL && row->sequence != sequence);
-	LWLockRelease(&cq_topics->registry_lock);
-	if (!stale)
-		return row;
-	cq_topic_row_forget(MyDatabaseId, topic_id);
-	return NULL;
-}
-
-/* Free the rows of databases that are no more. */
-static void
-forget_dropped_databases(void)
-{
-	for (int i = 0; i < cq_topics->nrows; i++)
-	{
-		CqTopicRow *row = &cq_topic_rows[i];
-		Oid			database;
-		int32		topic_id;
-
-		LWLockAcquire(&row->lock, LW_SHARED);
-		database = row->database;
-		topic_id = row->topic_id;
-		LWLockRelease(&row->lock);
-		if (OidIsValid(database) && database != MyDatabaseId &&
-			!SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(database)))
-			cq_topic_row_forget(database, topic_id);
-	}
-}
-
-/* Registry lock held exclusively: a free row, locked, for this topic; or NULL. */
-static CqTopicRow *
-take_row(int32 topic_id, Oid sequence)
-{
-	for (int i = 0; i < cq_topics->nrows; i++)
-	{
-		CqTopicRow *row = &cq_topic_rows[i];
-
-		if (OidIsValid(row->database))
-			continue;
-		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-		row_reset(row);
-		row->database = MyDatabaseId;
-		row->topic_id = topic_id;
-		row->sequence = sequence;
-		row->generation++;
-		return row;
-	}
-	return NULL;
+	return cq_registry_find(registry(), topic_id, sequence);
 }
 
 CqTopicRow *
 cq_topic_row_take(int32 topic_id, Oid sequence, bool *taken)
 {
-	CqTopicRow *row = NULL;
-
-	*taken = false;
-	for (int attempt = 0; row == NULL && attempt < 2; attempt++)
-	{
-		if (attempt > 0)
-			forget_dropped_databases();
-		LWLockAcquire(&cq_topics->registry_lock, LW_EXCLUSIVE);
-		row = find_row(MyDatabaseId, topic_id);
-		if (row == NULL)
-		{
-			row = take_row(topic_id, sequence);
-			*taken = (row != NULL);
-		}
-		LWLockRelease(&cq_topics->registry_lock);
-	}
-	if (row == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("too many topics"),
-				 errhint("Raise cachequeue.max_topics (now %d) and restart the server.",
-						 cq_topics->nrows)));
-	return row;
+	return cq_registry_take(registry(), topic_id, sequence, taken);
 }
 
 void
 cq_topic_row_forget(Oid database, int32 topic_id)
 {
-	CqTopicRow *row;
-
-	LWLockAcquire(&cq_topics->registry_lock, LW_EXCLUSIVE);
-	row = find_row(database, topic_id);
-	if (row != NULL)
-	{
-		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-		free_row(row);
-		LWLockRelease(&row->lock);
-	}
-	LWLockRelease(&cq_topics->registry_lock);
-	if (row != NULL)
-		cq_row_wake(row);
+	cq_registry_forget(registry(), database, topic_id);
 }
 
 uint32
@@ -403,8 +321,8 @@ cq_row_drop_group(CqTopicRow *row, int32 group_id)
 	while (*link != i)
 		link = &CQ_CELL(*link)->next;
 	*link = CQ_CELL(i)->next;
-	free_list(CQ_CELL(i)->group.members);
-	free_list(CQ_CELL(i)->group.shares);
+	cq_cells_free_list(CQ_CELL(i)->group.members);
+	cq_cells_free_list(CQ_CELL(i)->group.shares);
 	cq_cell_free(i);
 }
 
@@ -425,16 +343,6 @@ cq_topic_plan(CqTopicRow *row, int64 at_ms)
 	row->plan_ms = at_ms;
 	/* it works out itself how long to sleep */
 	wake_worker = true;
-}
-
-bool
-cq_topic_row_lock_same(CqTopicRow *row, uint32 generation, LWLockMode mode)
-{
-	LWLockAcquire(&row->lock, mode);
-	if (row->generation == generation)
-		return true;
-	LWLockRelease(&row->lock);
-	return false;
 }
 
 void

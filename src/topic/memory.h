@@ -34,6 +34,7 @@
 
 #include "access/transam.h"
 #include "core/compat.h"
+#include "core/registry.h"
 #include "datatype/timestamp.h"
 #include "port/atomics.h"
 #include "storage/condition_variable.h"
@@ -214,15 +215,10 @@ typedef struct CqCell
 /* Guarded by lock, where nothing else is said. */
 typedef struct CqTopicRow
 {
-	LWLock		lock;
+	LWLock		lock;			/* this and the key as in CqState */
+	CqStateKey	key;			/* sequence: of partition 0 */
 	ConditionVariable cv;		/* records can be read, or assignments have
 								 * changed; has its own lock */
-	Oid			database;		/* InvalidOid: free; registry lock and lock to
-								 * write */
-	int32		topic_id;
-	uint32		generation;		/* advances when the row gets another topic */
-	Oid			sequence;		/* of partition 0: tells topics with the same
-								 * number apart */
 
 	bool		creating;		/* by a transaction that has not ended */
 	TransactionId creating_xid; /* valid: which was prepared */
@@ -290,7 +286,6 @@ typedef struct CqTopics
 	int			nrows;
 	uint32		salt;			/* of this server start: in generations */
 	pg_atomic_uint32 by_xid;	/* sum over the rows */
-	pg_atomic_uint64 poked_ms;	/* when a worker was last woken for these */
 	slock_t		pool_lock;		/* guards the four below it */
 	uint32		pool_free;
 	uint32		pool_fresh;		/* cells from here on were never used */
@@ -317,6 +312,9 @@ extern void cq_topic_shmem_init(void *mem);
 extern uint32 cq_cell_take(CqCellKind kind);
 extern void cq_cell_free(uint32 i);
 
+/* Free a cell and those after it in its list; CQ_NO_CELL: none. */
+extern void cq_cells_free_list(uint32 i);
+
 /* The most cells that notifications may have. */
 extern uint32 cq_notice_cells_max(void);
 
@@ -338,9 +336,6 @@ extern CqTopicRow *cq_topic_row_take(int32 topic_id, Oid sequence, bool *taken);
 
 /* Free the row and its cells, waking who waits.  Fit for callbacks. */
 extern void cq_topic_row_forget(Oid database, int32 topic_id);
-
-/* Free a notification with all its cells. */
-extern void cq_notice_free(uint32 i);
 
 /* Raises 53400. */
 pg_noreturn extern void cq_topic_memory_full(void);
@@ -381,12 +376,6 @@ extern void cq_row_wake(CqTopicRow *row);
  * the row is unlocked.
  */
 extern void cq_topic_plan(CqTopicRow *row, int64 at_ms);
-
-/*
- * Lock a row if it still belongs to whom it had that generation for.  False, with
- * no lock held, when it does not: its fields are another topic's.
- */
-extern bool cq_topic_row_lock_same(CqTopicRow *row, uint32 generation, LWLockMode mode);
 
 /* Unlock a row, whatever it was locked for. */
 extern void cq_topic_unlock(CqTopicRow *row);

@@ -25,7 +25,7 @@ set_row(CqTopicDef *def, CqTopicRow *row)
 {
 	uint32		i = row->partitions;
 
-	def->generation = row->generation;
+	def->generation = row->key.generation;
 	for (int p = 0; p < def->npartitions && i != CQ_NO_CELL; p++)
 	{
 		def->partitions[p] = i;
@@ -85,7 +85,7 @@ attach(CqTopicDef *def)
 			cq_share_add_partitions(def);
 	}
 	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	if (row->database == MyDatabaseId && row->topic_id == def->topic_id &&
+	if (row->key.database == MyDatabaseId && row->key.id == def->topic_id &&
 		row->npartitions >= def->npartitions)
 	{
 		set_row(def, row);

@@ -40,6 +40,7 @@
 #include "topic/offsets.h"
 #include "topic/open.h"
 #include "topic/poll.h"
+#include "topic/prepared.h"
 #include "topic/xact.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"

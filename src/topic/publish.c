@@ -150,7 +150,7 @@ note_published(CqTopicDef *def, CqTopicRow *row, int partition, int64 offset)
 		item->partition = cell;
 		item->offset = offset;
 	}
-	else if (item->level != GetCurrentTransactionNestLevel())
+	else if (item->head.level != GetCurrentTransactionNestLevel())
 	{
 		item = cq_topic_item_add(CQ_TOPIC_ITEM_COUNT, def, CQ_NO_CELL);
 		item->partition = cell;

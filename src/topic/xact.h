@@ -1,14 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * xact.h
- *	  What the present transaction has done to topics, for its end to make
- *	  something of it.
+ *	  Changes of topics in the running transaction, applied at commit and undone
+ *	  at abort.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef CQ_TOPIC_XACT_H
 #define CQ_TOPIC_XACT_H
 
+#include "core/items.h"
 #include "topic/definition.h"
 
 typedef enum CqTopicItemKind
@@ -34,10 +35,9 @@ typedef enum CqTopicItemKind
 
 typedef struct CqTopicItem
 {
-	uint8		kind;
+	CqItemHead	head;			/* kind: CqTopicItemKind */
 	bool		passing;		/* COMMIT, SEEK: counted in the share */
 	bool		busy;			/* the share is ours until the end */
-	int32		level;			/* of nested transactions */
 	uint32		row;			/* index */
 	uint32		generation;		/* of the row */
 	uint32		cell;
@@ -50,12 +50,22 @@ typedef struct CqTopicItem
 	char	   *notice;			/* in TopTransactionContext */
 } CqTopicItem;
 
-extern void cq_topic_xact_init(void);
+/* The list, to be registered. */
+extern CqItemList *cq_topic_items(void);
 
-/* Make room for n more; raises when there is no memory. */
+/*
+ * Hooks of the list; see core/items.h.  The first two raise 40001 for offsets of
+ * a partition that the member has lost, and 53400.
+ */
+extern void cq_topic_items_before_commit(void);
+extern void cq_topic_items_before_prepare(void);
+extern void cq_topic_items_commit(void);
+extern void cq_topic_items_undo(int level);
+
+/* Make room for n more items; may raise. */
 extern void cq_topic_items_reserve(int n);
 
-/* Add an item, of reserved ones; fit to be called with the row locked. */
+/* Add an item, of reserved ones.  Never raises: fit for a locked row. */
 extern CqTopicItem *cq_topic_item_add(CqTopicItemKind kind, const CqTopicDef *def,
 									  uint32 cell);
 
@@ -74,11 +84,5 @@ extern CqTopicItem *cq_topic_item_open(CqTopicDef *def, int partition);
 
 /* Whether this transaction has an item of that kind for the cell. */
 extern bool cq_topic_item_exists(CqTopicItemKind kind, const CqTopicDef *def, uint32 cell);
-
-/*
- * See which of the prepared transactions that the row waits for have ended, and
- * do what follows.  No lock held.	Returns whether any had.
- */
-extern bool cq_topic_settle_prepared(CqTopicRow *row);
 
 #endif							/* CQ_TOPIC_XACT_H */

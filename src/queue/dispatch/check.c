@@ -92,7 +92,7 @@ cq_row_check(CqQueueRow *row)
 	Assert(members == 0 && in_flight == 0 && offered == 0);
 	Assert(by_xid == row->by_xid);
 	Assert(bytes == row->bytes && gone == row->gone);
-	Assert(row->count[CQ_MSG_SETTLED] == 0 || row->scanning);
+	Assert(row->count[CQ_MSG_SETTLED] == 0 || row->backlog.scanning);
 	check_groups(row);
 }
 #endif

@@ -28,15 +28,16 @@
 #include "postgres.h"
 
 #include "core/faults.h"
+#include "queue/dispatch/backlog.h"
 #include "queue/dispatch/entry.h"
 #include "queue/dispatch/groups.h"
+#include "queue/dispatch/heap.h"
 #include "queue/dispatch/lifecycle.h"
 #include "queue/dispatch/rate.h"
 #include "utils/timestamp.h"
 
-/* what is due later than that stays in the tables, and is loaded so long before */
+/* what is due later than that stays in the tables */
 #define DUE_AHEAD_US (INT64CONST(600) * 1000000)
-#define DUE_LOAD_US (INT64CONST(60) * 1000000)
 
 uint32
 cq_entry_take(CqQueueRow *row, bool sending, uint64 group_hash)
@@ -70,7 +71,7 @@ make_way(CqQueueRow *row, uint32 i, CqEffects *effects)
 {
 	if (CQ_MSG(i)->group != CQ_NONE)
 		cq_group_advance(row, CQ_MSG(i)->group, effects);
-	row->idle = false;
+	cq_backlog_stir(row);
 	if (row->options.concurrency > 0 && row->count[CQ_MSG_READY] > 0)
 		effects->ready++;
 	effects->space |= (row->space_waiters > 0);
@@ -99,14 +100,8 @@ cq_entry_free(CqQueueRow *row, uint32 i, CqEffects *effects)
 static void
 note_gone(CqQueueRow *row, int k, CqEffects *effects)
 {
-	const CqSegment *segment = &row->segment[k];
-
-	if (segment->loaded == 0 && k != row->current && !segment->empty &&
-		segment->scan_from == InvalidBlockNumber)
-	{
-		row->want_truncate = true;
-		cq_row_plan(row, row->truncate_ms, effects);
-	}
+	if (cq_segment_is_finished(row, k))
+		cq_row_want(row, CQ_WANT_TRUNCATE, row->truncate_ms, effects);
 }
 
 void
@@ -114,7 +109,7 @@ cq_entry_settled(CqQueueRow *row, uint32 i, CqEffects *effects)
 {
 	int			k = CQ_MSG(i)->segment;
 
-	if (row->scanning)
+	if (row->backlog.scanning)
 	{
 		cq_entry_clear_by_xid(row, i);
 		cq_entry_move(row, i, CQ_MSG_SETTLED);
@@ -157,48 +152,6 @@ cq_entries_free_all(CqQueueRow *row)
 	cq_groups_free_all(row);
 }
 
-TimestampTz
-cq_row_load_at(const CqQueueRow *row)
-{
-	/* ahead of time, if there is room by then */
-	if (row->unloaded_due == 0 || row->count[CQ_MSG_DELAYED] > cq_row_waiting_max() / 2)
-		return row->unloaded_due;
-	return row->unloaded_due - DUE_LOAD_US;
-}
-
-void
-cq_messages_unload(CqQueueRow *row, const CqUnloaded *u, CqEffects *effects)
-{
-	CqSegment  *s = &row->segment[u->segment];
-
-	row->unloaded.n += u->amount.n;
-	row->unloaded.bytes += u->amount.bytes;
-	if (s->scan_from == InvalidBlockNumber || u->block < s->scan_from)
-		s->scan_from = u->block;
-	if (u->expires != 0)
-	{
-		row->unloaded_expires = cq_earlier(row->unloaded_expires, u->expires);
-		cq_row_plan(row, Max(cq_due_ms(u->expires), row->expire_ms), effects);
-	}
-	if (u->due == 0 || u->due <= GetCurrentTimestamp())
-	{
-		row->overflow = true;
-		row->idle = false;
-		row->priorities |= u->priorities;
-		row->priorities_new |= u->priorities;
-		effects->ready += Min(u->amount.n, CQ_SIGNALS_MAX + 1);
-	}
-	else
-	{
-		row->unloaded_delayed += u->amount.n;
-		if (row->unloaded_due == 0 || u->due < row->unloaded_due)
-		{
-			row->unloaded_due = u->due;
-			cq_row_plan(row, cq_due_ms(cq_row_load_at(row)), effects);
-		}
-	}
-}
-
 void
 cq_entry_unload(CqQueueRow *row, uint32 i, CqEffects *effects)
 {
@@ -212,18 +165,18 @@ cq_entry_unload(CqQueueRow *row, uint32 i, CqEffects *effects)
 	u.priorities = CQ_PRIORITY_BIT(msg->priority);
 	u.amount.n = 1;
 	u.amount.bytes = msg->bytes;
-	cq_messages_unload(row, &u, effects);
+	cq_backlog_add(row, &u, effects);
 	cq_entry_free(row, i, effects);
 }
 
 void
-cq_entry_doom(CqQueueRow *row, uint32 i, char settle, CqEffects *effects)
+cq_entry_doom(CqQueueRow *row, uint32 i, CqOutcome outcome, CqEffects *effects)
 {
 	CqMsg	   *msg = CQ_MSG(i);
 
 	if (msg->state != CQ_MSG_FREE)
 		cq_entry_unlink(row, i);
-	msg->settle = settle;
+	msg->outcome = outcome;
 	msg->until = 0;
 	cq_entry_link(row, i, CQ_MSG_DOOMED);
 	make_way(row, i, effects);
@@ -277,9 +230,9 @@ cq_entry_offer(CqQueueRow *row, uint32 i, CqEffects *effects)
 		cq_row_plan(row, cq_due_ms(msg->expires), effects);
 
 	if (max_attempts > 0 && msg->attempts >= max_attempts)
-		cq_entry_doom(row, i, 'd', effects);
+		cq_entry_doom(row, i, CQ_OUTCOME_REJECTED, effects);
 	else if (msg->expires != 0 && msg->expires <= now)
-		cq_entry_doom(row, i, 't', effects);
+		cq_entry_doom(row, i, CQ_OUTCOME_TIMED_OUT, effects);
 	else if (msg->due > now)
 		offer_delayed(row, i, now, effects);
 	else if (msg->group != CQ_NONE)
@@ -317,22 +270,20 @@ void
 cq_entry_sent(CqQueueRow *row, uint32 i, CqEffects *effects)
 {
 	CqMsg	   *msg = CQ_MSG(i);
-	CqSegment  *segment = &row->segment[msg->segment];
 
 	Assert(msg->state == CQ_MSG_OPEN);
 	cq_entry_clear_by_xid(row, i);
 	row->sent++;
 	cq_rate_count(&row->rate[CQ_RATE_SENT], 1);
-	if (segment->known_blocks <= msg->block)
-		segment->known_blocks = msg->block + 1;
+	cq_backlog_note_block(row, msg->segment, msg->block);
 
 	/* with messages unloaded, only what cannot overtake one of them */
-	if (!row->overflow || CQ_FAULT("queue-overtake") ||
+	if (!cq_backlog_has_ready(row) || CQ_FAULT("queue-overtake") ||
 		(msg->group != CQ_NONE ? !cq_entry_is_last(msg) :
-		 CQ_PRIORITY_BIT(msg->priority) > row->priorities ||
+		 CQ_PRIORITY_BIT(msg->priority) > row->backlog.priorities ||
 		 comes_before_ready(row, msg)))
 		cq_entry_offer(row, i, effects);
-	else if (row->scanning)
+	else if (row->backlog.scanning)
 		cq_entry_move(row, i, CQ_MSG_PARKED);
 	else
 		cq_entry_unload(row, i, effects);
@@ -344,48 +295,51 @@ cq_entry_settle(CqQueueRow *row, uint32 i, CqEffects *effects)
 	CqMsg	   *msg = CQ_MSG(i);
 
 	Assert(msg->state == CQ_MSG_SETTLING);
-	switch (msg->settle)
+	switch ((CqOutcome) msg->outcome)
 	{
-		case 'a':
+		case CQ_OUTCOME_ACKNOWLEDGED:
 			row->acknowledged++;
 			cq_rate_count(&row->rate[CQ_RATE_ACKNOWLEDGED], 1);
 			cq_entry_settled(row, i, effects);
 			break;
-		case 'f':
+		case CQ_OUTCOME_FAILED_LAST:
 			row->failed++;
 			row->dead_lettered++;
 			cq_entry_settled(row, i, effects);
 			break;
-		case 'e':
+		case CQ_OUTCOME_EXPIRED_LAST:
 			row->expired++;
 			row->dead_lettered++;
 			cq_entry_settled(row, i, effects);
 			break;
-		case 'd':
+		case CQ_OUTCOME_REJECTED:
 			row->dead_lettered++;
 			cq_entry_settled(row, i, effects);
 			break;
-		case 't':
+		case CQ_OUTCOME_TIMED_OUT:
 			row->timed_out++;
 			cq_entry_settled(row, i, effects);
 			break;
-		case 'o':
+		case CQ_OUTCOME_DROPPED:
 			row->dropped++;
 			cq_entry_settled(row, i, effects);
 			break;
-		case 'p':
+		case CQ_OUTCOME_PURGED:
 			cq_entry_settled(row, i, effects);
 			break;
-		case 'x':
+		case CQ_OUTCOME_EXPIRED:
 			row->expired++;
 			cq_entry_offer(row, i, effects);
 			break;
-		case 'n':
+		case CQ_OUTCOME_FAILED:
 			row->failed++;
 			cq_entry_offer(row, i, effects);
 			break;
-		default:				/* 'm' */
+		case CQ_OUTCOME_MOVED:
 			cq_entry_offer(row, i, effects);
+			break;
+		case CQ_OUTCOME_NONE:
+			Assert(false);
 	}
 }
 
@@ -425,7 +379,7 @@ cq_entries_release_due(CqQueueRow *row, CqEffects *effects)
 		uint32		i;
 
 		while ((i = row->expiry) != CQ_NONE && CQ_MSG(i)->expires <= now)
-			cq_entry_doom(row, i, 't', effects);
+			cq_entry_doom(row, i, CQ_OUTCOME_TIMED_OUT, effects);
 		while ((i = row->list[CQ_MSG_DELAYED]) != CQ_NONE && CQ_MSG(i)->due <= now)
 		{
 			CQ_MSG(i)->due = 0;
@@ -435,11 +389,73 @@ cq_entries_release_due(CqQueueRow *row, CqEffects *effects)
 }
 
 void
+cq_entry_settling(CqQueueRow *row, uint32 i, CqOutcome outcome)
+{
+	CqMsg	   *msg = CQ_MSG(i);
+	bool		doomed = (msg->state == CQ_MSG_DOOMED);
+
+	cq_entry_unlink(row, i);
+	msg->outcome = outcome;
+	if (doomed)
+		msg->flags |= CQ_MSG_GONE;
+	cq_entry_link(row, i, CQ_MSG_SETTLING);
+}
+
+void
+cq_entry_resume_lease(CqQueueRow *row, uint32 i, uint32 nonce, int64 until,
+					  CqEffects *effects)
+{
+	CqMsg	   *msg = CQ_MSG(i);
+
+	msg->nonce = nonce;
+	msg->until = until;
+	msg->flags |= CQ_MSG_DURABLE;
+	row->durable_loaded++;
+	cq_entry_link(row, i, CQ_MSG_LEASED);
+	cq_row_plan(row, until, effects);
+}
+
+void
+cq_entry_extend_lease(CqQueueRow *row, uint32 i, int64 until, CqEffects *effects)
+{
+	/* its place in the heap follows from until */
+	cq_entry_unlink(row, i);
+	CQ_MSG(i)->until = until;
+	cq_entry_link(row, i, CQ_MSG_LEASED);
+	cq_row_plan(row, until, effects);
+}
+
+void
+cq_entries_end_scan(CqQueueRow *row, bool complete, CqEffects *effects)
+{
+	uint32		parked = CQ_NONE;
+	uint32		i;
+
+	while ((i = cq_entries_first(row, CQ_MSG_SETTLED)) != CQ_NONE)
+		cq_entry_free(row, i, effects);
+	cq_backlog_scan_ended(row);
+	effects->scan_ended = true;
+
+	/* in the order of their numbers */
+	while ((i = cq_entries_first(row, CQ_MSG_PARKED)) != CQ_NONE)
+	{
+		cq_entry_unlink(row, i);
+		cq_heap_add(&parked, i, CQ_BY_NUMBER);
+	}
+	while ((i = parked) != CQ_NONE)
+	{
+		cq_heap_remove(&parked, i, CQ_BY_NUMBER);
+		if (complete)
+			cq_entry_offer(row, i, effects);
+		else
+			cq_entry_unload(row, i, effects);
+	}
+}
+
+void
 cq_row_plan_notify(CqQueueRow *row, CqEffects *effects)
 {
-	if (effects->ready > 0 && row->options.notify[0] != '\0' && !row->want_notify)
-	{
-		row->want_notify = true;
-		cq_row_plan(row, row->notify_ms, effects);
-	}
+	if (effects->ready > 0 && row->options.notify[0] != '\0' &&
+		(row->wants & CQ_WANT_NOTIFY) == 0)
+		cq_row_want(row, CQ_WANT_NOTIFY, row->notify_ms, effects);
 }

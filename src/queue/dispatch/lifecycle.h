@@ -40,32 +40,29 @@ extern void cq_entries_free_all(CqQueueRow *row);
  */
 extern void cq_entry_offer(CqQueueRow *row, uint32 i, CqEffects *effects);
 
-/* The worker is to settle it, in that way. */
-extern void cq_entry_doom(CqQueueRow *row, uint32 i, char settle, CqEffects *effects);
+/* The worker is to settle it, with that outcome. */
+extern void cq_entry_doom(CqQueueRow *row, uint32 i, CqOutcome outcome, CqEffects *effects);
 
-/* Make committed messages unloaded: the entry's, which is freed; or others. */
+/* Free the entry: its message, which is committed, becomes unloaded. */
 extern void cq_entry_unload(CqQueueRow *row, uint32 i, CqEffects *effects);
-extern void cq_messages_unload(CqQueueRow *row, const CqUnloaded *unloaded,
-							   CqEffects *effects);
 
 /* Commit of a sent message's transaction. */
 extern void cq_entry_sent(CqQueueRow *row, uint32 i, CqEffects *effects);
 
-/*
- * Commit and rollback of what made the entry SETTLING.  The ways to settle:
- *	a	acknowledged or taken
- *	d	moved to the dead letters
- *	f	the same, since its last attempt failed
- *	e	the same, since the lease of its last attempt expired
- *	n	attempt failed: offered again
- *	x	lease expired: offered again
- *	p	purged, or sent home
- *	t	not delivered in time
- *	o	dropped, since the queue is too long
- *	m	moved to another segment, whose place the entry has by then
- */
+/* A transaction settles a claimed, a doomed, or an unclaimed entry. */
+extern void cq_entry_settling(CqQueueRow *row, uint32 i, CqOutcome outcome);
+
+/* Commit and rollback of what made the entry SETTLING. */
 extern void cq_entry_settle(CqQueueRow *row, uint32 i, CqEffects *effects);
 extern void cq_entry_unsettle(CqQueueRow *row, uint32 i, CqEffects *effects);
+
+/* A new entry in state FREE is under a durable lease, until that cq_clock_ms(). */
+extern void cq_entry_resume_lease(CqQueueRow *row, uint32 i, uint32 nonce, int64 until,
+								  CqEffects *effects);
+
+/* The lease of a LEASED entry ends at that cq_clock_ms() instead. */
+extern void cq_entry_extend_lease(CqQueueRow *row, uint32 i, int64 until,
+								  CqEffects *effects);
 
 /* A LEASED one comes back at once. */
 extern void cq_entry_give_back(CqQueueRow *row, uint32 i, CqEffects *effects);
@@ -73,8 +70,11 @@ extern void cq_entry_give_back(CqQueueRow *row, uint32 i, CqEffects *effects);
 /* What time brings: messages become due or expire, groups get tokens. */
 extern void cq_entries_release_due(CqQueueRow *row, CqEffects *effects);
 
-/* When delayed messages that are unloaded should be loaded; 0: there are none. */
-extern TimestampTz cq_row_load_at(const CqQueueRow *row);
+/*
+ * The end of a scan: parked messages are offered if it was complete, else they
+ * become unloaded.
+ */
+extern void cq_entries_end_scan(CqQueueRow *row, bool complete, CqEffects *effects);
 
 /*
  * Before the row is unlocked: plan a notification of those who LISTEN, if

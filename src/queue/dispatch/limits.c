@@ -15,6 +15,7 @@
 #include <limits.h>
 
 #include "core/clock.h"
+#include "queue/dispatch/backlog.h"
 #include "queue/dispatch/entry.h"
 #include "queue/dispatch/groups.h"
 #include "queue/dispatch/lifecycle.h"
@@ -27,11 +28,11 @@ cq_row_length(const CqQueueRow *row)
 {
 	CqAmount	length;
 
-	length.n = row->unloaded.n + row->open_unloaded.n;
+	length.n = row->backlog.amount.n + row->backlog.open.n;
 	for (int state = CQ_MSG_OPEN; state < CQ_MSG_DOOMED; state++)
 		length.n += row->count[state];
 	length.n -= row->gone;
-	length.bytes = row->unloaded.bytes + row->open_unloaded.bytes + row->bytes;
+	length.bytes = row->backlog.amount.bytes + row->backlog.open.bytes + row->bytes;
 	return length;
 }
 
@@ -64,14 +65,14 @@ cq_row_trim(CqQueueRow *row, CqEffects *effects)
 
 	if (options->overflow != CQ_OVERFLOW_DROP_OLDEST)
 		return;
-	row->want_trim = false;
+	row->wants &= ~CQ_WANT_TRIM;
 	for (;;)
 	{
 		CqAmount	length = cq_row_length(row);
 		uint32		i;
 
-		length.n -= row->open_unloaded.n + row->count[CQ_MSG_OPEN];
-		length.bytes -= row->open_unloaded.bytes;
+		length.n -= row->backlog.open.n + row->count[CQ_MSG_OPEN];
+		length.bytes -= row->backlog.open.bytes;
 		if (options->max_bytes > 0 && length.bytes > options->max_bytes)
 			length.bytes -= open_bytes(row);
 		if ((options->max_length == 0 || length.n <= options->max_length) &&
@@ -80,12 +81,11 @@ cq_row_trim(CqQueueRow *row, CqEffects *effects)
 		i = oldest(row);
 		if (i == CQ_NONE)
 		{
-			row->want_trim = row->overflow;
-			if (row->want_trim)
-				cq_row_plan(row, 0, effects);
+			if (cq_backlog_has_ready(row))
+				cq_row_want(row, CQ_WANT_TRIM, 0, effects);
 			return;
 		}
-		cq_entry_doom(row, i, 'o', effects);
+		cq_entry_doom(row, i, CQ_OUTCOME_DROPPED, effects);
 	}
 }
 
@@ -127,8 +127,7 @@ cq_row_set_options(CqQueueRow *row, const CqQueueOptions *options, CqEffects *ef
 	row->options = *options;
 	cq_groups_advance_all(row, effects);
 	cq_row_trim(row, effects);
-	row->want_truncate = true;
-	cq_row_plan(row, row->truncate_ms, effects);
+	cq_row_want(row, CQ_WANT_TRUNCATE, row->truncate_ms, effects);
 	effects->ready += row->count[CQ_MSG_READY];
 	effects->space = true;
 }

@@ -25,6 +25,7 @@
 #ifndef CQ_QUEUE_DISPATCH_MEMORY_H
 #define CQ_QUEUE_DISPATCH_MEMORY_H
 
+#include "core/registry.h"
 #include "datatype/timestamp.h"
 #include "port/atomics.h"
 #include "queue/dispatch/options.h"
@@ -58,8 +59,8 @@ typedef enum CqMsgState
 	CQ_MSG_LEASED,				/* heap by until */
 	CQ_MSG_SETTLING,			/* list: settled by an open or prepared
 								 * transaction */
-	CQ_MSG_DOOMED,				/* list: the worker is to settle it, in the
-								 * way of 'settle' */
+	CQ_MSG_DOOMED,				/* list: the worker is to settle it, as
+								 * 'outcome' says */
 	CQ_MSG_SETTLED,				/* list: tombstone for the scan that runs */
 	CQ_MSG_GROUP				/* no message but a CqGroup */
 } CqMsgState;
@@ -110,7 +111,7 @@ typedef struct CqMsg
 	uint8		state;			/* CqMsgState */
 	uint16		row;			/* owner */
 	uint8		flags;
-	char		settle;			/* SETTLING, DOOMED: see cq_entry_settle() */
+	uint8		outcome;		/* SETTLING, DOOMED: CqOutcome */
 	int8		priority;
 	uint8		unused[3];
 	CqLinks		link;			/* of what the state says */
@@ -158,9 +159,6 @@ StaticAssertDecl(sizeof(CqGroup) == sizeof(CqMsg) &&
 /* One segment of a queue, as dispatch sees it; guarded by the row's lock. */
 typedef struct CqSegment
 {
-	BlockNumber scan_from;		/* lowest block that may hold an unloaded
-								 * message; Invalid: none does */
-	BlockNumber known_blocks;	/* length for which the above is true */
 	uint32		loaded;			/* entries of this segment, tombstones apart */
 	uint32		inserted;		/* messages since it was truncated, about */
 	int64		first_id;		/* lowest number, about: orders the ring */
@@ -186,21 +184,80 @@ typedef struct CqAmount
 	int64		bytes;
 } CqAmount;
 
+/* What is known about ready messages without entries. */
+typedef enum CqUnloadedReady
+{
+	CQ_UNLOADED_NONE,			/* there are none */
+	CQ_UNLOADED_SOME,			/* there may be some, which a scan would bring */
+	CQ_UNLOADED_STUCK			/* the same, but the latest scan brought
+								 * nothing that can be delivered, and nothing
+								 * has happened since */
+} CqUnloadedReady;
+
+/*
+ * The committed messages that have no entry.  backlog.c has what reads and
+ * changes it.
+ */
+typedef struct CqBacklog
+{
+	CqUnloadedReady ready;		/* commits that could overtake unloaded ready
+								 * messages are not pushed */
+	bool		loaded;			/* the first scan has ended */
+	bool		scanning;
+	bool		dirty;			/* a scan has to look for transactions in
+								 * progress */
+	uint32		priorities;		/* of unloaded ready ones, by bit of
+								 * CQ_PRIORITY_BIT; perhaps more */
+	uint32		priorities_new; /* those added since the scan that runs began */
+	TimestampTz due;			/* earliest delayed one; 0: none */
+	TimestampTz expires;		/* earliest of all; 0: never */
+	CqAmount	amount;			/* ready and delayed */
+	int64		delayed;		/* of those, about */
+	CqAmount	open;			/* sent by open transactions without entries */
+	BlockNumber from[CQ_SEGMENTS_MAX];	/* of each segment: lowest block that
+										 * may hold one; Invalid: none does */
+	BlockNumber known[CQ_SEGMENTS_MAX]; /* length for which that is true */
+} CqBacklog;
+
+/* What the worker is to do for a queue, apart from what time brings. */
+typedef enum CqWant
+{
+	CQ_WANT_SEGMENT = 0x01,		/* create a segment */
+	CQ_WANT_TRUNCATE = 0x02,	/* look for finished segments */
+	CQ_WANT_MOVE = 0x04,		/* look for nearly finished ones */
+	CQ_WANT_TRIM = 0x08,		/* drop the oldest, some of them unloaded */
+	CQ_WANT_SCAN = 0x10,		/* see what is left unloaded */
+	CQ_WANT_NOTIFY = 0x20,		/* tell LISTENers */
+	CQ_WANT_KEYS = 0x40			/* go on to the other table of keys */
+} CqWant;
+
+/* How an entry that is SETTLING or DOOMED is settled. */
+typedef enum CqOutcome
+{
+	CQ_OUTCOME_NONE,
+	CQ_OUTCOME_ACKNOWLEDGED,	/* or taken */
+	CQ_OUTCOME_REJECTED,		/* moved to the dead letters */
+	CQ_OUTCOME_FAILED_LAST,		/* the same, since its last attempt failed */
+	CQ_OUTCOME_EXPIRED_LAST,	/* the same, since the lease of its last
+								 * attempt expired */
+	CQ_OUTCOME_FAILED,			/* attempt failed: offered again */
+	CQ_OUTCOME_EXPIRED,			/* lease expired: offered again */
+	CQ_OUTCOME_PURGED,			/* or redriven */
+	CQ_OUTCOME_TIMED_OUT,		/* not delivered in time */
+	CQ_OUTCOME_DROPPED,			/* since the queue is too long */
+	CQ_OUTCOME_MOVED			/* to another segment, whose place the entry
+								 * has by then */
+} CqOutcome;
+
 typedef struct CqQueueRow
 {
-	LWLock		lock;
+	LWLock		lock;			/* this and the key as in CqState */
+	CqStateKey	key;
 	ConditionVariable ready_cv; /* consumers in queue_wait */
 	ConditionVariable scan_cv;	/* those who wait for a scan to end */
 	ConditionVariable space_cv; /* senders who wait for room */
-
-	/* written under registry lock and lock, read under either */
-	Oid			database;		/* InvalidOid: row is free */
-	int32		queue_id;
-	Oid			sequence;		/* tells a queue from an earlier one of that
-								 * id */
-	uint32		generation;		/* changes when the row is freed */
 	uint64		salt;			/* random; key of the receipts of leases in
-								 * memory */
+								 * memory; written when the row is taken */
 
 	/* the rest is guarded by lock */
 	int64		number_next;	/* next message number ... */
@@ -209,32 +266,10 @@ typedef struct CqQueueRow
 	int			nsegments;
 	int			current;		/* segment that sends go to */
 
-	bool		loaded;			/* the first scan has ended */
-	bool		overflow;		/* ready messages may be unloaded: commits
-								 * that could overtake are not pushed */
-	bool		idle;			/* the latest scan brought nothing that can be
-								 * delivered, and nothing has happened since */
-	bool		dirty;			/* a scan has to look for transactions in
-								 * progress */
-	bool		scanning;
-	bool		want_segment;	/* for the worker: create one */
-	bool		want_truncate;	/* for the worker: look for finished ones */
-	bool		want_move;		/* for the worker: look for nearly finished
-								 * ones */
-	bool		want_trim;		/* for the worker: drop the oldest, some of
-								 * them unloaded */
-	bool		want_scan;		/* for the worker: see what is left unloaded */
-	bool		want_notify;	/* for the worker: LISTENers */
-	TimestampTz unloaded_due;	/* earliest delayed one unloaded; 0: none */
-	TimestampTz unloaded_expires;	/* earliest of all unloaded; 0: never */
-	CqAmount	unloaded;		/* committed, ready or delayed, not in memory */
-	int64		unloaded_delayed;	/* of those, about */
-	CqAmount	open_unloaded;	/* the same, of open transactions */
+	uint32		wants;			/* chores for the worker, bits of CqWant */
+	CqBacklog	backlog;
 	int64		bytes;			/* of entries before DOOMED, less those GONE */
 	uint32		gone;			/* entries with CQ_MSG_GONE */
-	uint32		priorities;		/* of unloaded ready ones, by bit of
-								 * CQ_PRIORITY_BIT; perhaps more */
-	uint32		priorities_new; /* those added since the scan that runs began */
 
 	uint32		ready_head[CQ_PRIORITIES];
 	uint32		ready_tail[CQ_PRIORITIES];
@@ -256,8 +291,7 @@ typedef struct CqQueueRow
 	int			keys_current;	/* table of keys that new ones go to */
 	uint64		keys_copied;	/* mark: the other one is not needed any more;
 								 * 0: it may be */
-	bool		want_keys;		/* for the worker: go on to the other one ... */
-	int64		keys_ms;		/* ... at that time */
+	int64		keys_ms;		/* CQ_WANT_KEYS: not before */
 
 	int64		plan_ms;		/* when the worker will look, cq_clock_ms();
 								 * PG_INT64_MAX: never */
@@ -291,7 +325,6 @@ typedef struct CqQueues
 	int			tranche;
 	int			nrows;
 	pg_atomic_uint32 by_xid;	/* sum over the rows */
-	pg_atomic_uint64 poked_ms;	/* when a worker was last woken for these */
 
 	uint32		bucket_mask;	/* number of buckets, less 1 */
 	slock_t		stripe[CQ_STRIPES]; /* guards the chains of the buckets with
@@ -415,6 +448,14 @@ cq_row_plan(CqQueueRow *row, int64 at_ms, CqEffects *effects)
 		row->plan_ms = at_ms;
 		effects->worker = true;
 	}
+}
+
+/* Row locked: have the worker do that, not before at_ms. */
+static inline void
+cq_row_want(CqQueueRow *row, CqWant want, int64 at_ms, CqEffects *effects)
+{
+	row->wants |= want;
+	cq_row_plan(row, at_ms, effects);
 }
 
 /* Row locked: those delivered and neither settled nor given back, as committed. */

@@ -131,5 +131,5 @@ bool
 cq_ready_outranked(const CqQueueRow *row)
 {
 	return row->ready_bits == 0 ||
-		row->priorities >> 1 >= UINT32_C(1) << pg_leftmost_one_pos32(row->ready_bits);
+		row->backlog.priorities >> 1 >= UINT32_C(1) << pg_leftmost_one_pos32(row->ready_bits);
 }
