@@ -15,7 +15,6 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "topic/assignment.h"
 #include "topic/open.h"
 #include "topic/stat.h"
 #include "utils/array.h"

@@ -24,7 +24,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "cache/request.h"
+#include "cache/value.h"
 #include "catalog/pg_type.h"
 #include "core/chores.h"
 #include "core/clock.h"
