@@ -16,6 +16,7 @@
 #include "executor/tuptable.h"
 #include "message/message.h"
 #include "miscadmin.h"
+#include "queue/dispatch/backlog.h"
 #include "queue/dispatch/entry.h"
 #include "queue/dispatch/limits.h"
 #include "queue/dispatch/rate.h"
@@ -215,7 +216,7 @@ cq_queue_consumers_list(CqQueueDef *def, CqQueueConsumer **consumers)
 }
 
 int
-cq_queue_segments_stat(CqQueueDef *def, CqSegmentStat *stats)
+cq_queue_segments_copy(CqQueueDef *def, CqSegmentCopy segments[CQ_SEGMENTS_MAX])
 {
 	CqQueueRow *row;
 	int			n;
@@ -225,10 +226,10 @@ cq_queue_segments_stat(CqQueueDef *def, CqSegmentStat *stats)
 	n = Min(row->nsegments, def->nsegments);
 	for (int k = 0; k < n; k++)
 	{
-		stats[k].current = k == row->current;
-		stats[k].inserted = row->segment[k].inserted;
-		stats[k].loaded = row->segment[k].loaded;
-		stats[k].behind = row->backlog.from[k] != InvalidBlockNumber;
+		segments[k].current = (k == row->current);
+		segments[k].backlog = cq_backlog_has_segment(row, k);
+		segments[k].inserted = row->segment[k].inserted;
+		segments[k].loaded = row->segment[k].loaded;
 	}
 	LWLockRelease(&row->lock);
 	return n;

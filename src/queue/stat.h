@@ -61,15 +61,6 @@ typedef struct CqQueueConsumer
 								 * none */
 } CqQueueConsumer;
 
-/* A segment as of one moment. */
-typedef struct CqSegmentStat
-{
-	bool		current;		/* messages are appended to it */
-	int64		inserted;
-	int64		loaded;
-	bool		behind;			/* it has messages that are yet to be loaded */
-} CqSegmentStat;
-
 /* Names (char *) of the queues whose state the current role may see. */
 extern List *cq_queues_visible(void);
 
@@ -92,10 +83,16 @@ extern char *cq_queue_held_by(const CqQueueStat *stat);
 /* The sessions that have leases, palloc'd; returns how many. */
 extern int64 cq_queue_consumers_list(CqQueueDef *def, CqQueueConsumer **consumers);
 
-/*
- * The queue's segments (up to CQ_SEGMENTS_MAX), once it has been loaded; returns how
- * many there are.
- */
-extern int	cq_queue_segments_stat(CqQueueDef *def, CqSegmentStat *stats);
+/* A segment of a queue, as copied under the queue's lock. */
+typedef struct CqSegmentCopy
+{
+	bool		current;		/* messages are sent to it */
+	bool		backlog;		/* it may have unloaded messages */
+	int64		inserted;
+	int64		loaded;
+} CqSegmentCopy;
+
+/* Copy the state of the queue's segments, once it has been loaded; returns how many. */
+extern int	cq_queue_segments_copy(CqQueueDef *def, CqSegmentCopy segments[CQ_SEGMENTS_MAX]);
 
 #endif							/* CQ_QUEUE_STAT_H */

@@ -141,8 +141,8 @@ cq_queue_consumers(PG_FUNCTION_ARGS)
 static void
 put_segments(ReturnSetInfo *rsinfo, CqQueueDef *def)
 {
-	CqSegmentStat segments[CQ_SEGMENTS_MAX];
-	int			n = cq_queue_segments_stat(def, segments);
+	CqSegmentCopy segments[CQ_SEGMENTS_MAX];
+	int			n = cq_queue_segments_copy(def, segments);
 
 	for (int k = 0; k < n; k++)
 	{
@@ -154,7 +154,7 @@ put_segments(ReturnSetInfo *rsinfo, CqQueueDef *def)
 		values[2] = BoolGetDatum(segments[k].current);
 		values[3] = Int64GetDatum(segments[k].inserted);
 		values[4] = Int64GetDatum(segments[k].loaded);
-		values[5] = BoolGetDatum(segments[k].behind);
+		values[5] = BoolGetDatum(segments[k].backlog);
 		values[6] = ObjectIdGetDatum(def->messages[k]);
 		values[7] = ObjectIdGetDatum(def->events[k]);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
