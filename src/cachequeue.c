@@ -23,6 +23,7 @@
 #include "exchange/definition.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "queue/maintain.h"
 #include "queue/queue.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
@@ -63,7 +64,7 @@ layout(void)
 	end = place(&l.engine, end, cq_engine_size((Size) cq_cache_memory_kb * 1024));
 	end = place(&l.loads, end, cq_load_size());
 	end = place(&l.counters, end, cq_counters_size());
-	end = place(&l.namespaces, end, cq_namespace_rows_size());
+	end = place(&l.namespaces, end, cq_namespace_states_size());
 	end = place(&l.hot_keys, end, cq_hot_keys_size());
 	end = place(&l.queues, end, cq_queue_shmem_size());
 	end = place(&l.topics, end, cq_topic_shmem_size());

@@ -42,7 +42,7 @@ void
 cq_cache_start_empty(void)
 {
 	cq_slots_init(CQ_SHARED_PART(slots));
-	cq_namespace_rows_init(CQ_SHARED_PART(namespaces), cq_cache_state->tranche);
+	cq_namespace_states_init(CQ_SHARED_PART(namespaces), cq_cache_state->tranche);
 	cq_cache_state_start_empty();
 }
 
@@ -60,7 +60,7 @@ cq_cache_transfer(CqTransfer transfer, void *arg)
 {
 	return cq_cache_state_transfer(transfer, arg) &&
 		cq_slots_transfer(transfer, arg) &&
-		cq_namespace_rows_transfer(transfer, arg) &&
+		cq_namespace_states_transfer(transfer, arg) &&
 		cq_engine_transfer(cq_cache_engine(), transfer, arg);
 }
 
@@ -68,7 +68,7 @@ void
 cq_cache_start_loaded(void)
 {
 	Assert(cq_engine_check(cq_cache_engine()) == NULL);
-	cq_namespace_rows_count();
+	cq_namespace_states_count();
 	cq_cache_plan_expiry();
 }
 

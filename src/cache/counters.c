@@ -17,7 +17,7 @@
  *	+-------------------+
  *
  * A block stays when its process ends, and the next process with that number
- * continues to count in it.  A block has entries for the first CQ_COUNTED_ROWS
+ * continues to count in it.  A block has entries for the first CQ_COUNTED_NAMESPACES
  * namespaces that a process uses; it counts others in carried, which all
  * processes share.
  *
@@ -40,19 +40,19 @@
 #include "storage/proc.h"
 #include "utils/timestamp.h"
 
-#define CQ_COUNTED_ROWS 8
+#define CQ_COUNTED_NAMESPACES 8
 
-typedef struct CqRowCounts
+typedef struct CqNamespaceCounts
 {
-	uint32		row;			/* guarded by lock */
+	uint32		state;			/* guarded by lock */
 	uint32		serial;			/* guarded by lock */
 	pg_atomic_uint64 counts[CQ_NAMESPACE_COUNTERS];
-} CqRowCounts;
+} CqNamespaceCounts;
 
 typedef struct CqProcessCounts
 {
 	pg_atomic_uint64 counts[CQ_NCOUNTERS];
-	CqRowCounts rows[CQ_COUNTED_ROWS];
+	CqNamespaceCounts namespaces[CQ_COUNTED_NAMESPACES];
 	char		padding[PG_CACHE_LINE_SIZE];	/* from the next process */
 } CqProcessCounts;
 
@@ -62,15 +62,15 @@ typedef struct CqCounters
 	uint32		nprocesses;		/* constant */
 	uint32		last_serial;	/* lock guards this and the following */
 	TimestampTz reset_at;
-	uint32		serials[CQ_NAMESPACE_ROWS];
+	uint32		serials[CQ_NAMESPACE_STATES];
 	uint64		baseline[CQ_NCOUNTERS];
-	uint64		row_baseline[CQ_NAMESPACE_ROWS][CQ_NAMESPACE_COUNTERS];
-	pg_atomic_uint64 carried[CQ_NAMESPACE_ROWS][CQ_NAMESPACE_COUNTERS];
+	uint64		namespace_baseline[CQ_NAMESPACE_STATES][CQ_NAMESPACE_COUNTERS];
+	pg_atomic_uint64 carried[CQ_NAMESPACE_STATES][CQ_NAMESPACE_COUNTERS];
 	CqProcessCounts processes[FLEXIBLE_ARRAY_MEMBER];
 } CqCounters;
 
 pg_atomic_uint64 *cq_own_counts = NULL;
-pg_atomic_uint64 *cq_own_row_counts[CQ_NAMESPACE_ROWS];
+pg_atomic_uint64 *cq_own_namespace_counts[CQ_NAMESPACE_STATES];
 
 static CqCounters *shared = NULL;
 
@@ -103,15 +103,15 @@ cq_counters_init(void *mem, int tranche)
 	memset(mem, 0, cq_counters_size());
 	LWLockInitialize(&shared->lock, tranche);
 	shared->nprocesses = processes_max();
-	for (int row = 0; row < CQ_NAMESPACE_ROWS; row++)
-		init_counts(shared->carried[row], CQ_NAMESPACE_COUNTERS);
+	for (int state = 0; state < CQ_NAMESPACE_STATES; state++)
+		init_counts(shared->carried[state], CQ_NAMESPACE_COUNTERS);
 	for (uint32 i = 0; i < shared->nprocesses; i++)
 	{
 		CqProcessCounts *process = &shared->processes[i];
 
 		init_counts(process->counts, CQ_NCOUNTERS);
-		for (int j = 0; j < CQ_COUNTED_ROWS; j++)
-			init_counts(process->rows[j].counts, CQ_NAMESPACE_COUNTERS);
+		for (int j = 0; j < CQ_COUNTED_NAMESPACES; j++)
+			init_counts(process->namespaces[j].counts, CQ_NAMESPACE_COUNTERS);
 	}
 	shared->serials[0] = shared->last_serial = 1;
 }
@@ -133,40 +133,40 @@ cq_count_first(CqCounter counter, uint64 n)
 }
 
 void
-cq_count_shared(uint16 row, CqCounter counter, uint64 n)
+cq_count_shared(uint16 state, CqCounter counter, uint64 n)
 {
-	pg_atomic_fetch_add_u64(&shared->carried[row][counter], n);
+	pg_atomic_fetch_add_u64(&shared->carried[state][counter], n);
 }
 
 void
-cq_counters_row_begin(uint16 row)
+cq_counters_state_begin(uint16 state)
 {
 	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
-	shared->serials[row] = ++shared->last_serial;
+	shared->serials[state] = ++shared->last_serial;
 	LWLockRelease(&shared->lock);
 }
 
 void
-cq_counters_row_end(uint16 row)
+cq_counters_state_end(uint16 state)
 {
-	Assert(row != 0);
+	Assert(state != 0);
 	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
-	shared->serials[row] = 0;
+	shared->serials[state] = 0;
 	for (int i = 0; i < CQ_NAMESPACE_COUNTERS; i++)
 	{
 		pg_atomic_fetch_add_u64(&shared->carried[0][i],
-								pg_atomic_exchange_u64(&shared->carried[row][i], 0));
-		shared->row_baseline[0][i] += shared->row_baseline[row][i];
-		shared->row_baseline[row][i] = 0;
+								pg_atomic_exchange_u64(&shared->carried[state][i], 0));
+		shared->namespace_baseline[0][i] += shared->namespace_baseline[state][i];
+		shared->namespace_baseline[state][i] = 0;
 	}
 	LWLockRelease(&shared->lock);
 }
 
 /* Does the entry count for a namespace that still exists?  Lock held. */
 static bool
-is_current(const CqRowCounts *entry)
+is_current(const CqNamespaceCounts *entry)
 {
-	return entry->serial != 0 && entry->serial == shared->serials[entry->row];
+	return entry->serial != 0 && entry->serial == shared->serials[entry->state];
 }
 
 /*
@@ -174,40 +174,40 @@ is_current(const CqRowCounts *entry)
  * Lock held exclusively.
  */
 static void
-take_entry(CqRowCounts *entry, uint16 row)
+take_entry(CqNamespaceCounts *entry, uint16 state)
 {
-	if (cq_own_row_counts[entry->row] == entry->counts)
-		cq_own_row_counts[entry->row] = NULL;
+	if (cq_own_namespace_counts[entry->state] == entry->counts)
+		cq_own_namespace_counts[entry->state] = NULL;
 	for (int i = 0; i < CQ_NAMESPACE_COUNTERS; i++)
 		pg_atomic_fetch_add_u64(&shared->carried[0][i],
 								pg_atomic_exchange_u64(&entry->counts[i], 0));
-	entry->row = row;
-	entry->serial = shared->serials[row];
+	entry->state = state;
+	entry->serial = shared->serials[state];
 }
 
 void
-cq_counters_attach(uint16 row)
+cq_counters_attach(uint16 state)
 {
 	CqProcessCounts *own = own_process();
-	CqRowCounts *mine = NULL;
+	CqNamespaceCounts *mine = NULL;
 
 	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
-	for (int i = 0; i < CQ_COUNTED_ROWS; i++)
+	for (int i = 0; i < CQ_COUNTED_NAMESPACES; i++)
 	{
-		CqRowCounts *entry = &own->rows[i];
+		CqNamespaceCounts *entry = &own->namespaces[i];
 
 		if (!is_current(entry))
 			mine = mine == NULL ? entry : mine;
-		else if (entry->row == row)
+		else if (entry->state == state)
 		{
 			mine = entry;
 			break;
 		}
 	}
-	if (mine != NULL && (mine->row != row || !is_current(mine)))
-		take_entry(mine, row);
+	if (mine != NULL && (mine->state != state || !is_current(mine)))
+		take_entry(mine, state);
 	LWLockRelease(&shared->lock);
-	cq_own_row_counts[row] = mine == NULL ? NULL : mine->counts;
+	cq_own_namespace_counts[state] = mine == NULL ? NULL : mine->counts;
 }
 
 /* Sums since the server start.  Lock held. */
@@ -215,9 +215,9 @@ static void
 add_up(CqCounts *counts, uint64 evictions, uint64 expirations)
 {
 	memset(counts, 0, sizeof(*counts));
-	for (int row = 0; row < CQ_NAMESPACE_ROWS; row++)
+	for (int state = 0; state < CQ_NAMESPACE_STATES; state++)
 		for (int i = 0; i < CQ_NAMESPACE_COUNTERS; i++)
-			counts->rows[row][i] = pg_atomic_read_u64(&shared->carried[row][i]);
+			counts->namespaces[state][i] = pg_atomic_read_u64(&shared->carried[state][i]);
 
 	for (uint32 p = 0; p < shared->nprocesses; p++)
 	{
@@ -225,13 +225,13 @@ add_up(CqCounts *counts, uint64 evictions, uint64 expirations)
 
 		for (int i = CQ_NAMESPACE_COUNTERS; i < CQ_NCOUNTERS; i++)
 			counts->totals[i] += pg_atomic_read_u64(&process->counts[i]);
-		for (int j = 0; j < CQ_COUNTED_ROWS; j++)
+		for (int j = 0; j < CQ_COUNTED_NAMESPACES; j++)
 		{
-			CqRowCounts *entry = &process->rows[j];
-			uint32		row = is_current(entry) ? entry->row : 0;
+			CqNamespaceCounts *entry = &process->namespaces[j];
+			uint32		state = is_current(entry) ? entry->state : 0;
 
 			for (int i = 0; i < CQ_NAMESPACE_COUNTERS; i++)
-				counts->rows[row][i] += pg_atomic_read_u64(&entry->counts[i]);
+				counts->namespaces[state][i] += pg_atomic_read_u64(&entry->counts[i]);
 		}
 	}
 	counts->totals[CQ_COUNT_EVICTIONS] = evictions;
@@ -245,11 +245,11 @@ cq_counters_read(CqCounts *counts, uint64 evictions, uint64 expirations)
 	add_up(counts, evictions, expirations);
 	for (int i = 0; i < CQ_NCOUNTERS; i++)
 		counts->totals[i] -= shared->baseline[i];
-	for (int row = 0; row < CQ_NAMESPACE_ROWS; row++)
+	for (int state = 0; state < CQ_NAMESPACE_STATES; state++)
 		for (int i = 0; i < CQ_NAMESPACE_COUNTERS; i++)
 		{
-			counts->rows[row][i] -= shared->row_baseline[row][i];
-			counts->totals[i] += counts->rows[row][i];
+			counts->namespaces[state][i] -= shared->namespace_baseline[state][i];
+			counts->totals[i] += counts->namespaces[state][i];
 		}
 	counts->reset_at = shared->reset_at;
 	LWLockRelease(&shared->lock);
@@ -265,7 +265,7 @@ cq_counters_reset(uint64 evictions, uint64 expirations)
 	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
 	add_up(counts, evictions, expirations);
 	memcpy(shared->baseline, counts->totals, sizeof(shared->baseline));
-	memcpy(shared->row_baseline, counts->rows, sizeof(shared->row_baseline));
+	memcpy(shared->namespace_baseline, counts->namespaces, sizeof(shared->namespace_baseline));
 	shared->reset_at = now;
 	LWLockRelease(&shared->lock);
 	pfree(counts);

@@ -12,7 +12,7 @@
 #include "port/atomics.h"
 
 /* States of namespaces (namespace_states.c); 0 counts for all that have none. */
-#define CQ_NAMESPACE_ROWS 1024
+#define CQ_NAMESPACE_STATES 1024
 
 /* In the order of cq.stat_cache's columns. */
 typedef enum CqCounter
@@ -55,9 +55,9 @@ extern void cq_counters_init(void *mem, int tranche);
 
 /* This process's counters, NULL: none.  Private to the inline functions. */
 extern pg_atomic_uint64 *cq_own_counts;
-extern pg_atomic_uint64 *cq_own_row_counts[CQ_NAMESPACE_ROWS];
+extern pg_atomic_uint64 *cq_own_namespace_counts[CQ_NAMESPACE_STATES];
 extern void cq_count_first(CqCounter counter, uint64 n);
-extern void cq_count_shared(uint16 row, CqCounter counter, uint64 n);
+extern void cq_count_shared(uint16 state, CqCounter counter, uint64 n);
 
 /*
  * Count for the server, or for a namespace by its state.  Takes no lock, and
@@ -76,32 +76,32 @@ cq_count(CqCounter counter, uint64 n)
 }
 
 static inline void
-cq_count_row(uint16 row, CqCounter counter, uint64 n)
+cq_count_namespace(uint16 state, CqCounter counter, uint64 n)
 {
-	pg_atomic_uint64 *counts = cq_own_row_counts[row];
+	pg_atomic_uint64 *counts = cq_own_namespace_counts[state];
 
 	if (likely(counts != NULL))
 		pg_atomic_write_u64(&counts[counter],
 							pg_atomic_read_u64(&counts[counter]) + n);
 	else
-		cq_count_shared(row, counter, n);
+		cq_count_shared(state, counter, n);
 }
 
 /*
  * Begin, and end, counting for the namespace of a state.  At the end its counts
  * go to state 0.  Never raise; may be called from commit callbacks.
  */
-extern void cq_counters_row_begin(uint16 row);
-extern void cq_counters_row_end(uint16 row);
+extern void cq_counters_state_begin(uint16 state);
+extern void cq_counters_state_end(uint16 state);
 
 /* Give the state an entry in this process's block, if there is room. */
-extern void cq_counters_attach(uint16 row);
+extern void cq_counters_attach(uint16 state);
 
 /* All counts since the last reset. */
 typedef struct CqCounts
 {
 	uint64		totals[CQ_NCOUNTERS];
-	uint64		rows[CQ_NAMESPACE_ROWS][CQ_NAMESPACE_COUNTERS];
+	uint64		namespaces[CQ_NAMESPACE_STATES][CQ_NAMESPACE_COUNTERS];
 	TimestampTz reset_at;		/* 0: never since the server start */
 } CqCounts;
 

@@ -89,7 +89,7 @@ cq_key_init(CqKey *key, CqKeySpace space, uint32 name_space,
 	to += sizeof(clears);
 
 	key->name_space = name_space;
-	key->row = space == CQ_SPACE_NAMESPACE ? 0 : cq_namespace_row(name_space);
+	key->state = space == CQ_SPACE_NAMESPACE ? 0 : cq_namespace_state(name_space);
 	key->behind = 0;
 	key->engine.bytes = key->bytes;
 	key->engine.len = to - key->bytes;

@@ -10,7 +10,7 @@
 
 #include "cache/engine/engine.h"
 
-/* Who finds an entry: the byte after database and namespace in its key. */
+/* Kinds of keys; the byte after database and namespace. */
 typedef enum CqKeySpace
 {
 	CQ_SPACE_USER = 'u',		/* cache_get and cache_set */
@@ -25,7 +25,7 @@ typedef struct CqKey
 	uint64		identity;		/* hash of the key itself; unlike the engine's
 								 * it stays when the namespace is cleared */
 	uint32		name_space;
-	uint16		row;			/* of the namespace; see namespace_states.h */
+	uint16		state;			/* of the namespace; see namespace_states.h */
 	char		behind;			/* 0, or the mode of write-behind: sets and
 								 * deletes of the key are logged (xact.h) */
 	char		bytes[CQ_ENGINE_KEY_MAX];

@@ -42,39 +42,39 @@
 #include "storage/spin.h"
 
 #define CQ_LOAD_BUCKETS 1024
-#define NO_ROW PG_UINT32_MAX
+#define NO_LOAD PG_UINT32_MAX
 
 typedef struct CqLoadBucket
 {
-	slock_t		lock;			/* guards first, and the rows in the chain */
-	uint32		first;			/* NO_ROW: the chain is empty */
+	slock_t		lock;			/* guards first, and the loads in the chain */
+	uint32		first;			/* NO_LOAD: the chain is empty */
 } CqLoadBucket;
 
-typedef struct CqLoadRow
+typedef struct CqLoad
 {
 	uint64		key_hash;		/* guarded by the bucket's lock */
 	uint64		round;			/* the same; only the owner writes it */
-	uint32		next;			/* the same; NO_ROW: last in the chain */
+	uint32		next;			/* the same; NO_LOAD: last in the chain */
 
 	/* the last round that has ended: round * 2 + (outcome is DONE) */
 	pg_atomic_uint64 ended;
 	ConditionVariable done;		/* broadcast when ended has been set */
-} CqLoadRow;
+} CqLoad;
 
 typedef struct CqLoads
 {
 	CqLoadBucket buckets[CQ_LOAD_BUCKETS];
-	CqLoadRow	rows[FLEXIBLE_ARRAY_MEMBER];	/* MaxBackends, by process */
+	CqLoad		by_process[FLEXIBLE_ARRAY_MEMBER];	/* MaxBackends, by process */
 } CqLoads;
 
 static CqLoads *loads = NULL;
-static CqLoadRow *held = NULL;	/* own load while it is in a chain */
+static CqLoad *held = NULL;		/* own load while it is in a chain */
 
 Size
 cq_load_size(void)
 {
-	return add_size(offsetof(CqLoads, rows),
-					mul_size(MaxBackends, sizeof(CqLoadRow)));
+	return add_size(offsetof(CqLoads, by_process),
+					mul_size(MaxBackends, sizeof(CqLoad)));
 }
 
 /* In the postmaster, once. */
@@ -85,17 +85,17 @@ cq_load_init(void *mem)
 	for (int i = 0; i < CQ_LOAD_BUCKETS; i++)
 	{
 		SpinLockInit(&loads->buckets[i].lock);
-		loads->buckets[i].first = NO_ROW;
+		loads->buckets[i].first = NO_LOAD;
 	}
 	for (int i = 0; i < MaxBackends; i++)
 	{
-		CqLoadRow  *row = &loads->rows[i];
+		CqLoad	   *load = &loads->by_process[i];
 
-		row->key_hash = 0;
-		row->round = 0;
-		row->next = NO_ROW;
-		pg_atomic_init_u64(&row->ended, 0);
-		ConditionVariableInit(&row->done);
+		load->key_hash = 0;
+		load->round = 0;
+		load->next = NO_LOAD;
+		pg_atomic_init_u64(&load->ended, 0);
+		ConditionVariableInit(&load->done);
 	}
 }
 
@@ -113,12 +113,12 @@ static bool
 find_in_chain(const CqLoadBucket *bucket, uint64 key_hash,
 			  CqLoadTicket *ticket)
 {
-	for (uint32 i = bucket->first; i != NO_ROW; i = loads->rows[i].next)
+	for (uint32 i = bucket->first; i != NO_LOAD; i = loads->by_process[i].next)
 	{
-		if (loads->rows[i].key_hash == key_hash)
+		if (loads->by_process[i].key_hash == key_hash)
 		{
-			ticket->row = i;
-			ticket->round = loads->rows[i].round;
+			ticket->load = i;
+			ticket->round = loads->by_process[i].round;
 			return true;
 		}
 	}
@@ -149,7 +149,7 @@ cq_load_begin(uint64 key_hash, CqLoadTicket *ticket)
 	static bool registered = false;
 	CqLoadBucket *bucket = bucket_of(key_hash);
 	uint32		own = MyProc - ProcGlobal->allProcs;
-	CqLoadRow  *row = &loads->rows[own];
+	CqLoad	   *load = &loads->by_process[own];
 	bool		taken;
 
 	Assert(held == NULL && own < (uint32) MaxBackends);
@@ -165,52 +165,52 @@ cq_load_begin(uint64 key_hash, CqLoadTicket *ticket)
 	taken = find_in_chain(bucket, key_hash, ticket);
 	if (!taken)
 	{
-		row->key_hash = key_hash;
-		row->round++;
-		row->next = bucket->first;
+		load->key_hash = key_hash;
+		load->round++;
+		load->next = bucket->first;
 		bucket->first = own;
 	}
 	SpinLockRelease(&bucket->lock);
 	if (!taken)
-		held = row;
+		held = load;
 	return !taken;
 }
 
 void
 cq_load_end(CqLoadOutcome outcome)
 {
-	CqLoadRow  *row = held;
+	CqLoad	   *load = held;
 	CqLoadBucket *bucket;
 	uint32	   *link;
 
-	if (row == NULL)
+	if (load == NULL)
 		return;
 	held = NULL;
-	bucket = bucket_of(row->key_hash);
+	bucket = bucket_of(load->key_hash);
 	SpinLockAcquire(&bucket->lock);
 	link = &bucket->first;
-	while (*link != (uint32) (row - loads->rows))
-		link = &loads->rows[*link].next;
-	*link = row->next;
+	while (*link != (uint32) (load - loads->by_process))
+		link = &loads->by_process[*link].next;
+	*link = load->next;
 	SpinLockRelease(&bucket->lock);
 
-	pg_atomic_write_u64(&row->ended,
-						row->round * 2 + (outcome == CQ_LOAD_DONE ? 1 : 0));
-	ConditionVariableBroadcast(&row->done);
+	pg_atomic_write_u64(&load->ended,
+						load->round * 2 + (outcome == CQ_LOAD_DONE ? 1 : 0));
+	ConditionVariableBroadcast(&load->done);
 }
 
 CqLoadOutcome
 cq_load_wait(const CqLoadTicket *ticket, int64 deadline_ms)
 {
-	CqLoadRow  *row = &loads->rows[ticket->row];
+	CqLoad	   *load = &loads->by_process[ticket->load];
 	CqLoadOutcome outcome = CQ_LOAD_TIMEOUT;
 	int64		left_ms;
 
 	Assert(held == NULL);
-	ConditionVariablePrepareToSleep(&row->done);
+	ConditionVariablePrepareToSleep(&load->done);
 	while ((left_ms = deadline_ms - cq_clock_ms()) > 0)
 	{
-		uint64		ended = pg_atomic_read_u64(&row->ended);
+		uint64		ended = pg_atomic_read_u64(&load->ended);
 
 		if (ended / 2 >= ticket->round)
 		{
@@ -219,7 +219,7 @@ cq_load_wait(const CqLoadTicket *ticket, int64 deadline_ms)
 				CQ_LOAD_DONE : CQ_LOAD_FAILED;
 			break;
 		}
-		(void) ConditionVariableTimedSleep(&row->done, left_ms,
+		(void) ConditionVariableTimedSleep(&load->done, left_ms,
 										   PG_WAIT_EXTENSION);
 	}
 	ConditionVariableCancelSleep();

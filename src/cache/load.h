@@ -19,7 +19,7 @@ typedef enum CqLoadOutcome
 /* A load of another session; stays valid when that has ended. */
 typedef struct CqLoadTicket
 {
-	uint32		row;
+	uint32		load;
 	uint64		round;
 } CqLoadTicket;
 

@@ -81,7 +81,7 @@ check_stamps(const CqStamp *stamps, int nstamps, const CqView *view,
 			 uint64 changed_since)
 {
 	/* a statement that may change the dependencies is running */
-	if (cq_local_in_statement() && !CQ_FAULT("no-own-bypass"))
+	if (cq_marks_in_statement() && !CQ_FAULT("no-own-bypass"))
 		return CQ_LOOKUP_BYPASS;
 	for (int i = 0; i < nstamps; i++)
 		cq_slot_prefetch(stamps[i].slot);
@@ -89,11 +89,11 @@ check_stamps(const CqStamp *stamps, int nstamps, const CqView *view,
 	{
 		CqSlotState slot;
 
-		if (cq_local_last_change(stamps[i].slot) > changed_since &&
+		if (cq_marks_last_change(stamps[i].slot) > changed_since &&
 			!CQ_FAULT("no-own-bypass"))
 			return CQ_LOOKUP_BYPASS;
 		cq_slot_read(stamps[i].slot, &slot);
-		switch (cq_judge_get(&slot, stamps[i].version, view))
+		switch (cq_visibility_get(&slot, stamps[i].version, view))
 		{
 			case CQ_VERDICT_HIT:
 				break;
@@ -115,7 +115,7 @@ lookup_pending(CqPending *op, Snapshot snapshot, CqValue *value)
 
 	if (op->kind == CQ_PENDING_DELETE || cq_pending_cleared(op->key->name_space))
 		return CQ_LOOKUP_ABSENT;
-	if (op->dead || (op->dependent && cq_local_last_break() > op->change))
+	if (op->dead || (op->dependent && cq_marks_last_break() > op->change))
 		return CQ_LOOKUP_INVALIDATED;
 	if (op->expires_ms != 0 && op->expires_ms <= cq_clock_ms())
 		return CQ_LOOKUP_EXPIRED;
@@ -143,17 +143,17 @@ lookup_pending(CqPending *op, Snapshot snapshot, CqValue *value)
 static bool
 outdated_allowed(const CqStamp *stamps, int nstamps, const CqView *view)
 {
-	if (cq_local_in_statement())
+	if (cq_marks_in_statement())
 		return false;
 	for (int i = 0; i < nstamps; i++)
 	{
 		CqSlotState slot;
 		CqVerdict	verdict;
 
-		if (cq_local_last_change(stamps[i].slot) > 0)
+		if (cq_marks_last_change(stamps[i].slot) > 0)
 			return false;
 		cq_slot_read(stamps[i].slot, &slot);
-		verdict = cq_judge_get(&slot, stamps[i].version, view);
+		verdict = cq_visibility_get(&slot, stamps[i].version, view);
 		if (stamps[i].version < slot.barrier ||
 			verdict == CQ_VERDICT_SNAPSHOT ||
 			(verdict != CQ_VERDICT_HIT && i < CQ_BASIC_SLOTS))
@@ -274,8 +274,8 @@ cq_cache_lookup(const CqKey *key, Snapshot snapshot, CqValue *value)
 		if (!cq_view_of_snapshot(snapshot, &view))
 			view = nothing;
 		if (cq_remember_misses == CQ_REMEMBER_SESSION)
-			cq_local_push_all();	/* the miss is as good as a lease */
-		cq_misses_remember(key->identity, &view, cq_local_change());
+			cq_marks_push_all();	/* the miss is as good as a lease */
+		cq_misses_remember(key->identity, &view, cq_marks_change());
 	}
 	return result;
 }

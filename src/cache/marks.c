@@ -68,7 +68,7 @@ static uint64 change_counter = 0;
 static bool push_early = false; /* a lease has been handed out, or the
 								 * transaction is past PRE_COMMIT */
 
-static uint64 last_break = 0;	/* see cq_local_last_break() */
+static uint64 last_break = 0;	/* see cq_marks_last_break() */
 static int	statements = 0;		/* running ones that change watched rows */
 
 static CqLevel *levels = NULL;	/* in local_context */
@@ -87,7 +87,7 @@ push(CqMark *mark)
 }
 
 void
-cq_local_mark(uint32 slot, bool barrier)
+cq_mark_slot(uint32 slot, bool barrier)
 {
 	CqMark	   *mark;
 	bool		found;
@@ -121,26 +121,26 @@ cq_local_mark(uint32 slot, bool barrier)
 }
 
 void
-cq_local_statement_begin(void)
+cq_marks_statement_begin(void)
 {
 	statements++;
 }
 
 void
-cq_local_statement_end(void)
+cq_marks_statement_end(void)
 {
 	if (statements > 0)
 		statements--;
 }
 
 bool
-cq_local_in_statement(void)
+cq_marks_in_statement(void)
 {
 	return statements > 0;
 }
 
 uint64
-cq_local_last_change(uint32 slot)
+cq_marks_last_change(uint32 slot)
 {
 	CqMark	   *mark = marks == NULL ? NULL : cqmarks_lookup(marks, slot);
 
@@ -148,13 +148,13 @@ cq_local_last_change(uint32 slot)
 }
 
 uint64
-cq_local_change(void)
+cq_marks_change(void)
 {
 	return change_counter;
 }
 
 void
-cq_local_push_all(void)
+cq_marks_push_all(void)
 {
 	cqmarks_iterator it;
 	CqMark	   *mark;
@@ -175,7 +175,7 @@ cq_local_push_all(void)
 }
 
 void
-cq_local_subxact_start(int level)
+cq_marks_subxact_start(int level)
 {
 	if (marks == NULL)
 		return;
@@ -196,14 +196,14 @@ cq_local_subxact_start(int level)
 }
 
 void
-cq_local_subxact_commit(int level)
+cq_marks_subxact_commit(int level)
 {
 	while (nlevels > 0 && levels[nlevels - 1].level >= level)
 		nlevels--;
 }
 
 void
-cq_local_subxact_abort(int level)
+cq_marks_subxact_abort(int level)
 {
 	uint64		since = 0;
 	int			open_before = 0;
@@ -233,7 +233,7 @@ cq_local_subxact_abort(int level)
 }
 
 uint64
-cq_local_last_break(void)
+cq_marks_last_break(void)
 {
 	return last_break;
 }
@@ -243,7 +243,7 @@ cq_local_last_break(void)
  * it is not known what the statement has changed; so the epoch is marked.
  */
 void
-cq_local_abort(void)
+cq_marks_abort(void)
 {
 	FullTransactionId xid = GetTopFullTransactionIdIfAny();
 
@@ -254,7 +254,7 @@ cq_local_abort(void)
 
 /* At the end of the transaction. */
 void
-cq_local_forget(void)
+cq_marks_forget(void)
 {
 	if (marks != NULL)
 	{

@@ -86,7 +86,7 @@ on_relation(Datum arg, Oid relid)
 {
 	if (!OidIsValid(relid) || relid == namespace_relation)
 	{
-		cq_namespace_rows_forget();
+		cq_namespace_states_forget();
 		changes++;
 	}
 }

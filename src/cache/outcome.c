@@ -13,7 +13,7 @@
 void
 cq_count_refused(const CqKey *key, CqCounter reason)
 {
-	cq_count_row(key->row, CQ_COUNT_SETS_REFUSED, 1);
+	cq_count_namespace(key->state, CQ_COUNT_SETS_REFUSED, 1);
 	cq_count(reason, 1);
 }
 

@@ -35,7 +35,7 @@ typedef enum CqSetResult
 static inline void
 cq_count_hit(const CqKey *key)
 {
-	cq_count_row(key->row, CQ_COUNT_HITS, 1);
+	cq_count_namespace(key->state, CQ_COUNT_HITS, 1);
 	cq_hot_key_hit(&key->engine);
 }
 
@@ -48,7 +48,7 @@ cq_count_lookup(const CqKey *key, CqLookup result)
 	if (result == CQ_LOOKUP_HIT)
 		cq_count_hit(key);
 	else
-		cq_count_row(key->row, (CqCounter) (CQ_COUNT_HITS + (int) result), 1);
+		cq_count_namespace(key->state, (CqCounter) (CQ_COUNT_HITS + (int) result), 1);
 }
 
 /* Count a set that was refused for that reason. */

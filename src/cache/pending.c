@@ -251,11 +251,11 @@ cq_pending_next_behind(int *position)
 static bool
 overtaken(const CqPending *op)
 {
-	if (op->dependent && cq_local_last_break() > op->change)
+	if (op->dependent && cq_marks_last_break() > op->change)
 		return true;
 	for (int i = 0; i < op->nstamps; i++)
 	{
-		if (cq_local_last_change(op->stamps[i].slot) > op->change)
+		if (cq_marks_last_change(op->stamps[i].slot) > op->change)
 			return !CQ_FAULT("no-own-change");
 	}
 	return false;
@@ -280,7 +280,7 @@ stamp_for_good(CqPending *op)
 		CqSlotState slot;
 
 		cq_slot_read(op->stamps[i].slot, &slot);
-		if (!cq_judge_set(&slot, &op->p, own))
+		if (!cq_visibility_set(&slot, &op->p, own))
 		{
 			cq_count_refused(op->key, cq_refusal(&op->p, i));
 			return false;
@@ -309,7 +309,7 @@ prepare(CqPending *op, Size *room)
 	meta.value_len = op->value_len;
 	meta.nstamps = op->nstamps;
 	meta.type = op->type;
-	meta.class_id = op->key->row;
+	meta.class_id = op->key->state;
 	meta.flags = op->dependent ? CQ_ENTRY_DEPENDENT : 0;
 	if (bytes <= *room)
 		op->handle = cq_engine_prepare(cq_cache_engine(), &op->key->engine,
@@ -368,7 +368,7 @@ cq_pending_publish_all(void)
 		{
 			cq_engine_publish(engine, op->handle);
 			op->handle = 0;
-			cq_count_row(op->key->row, CQ_COUNT_SETS, 1);
+			cq_count_namespace(op->key->state, CQ_COUNT_SETS, 1);
 			cq_cache_expiry_added(op->expires_ms);
 		}
 		else if (op->kind == CQ_PENDING_SET && !op->dependent && !op->dead &&

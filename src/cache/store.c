@@ -33,20 +33,20 @@ stamp_request(const CqSetRequest *request, const CqView *p, uint64 change,
 			  CqStamp *stamps, CqCounter *reason)
 {
 	*reason = CQ_COUNT_REFUSED_OWN_CHANGE;
-	if (request->nslots > CQ_BASIC_SLOTS && cq_local_in_statement())
+	if (request->nslots > CQ_BASIC_SLOTS && cq_marks_in_statement())
 		return false;
-	if (cq_local_last_break() > change)
+	if (cq_marks_last_break() > change)
 		return false;
 	for (int i = 0; i < request->nslots; i++)
 	{
 		CqSlotState slot;
 
-		if (cq_local_last_change(request->slots[i]) > change &&
+		if (cq_marks_last_change(request->slots[i]) > change &&
 			!CQ_FAULT("no-own-change"))
 			return false;
 		cq_slot_read(request->slots[i], &slot);
-		if (!cq_judge_set(&slot, p,
-						  U64FromFullTransactionId(GetTopFullTransactionIdIfAny())))
+		if (!cq_visibility_set(&slot, p,
+							   U64FromFullTransactionId(GetTopFullTransactionIdIfAny())))
 		{
 			*reason = cq_refusal(p, i);
 			return false;
@@ -98,7 +98,7 @@ cq_cache_set_now(const CqSetRequest *request, const CqView *p,
 	meta.value_len = request->value_len;
 	meta.nstamps = request->nslots;
 	meta.type = request->type;
-	meta.class_id = request->key->row;
+	meta.class_id = request->key->state;
 	meta.flags = request->dependent ? CQ_ENTRY_DEPENDENT : 0;
 	handle = cq_engine_prepare(cq_cache_engine(), &request->key->engine, &meta, stamps,
 							   request->value, cq_clock_ms());
@@ -110,7 +110,7 @@ cq_cache_set_now(const CqSetRequest *request, const CqView *p,
 	if (cq_engine_publish_if(cq_cache_engine(), handle, condition, version,
 							 cq_clock_ms(), NULL) != CQ_ENGINE_OK)
 		return CQ_SET_CONFLICT;
-	cq_count_row(request->key->row, CQ_COUNT_SETS, 1);
+	cq_count_namespace(request->key->state, CQ_COUNT_SETS, 1);
 	cq_cache_expiry_added(request->expires_ms);
 	return CQ_SET_STORED;
 }
@@ -126,7 +126,7 @@ cq_cache_delete(const CqKey *key)
 	else
 		existed = cq_cache_holds(key);
 
-	cq_count_row(key->row, CQ_COUNT_DELETES, 1);
+	cq_count_namespace(key->state, CQ_COUNT_DELETES, 1);
 	if (RecoveryInProgress())
 	{
 		cq_engine_remove(cq_cache_engine(), &key->engine, 0, false, cq_clock_ms());
@@ -158,6 +158,6 @@ cq_cache_mark(uint32 slot)
 	else
 	{
 		(void) GetTopFullTransactionId();	/* commit needs one */
-		cq_local_mark(slot, false);
+		cq_mark_slot(slot, false);
 	}
 }

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "cache/value.h"
+#include "core/compat.h"
 #include "utils/builtins.h"
 
 const char *

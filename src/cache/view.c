@@ -101,7 +101,7 @@ cq_lease_issue(Snapshot snapshot)
 		if (offset > CQ_LEASE_XID_MAX)
 			offset = 0;
 		if (!CQ_FAULT("no-lease-mark"))
-			cq_local_push_all();
+			cq_marks_push_all();
 	}
 	return (int64) ((lease_salt() << CQ_LEASE_XID_BITS) | offset);
 }

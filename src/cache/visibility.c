@@ -28,7 +28,7 @@
 #include "core/faults.h"
 
 CqVerdict
-cq_judge_get(const CqSlotState *slot, uint64 v, const CqView *r)
+cq_visibility_get(const CqSlotState *slot, uint64 v, const CqView *r)
 {
 	uint64		oldest;
 
@@ -58,7 +58,7 @@ cq_judge_get(const CqSlotState *slot, uint64 v, const CqView *r)
 }
 
 bool
-cq_judge_set(const CqSlotState *slot, const CqView *p, uint64 own)
+cq_visibility_set(const CqSlotState *slot, const CqView *p, uint64 own)
 {
 	if (CQ_FAULT("no-set-rule"))
 		return true;

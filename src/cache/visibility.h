@@ -22,13 +22,13 @@ typedef enum CqVerdict
  * The get rule: may a reader with view r be served a value that was recorded
  * under version v of this slot?
  */
-extern CqVerdict cq_judge_get(const CqSlotState *slot, uint64 v,
-							  const CqView *r);
+extern CqVerdict cq_visibility_get(const CqSlotState *slot, uint64 v,
+								   const CqView *r);
 
 /*
  * The set rule: may a value that was read under view p, or later, be recorded
  * under the slot's current version?  own is a writer that counts as seen, 0: none.
  */
-extern bool cq_judge_set(const CqSlotState *slot, const CqView *p, uint64 own);
+extern bool cq_visibility_set(const CqSlotState *slot, const CqView *p, uint64 own);
 
 #endif							/* CQ_CACHE_VISIBILITY_H */

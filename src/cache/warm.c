@@ -149,7 +149,7 @@ fill_header(CqWarmHeader *header)
 	header->program.server_version = CQ_SERVER_VERSION;
 	header->sizes.cache = cq_cache_state_size();
 	header->sizes.slots = cq_slots_size();
-	header->sizes.namespaces = cq_namespace_rows_size();
+	header->sizes.namespaces = cq_namespace_states_size();
 	header->sizes.engine = cq_engine_size((Size) cq_cache_memory_kb * 1024);
 	header->system_identifier = control->system_identifier;
 	header->checkpoint.place = control->checkPoint;

@@ -42,7 +42,7 @@ static void
 forget_all(void)
 {
 	cq_pending_forget();
-	cq_local_forget();
+	cq_marks_forget();
 	cq_misses_end_transaction();
 }
 
@@ -57,7 +57,7 @@ at_transaction(XactEvent event, void *arg)
 			if (table_follows())
 				cq_log_behind_hook();
 			if (!CQ_FAULT("mark-at-commit"))
-				cq_local_push_all();
+				cq_marks_push_all();
 			cq_pending_prepare_all();
 			break;
 		case XACT_EVENT_PRE_PREPARE:
@@ -65,20 +65,20 @@ at_transaction(XactEvent event, void *arg)
 				ereport(ERROR,
 						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						 errmsg("cannot prepare a transaction that has changed a write-behind namespace")));
-			cq_local_push_all();
+			cq_marks_push_all();
 			break;
 		case XACT_EVENT_COMMIT:
 			if (CQ_FAULT("mark-at-commit") &&
 				TransactionIdIsValid(GetTopTransactionIdIfAny()))
 			{
 				pg_usleep(2000000); /* long enough for a test to notice */
-				cq_local_push_all();
+				cq_marks_push_all();
 			}
 			cq_pending_publish_all();
 			forget_all();
 			break;
 		case XACT_EVENT_ABORT:
-			cq_local_abort();
+			cq_marks_abort();
 			forget_all();
 			break;
 		case XACT_EVENT_PREPARE:
@@ -100,15 +100,15 @@ at_subtransaction(SubXactEvent event, SubTransactionId id,
 	switch (event)
 	{
 		case SUBXACT_EVENT_START_SUB:
-			cq_local_subxact_start(level);
+			cq_marks_subxact_start(level);
 			break;
 		case SUBXACT_EVENT_COMMIT_SUB:
 			cq_pending_subxact_commit(level);
-			cq_local_subxact_commit(level);
+			cq_marks_subxact_commit(level);
 			break;
 		case SUBXACT_EVENT_ABORT_SUB:
 			cq_pending_subxact_abort(level);
-			cq_local_subxact_abort(level);
+			cq_marks_subxact_abort(level);
 			break;
 		case SUBXACT_EVENT_PRE_COMMIT_SUB:
 			break;

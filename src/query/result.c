@@ -201,12 +201,12 @@ others_are_of_use(const CqResult *result)
 	CqView		view;
 
 	request.key = result->key;
-	if (!cq_view_of_snapshot(result->snapshot, &view) || cq_local_in_statement() ||
+	if (!cq_view_of_snapshot(result->snapshot, &view) || cq_marks_in_statement() ||
 		!add_dependencies(&request, result))
 		return false;
 	for (int i = 0; i < request.nslots; i++)
 	{
-		if (cq_local_last_change(request.slots[i]) > 0)
+		if (cq_marks_last_change(request.slots[i]) > 0)
 			return false;
 	}
 	return true;
@@ -380,7 +380,7 @@ cq_result_store(const CqResult *result, CqValueType type, const char *data, Size
 	request.value = value;
 	request.value_len = sizeof(header) + len;
 	if (FullTransactionIdIsValid(GetTopFullTransactionIdIfAny()))
-		(void) cq_cache_set(&request, &view, cq_local_change());
+		(void) cq_cache_set(&request, &view, cq_marks_change());
 	else
 		(void) cq_cache_set_now(&request, &view, CQ_PUT_ALWAYS, 0);
 	pfree(value);

@@ -84,7 +84,7 @@ cq_stat_namespaces(PG_FUNCTION_ARGS)
 	{
 		Datum		values[CQ_NAMESPACE_COUNTERS + 3];
 		bool		nulls[CQ_NAMESPACE_COUNTERS + 3] = {0};
-		uint16		row = cq_namespace_row_find((uint32) DatumGetInt32(ids[i]));
+		uint16		row = cq_namespace_state_find((uint32) DatumGetInt32(ids[i]));
 		uint64		entries = 0;
 		uint64		bytes = 0;
 		int			n = 0;
@@ -93,7 +93,7 @@ cq_stat_namespaces(PG_FUNCTION_ARGS)
 			cq_engine_class_usage(cq_cache_engine(), row, &entries, &bytes);
 		values[n++] = ids[i];
 		for (int c = 0; c < CQ_NAMESPACE_COUNTERS; c++)
-			values[n++] = Int64GetDatum(row == 0 ? 0 : (int64) counts->rows[row][c]);
+			values[n++] = Int64GetDatum(row == 0 ? 0 : (int64) counts->namespaces[row][c]);
 		values[n++] = Int64GetDatum((int64) entries);
 		values[n++] = Int64GetDatum((int64) bytes);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);

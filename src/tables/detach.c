@@ -48,7 +48,7 @@ process_utility(PlannedStmt *pstmt, const char *query_string,
 				DestReceiver *dest, QueryCompletion *completion)
 {
 	if (cq_shared != NULL && detaches_concurrently(pstmt->utilityStmt))
-		cq_local_mark(cq_slot_of_epoch(MyDatabaseId), true);
+		cq_mark_slot(cq_slot_of_epoch(MyDatabaseId), true);
 
 	if (next_process_utility)
 		next_process_utility(pstmt, query_string, read_only_tree, context,

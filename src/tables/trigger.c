@@ -209,7 +209,7 @@ static void
 mark_relations(const CqWatch *watch, bool barrier)
 {
 	for (int i = 0; i < watch->nrelations; i++)
-		cq_local_mark(watch->slots[i], barrier);
+		cq_mark_slot(watch->slots[i], barrier);
 }
 
 static void
@@ -217,8 +217,8 @@ mark_tag(const CqTagTemplate *template, HeapTuple tuple, TupleDesc columns)
 {
 	resetStringInfo(&tag_buffer);
 	if (cq_tag_template_render(template, tuple, columns, &tag_buffer))
-		cq_local_mark(cq_slot_of_tag(MyDatabaseId, tag_buffer.data,
-									 tag_buffer.len), false);
+		cq_mark_slot(cq_slot_of_tag(MyDatabaseId, tag_buffer.data,
+									tag_buffer.len), false);
 }
 
 /* updated: what the row has become, NULL unless it is an UPDATE. */
@@ -261,12 +261,12 @@ cq_trigger_statement(const TriggerData *trigdata, void **known)
 	if (TRIGGER_FIRED_AFTER(trigdata->tg_event))
 	{
 		if (watch->begins && is_trigger(trigdata, CQ_WATCH_END))
-			cq_local_statement_end();
+			cq_marks_statement_end();
 		return;
 	}
 	mark_relations(watch, false);
 	if (watch->by_row && is_trigger(trigdata, CQ_WATCH_STATEMENT))
-		cq_local_statement_begin();
+		cq_marks_statement_begin();
 }
 
 void
@@ -276,7 +276,7 @@ cq_trigger_truncate(const TriggerData *trigdata, void **known)
 
 	mark_relations(watch, true);
 	if (watch->by_row)
-		cq_local_mark(cq_slot_of_epoch(MyDatabaseId), true);
+		cq_mark_slot(cq_slot_of_epoch(MyDatabaseId), true);
 }
 
 void

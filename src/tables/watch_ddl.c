@@ -33,7 +33,7 @@ void
 cq_epoch_mark(void)
 {
 	if (cq_shared != NULL)
-		cq_local_mark(cq_slot_of_epoch(MyDatabaseId), true);
+		cq_mark_slot(cq_slot_of_epoch(MyDatabaseId), true);
 }
 
 /* Raises 2BP01 if a template names a column that the table has no more. */
@@ -74,7 +74,7 @@ cq_relation_mark_changed(Oid relid)
 	}
 	spec = cq_watch_spec(relid);
 	foreach(cell, spec->relations)
-		cq_local_mark(cq_relation_slot(lfirst_oid(cell)), true);
+		cq_mark_slot(cq_relation_slot(lfirst_oid(cell)), true);
 
 	rel = try_relation_open(relid, AccessShareLock);
 	if (rel == NULL)

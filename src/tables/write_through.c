@@ -311,7 +311,7 @@ static void
 put(CqWriteThrough *w, Relation rel, TupleTableSlot *slot, HeapTuple tuple,
 	const CqKey *key, const CqNamespace *name_space)
 {
-	uint64		change = cq_local_change();
+	uint64		change = cq_marks_change();
 	int64		ttl_ms = w->ttl_ms != 0 ? w->ttl_ms : name_space->default_ttl_ms;
 	CqSetRequest request = {0};
 	CqView		view;
@@ -334,7 +334,7 @@ put(CqWriteThrough *w, Relation rel, TupleTableSlot *slot, HeapTuple tuple,
 static void
 forget(const CqKey *key, bool delete)
 {
-	cq_local_mark(cq_slot_of_key(key->identity), false);
+	cq_mark_slot(cq_slot_of_key(key->identity), false);
 	if (delete)
 		cq_pending_delete(key);
 }

@@ -102,7 +102,7 @@ cq_partition_stat(CqTopicDef *def, int partition, CqPartitionStat *stat)
 	CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
 	CqPartition copy = CQ_CELL(def->partitions[partition])->partition;
 
-	stat->open = copy.crowd;
+	stat->open = copy.untracked;
 	for (uint32 i = copy.open_head; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
 		stat->open++;
 	LWLockRelease(&row->lock);

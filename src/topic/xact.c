@@ -475,7 +475,7 @@ cq_topic_items_before_prepare(void)
 			cq_cell_free(cell);
 		cq_topic_plan(row, cq_clock_ms() + CQ_XID_POLL_MS);
 		cq_topic_unlock(row);
-		/* were we to fail from here on, the xid says that it was aborted */
+		/* after an error from here on, the xid says that it was aborted */
 		item->head.kind = CQ_TOPIC_ITEM_HANDED_OVER;
 	}
 }

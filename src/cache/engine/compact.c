@@ -21,8 +21,8 @@
  * be put between them meanwhile.  That process holds the lock of the record's
  * partition, so compaction waits for that lock.
  *
- * The cost is bounded: for each page gained, copying RUN_PAGES pages; in vain,
- * looking at LOOK_PAGES page descriptors.
+ * The cost is bounded: copying RUN_PAGES pages for each page gained, or reading
+ * LOOK_PAGES page descriptors if none is.
  *
  *-------------------------------------------------------------------------
  */

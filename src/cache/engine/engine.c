@@ -518,8 +518,8 @@ change_expiry(CqEngine *engine, uint32 bucket, uint32 location,
 
 /*
  * After a change of a record's expiry: let its page expire in time.  If the record
- * has moved since, its new page has the expiry already, and the old one is looked
- * at in vain.
+ * has moved since, its new page has the expiry already, and the old one will be
+ * examined for nothing.
  */
 static void
 note_expiry(CqEngine *engine, uint32 location, int64 expires_ms)

@@ -7,8 +7,8 @@
  * begin in the page.  It is a binary heap (Williams, Algorithm 232, CACM 1964)
  * with the earliest on top; pages without expiry are not in it.
  *
- * When a record goes, the bound stays, and may be too low; the page is then
- * looked at once in vain.
+ * When a record goes, the bound stays and may be too low; then the page is examined
+ * once for nothing.
  *
  *-------------------------------------------------------------------------
  */

@@ -72,8 +72,8 @@ typedef enum CqRecordState
  * Records start at multiples of CqEngine.align.  Times are in ms.
  *
  * Only state, version, expiry and a counter's value ever change.  Until a record
- * is linked, its creator alone writes to it; from then on, whoever holds the
- * partition's exclusive lock.
+ * is linked, its creator alone writes to it; from then on, only processes that
+ * hold the partition's exclusive lock.
  */
 typedef struct CqRecord
 {
