@@ -12,7 +12,7 @@
  *
  * - The carrier's owner is the object's owner, and its ACL the object's.  What
  *	 a privilege of relations stands for is in the table below.
- * - Nobody ever reads or writes through it.  Its owner may rename it, move it to
+ * - Nothing reads or writes through it.  Its owner may rename it, move it to
  *	 another schema, or replace its query: it is found by its OID, which the
  *	 row of the definition holds as regclass and a dump as a name.
  * - Dropping it drops the object.  The tables of the object depend on it
@@ -26,22 +26,22 @@
  *	 definitions are deleted by the event trigger; since event triggers can be
  *	 off, a definition without a carrier counts as dropped, and maintenance
  *	 deletes it.
- * - Whoever may use schema cq can create what depends on a carrier, a view or a
+ * - A role that may use schema cq can create what depends on a carrier, a view or a
  *	 column of its row type.  It does not keep the object: functions that drop
  *	 objects drop it as well.  DROP VIEW and DROP OWNED want CASCADE then.
- * - It is created for the current user as its owner, so that his default
- *	 privileges apply.  Whether he may create the object has been asked before;
- *	 he needs no right to create relations in schema cq.
+ * - It is created for the current user as its owner, so that the user's default
+ *	 privileges apply.  The caller has checked that the user may create the object;
+ *	 no right to create relations in schema cq is needed.
  * - Neither the carrier nor the tables are members of the extension, as pg_dump
  *	 would not dump a member's owner.  That of the namespace default is one: it
  *	 is made by the extension's script.
  * - A restore does not bring back the dependencies of tables; they are recorded
  *	 again when the object is first used.
  *
- * The privileges of a user on an object are looked up when he first asks, and
- * kept in the definition until another user asks or something may have changed
- * them: a relcache invalidation of any relation, since GRANT and the change of
- * an owner send one for the carrier, or a change of roles.
+ * The privileges of a user on an object are looked up when they are first checked,
+ * and kept in the definition until those of another user are checked or something
+ * may have changed them: a relcache invalidation of any relation, since GRANT and
+ * the change of an owner send one for the carrier, or a change of roles.
  *
  *-------------------------------------------------------------------------
  */
@@ -227,10 +227,7 @@ cq_object_lock(CqObjectKind kind, int32 id)
 
 #define ALL_PRIVILEGES (ACL_SELECT | ACL_INSERT | ACL_UPDATE | ACL_DELETE | ACL_TRUNCATE)
 
-/*
- * Look the user's privileges up.  Nothing is remembered before all of it is
- * known, for any of it may raise.
- */
+/* Look the user's privileges up, and remember them when all are known. */
 static void
 refresh(CqObject *object, Oid user)
 {
@@ -486,7 +483,7 @@ cq_object_new_id(CqObjectKind kind, const char *sequence, const char *const *for
 
 /*
  * The relation is made by hand: CREATE VIEW would ask for the right to create
- * relations in schema cq, or make somebody else its owner.
+ * relations in schema cq, or make another role its owner.
  */
 Oid
 cq_carrier_create(CqObjectKind kind, int32 id, const char *name)
@@ -644,7 +641,7 @@ query_ints(const char *command, int nargs, Oid *types, Datum *values)
 	return result;
 }
 
-/* Whether the carrier shows that name, and is still there. */
+/* Whether the carrier exists and shows that name. */
 static bool
 carrier_shows(Oid carrier, const char *name)
 {

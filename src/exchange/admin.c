@@ -1,24 +1,24 @@
 /*-------------------------------------------------------------------------
  *
  * admin.c
- *	  Creating exchanges, binding them, and who may use them.
+ *	  Creating exchanges, binding them, and their privileges.
  *
  * Locks, kept until the end of the transaction, and taken in this order:
  *
- * - Those who create or drop exchanges, or change what leads from one exchange to
- *	 another, take the lock of the graph, a ShareUpdateExclusiveLock on cq.exchange.
+ * - Functions that create or drop exchanges, or change what leads from one exchange
+ *	 to another, take the lock of the graph, a ShareUpdateExclusiveLock on cq.exchange.
  *	 One of each exchange would not do: four exchanges can be made a cycle by two
  *	 binds that have no exchange in common.
- * - Those who change an exchange's bindings to queues and topics take its own lock
- *	 (cq_object_lock), and so do those who drop it, several of them in the order of
- *	 their numbers.
+ * - Those that change an exchange's bindings to queues and topics take its own lock
+ *	 (cq_object_lock), and so do those that drop it; a sweep takes several in the
+ *	 order of their numbers.
  *
  * Under the lock the tables are read as they are now, whatever the transaction's
  * isolation level.
  *
- * Whoever binds must be allowed to send to the queue, to publish to the topic,
- * or to alter the exchange that is to be the target, or the alternate: the
- * binding lets others in, and an exchange cannot be dropped while others lead to
+ * To bind takes the right to alter the exchange, and to send to the queue, to publish
+ * to the topic, or to alter the exchange that is to be the target, or the alternate:
+ * the binding lets others in, and an exchange cannot be dropped while others lead to
  * it.  To unbind takes the right to alter the exchange, or to own the target.
  *
  *-------------------------------------------------------------------------

@@ -1,9 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * admin.c
- *	  Creating and dropping queues, and who may use them.
+ *	  Creating, changing and dropping queues, and their privileges.
  *
- * The tables of queues belong to the extension's owner and nobody else has
+ * The tables of queues belong to the extension's owner, the only role with
  * privileges on them; owner and privileges of a queue are its carrier's (see
  * core/object.c).  A ShareUpdateExclusiveLock on cq.queue, kept until the end
  * of the transaction, puts creations and drops one after another.
@@ -175,7 +175,7 @@ default_dead_letter(const char *name)
 
 /*
  * The queue for dead letters by default; creates it unless the user owns one by
- * that name.  One that is somebody else's would let strangers read the letters.
+ * that name.  The owner of another's queue could read the letters.
  */
 static CqQueueDef *
 open_default_dead_letter(const char *dead_letter, Datum lease, bool *created)

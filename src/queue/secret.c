@@ -4,11 +4,11 @@
  *	  The secret of a queue: the key of the receipts of durable leases.
  *
  * It has to survive a crash and a failover as the leases do, so it is a row of
- * cq.queue_secret, a table that nobody has privileges on and that no dump has.
+ * cq.queue_secret, a table that no other role has privileges on and that no dump has.
  * A queue gets it when it is created with durable leases, or else when it first
- * needs one: when the option is set later, and after a restore.  Two who find
- * none at once take turns by a lock on the number of the queue, so that the
- * INSERT of neither meets that of the other.
+ * needs one: when the option is set later, and after a restore.  Two sessions that
+ * find none at once take turns by a lock on the number of the queue, so that only
+ * one of them inserts.
  *
  *-------------------------------------------------------------------------
  */

@@ -1,12 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * admin.c
- *	  Creating, changing and dropping topics and groups; joining and leaving.
+ *	  Creating, changing and dropping topics and groups, and their privileges.
  *
- * The tables of topics belong to the extension's owner and nobody else has
- * privileges on them; owners and privileges of topics and groups are their
- * carriers' (see core/object.c).  A ShareUpdateExclusiveLock on cq.topic, kept
- * until the end of the transaction, puts changes one after another.
+ * The tables of topics belong to the extension's owner, the only role with
+ * privileges on them; owners and privileges of topics and groups are their carriers'
+ * (see core/object.c).  Locks, kept until the transaction ends, put changes one
+ * after another: of all topics a ShareUpdateExclusiveLock on cq.topic, of one and
+ * its groups that on its first sequence.
  *
  * A shared group is a queue that the worker feeds (feed.c).  It is known by its
  * number, and goes with the group, as the group goes with the topic: carriers
@@ -469,7 +470,7 @@ create_group_queue(const CqTopicDef *def, const char *group, Oid carrier,
 		cq_carrier_own(carrier, RelationRelationId, dead->object.carrier);
 }
 
-/* Have the new group, which nobody else knows yet, start there. */
+/* Have the new group, which no other session knows yet, start there. */
 static void
 set_start(CqTopicDef *def, int32 group_id, const CqPosition *start)
 {

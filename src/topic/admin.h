@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * admin.h
- *	  Creating, changing and dropping topics and groups, and who may use them.
+ *	  Creating, changing and dropping topics and groups, and their privileges.
  *
  *-------------------------------------------------------------------------
  */

@@ -12,7 +12,7 @@
 
 #include "topic/memory.h"
 
-/* The share of a group in a partition, or CQ_NO_CELL. */
+/* The share of a group in a partition, a cell, or CQ_NO_CELL. */
 extern uint32 cq_assignment_find(const CqTopicRow *row, uint32 group, int partition);
 
 /*
@@ -22,8 +22,8 @@ extern uint32 cq_assignment_find(const CqTopicRow *row, uint32 group, int partit
 extern uint32 cq_member_join(CqTopicRow *row, uint32 group, const char *name, int pid);
 
 /*
- * The member by that name, CQ_NO_CELL when there is none or it has another
- * generation than the one that is not 0.  It has been heard of now.
+ * The member by that name, CQ_NO_CELL when there is none or it is not of that
+ * generation (0: any).  Counts as a heartbeat.
  */
 extern uint32 cq_member_find(CqTopicRow *row, uint32 group, const char *name,
 							 int64 generation);
@@ -34,18 +34,18 @@ extern void cq_group_rebalance(CqTopicRow *row, uint32 group);
 /* Remove a member; its partitions go to others. */
 extern void cq_member_remove(CqTopicRow *row, uint32 member);
 
-/* Remove members that have not been heard of; returns when the next may be due. */
+/* Remove members without a heartbeat in time; returns when the next may be due. */
 extern int64 cq_members_expire(CqTopicRow *row);
 
-/* The transaction that the share was busy with has ended. */
+/* Note that the transaction that the share was busy with has ended. */
 extern void cq_assignment_end_busy(CqTopicRow *row, uint32 share);
 
-/* From here on what has been begun is fenced off. */
+/* Let its target own it; what the owner has begun is fenced off. */
 extern void cq_assignment_fence(CqTopicRow *row, uint32 share);
 
 /*
- * A transaction has committed an offset for the share, or a seek (rewind is
- * ahead of the share's).
+ * Note that a transaction has committed an offset, or a seek: then rewind is ahead of
+ * the share's.
  */
 extern void cq_assignment_commit(CqShare *share, int64 offset, int64 rewind, TimestampTz at);
 

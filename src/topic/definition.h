@@ -34,7 +34,7 @@ typedef struct CqGroupDef
 	int32		dead_letter_id; /* and one that was made with it; 0: none */
 	CqAssignment assignment;
 	int64		timeout_ms;
-	CqObject	object;			/* who owns it, who may do what; the last one */
+	CqObject	object;			/* owner and privileges; the last member */
 } CqGroupDef;
 
 /* Segments in the order of their numbers; records of lower ones are older. */
@@ -153,8 +153,8 @@ extern CqGroupDef *cq_group_def_find(CqTopicDef *def, const char *name);
 extern CqGroupDef *cq_group_def(CqTopicDef *def, const char *name);
 
 /*
- * Raise 42501 unless the current user may consume with the group: who has the
- * privilege on the group, or who owns it and may consume the topic.
+ * Raise 42501 unless the current user may consume with the group: by a privilege on
+ * the group, or as its owner who may consume the topic.
  */
 extern void cq_group_check(CqTopicDef *def, CqGroupDef *group);
 

@@ -4,7 +4,7 @@
  *	  Loading topics and groups from the tables into shared memory.
  *
  * What the tables say is read first, without a lock; then the cells are made under
- * the row's lock, unless somebody else has made them meanwhile.
+ * the row's lock, unless another session has made them meanwhile.
  *
  *-------------------------------------------------------------------------
  */

@@ -3,8 +3,8 @@
  * membership.c
  *	  Joining and leaving consumer groups.
  *
- * Members are cells of the topic's state in shared memory.  A membership that is
- * bound to a session is remembered by it, and left when it ends.
+ * Members are cells of the topic's state in shared memory.  A session remembers the
+ * memberships that are bound to it, and leaves them when it ends.
  *
  *-------------------------------------------------------------------------
  */
@@ -86,7 +86,7 @@ group_to_join(CqTopicDef *def, const char *name)
 
 	if (group == NULL)
 	{
-		/* somebody else may be about to create it */
+		/* another session may be about to create it */
 		cq_topic_lock_definition(def);
 		group = cq_group_def_find(def, name);
 	}
@@ -144,8 +144,8 @@ cq_group_join_as(CqTopicDef *def, const char *name, const char *member, bool bou
 }
 
 /*
- * Lock the row and find the member, which has been heard of then; the caller
- * unlocks, whether there is one or not.
+ * Lock the row and find the member; counts as a heartbeat.  The caller unlocks,
+ * whether there is one or not.
  */
 static CqTopicRow *
 lock_member(CqTopicDef *def, const char *name, const char *member, int64 generation,

@@ -126,7 +126,7 @@ rotate(CqTopicDef *def, int k, int to, FullTransactionId *copied)
 		return EMPTY;
 	if (!FullTransactionIdIsValid(*copied))
 	{
-		/* once we get this lock, nobody writes to it any more */
+		/* with this lock, no session writes to it any more */
 		if (!ConditionalLockRelationOid(def->offsets[k], ShareLock))
 			return NOT_YET;
 		copy_latest(def, k, to);

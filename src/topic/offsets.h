@@ -2,13 +2,13 @@
  *
  * offsets.h
  *	  Offsets that are written down: of groups, of prepared transactions, and
- *	  for those who read elsewhere.
+ *	  for readers on other servers.
  *
  *	cq.t<topic>_c0, cq.t<topic>_c1	(group_id, partition, rewind, next_offset,
  *									committed_at), an index on the first four
  *
  *	group_id > 0	the group is done with all records below next_offset
- *	group_id 0		so is every publisher: all of them are there to be read
+ *	group_id 0		all records below next_offset can be read
  *	group_id -1		a transaction was prepared that has published from
  *					next_offset on
  *

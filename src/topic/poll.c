@@ -340,8 +340,8 @@ typedef enum Readiness
 } Readiness;
 
 /*
- * Whether the member has something to poll.  It has been heard of; *again_ms is
- * lowered to when it should be again.
+ * Whether the member has something to poll.  Counts as a heartbeat; *again_ms is
+ * lowered to when the next one should be.
  */
 static Readiness
 look(CqTopicDef *def, int32 group_id, const char *member, int64 generation,

@@ -8,9 +8,9 @@
  * chosen under the same lock (publish.c).  So a reader goes through the segments
  * in order, and in each along its index.
  *
- * SnapshotSelf sees what is committed now.  Whoever reads below the stable offset
- * has asked for that first, so everything there has been decided.  It is what is
- * wanted at every isolation level, and takes no predicate locks.
+ * SnapshotSelf sees what is committed now.  Readers ask for the stable offset first
+ * and stop below it, so all transactions that have written there have ended.  That is
+ * what is wanted at every isolation level, and it takes no predicate locks.
  *
  * A segment's time index is the index on offsets: published_at never falls
  * within a partition, so a time is found by binary search.
@@ -249,7 +249,10 @@ cq_records_read(CqTopicDef *def, const CqRecordRange *range, CqRecordReader read
 
 /* ---- ends ------------------------------------------------------------ */
 
-/* The first or last row of the partition in the segment, whoever wrote it. */
+/*
+ * The first or last row of the partition in the segment, whatever became of the
+ * transaction that wrote it.
+ */
 static bool
 segment_end(PartitionScan *s, int partition, ScanDirection direction, int64 *offset,
 			TimestampTz *published_at)

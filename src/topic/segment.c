@@ -3,18 +3,18 @@
  * segment.c
  *	  The segments of a topic.
  *
- * cq.topic_segment says which table holds which segment.  A table that holds
- * none is empty and will be used again, or still has what retention has dropped
- * or compaction has copied elsewhere; then it is truncated when no snapshot is
- * left to which it holds a segment (core/horizon.c).
+ * cq.topic_segment says which table holds which segment.  A table that holds none
+ * either is empty and will be used again, or still has what retention has dropped or
+ * compaction has copied elsewhere.  Then it is truncated when no snapshot is left
+ * that sees a segment in it (core/horizon.c).
  *
- * Tables wait for that in batches: those that hold no segment when a look finds
- * no batch are one, with one mark.  So tables that come later do not put it off.
+ * Tables wait for that in batches: when no batch is waiting, all tables that hold no
+ * segment become one, with one mark.  Tables that come later do not put it off.
  *
  * Publishers choose the current segment under the row's lock and lock its table
- * afterwards.	So a segment is closed for good when it is not current, nobody is
- * open who began when it was (cq_row_open_since), and nobody holds a lock for
- * writing.
+ * afterwards.  So a segment is closed for good when it is not current, no transaction
+ * is open that began to publish when it was (cq_row_open_since), and no session holds
+ * a lock on its table for writing.
  *
  * Compaction writes what is left of all closed segments to an empty table, and
  * makes this the last of them, in one transaction.  Readers and writers go on
@@ -50,9 +50,13 @@
 /* and so is one more segment when there are too many */
 #define FULL_RETRY_MS 5000
 
-/* bounds of the time between looks for old segments */
+/* bounds of the time between looks for old segments, and for too many bytes */
 #define RETAIN_LOOK_MS_MIN 1000
 #define RETAIN_LOOK_MS_MAX 3600000
+#define RETAIN_BYTES_LOOK_MS 60000
+
+/* retention looks so many times in the time that records are kept */
+#define RETAIN_LOOKS 8
 
 /* Start a transaction and open the topic; NULL when it is no more. */
 static CqTopicDef *
@@ -69,8 +73,9 @@ execute(const char *command)
 }
 
 /*
- * Lock out those who create tables, or change what there may be; false: somebody
- * is at it.  By hand we wait, for who calls wants it done.
+ * Take the lock under which tables of topics are created and changed, and read the
+ * definition again.  The worker does not wait: false, another session has the lock.
+ * By hand we wait.
  */
 static bool
 lock_definition(CqTopicDef *def)
@@ -200,7 +205,7 @@ segment_bytes(const CqTopicSegment *segment)
 											 ObjectIdGetDatum(segment->relation)));
 }
 
-/* Whether nobody can write to the segment any more. */
+/* Whether no transaction can write to the segment any more. */
 static bool
 is_closed(CqTopicDef *def, int64 number)
 {
@@ -211,7 +216,10 @@ is_closed(CqTopicDef *def, int64 number)
 	return closed;
 }
 
-/* False when somebody writes to it.  Its table is left to truncate_retired(). */
+/*
+ * Drop a segment; false when a transaction may write to it.  Its table is emptied by
+ * cq_topic_truncate_retired().
+ */
 static bool
 drop_segment(CqTopicDef *def, const CqTopicSegment *segment)
 {
@@ -267,10 +275,10 @@ cq_topic_retain(int32 topic_id)
 			return PG_INT64_MAX;
 		}
 		if (def->retain_ms > 0)
-			look_ms = Min(Max(def->retain_ms / 8, RETAIN_LOOK_MS_MIN), RETAIN_LOOK_MS_MAX);
+			look_ms = Min(Max(def->retain_ms / RETAIN_LOOKS, RETAIN_LOOK_MS_MIN), RETAIN_LOOK_MS_MAX);
 		if (def->retain_bytes > 0)
 		{
-			look_ms = Min(look_ms, 60000);
+			look_ms = Min(look_ms, RETAIN_BYTES_LOOK_MS);
 			for (int i = 0; i < def->nsegments; i++)
 				bytes += segment_bytes(&def->segments[i]);
 		}

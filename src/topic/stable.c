@@ -61,7 +61,7 @@ replica_is_ready(CqTopicDef *def)
 	return ready;
 }
 
-/* How far what the worker of another server has written says that it is stable. */
+/* The limit that the worker of another server has written. */
 static int64
 written_limit(CqTopicDef *def, int partition)
 {
@@ -86,8 +86,8 @@ follow_limit(CqTopicDef *def, int partition)
 }
 
 /*
- * Rows may have come behind our back since the topic was loaded (a dump is being
- * restored), as long as nobody has published here.
+ * Look for the end again as long as no session has published here: rows may have come
+ * in other ways since the topic was loaded, from a dump that is being restored.
  */
 static void
 check_end(CqTopicDef *def, int partition)
