@@ -105,7 +105,7 @@ static CqObject *
 find_default(void)
 {
 	if (!OidIsValid(default_object.carrier) ||
-		!OidIsValid(cq_carrier_owner(default_object.carrier)))
+		!OidIsValid(cq_relation_owner(default_object.carrier)))
 	{
 		Oid			carrier = cq_carrier_by_id(CQ_OBJECT_NAMESPACE, 0);
 
@@ -326,7 +326,7 @@ find(const char *name, Size len, CqObject **object)
 		buf[len] = '\0';
 		entry = find_known(buf);
 	}
-	if (entry == NULL || !OidIsValid(cq_carrier_owner(entry->object.carrier)))
+	if (entry == NULL || !OidIsValid(cq_relation_owner(entry->object.carrier)))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("namespace \"%s\" does not exist",

@@ -14,12 +14,14 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
 #include "core/catalog.h"
 #include "storage/bufmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
 Oid
 cq_schema(void)
@@ -68,6 +70,19 @@ cq_table_is_empty(Oid table)
 
 	table_close(rel, AccessShareLock);
 	return empty;
+}
+
+Oid
+cq_relation_owner(Oid carrier)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(carrier));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		return InvalidOid;
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
 }
 
 void

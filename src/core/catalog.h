@@ -33,6 +33,9 @@ extern Oid	cq_relation_of_any_version(const char *name);
 /* Whether a table has no blocks; raises when it does not exist. */
 extern bool cq_table_is_empty(Oid table);
 
+/* The relation's owner, InvalidOid when there is none by that OID. */
+extern Oid	cq_relation_owner(Oid relid);
+
 /* Raise 55000: the extension's SQL objects are older than the library. */
 pg_noreturn extern void cq_version_error(void);
 

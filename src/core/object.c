@@ -232,7 +232,7 @@ static void
 refresh(CqObject *object, Oid user)
 {
 	uint64		asked = epoch;
-	Oid			owner = cq_carrier_owner(object->carrier);
+	Oid			owner = cq_relation_owner(object->carrier);
 	AclMode		privileges = 0;
 	bool		owned = false;
 
@@ -273,7 +273,7 @@ cq_object_owned(CqObject *object)
 bool
 cq_carrier_allows(Oid carrier, Oid role, AclMode privileges)
 {
-	return OidIsValid(cq_carrier_owner(carrier)) &&
+	return OidIsValid(cq_relation_owner(carrier)) &&
 		pg_class_aclmask(carrier, role, privileges, ACLMASK_ANY) != 0;
 }
 
@@ -383,7 +383,7 @@ bool
 cq_object_grant(CqObject *object, const char *role, AclMode privileges, bool grant,
 				bool as_owner)
 {
-	Oid			owner = cq_carrier_owner(object->carrier);
+	Oid			owner = cq_relation_owner(object->carrier);
 	CqRoleScope scope;
 	bool		to_public = strcmp(role, "public") == 0;
 	AclMode		options = ACL_GRANT_OPTION_FOR(privileges);
@@ -427,19 +427,6 @@ cq_object_change_owner(CqObject *object, const char *role)
 }
 
 /* ---- carriers -------------------------------------------------------- */
-
-Oid
-cq_carrier_owner(Oid carrier)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(carrier));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		return InvalidOid;
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
 
 static char *
 carrier_name(CqObjectKind kind, int32 id)
@@ -515,7 +502,7 @@ cq_carrier_drop(Oid carrier)
 {
 	ObjectAddress address;
 
-	if (!OidIsValid(cq_carrier_owner(carrier)))
+	if (!OidIsValid(cq_relation_owner(carrier)))
 		return;
 	ObjectAddressSet(address, RelationRelationId, carrier);
 	performDeletion(&address, DROP_CASCADE, 0);

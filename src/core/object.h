@@ -107,9 +107,6 @@ extern bool cq_object_change_owner(CqObject *object, const char *role);
 
 /* ---- carriers -------------------------------------------------------- */
 
-/* The carrier's owner, InvalidOid when there is no such relation. */
-extern Oid	cq_carrier_owner(Oid carrier);
-
 /*
  * A number for a new object from that sequence of schema cq, one that no
  * relation with one of the names carries: formats with %d for the number, the

@@ -19,6 +19,7 @@
  */
 #include "postgres.h"
 
+#include "core/catalog.h"
 #include "core/limits.h"
 #include "core/shmem.h"
 #include "exchange/definition.h"
@@ -162,7 +163,7 @@ cq_exchange_open(const char *name, AclMode privileges)
 {
 	CqExchange *exchange = cq_exchange_find(name);
 
-	if (exchange == NULL || !OidIsValid(cq_carrier_owner(exchange->object.carrier)))
+	if (exchange == NULL || !OidIsValid(cq_relation_owner(exchange->object.carrier)))
 		cq_object_missing(CQ_OBJECT_EXCHANGE, name);
 	if (privileges != CQ_EXCHANGE_NONE && !cq_object_allowed(&exchange->object, privileges))
 		cq_object_denied(CQ_OBJECT_EXCHANGE, name, NULL, false);

@@ -182,10 +182,10 @@ open_default_dead_letter(const char *dead_letter, Datum lease, bool *created)
 {
 	CqQueueDef *dead = cq_queue_find(dead_letter);
 
-	*created = (dead == NULL || !OidIsValid(cq_carrier_owner(dead->object.carrier)));
+	*created = (dead == NULL || !OidIsValid(cq_relation_owner(dead->object.carrier)));
 	if (*created)
 		return create_dead_letter(dead_letter, lease);
-	if (cq_carrier_owner(dead->object.carrier) != GetUserId())
+	if (cq_relation_owner(dead->object.carrier) != GetUserId())
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("queue \"%s\" already exists and belongs to another role", dead_letter),

@@ -139,7 +139,7 @@ resolve(CqQueueDef *def, bool missing_ok)
 		if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(sequence)))
 			return false;
 	}
-	if (!OidIsValid(cq_carrier_owner(def->object.carrier)))
+	if (!OidIsValid(cq_relation_owner(def->object.carrier)))
 		return false;
 	if (!find_tables(def))
 	{
@@ -173,7 +173,7 @@ open_if_exists(const char *name, AclMode privileges, bool missing_ok)
 		return NULL;
 	if (privileges == CQ_QUEUE_NONE || !cq_object_allowed(&def->object, privileges))
 	{
-		if (!OidIsValid(cq_carrier_owner(def->object.carrier)))
+		if (!OidIsValid(cq_relation_owner(def->object.carrier)))
 			return NULL;
 		if (privileges != CQ_QUEUE_NONE)
 			cq_object_denied(CQ_OBJECT_QUEUE, name, NULL, false);

@@ -26,7 +26,6 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/partition.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "core/catalog.h"
@@ -39,7 +38,6 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
 
 /* columns of cq.watch */
 enum
@@ -156,19 +154,6 @@ add_row(CqWatchSpec *spec, Oid relid, HeapTuple tuple, TupleDesc desc,
 		spec->columns = cq_watch_strings(DatumGetArrayTypeP(values[COLUMN_COLUMNS - 1]));
 }
 
-static Oid
-owner_of(Oid relid)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		return InvalidOid;
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
 CqWatchSpec *
 cq_watch_spec(Oid relid)
 {
@@ -206,7 +191,7 @@ cq_watch_spec(Oid relid)
 	}
 	table_close(rel, AccessShareLock);
 	if (OidIsValid(spec->writer))
-		spec->owner = owner_of(spec->writer);
+		spec->owner = cq_relation_owner(spec->writer);
 	return spec;
 }
 

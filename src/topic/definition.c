@@ -307,7 +307,7 @@ own_queue(const CqGroupDef *group, int32 queue_id)
 {
 	CqQueueDef *queue = (queue_id == 0) ? NULL : cq_queue_by_id(queue_id);
 
-	if (queue != NULL && OidIsValid(cq_carrier_owner(queue->object.carrier)))
+	if (queue != NULL && OidIsValid(cq_relation_owner(queue->object.carrier)))
 		cq_carrier_own(group->object.carrier, RelationRelationId, queue->object.carrier);
 }
 
@@ -374,7 +374,7 @@ cq_topic_find_relations(CqTopicDef *def, bool missing_ok)
 		if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(def->sequences[0])))
 			return false;
 	}
-	if (!OidIsValid(cq_carrier_owner(def->object.carrier)))
+	if (!OidIsValid(cq_relation_owner(def->object.carrier)))
 		return false;
 	for (int p = 0; p < def->npartitions; p++)
 	{

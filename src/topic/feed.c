@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "access/detoast.h"
+#include "core/catalog.h"
 #include "core/clock.h"
 #include "core/step.h"
 #include "message/headers.h"
@@ -209,7 +210,7 @@ add_jobs(CqTopicDef *def, const CqGroupDef *group, List *jobs)
 static bool
 owner_may_consume(const CqTopicDef *def, const CqGroupDef *group)
 {
-	Oid			owner = cq_carrier_owner(group->object.carrier);
+	Oid			owner = cq_relation_owner(group->object.carrier);
 
 	return OidIsValid(owner) &&
 		cq_carrier_allows(def->object.carrier, owner, CQ_TOPIC_CONSUME | CQ_TOPIC_ALTER);

@@ -198,9 +198,9 @@ cq_topic_memory_full(void)
 /* ---- rows ------------------------------------------------------------ */
 
 static void
-release(void *state)
+release(void *arg)
 {
-	CqTopicRow *row = state;
+	CqTopicRow *row = arg;
 	uint32		i;
 
 	for (i = row->partitions; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
@@ -224,9 +224,9 @@ release(void *state)
 }
 
 static void
-wake(void *state)
+wake(void *arg)
 {
-	cq_row_wake(state);
+	cq_row_wake(arg);
 }
 
 static const CqRegistry *

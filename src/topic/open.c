@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "access/xlog.h"
+#include "core/catalog.h"
 #include "core/clock.h"
 #include "core/shmem.h"
 #include "miscadmin.h"
@@ -115,7 +116,7 @@ open_if_exists(const char *name, AclMode privileges, bool missing_ok)
 		return NULL;
 	if (privileges == CQ_TOPIC_NONE || !cq_object_allowed(&def->object, privileges))
 	{
-		if (!OidIsValid(cq_carrier_owner(def->object.carrier)))
+		if (!OidIsValid(cq_relation_owner(def->object.carrier)))
 			return NULL;
 		if (privileges != CQ_TOPIC_NONE)
 			cq_object_denied(CQ_OBJECT_TOPIC, name, NULL, false);

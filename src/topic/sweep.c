@@ -68,14 +68,14 @@ has_queue(int32 queue_id)
 
 	if (queue == NULL)
 		return OidIsValid(cq_carrier_by_id(CQ_OBJECT_QUEUE, queue_id));
-	return OidIsValid(cq_carrier_owner(queue->object.carrier));
+	return OidIsValid(cq_relation_owner(queue->object.carrier));
 }
 
 /* A group goes with its carrier, and a shared one with its queue. */
 static bool
 group_is_gone(const CqGroupDef *group)
 {
-	return !OidIsValid(cq_carrier_owner(group->object.carrier)) ||
+	return !OidIsValid(cq_relation_owner(group->object.carrier)) ||
 		(group->shared && !has_queue(group->queue_id));
 }
 
@@ -176,7 +176,7 @@ check_queue_drop(const CqQueueDef *queue)
 			const CqGroupDef *group = &def->groups[i];
 
 			if (group->shared && group->queue_id == queue->queue_id &&
-				OidIsValid(cq_carrier_owner(group->object.carrier)))
+				OidIsValid(cq_relation_owner(group->object.carrier)))
 				ereport(ERROR,
 						(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 						 errmsg("queue \"%s\" belongs to group \"%s\" of topic \"%s\"",

@@ -15,9 +15,9 @@
 #include "queue/dispatch/registry.h"
 
 static void
-release(void *state)
+release(void *arg)
 {
-	CqQueueRow *row = state;
+	CqQueueRow *row = arg;
 
 	cq_entries_free_all(row);
 	cq_row_reset(row);
@@ -25,9 +25,9 @@ release(void *state)
 }
 
 static void
-wake(void *state)
+wake(void *arg)
 {
-	CqQueueRow *row = state;
+	CqQueueRow *row = arg;
 
 	ConditionVariableBroadcast(&row->ready_cv);
 	ConditionVariableBroadcast(&row->scan_cv);
