@@ -23,6 +23,7 @@
 #include "exchange/definition.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "queue/maintain.h"
 #include "queue/queue.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"

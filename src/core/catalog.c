@@ -16,6 +16,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
 #include "core/catalog.h"
+#include "storage/bufmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -57,6 +58,16 @@ cq_relation_of_any_version(const char *name)
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("relation cq.%s does not exist", name)));
 	return relid;
+}
+
+bool
+cq_table_is_empty(Oid table)
+{
+	Relation	rel = table_open(table, AccessShareLock);
+	bool		empty = RelationGetNumberOfBlocks(rel) == 0;
+
+	table_close(rel, AccessShareLock);
+	return empty;
 }
 
 void

@@ -30,6 +30,9 @@ extern Oid	cq_relation(const char *name);
 /* The same without the latter: for trigger functions, which a restore calls. */
 extern Oid	cq_relation_of_any_version(const char *name);
 
+/* Whether a table has no blocks; raises when it does not exist. */
+extern bool cq_table_is_empty(Oid table);
+
 /* Raise 55000: the extension's SQL objects are older than the library. */
 pg_noreturn extern void cq_version_error(void);
 

@@ -11,7 +11,7 @@
 #include "storage/lwlock.h"
 
 /*
- * Whom a state belongs to.  Written under the registry's lock and the state's,
+ * Which object a state belongs to.  Written under the registry's lock and the state's,
  * both exclusively; read under either.
  */
 typedef struct CqStateKey
@@ -70,7 +70,7 @@ extern void *cq_registry_take(const CqRegistry *registry, int32 id, Oid sequence
  */
 extern void cq_registry_forget(const CqRegistry *registry, Oid database, int32 id);
 
-/* Whom the state belongs to at the moment. */
+/* Which object the state belongs to at the moment. */
 extern CqStateKey cq_state_key(void *state);
 
 /*

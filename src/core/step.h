@@ -18,14 +18,13 @@ extern void cq_step_start(void);
 extern void cq_step_commit(void);
 
 /*
- * Whether a procedure of the user's runs the maintenance, rather than the
- * worker.
+ * Whether a user's procedure runs the maintenance, rather than the worker.
  */
 extern bool cq_step_by_hand(void);
 
 /*
- * Call 'run' while nobody else in this database does maintenance.	In the
- * worker: outside a transaction; false, when somebody else is at it.  By hand:
+ * Call 'run' while no other process of this database does maintenance.  In the
+ * worker: outside a transaction; false when another process is at it.  By hand:
  * in a procedure that may end its transaction, which this does; waits.  Errors
  * of 'run' are passed on.
  */

@@ -65,19 +65,13 @@ lock_graph(void)
 }
 
 /*
- * Run a command that changes one row and returns a number, with these ints as
- * its parameters.  Raises 40001 when an old snapshot does not show that row.
+ * Run a command that changes one row and returns a number.  Raises 40001 when an old
+ * snapshot does not show that row.
  */
 static void
-change(const char *command, int n, const int32 *numbers)
+change(const char *command, CqParameters *parameters)
 {
-	Oid			types[] = {INT4OID, INT4OID};
-	Datum		values[2];
-
-	Assert(n <= lengthof(values));
-	for (int i = 0; i < n; i++)
-		values[i] = Int32GetDatum(numbers[i]);
-	if (cq_execute_as_owner(command, n, types, values, NULL) < 0)
+	if (cq_execute_with(command, parameters) < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("could not serialize access due to concurrent update")));
@@ -143,12 +137,11 @@ void
 cq_exchange_create_named(const char *name, CqExchangeKind kind, const char *alternate,
 						 bool if_not_exists)
 {
-	Oid			types[] = {INT4OID, TEXTOID, OIDOID, TEXTOID, INT4OID};
-	Datum		values[5];
-	char		nulls[5] = {' ', ' ', ' ', ' ', ' '};
+	CqParameters p = {0};
 	CqExchange *exchange;
 	int32		alternate_id = 0;
 	int32		id;
+	Oid			carrier;
 
 	begin("exchange_create()");
 	lock_graph();
@@ -165,37 +158,36 @@ cq_exchange_create_named(const char *name, CqExchangeKind kind, const char *alte
 		cq_object_exists(CQ_OBJECT_EXCHANGE, name);
 	drop_orphans(name);
 	id = cq_object_new_id(CQ_OBJECT_EXCHANGE, "exchange_exchange_id_seq", relation_formats);
-	values[0] = Int32GetDatum(id);
-	values[1] = CStringGetTextDatum(name);
-	values[2] = ObjectIdGetDatum(cq_carrier_create(CQ_OBJECT_EXCHANGE, id, name));
-	values[3] = CStringGetTextDatum(cq_exchange_kind_name(kind));
-	values[4] = Int32GetDatum(alternate_id);
-	if (alternate_id == 0)
-		nulls[4] = 'n';
-	if (cq_execute_as_owner("INSERT INTO cq.exchange (exchange_id, name, carrier, kind, alternate) "
-							"VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING "
-							"RETURNING exchange_id", 5, types, values, nulls) < 0)
+	carrier = cq_carrier_create(CQ_OBJECT_EXCHANGE, id, name);
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(id), false);
+	cq_parameter_add(&p, TEXTOID, CStringGetTextDatum(name), false);
+	cq_parameter_add(&p, OIDOID, ObjectIdGetDatum(carrier), false);
+	cq_parameter_add(&p, TEXTOID, CStringGetTextDatum(cq_exchange_kind_name(kind)), false);
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(alternate_id), alternate_id == 0);
+	if (cq_execute_with("INSERT INTO cq.exchange (exchange_id, name, carrier, kind, alternate) "
+						"VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING "
+						"RETURNING exchange_id", &p) < 0)
 		cq_object_exists(CQ_OBJECT_EXCHANGE, name);
 }
 
 void
 cq_exchange_alter_named(const char *name, const char *alternate)
 {
-	int32		numbers[2];
+	CqParameters p = {0};
+	int32		alternate_id = 0;
+	int32		id;
 
 	begin("exchange_alter()");
 	lock_graph();
-	numbers[0] = cq_exchange_open(name, CQ_EXCHANGE_ALTER)->object.id;
-	if (alternate == NULL)
+	id = cq_exchange_open(name, CQ_EXCHANGE_ALTER)->object.id;
+	if (alternate != NULL)
 	{
-		change("UPDATE cq.exchange SET alternate = NULL WHERE exchange_id = $1 RETURNING 1",
-			   1, numbers);
-		return;
+		alternate_id = cq_exchange_open(alternate, CQ_EXCHANGE_ALTER)->object.id;
+		check_cycle(cq_exchange_by_id(id), cq_exchange_by_id(alternate_id));
 	}
-	numbers[1] = cq_exchange_open(alternate, CQ_EXCHANGE_ALTER)->object.id;
-	check_cycle(cq_exchange_by_id(numbers[0]), cq_exchange_by_id(numbers[1]));
-	change("UPDATE cq.exchange SET alternate = $2 WHERE exchange_id = $1 RETURNING 1",
-		   2, numbers);
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(id), false);
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(alternate_id), alternate_id == 0);
+	change("UPDATE cq.exchange SET alternate = $2 WHERE exchange_id = $1 RETURNING 1", &p);
 }
 
 /*
@@ -205,14 +197,8 @@ cq_exchange_alter_named(const char *name, const char *alternate)
 static void
 forget(int32 id)
 {
-	Oid			types[] = {INT4OID};
-	Datum		values[1];
-
-	values[0] = Int32GetDatum(id);
-	(void) cq_execute_as_owner("UPDATE cq.exchange SET alternate = NULL WHERE alternate = $1",
-							   1, types, values, NULL);
-	(void) cq_execute_as_owner("DELETE FROM cq.exchange WHERE exchange_id = $1",
-							   1, types, values, NULL);
+	(void) cq_execute_with_int("UPDATE cq.exchange SET alternate = NULL WHERE alternate = $1", id);
+	(void) cq_execute_with_int("DELETE FROM cq.exchange WHERE exchange_id = $1", id);
 	CommandCounterIncrement();
 }
 
@@ -359,22 +345,17 @@ find_binding(const CqBinding *binding, const Bound *bound)
 static void
 insert_binding(const CqBinding *binding, const Bound *bound)
 {
-	Oid			types[] = {INT4OID, INT4OID, TEXTOID, JSONBOID, TEXTOID};
-	Datum		values[5];
-	char		nulls[5] = {' ', ' ', ' ', ' ', ' '};
+	CqParameters p = {0};
 
-	values[0] = Int32GetDatum(bound->exchange_id);
-	values[1] = Int32GetDatum(bound->target_id);
-	values[2] = PointerGetDatum(binding->routing_key);
-	values[3] = PointerGetDatum(bound->headers);
-	values[4] = CStringGetTextDatum(bound->any ? "any" : "all");
-	if (bound->headers == NULL)
-		nulls[3] = 'n';
-	(void) cq_execute_as_owner(psprintf("INSERT INTO cq.exchange_binding "
-										"(exchange_id, %s, routing_key, headers, match) "
-										"VALUES ($1, $2, $3, $4, $5)",
-										target_columns[binding->target_kind]),
-							   5, types, values, nulls);
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(bound->exchange_id), false);
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(bound->target_id), false);
+	cq_parameter_add(&p, TEXTOID, PointerGetDatum(binding->routing_key), false);
+	cq_parameter_add(&p, JSONBOID, PointerGetDatum(bound->headers), bound->headers == NULL);
+	cq_parameter_add(&p, TEXTOID, CStringGetTextDatum(bound->any ? "any" : "all"), false);
+	(void) cq_execute_with(psprintf("INSERT INTO cq.exchange_binding "
+									"(exchange_id, %s, routing_key, headers, match) "
+									"VALUES ($1, $2, $3, $4, $5)",
+									target_columns[binding->target_kind]), &p);
 }
 
 bool
@@ -419,6 +400,7 @@ cq_exchange_unbind_from(const char *name, const CqBinding *binding)
 {
 	Bound		bound;
 	AclMode		privileges;
+	CqParameters p = {0};
 	int32		binding_id;
 
 	begin("exchange_unbind()");
@@ -428,7 +410,8 @@ cq_exchange_unbind_from(const char *name, const CqBinding *binding)
 	binding_id = find_binding(binding, &bound);
 	if (binding_id == 0)
 		return false;
-	change("DELETE FROM cq.exchange_binding WHERE binding_id = $1 RETURNING 1", 1, &binding_id);
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(binding_id), false);
+	change("DELETE FROM cq.exchange_binding WHERE binding_id = $1 RETURNING 1", &p);
 	return true;
 }
 

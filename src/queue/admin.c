@@ -39,6 +39,8 @@
 
 #define DEAD_SUFFIX ".dead"
 
+StaticAssertDecl(CQ_OPTIONS + 3 <= CQ_PARAMETERS_MAX, "parameters fit");
+
 /* segments of a new queue */
 #define INITIAL_SEGMENTS 2
 
@@ -87,9 +89,7 @@ static CqQueueDef *
 create_one(const char *name, const Datum *options, const bool *option_nulls)
 {
 	StringInfoData command;
-	Oid			types[CQ_OPTIONS + 3] = {INT4OID, TEXTOID, OIDOID};
-	Datum		values[CQ_OPTIONS + 3];
-	char		nulls[CQ_OPTIONS + 3];
+	CqParameters p = {0};
 	int32		queue_id;
 	Oid			carrier;
 	Oid			sequence;
@@ -98,10 +98,9 @@ create_one(const char *name, const Datum *options, const bool *option_nulls)
 	drop_orphans(name);
 	queue_id = cq_object_new_id(CQ_OBJECT_QUEUE, "queue_queue_id_seq", relation_formats);
 	carrier = cq_carrier_create(CQ_OBJECT_QUEUE, queue_id, name);
-	values[0] = Int32GetDatum(queue_id);
-	values[1] = CStringGetTextDatum(name);
-	values[2] = ObjectIdGetDatum(carrier);
-	memset(nulls, ' ', sizeof(nulls));
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(queue_id), false);
+	cq_parameter_add(&p, TEXTOID, CStringGetTextDatum(name), false);
+	cq_parameter_add(&p, OIDOID, ObjectIdGetDatum(carrier), false);
 	initStringInfo(&command);
 	appendStringInfoString(&command, "INSERT INTO cq.queue (queue_id, name, carrier");
 	for (int i = 0; i < CQ_OPTIONS; i++)
@@ -109,14 +108,12 @@ create_one(const char *name, const Datum *options, const bool *option_nulls)
 	appendStringInfoString(&command, ") VALUES ($1, $2, $3");
 	for (int i = 0; i < CQ_OPTIONS; i++)
 	{
-		appendStringInfo(&command, ", $%d", i + 4);
-		types[i + 3] = cq_option_type(i);
-		values[i + 3] = options[i];
-		nulls[i + 3] = option_nulls[i] ? 'n' : ' ';
+		cq_parameter_add(&p, cq_option_type(i), options[i], option_nulls[i]);
+		appendStringInfo(&command, ", $%d", p.n);
 	}
 	appendStringInfoString(&command, ") ON CONFLICT DO NOTHING RETURNING queue_id");
 
-	if (cq_execute_as_owner(command.data, CQ_OPTIONS + 3, types, values, nulls) < 0)
+	if (cq_execute_with(command.data, &p) < 0)
 		cq_object_exists(CQ_OBJECT_QUEUE, name);
 	sequence = cq_common_tables_create(queue_id, carrier);
 	for (int k = 0; k < INITIAL_SEGMENTS; k++)
@@ -258,12 +255,11 @@ cq_queue_create_named(const char *name, Datum *values, bool *nulls, bool if_not_
 }
 
 /*
- * Run an UPDATE of the queue's row, whose first parameter is its number, and
- * let all know of the new options at commit.
+ * Run an UPDATE of the queue's row in cq.queue, and tell the row in shared memory the
+ * new options at commit.  No lock held.
  */
 static void
-change_options(CqQueueDef *def, const char *command, int nargs, Oid *types,
-			   Datum *values, const char *nulls)
+change_options(CqQueueDef *def, const char *command, CqParameters *parameters)
 {
 	CqItem	   *item;
 	int			number;
@@ -271,8 +267,7 @@ change_options(CqQueueDef *def, const char *command, int nargs, Oid *types,
 	/* from here on the row is not given what we read of the definition */
 	cq_items_reserve(1);
 	number = cq_item_number(cq_item_add(CQ_ITEM_OPTIONS, def));
-	values[0] = Int32GetDatum(def->queue_id);
-	(void) cq_execute_as_owner(command, nargs, types, values, nulls);
+	(void) cq_execute_with(command, parameters);
 	CommandCounterIncrement();
 
 	if (cq_definition_read(CQ_OBJECT_QUEUE, def->name) == NULL)
@@ -287,15 +282,12 @@ cq_queue_alter_named(const char *name, const Datum *options, const bool *changed
 					 const bool *option_nulls)
 {
 	StringInfoData command;
-	Oid			types[CQ_OPTIONS + 1] = {INT4OID};
-	Datum		values[CQ_OPTIONS + 1];
-	char		nulls[CQ_OPTIONS + 1];
+	CqParameters p = {0};
 	CqQueueDef *def;
-	int			n = 1;
 
 	PreventCommandIfReadOnly("queue_alter()");
 	def = open_to_alter(name);
-	nulls[0] = ' ';
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(def->queue_id), false);
 	initStringInfo(&command);
 	appendStringInfoString(&command, "UPDATE cq.queue SET version = version + 1");
 	for (int i = 0; i < CQ_OPTIONS; i++)
@@ -305,27 +297,36 @@ cq_queue_alter_named(const char *name, const Datum *options, const bool *changed
 		cq_option_check(i, options[i], option_nulls[i]);
 		if (i == CQ_OPTION_DEAD_LETTER && !option_nulls[i])
 			check_dead_letter(name, TextDatumGetCString(options[i]));
-		types[n] = cq_option_type(i);
-		values[n] = options[i];
-		nulls[n] = option_nulls[i] ? 'n' : ' ';
-		appendStringInfo(&command, ", %s = $%d", cq_option_name(i), ++n);
+		cq_parameter_add(&p, cq_option_type(i), options[i], option_nulls[i]);
+		appendStringInfo(&command, ", %s = $%d", cq_option_name(i), p.n);
 	}
 	appendStringInfoString(&command, " WHERE queue_id = $1");
-	change_options(def, command.data, n, types, values, nulls);
+	change_options(def, command.data, &p);
 }
 
 void
 cq_queue_set_paused(const char *name, bool paused)
 {
-	Oid			types[] = {INT4OID, BOOLOID};
-	Datum		values[2];
+	CqParameters p = {0};
 	CqQueueDef *def;
 
 	PreventCommandIfReadOnly(paused ? "queue_pause()" : "queue_resume()");
 	def = open_to_alter(name);
-	values[1] = BoolGetDatum(paused);
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(def->queue_id), false);
+	cq_parameter_add(&p, BOOLOID, BoolGetDatum(paused), false);
 	change_options(def, "UPDATE cq.queue SET version = version + 1, paused = $2 "
-				   "WHERE queue_id = $1", 2, types, values, NULL);
+				   "WHERE queue_id = $1", &p);
+}
+
+/* Let a queue keep its dead letters from now on. */
+static void
+forget_dead_letter(CqQueueDef *def)
+{
+	CqParameters p = {0};
+
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(def->queue_id), false);
+	change_options(def, "UPDATE cq.queue SET version = version + 1, dead_letter = NULL "
+				   "WHERE queue_id = $1", &p);
 }
 
 /*
@@ -335,8 +336,6 @@ cq_queue_set_paused(const char *name, bool paused)
 static void
 forget(int32 queue_id)
 {
-	Oid			types[] = {INT4OID};
-	Datum		values[1];
 	CqQueueDef *def = cq_queue_by_id(queue_id);
 	ListCell   *cell;
 
@@ -348,14 +347,11 @@ forget(int32 queue_id)
 			continue;
 		other = cq_queue_open_if_exists(other->name);
 		if (other != NULL)
-			change_options(other, "UPDATE cq.queue SET version = version + 1, dead_letter = NULL "
-						   "WHERE queue_id = $1", 1, types, values, NULL);
+			forget_dead_letter(other);
 	}
 	cq_segments_drop(queue_id);
 	cq_queue_secret_drop(queue_id);
-	values[0] = Int32GetDatum(queue_id);
-	(void) cq_execute_as_owner("DELETE FROM cq.queue WHERE queue_id = $1",
-							   1, types, values, NULL);
+	(void) cq_execute_with_int("DELETE FROM cq.queue WHERE queue_id = $1", queue_id);
 	CommandCounterIncrement();
 	cq_items_reserve(1);
 	cq_item_add_drop(queue_id);

@@ -243,21 +243,23 @@ cq_claims_event(CqQueueDef *def, const CqClaim *claims, int n, CqEventKind kind,
 {
 	CqClaim    *sorted = palloc(Max(n, 1) * sizeof(CqClaim));
 	int64	   *ids = palloc(Max(n, 1) * sizeof(int64));
+	CqEvent		event = {.kind = kind,.ids = ids,.due = due};
 	int			next;
+
+	event.error = text;
 
 	memcpy(sorted, claims, n * sizeof(CqClaim));
 	qsort(sorted, n, sizeof(CqClaim), by_segment_and_attempts);
 	for (int j = 0; j < n; j = next)
 	{
-		int			m = 0;
-
+		event.n = 0;
+		event.attempt = sorted[j].attempts;
 		for (next = j; next < n &&
 			 by_segment_and_attempts(&sorted[j], &sorted[next]) == 0; next++)
-			ids[m++] = sorted[next].msg_id;
+			ids[event.n++] = sorted[next].msg_id;
 		if (sorted[j].segment >= def->nsegments)
 			cq_queue_refresh(def);
-		cq_segment_event(def, sorted[j].segment, kind, ids, m,
-						 sorted[j].attempts, due, text);
+		cq_segment_event(def, sorted[j].segment, &event);
 	}
 	pfree(ids);
 	pfree(sorted);
@@ -412,7 +414,7 @@ cq_claims_settle(CqQueueDef *def, CqClaim *claims, int n)
 		ExecDropSingleTupleTableSlot(slot);
 		table_close(rel, NoLock);
 		if (nids > 0)
-			cq_segment_event(def, segment, CQ_EVENT_SETTLED, ids, nids, 0, 0, NULL);
+			cq_segment_event_plain(def, segment, CQ_EVENT_SETTLED, ids, nids);
 	}
 	pfree(ids);
 	return kept;

@@ -9,10 +9,11 @@
  *	key 'd' and a deduplication key		until the end of its window
  *	key 'o' and a consumer's name		'infinity': until the message is settled
  *
- * Who claims a key first takes a heavyweight lock on its hash, kept until his
- * transaction ends (prepared ones included).  So a second one waits, and the
- * deadlock detector sees it; after the wait the tables tell what became of the
- * first.  They are read as of that moment, at every isolation level.
+ * The first session that claims a key takes a heavyweight lock on its hash, kept
+ * until its transaction ends, also a prepared one.  So a second session waits, and
+ * the deadlock detector sees it; after the wait the tables show whether the first
+ * transaction has committed.  They are read as of that moment, at every isolation
+ * level.
  *
  * As everywhere in a queue, rows are only appended.  New keys go to one of the
  * two tables.	When it has been used for the length of the window, the worker
@@ -50,7 +51,6 @@
 #include "queue/wake.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
-#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -174,8 +174,8 @@ current_table(CqQueueDef *def)
 }
 
 /*
- * Lock the table that new keys go to.  It may be left before we have the lock;
- * once we have it, it is not copied before our transaction ends.
+ * Lock the table that new keys go to.  Another one may take its turn before the
+ * lock is held; from then on it is not copied before the transaction ends.
  */
 static Relation
 open_current(CqQueueDef *def)
@@ -294,7 +294,7 @@ typedef struct Survivor
 } Survivor;
 
 /*
- * Find what is still needed of the table, which nobody writes to.  Returns how
+ * Find what is still needed of the table, which no session writes to.  Returns how
  * much, or -1 when it is too much to be copied.
  */
 static int64
@@ -339,19 +339,9 @@ read_survivors(CqQueueDef *def, Relation rel, Survivor **survivors)
 	return (n > 1000 && n > seen / 2) ? -1 : n;
 }
 
-static bool
-is_empty(Oid relid)
-{
-	Relation	rel = table_open(relid, AccessShareLock);
-	bool		empty = RelationGetNumberOfBlocks(rel) == 0;
-
-	table_close(rel, AccessShareLock);
-	return empty;
-}
-
 /*
- * Copy what is still needed of table k, which nobody writes to any more.  False
- * when somebody still does, or that is most of it.
+ * Copy what is still needed of table k, which new keys no longer go to.  False
+ * when a session still writes to it, or most of it is needed.
  */
 static bool
 copy_survivors(CqQueueDef *def, int k, int to)
@@ -386,7 +376,7 @@ typedef enum RotateResult
 static RotateResult
 rotate(CqQueueDef *def, int k, int to, FullTransactionId *copied)
 {
-	if (is_empty(def->keys[k]))
+	if (cq_table_is_empty(def->keys[k]))
 		return EMPTY;
 	if (!FullTransactionIdIsValid(*copied))
 	{
@@ -455,7 +445,7 @@ rotate_step(int32 queue_id)
 	LWLockRelease(&row->lock);
 
 	result = rotate(def, 1 - current, current, &copied);
-	used = !is_empty(def->keys[current]);
+	used = !cq_table_is_empty(def->keys[current]);
 	cq_step_commit();
 	note_result(def, 1 - current, result, copied, used);
 	return result;

@@ -3,7 +3,7 @@
  * maintain.c
  *	  What the maintenance worker does for the queues of its database.
  *
- * Each row says in plan_ms when the worker has promised to look at it; whoever
+ * Each row says in plan_ms when the worker is going to look at it; a session that
  * makes something due earlier lowers that and wakes the worker (cq_row_plan).
  * A pass does what is due and makes a new plan, all under the row's lock, so
  * nothing is missed; with nothing to wait for, the worker is not woken at all.
@@ -31,11 +31,11 @@
 #include "queue/dispatch/limits.h"
 #include "queue/dispatch/registry.h"
 #include "queue/keys.h"
+#include "queue/maintain.h"
 #include "queue/move.h"
 #include "queue/open.h"
 #include "queue/prepared.h"
 #include "queue/purge.h"
-#include "queue/queue.h"
 #include "queue/rotate.h"
 #include "queue/scan.h"
 #include "queue/segment.h"
@@ -49,7 +49,7 @@
 /* messages settled in one transaction */
 #define SETTLE_MAX 500
 
-/* LISTENers of a queue are told at most so often */
+/* LISTENers of a queue are notified at most so often */
 #define NOTIFY_MS 5
 
 /* ---- leases -------------------------------------------------------- */
@@ -144,7 +144,7 @@ trim(CqQueueDef *def)
 
 /* ---- LISTENers ------------------------------------------------------- */
 
-/* Tell those who listen that messages are ready. */
+/* Notify LISTENers that messages are ready. */
 static void
 notify(CqQueueDef *def)
 {
@@ -244,7 +244,7 @@ plan(const CqQueueRow *row)
 
 	/*
 	 * Keep an earlier plan: with one lease after another, each settled long
-	 * before its end, whoever makes the next one need not wake us.
+	 * before its end, the next one need not wake the worker.
 	 */
 	if (row->plan_ms > cq_clock_ms())
 		at = Min(at, row->plan_ms);
@@ -405,7 +405,7 @@ maintain(int i)
 	cq_entries_release_due(row, &effects);
 	at = plan(row);
 	row->plan_ms = at;
-	/* the plan is the worker's promise: by hand, let it make its own */
+	/* a plan is for the worker to keep: by hand, let it make its own */
 	effects.worker = cq_step_by_hand();
 	cq_row_check(row);
 	cq_row_unlock(row, &effects);
@@ -448,8 +448,8 @@ sync_rows(void)
 
 		/*
 		 * An error is no matter here: a dump is being restored, or the table
-		 * of queues is full.  The queue's lock must not stay, or a drop of
-		 * two queues could deadlock with us.
+		 * of queues is full.  The queue's lock must not stay, or this could
+		 * deadlock with a drop of two queues.
 		 */
 		if (!def->resolved)
 			cq_chore_probe(open_queue, def->name);

@@ -12,7 +12,8 @@
  *
  * Only unclaimed messages are moved.  Those with entries are claimed for the
  * transaction (SETTLING with CQ_OUTCOME_MOVED), and their entries get the new place when
- * it commits.  Those without are nobody's while a scan runs, and we run one.
+ * it commits.  Those without entries cannot be claimed while a scan runs, and this
+ * is one.
  *
  * To a snapshot from before the move the old rows are the messages, so they stay
  * while there is one (rotate.c).
@@ -52,7 +53,7 @@
 /* when a segment could not be emptied it is looked at again after that */
 #define RETRY_MS 60000
 
-/* A message on its way. */
+/* A message that is being moved. */
 typedef struct Straggler
 {
 	CqClaim		claim;			/* entry CQ_NONE: none */
@@ -125,7 +126,7 @@ add_loaded(Move *move, CqQueueRow *row)
 {
 	static const CqMsgState states[] = {CQ_MSG_READY, CQ_MSG_HELD, CQ_MSG_DELAYED};
 
-	/* claiming changes what we walk over: find them first */
+	/* claiming changes the lists that are walked over: find them first */
 	for (int s = 0; s < lengthof(states); s++)
 	{
 		for (uint32 i = cq_entries_first(row, states[s]);
@@ -231,7 +232,7 @@ settle_old(const Move *move)
 		ids[m++] = move->stragglers[j].claim.msg_id;
 		if (m == CQ_RECEIVE_MAX || j == move->n - 1)
 		{
-			cq_segment_event(move->def, move->from, CQ_EVENT_MOVED, ids, m, 0, 0, NULL);
+			cq_segment_event_plain(move->def, move->from, CQ_EVENT_MOVED, ids, m);
 			m = 0;
 		}
 	}

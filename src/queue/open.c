@@ -221,3 +221,13 @@ cq_queue_lock(CqQueueDef *def, LWLockMode mode)
 	}
 	return row;
 }
+
+int64
+cq_queue_length(CqQueueDef *def)
+{
+	CqQueueRow *row = cq_queue_lock(def, LW_SHARED);
+	int64		n = cq_row_length(row).n;
+
+	LWLockRelease(&row->lock);
+	return n;
+}

@@ -32,4 +32,7 @@ extern void cq_queue_refresh(CqQueueDef *def);
  */
 extern CqQueueRow *cq_queue_lock(CqQueueDef *def, LWLockMode mode);
 
+/* Unsettled messages of the queue, those of open transactions included. */
+extern int64 cq_queue_length(CqQueueDef *def);
+
 #endif							/* CQ_QUEUE_OPEN_H */

@@ -67,7 +67,7 @@ settle_many(CqQueueDef *def, const int64 *ids, const uint8 *segments, int64 n)
 				some[m++] = ids[j];
 			if (m == CQ_RECEIVE_MAX || (m > 0 && j == n - 1))
 			{
-				cq_segment_event(def, k, CQ_EVENT_SETTLED, some, m, 0, 0, NULL);
+				cq_segment_event_plain(def, k, CQ_EVENT_SETTLED, some, m);
 				m = 0;
 			}
 		}

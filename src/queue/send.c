@@ -5,7 +5,7 @@
  *
  * Under the row's lock a message gets its number, its segment and, if there is
  * room, its entry, which stays OPEN until the transaction ends: an entry exists
- * before anybody can see the message, so a scan that sees it knows whether it
+ * before the message is visible, so a scan that sees the message knows whether it
  * is in memory.  Then the row is appended.
  *
  * Numbers come from blocks of CQ_NUMBER_BLOCK that a sequence hands out, and
@@ -209,7 +209,7 @@ append_run(CqQueueDef *def, CqNewMessage *messages, const Run *run)
 
 		if (i != CQ_NONE)
 		{
-			/* while it is OPEN the place is ours to write */
+			/* while it is OPEN only its sender writes the place */
 			CQ_MSG(i)->block = block;
 			CQ_MSG(i)->offset = ItemPointerGetOffsetNumber(&tids[j]);
 		}
@@ -385,7 +385,7 @@ send_all(CqQueueDef *def, CqNewMessage *messages, int n)
 	int64		deadline = 0;
 	int			done = 0;
 
-	/* after a start nobody knows yet how much is there */
+	/* after a start the queue's length is not known before a scan */
 	if (n > 0 && (def->options.max_length > 0 || def->options.max_bytes > 0))
 		cq_scan_first(def);
 	while (done < n)

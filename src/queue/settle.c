@@ -159,7 +159,7 @@ cq_claims_settled(CqQueueDef *def, const CqClaim *claims, int n)
 		}
 		if (k >= def->nsegments)
 			cq_queue_refresh(def);
-		cq_segment_event(def, k, CQ_EVENT_SETTLED, ids, m, 0, 0, NULL);
+		cq_segment_event_plain(def, k, CQ_EVENT_SETTLED, ids, m);
 	}
 	pfree(ids);
 }
@@ -330,12 +330,7 @@ cq_queue_fail(CqQueueDef *def, const CqReceipt *receipt, int64 delay_ms,
 	if (dies)
 		cq_dead_letter(def, &claim, 1, error);
 	else
-	{
-		if (claim.segment >= def->nsegments)
-			cq_queue_refresh(def);
-		cq_segment_event(def, claim.segment, CQ_EVENT_FAILED, &claim.msg_id, 1,
-						 claim.attempts, due, error);
-	}
+		cq_claims_event(def, &claim, 1, CQ_EVENT_FAILED, due, error);
 	return true;
 }
 

@@ -230,7 +230,7 @@ abort_item(CqQueueRow *row, const CqItem *item, CqEffects *effects)
 	}
 }
 
-/* Do what follows from the outcome for one item; *locked is the row we hold. */
+/* Apply or undo one item; *locked is the row whose lock is held. */
 static void
 finish_item(const CqItem *item, bool commit, CqQueueRow **locked, CqEffects *effects)
 {

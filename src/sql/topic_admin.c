@@ -331,5 +331,5 @@ cq_group_heartbeat(PG_FUNCTION_ARGS)
 	char	   *group = cq_topic_name_arg(fcinfo, 1, "group_name");
 	char	   *member = cq_member_arg(fcinfo, 2);
 
-	PG_RETURN_BOOL(cq_group_hear_of(def, group, member, cq_generation_arg(fcinfo, 3)));
+	PG_RETURN_BOOL(cq_group_heartbeat_as(def, group, member, cq_generation_arg(fcinfo, 3)));
 }

@@ -21,6 +21,7 @@
 #include "topic/maintain.h"
 #include "topic/open.h"
 #include "topic/poll.h"
+#include "topic/position.h"
 #include "topic/publish.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -315,7 +316,7 @@ cq_topic_seek(PG_FUNCTION_ARGS)
 	CqTopicDef *def = cq_topic_arg(fcinfo, CQ_TOPIC_NONE);
 	char	   *group = cq_topic_name_arg(fcinfo, 1, "group_name");
 	CqPosition	position = position_arg(fcinfo, 2);
-	int			partition = PG_ARGISNULL(3) ? -1 : partition_arg(fcinfo, 3, def);
+	int			partition = PG_ARGISNULL(3) ? CQ_PARTITION_ALL : partition_arg(fcinfo, 3, def);
 
 	cq_topic_seek_to(def, cq_group_to_consume(def, group), partition, &position);
 	PG_RETURN_VOID();

@@ -15,7 +15,6 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "topic/assignment.h"
 #include "topic/open.h"
 #include "topic/stat.h"
 #include "utils/array.h"
@@ -105,10 +104,10 @@ put_group(ReturnSetInfo *rsinfo, CqTopicDef *def, const CqGroupDef *group)
 	{
 		Datum		values[GROUP_COLUMNS];
 		bool		nulls[GROUP_COLUMNS] = {0};
-		CqShareStat copy;
+		CqAssignmentStat copy;
 		TimestampTz since;
 
-		if (!cq_share_stat(def, group->group_id, p, &copy))
+		if (!cq_assignment_stat(def, group->group_id, p, &copy))
 			continue;
 		values[0] = CStringGetTextDatum(def->name);
 		values[1] = CStringGetTextDatum(group->name);
@@ -125,7 +124,7 @@ put_group(ReturnSetInfo *rsinfo, CqTopicDef *def, const CqGroupDef *group)
 		values[7] = Int64GetDatum(copy.share.committed);
 		values[8] = Int64GetDatum(copy.end);
 		values[9] = Int64GetDatum(Max(copy.end - copy.share.committed, 0));
-		since = cq_share_lag_since(def, p, &copy);
+		since = cq_assignment_lag_since(def, p, &copy);
 		values[10] = DirectFunctionCall2(timestamp_mi,
 										 TimestampTzGetDatum(since == 0 ? 0 : GetCurrentTimestamp()),
 										 TimestampTzGetDatum(since));
@@ -145,7 +144,7 @@ put_groups(ReturnSetInfo *rsinfo, CqTopicDef *def)
 	{
 		if (!cq_topic_visible(def) && !cq_group_visible(&groups[i]))
 			continue;
-		cq_group_load(def, &groups[i]);
+		cq_group_open(def, &groups[i]);
 		put_group(rsinfo, def, &groups[i]);
 	}
 }

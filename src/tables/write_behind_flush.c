@@ -463,7 +463,7 @@ record_error(const CqBehindRule *rule, const char *message)
 	commit();
 }
 
-/* After an error: tell, plan the next attempt. */
+/* After an error: report it, plan the next attempt. */
 static void
 note_error(const CqBehindRule *rule, const ErrorData *error)
 {

@@ -9,7 +9,7 @@
 #define CQ_TOPIC_ADMIN_H
 
 #include "topic/definition.h"
-#include "topic/poll.h"
+#include "topic/position.h"
 #include "utils/timestamp.h"
 
 /* Options of a topic, as arguments; NULL in alter: as it is. */

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * channel.c
- *	  Channels: notifications for those who LISTEN.
+ *	  Channels: notifications for LISTEN.
  *
  * NOTIFY takes a lock of the whole server when its transaction commits.  So a
  * session that publishes only keeps the notification, as an item of its
@@ -81,17 +81,17 @@ channels_row(bool stored, uint32 *generation)
 	while (known == NULL || !cq_state_lock_if_same(known, known_generation, LW_EXCLUSIVE))
 	{
 		bool		taken;
-		bool		ours;
+		bool		same;
 
 		known = cq_topic_row_take(CQ_CHANNELS, InvalidOid, &taken);
 		if (!taken)
 			LWLockAcquire(&known->lock, LW_SHARED);
 		known_generation = known->key.generation;
-		ours = known->key.database == MyDatabaseId && known->key.id == CQ_CHANNELS;
+		same = known->key.database == MyDatabaseId && known->key.id == CQ_CHANNELS;
 		cq_topic_unlock(known);
 		if (taken)
 			cq_dbworker_request();
-		if (!ours)
+		if (!same)
 			known = NULL;
 	}
 	known->stored |= stored;

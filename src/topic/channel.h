@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * channel.h
- *	  Channels: notifications for those who LISTEN.
+ *	  Channels: notifications for LISTEN.
  *
  *-------------------------------------------------------------------------
  */

@@ -14,13 +14,10 @@
 #include "postgres.h"
 
 #include "access/detoast.h"
-#include "access/xact.h"
 #include "core/clock.h"
-#include "core/compat.h"
 #include "core/step.h"
+#include "message/headers.h"
 #include "miscadmin.h"
-#include "queue/definition.h"
-#include "queue/dispatch/limits.h"
 #include "queue/open.h"
 #include "queue/send.h"
 #include "topic/assignment.h"
@@ -28,10 +25,9 @@
 #include "topic/offset_tables.h"
 #include "topic/offsets.h"
 #include "topic/open.h"
-#include "topic/poll.h"
 #include "topic/record.h"
+#include "topic/stable.h"
 #include "topic/xact.h"
-#include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
 
@@ -50,65 +46,28 @@ typedef struct Feed
 	CqNewMessage messages[FEED_MAX];
 } Feed;
 
-static void
-push_string(CqJsonbState *state, JsonbIteratorToken token, const char *value, int len)
-{
-	JsonbValue	v;
-
-	v.type = jbvString;
-	v.val.string.val = unconstify(char *, value);
-	v.val.string.len = len;
-	cq_jsonb_push(state, token, &v);
-}
-
-static void
-push_number(CqJsonbState *state, int64 value)
-{
-	JsonbValue	v;
-
-	v.type = jbvNumeric;
-	v.val.numeric = int64_to_numeric(value);
-	cq_jsonb_push(state, WJB_VALUE, &v);
-}
-
 /* The record's headers, and where it comes from. */
 static Datum
 feed_headers(const Feed *feed, TupleTableSlot *slot)
 {
-	CqJsonbState state = {0};
+	CqMessageHeaders headers;
 	bool		isnull;
-	Datum		headers = slot_getattr(slot, CQ_MESSAGE_HEADERS, &isnull);
-	Datum		value;
+	Datum		value = slot_getattr(slot, CQ_MESSAGE_HEADERS, &isnull);
 
-	cq_jsonb_push(&state, WJB_BEGIN_OBJECT, NULL);
-	if (!isnull)
-	{
-		JsonbIterator *it = JsonbIteratorInit(&DatumGetJsonbP(headers)->root);
-		JsonbIteratorToken token;
-		JsonbValue	v;
-
-		while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
-		{
-			if (token == WJB_KEY || token == WJB_VALUE)
-				cq_jsonb_push(&state, token, &v);
-		}
-	}
-	push_string(&state, WJB_KEY, "cq_topic", 8);
-	push_string(&state, WJB_VALUE, feed->topic, strlen(feed->topic));
-	push_string(&state, WJB_KEY, "cq_partition", 12);
-	push_number(&state, feed->partition);
-	push_string(&state, WJB_KEY, "cq_offset", 9);
-	push_number(&state, DatumGetInt64(slot_getattr(slot, CQ_MESSAGE_ID, &isnull)));
+	cq_message_headers_begin(&headers, isnull ? NULL : DatumGetJsonbP(value));
+	cq_message_headers_add_text(&headers, "cq_topic", feed->topic, strlen(feed->topic));
+	cq_message_headers_add_number(&headers, "cq_partition", feed->partition);
+	value = slot_getattr(slot, CQ_MESSAGE_ID, &isnull);
+	cq_message_headers_add_number(&headers, "cq_offset", DatumGetInt64(value));
 	value = slot_getattr(slot, CQ_MESSAGE_KEY, &isnull);
 	if (!isnull)
 	{
 		text	   *key = DatumGetTextPP(value);
 
-		push_string(&state, WJB_KEY, "cq_key", 6);
-		push_string(&state, WJB_VALUE, VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key));
+		cq_message_headers_add_text(&headers, "cq_key", VARDATA_ANY(key),
+									VARSIZE_ANY_EXHDR(key));
 	}
-	cq_jsonb_push(&state, WJB_END_OBJECT, NULL);
-	return JsonbPGetDatum(JsonbValueToJsonb(state.result));
+	return cq_message_headers_end(&headers);
 }
 
 /* CqRecordReader */
@@ -157,7 +116,7 @@ take_share(CqTopicDef *def, int32 group_id, CqRecordRange *range, CqTopicItem **
 	row = cq_topic_lock(def, LW_EXCLUSIVE);
 	g = cq_row_group(row, group_id);
 	if (g != CQ_NO_CELL)
-		i = cq_share_find(row, g, range->partition);
+		i = cq_assignment_find(row, g, range->partition);
 	if (i != CQ_NO_CELL)
 	{
 		share = &CQ_CELL(i)->share;
@@ -206,16 +165,6 @@ feed_partition(CqTopicDef *def, CqQueueDef *queue, int32 group_id, int partition
 		cq_queue_send_messages(queue, feed->messages, feed->n);
 	cq_offsets_append(def, &offset, 1);
 	return next < range.limit;
-}
-
-static bool
-is_full(CqQueueDef *queue)
-{
-	CqQueueRow *row = cq_queue_lock(queue, LW_SHARED);
-	bool		full = cq_row_length(row).n >= QUEUE_LENGTH_MAX;
-
-	LWLockRelease(&row->lock);
-	return full;
 }
 
 /* A share that has news. */
@@ -291,11 +240,12 @@ find_jobs(int32 topic_id, bool *full)
 
 		if (queue == NULL || !owner_may_consume(def, group))
 			continue;
-		cq_group_load(def, group);
+		cq_group_open(def, group);
 		old = MemoryContextSwitchTo(context);
 		jobs = add_jobs(def, group, jobs);
 		MemoryContextSwitchTo(old);
-		if (list_length(jobs) > before && is_full(cq_queue_open(queue->name, CQ_QUEUE_NONE)))
+		if (list_length(jobs) > before &&
+			cq_queue_length(cq_queue_open(queue->name, CQ_QUEUE_NONE)) >= QUEUE_LENGTH_MAX)
 		{
 			*full = true;
 			jobs = list_truncate(jobs, before);

@@ -3,7 +3,7 @@
  * maintain.c
  *	  What the maintenance worker does for the topics of its database.
  *
- * Each row says in plan_ms when the worker has promised to look at it; whoever
+ * Each row says in plan_ms when the worker is going to look at it; a session that
  * makes something due earlier lowers that and wakes the worker (cq_topic_plan).
  * A topic in which nothing happens costs nothing, but for its retention.
  *
@@ -119,8 +119,8 @@ plan(CqTopicRow *row, int64 members_ms)
 }
 
 /*
- * Write down how far the log is stable, for those who read it elsewhere.  Whoever
- * sees this sees everything below.
+ * Write down how far the log is stable, for subscribers of a publication.  A
+ * snapshot that shows this shows every record below.
  */
 static void
 write_limits(int32 topic_id)
@@ -226,7 +226,7 @@ do_chore(const Work *work, Chore chore)
 	switch (chore)
 	{
 		case CHORE_SEGMENT:
-			at = cq_log_add_segment(work->topic_id);
+			at = cq_topic_add_segment(work->topic_id);
 			break;
 		case CHORE_FEED:
 			at = cq_feed_groups(work->topic_id);
@@ -235,13 +235,13 @@ do_chore(const Work *work, Chore chore)
 			write_limits(work->topic_id);
 			break;
 		case CHORE_RETAIN:
-			at = cq_log_retain(work->topic_id);
+			at = cq_topic_retain(work->topic_id);
 			break;
 		case CHORE_COMPACT:
-			cq_log_compact(work->topic_id);
+			cq_topic_compact(work->topic_id);
 			break;
 		case CHORE_RETIRED:
-			at = cq_log_truncate_retired(work->topic_id);
+			at = cq_topic_truncate_retired(work->topic_id);
 			break;
 		case CHORE_OFFSETS:
 			at = cq_offsets_rotate(work->topic_id);
@@ -258,7 +258,7 @@ put_off(const Work *work, Chore chore, int sqlerrcode)
 {
 	CqTopicRow *row = work->row;
 
-	/* somebody has sought: at once again */
+	/* another session has sought: again at once */
 	bool		again = (chore == CHORE_FEED && sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE);
 
 	if (!cq_state_lock_if_same(row, work->generation, LW_EXCLUSIVE))
@@ -412,7 +412,7 @@ open_topic(const void *name)
 /* A row as it was before the definitions were read. */
 typedef struct Known
 {
-	int32		topic_id;		/* 0: none of ours */
+	int32		topic_id;		/* 0: none of this database */
 	uint32		generation;
 	bool		committed;		/* the topic's creation has ended */
 } Known;
@@ -481,8 +481,8 @@ sync_rows(void)
 
 		/*
 		 * An error is no matter here: a dump is being restored, or the memory
-		 * is used up.  The topic's lock must not stay, or a drop of two
-		 * topics could deadlock with us.
+		 * is used up.  The topic's lock must not stay, or this could deadlock
+		 * with a drop of two topics.
 		 */
 		if (!def->attached)
 			cq_chore_probe(open_topic, def->name);
@@ -514,6 +514,6 @@ void
 cq_topic_maintain_by_hand(void)
 {
 	cq_chores_run_by_hand(&chores, "topic_maintain()");
-	/* the plans are the worker's promises: let it make its own */
+	/* plans are for the worker to keep: let it make its own */
 	cq_dbworker_wake(MyDatabaseId);
 }

@@ -117,7 +117,7 @@ cq_group_join_as(CqTopicDef *def, const char *name, const char *member, bool bou
 	group = group_to_join(def, name);
 	if (bound)
 		reserve_bound();
-	cq_group_load(def, group);
+	cq_group_open(def, group);
 	row = cq_topic_lock(def, LW_EXCLUSIVE);
 	(void) cq_members_expire(row);
 	g = cq_row_group(row, group->group_id);
@@ -178,7 +178,7 @@ cq_group_leave_as(CqTopicDef *def, const char *name, const char *member, int64 g
 }
 
 bool
-cq_group_hear_of(CqTopicDef *def, const char *name, const char *member, int64 generation)
+cq_group_heartbeat_as(CqTopicDef *def, const char *name, const char *member, int64 generation)
 {
 	CqTopicRow *row;
 	uint32		i;

@@ -3,15 +3,13 @@
  * memory.c
  *	  The topics' part of shared memory.
  *
- * A row is taken when a topic is first used after the server has started and
- * freed when the topic is dropped; the worker frees those that nobody told us
- * of.	Nothing of a topic is written here only, but who has joined its groups:
- * that ends with the server.
+ * All that is here can be read from the tables again, but for the members of
+ * groups: they end with the server.
  *
- * When the pool is used up, a transaction that publishes becomes one of the
- * partition's crowd, of which only the number and a lower bound of their offsets
- * are known: readers may wait for longer than they must, and skip nothing.
- * Whatever else needs a cell says so with an error.
+ * When the pool is used up, a transaction that publishes is counted as one of the
+ * partition's untracked ones, of which only the number and a lower bound of their
+ * offsets are known: readers may wait longer than they must, and skip nothing.
+ * Whatever else finds no cell raises an error.
  *
  *-------------------------------------------------------------------------
  */
@@ -367,8 +365,8 @@ cq_partition_stable(const CqPartition *partition)
 		return stable;
 	if (partition->open_head != CQ_NO_CELL)
 		stable = CQ_CELL(partition->open_head)->open.lowest;
-	if (partition->crowd > 0)
-		stable = Min(stable, partition->crowd_lowest);
+	if (partition->untracked > 0)
+		stable = Min(stable, partition->untracked_lowest);
 	return stable;
 }
 
@@ -381,8 +379,8 @@ cq_open_register(CqTopicRow *row, uint32 partition, int64 lowest, int64 segment)
 
 	if (i == CQ_NO_CELL)
 	{
-		if (p->crowd++ == 0)
-			p->crowd_lowest = lowest;
+		if (p->untracked++ == 0)
+			p->untracked_lowest = lowest;
 		return CQ_NO_CELL;
 	}
 	open = &CQ_CELL(i)->open;
@@ -407,8 +405,8 @@ cq_open_release(CqTopicRow *row, uint32 partition, uint32 i)
 
 	if (i == CQ_NO_CELL)
 	{
-		Assert(p->crowd > 0);
-		p->crowd--;
+		Assert(p->untracked > 0);
+		p->untracked--;
 		return;
 	}
 	open = &CQ_CELL(i)->open;
@@ -435,7 +433,7 @@ cq_row_open_since(const CqTopicRow *row, int64 segment)
 	{
 		const CqPartition *p = &CQ_CELL(i)->partition;
 
-		if (p->crowd > 0)
+		if (p->untracked > 0)
 			return true;
 		for (uint32 j = p->open_head; j != CQ_NO_CELL; j = CQ_CELL(j)->next)
 		{

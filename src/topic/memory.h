@@ -18,11 +18,11 @@
  *	row --> prepared --> prepared			offsets of prepared transactions
  *	row --> notice --> notice				of channels, to be sent; one row of its own
  *
- * Glossary: a *share* is what one group knows of one partition: who owns it, how
- * far he has read (position) and how far it is done (committed).  Both are
- * offsets of the next record.  The *stable offset* of a partition is the lowest
- * one that an open transaction has been given, or the end when there is none:
- * readers stop below it.
+ * Glossary: a *share* is the state of one partition in one group: its owner, how
+ * far the owner has read (position) and how far the group is done (committed).
+ * Both are offsets of the next record.  The *stable offset* of a partition is the
+ * lowest one that an open transaction has been given, or the end when there is
+ * none: readers stop below it.
  *
  * Lock order: registry lock, then a row's lock, then the pool's spinlock.	Under
  * a row's lock nothing is allocated, nothing raises.
@@ -49,10 +49,10 @@
 #define CQ_PARTITIONS_MAX 1024
 #define CQ_MEMBER_NAME_BYTES_MAX 100
 
-/* limits for those who read elsewhere are written so often, at most */
+/* stable offsets are written to the tables so often, at most */
 #define CQ_LIMITS_MS 200
 
-/* new records of a replica are looked for so often, while somebody waits */
+/* new records of a replica are looked for so often, while a session waits */
 #define CQ_REPLICA_POLL_MS 200
 
 /* ended prepared transactions are looked for so often, at least */
@@ -88,8 +88,9 @@ typedef struct CqPartition
 	uint32		open_head;		/* transactions that have published and not
 								 * ended, in the order of their lowest offsets */
 	uint32		open_tail;
-	uint32		crowd;			/* those that found no cell */
-	int64		crowd_lowest;	/* not above the lowest offset of any of them */
+	uint32		untracked;		/* those that found no cell */
+	int64		untracked_lowest;	/* not above the lowest offset of any of
+									 * them */
 	int64		offset_next;	/* to be given out, below offset_limit */
 	int64		offset_limit;	/* end of the block from the sequence */
 	int64		end;			/* above every offset given out */
@@ -130,7 +131,7 @@ typedef struct CqShare
 	int32		number;			/* of the partition */
 	uint32		partition;		/* cell */
 	uint32		owner;			/* member, or CQ_NO_CELL */
-	uint32		target;			/* who is to own it: differs from owner until
+	uint32		target;			/* its next owner: differs from owner until
 								 * the transaction in busy has ended */
 	uint32		epoch;			/* advances when the owner changes, and at a
 								 * seek: what began earlier is fenced off */
@@ -237,7 +238,7 @@ typedef struct CqTopicRow
 	/* segments have numbers, in order */
 	int64		current;
 	int64		next;			/* empty, to be used after it; 0: none */
-	int64		inserted;		/* rows in the current one, that we know of */
+	int64		inserted;		/* rows in the current one, as far as is known */
 	int64		bytes;			/* of bodies and headers in it */
 	int64		began_ms;
 
@@ -261,7 +262,7 @@ typedef struct CqTopicRow
 								 * written */
 	int64		limits_at_ms;	/* not before that */
 	bool		feed_due;		/* and shared groups have not been fed */
-	int64		plan_ms;		/* when the worker has promised to look */
+	int64		plan_ms;		/* when the worker is going to look */
 	bool		compact_due;	/* and segments have been closed */
 	int64		feed_at_ms;		/* next look whether a queue has room, or 0 */
 	int64		segment_at_ms;	/* next try to have a next segment, or
@@ -328,13 +329,13 @@ extern int64 cq_cells_free(void);
 extern CqTopicRow *cq_topic_row_find(int32 topic_id, Oid sequence);
 
 /*
- * Take a row for the topic, unless somebody has done so meanwhile.  *taken: it
+ * Take a row for the topic, unless another session has.  *taken: it
  * is new, its lock is held, exclusively, and it has no partitions yet.  Raises
  * 53400 when there is none.
  */
 extern CqTopicRow *cq_topic_row_take(int32 topic_id, Oid sequence, bool *taken);
 
-/* Free the row and its cells, waking who waits.  Fit for callbacks. */
+/* Free the row and its cells, and wake all who sleep on it.  Fit for callbacks. */
 extern void cq_topic_row_forget(Oid database, int32 topic_id);
 
 /* Raises 53400. */
@@ -354,7 +355,7 @@ extern int64 cq_partition_stable(const CqPartition *partition);
 
 /*
  * Row locked: note a transaction whose lowest offset is that one, above all that
- * were given out before.  Returns a cell, or CQ_NO_CELL for one of the crowd.
+ * were given out before.  Returns a cell, or CQ_NO_CELL for an untracked one.
  */
 extern uint32 cq_open_register(CqTopicRow *row, uint32 partition, int64 lowest,
 							   int64 segment);
@@ -368,12 +369,12 @@ extern void cq_open_release(CqTopicRow *row, uint32 partition, uint32 open);
  */
 extern bool cq_row_open_since(const CqTopicRow *row, int64 segment);
 
-/* Wake who waits for records or partitions of the topic. */
+/* Wake all sessions that wait for records or partitions of the topic. */
 extern void cq_row_wake(CqTopicRow *row);
 
 /*
- * Row of this database locked: have the worker look at that time.  It is told when
- * the row is unlocked.
+ * Row of this database locked: have the worker look at that time.  It is woken
+ * when the row is unlocked.
  */
 extern void cq_topic_plan(CqTopicRow *row, int64 at_ms);
 

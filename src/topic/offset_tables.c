@@ -21,7 +21,6 @@
 #include "core/owner.h"
 #include "core/step.h"
 #include "miscadmin.h"
-#include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "topic/offset_tables.h"
 #include "topic/open.h"
@@ -112,16 +111,6 @@ copy_latest(CqTopicDef *def, int from, int to)
 							   0, NULL, NULL, NULL);
 }
 
-static bool
-is_empty(Oid relid)
-{
-	Relation	rel = table_open(relid, AccessShareLock);
-	bool		empty = RelationGetNumberOfBlocks(rel) == 0;
-
-	table_close(rel, AccessShareLock);
-	return empty;
-}
-
 typedef enum RotateResult
 {
 	EMPTY,						/* the table that was left is empty now */
@@ -133,7 +122,7 @@ typedef enum RotateResult
 static RotateResult
 rotate(CqTopicDef *def, int k, int to, FullTransactionId *copied)
 {
-	if (is_empty(def->offsets[k]))
+	if (cq_table_is_empty(def->offsets[k]))
 		return EMPTY;
 	if (!FullTransactionIdIsValid(*copied))
 	{

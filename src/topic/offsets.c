@@ -15,27 +15,16 @@
 #include "postgres.h"
 
 #include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/relscan.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/transam.h"
-#include "access/xact.h"
-#include "catalog/indexing.h"
-#include "catalog/namespace.h"
 #include "core/catalog.h"
-#include "core/clock.h"
 #include "core/compat.h"
-#include "core/horizon.h"
 #include "core/object.h"
 #include "core/owner.h"
-#include "core/step.h"
 #include "miscadmin.h"
-#include "storage/bufmgr.h"
-#include "storage/lmgr.h"
 #include "topic/offsets.h"
 #include "utils/fmgroids.h"
-#include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -157,5 +146,5 @@ cq_offsets_create(int32 topic_id, Oid owner)
 											topic_id, k, topic_id, k), 0, NULL, NULL, NULL);
 		cq_carrier_own_relation(owner, psprintf("t%d_c%d", topic_id, k));
 	}
-	return get_relname_relid(psprintf("t%d_c0", topic_id), get_namespace_oid("cq", false));
+	return cq_relation_if_exists("t%d_c0", topic_id);
 }

@@ -17,6 +17,7 @@
 #include "core/shmem.h"
 #include "miscadmin.h"
 #include "topic/assignment.h"
+#include "topic/load.h"
 #include "topic/open.h"
 
 /* Row locked: what the row knows of the definition. */
@@ -74,7 +75,7 @@ attach(CqTopicDef *def)
 	}
 	row = cq_topic_row_find(def->topic_id, def->sequences[0]);
 	if (row == NULL)
-		row = cq_share_load_topic(def);
+		row = cq_topic_load(def);
 	def->row = row;
 	if (row->npartitions < def->npartitions)
 	{
@@ -82,7 +83,7 @@ attach(CqTopicDef *def)
 		if (def->uncommitted && row->npartitions > 0 && !row->creating)
 			def->npartitions = row->npartitions;
 		else
-			cq_share_add_partitions(def);
+			cq_topic_load_partitions(def);
 	}
 	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
 	if (row->key.database == MyDatabaseId && row->key.id == def->topic_id &&
@@ -177,7 +178,7 @@ cq_topic_lock(CqTopicDef *def, LWLockMode mode)
 }
 
 void
-cq_group_load(CqTopicDef *def, const CqGroupDef *group)
+cq_group_open(CqTopicDef *def, const CqGroupDef *group)
 {
 	bool		loaded;
 
@@ -187,5 +188,5 @@ cq_group_load(CqTopicDef *def, const CqGroupDef *group)
 
 		loaded = cq_row_group(row, group->group_id) != CQ_NO_CELL;
 		cq_topic_unlock(row);
-	} while (!loaded && !cq_share_load_group(def, group));
+	} while (!loaded && !cq_topic_load_group(def, group));
 }

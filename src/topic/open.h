@@ -40,6 +40,6 @@ extern CqTopicRow *cq_topic_lock(CqTopicDef *def, LWLockMode mode);
  * Make sure that the group has its cells, with its offsets.  No lock held.  Raises
  * as cq_topic_lock() does, and 53400.
  */
-extern void cq_group_load(CqTopicDef *def, const CqGroupDef *group);
+extern void cq_group_open(CqTopicDef *def, const CqGroupDef *group);
 
 #endif							/* CQ_TOPIC_OPEN_H */

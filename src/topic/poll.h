@@ -13,31 +13,6 @@
 
 #define CQ_POLL_MAX 100000
 
-/* Where to go on reading. */
-typedef enum CqPositionKind
-{
-	CQ_POSITION_EARLIEST,
-	CQ_POSITION_LATEST,
-	CQ_POSITION_TIME,
-	CQ_POSITION_OFFSET
-} CqPositionKind;
-
-typedef struct CqPosition
-{
-	CqPositionKind kind;
-	TimestampTz time;
-	int64		offset;
-} CqPosition;
-
-/*
- * A position from an argument: 'earliest', 'latest', an offset, a timestamp.
- * Raises 22023, 22007, 22003.
- */
-extern CqPosition cq_position_parse(const char *text);
-
-/* The offset that the position stands for in a partition. */
-extern int64 cq_position_offset(CqTopicDef *def, int partition, const CqPosition *position);
-
 /* Who polls, and how much. */
 typedef struct CqPollRequest
 {
@@ -64,19 +39,12 @@ extern bool cq_topic_commit_offset(CqTopicDef *def, const CqGroupDef *group,
 								   const char *member, int64 generation, int partition,
 								   int64 record_offset);
 
-/* Have the group go on from there; partition -1: all. */
-extern void cq_topic_seek_to(CqTopicDef *def, const CqGroupDef *group, int partition,
-							 const CqPosition *position);
-
 /*
  * Read up to max records of a partition from that offset on, without a group;
  * during recovery too.
  */
 extern void cq_topic_read_records(CqTopicDef *def, int partition, int64 from, int max,
 								  CqRecordReader reader, void *arg);
-
-/* The first offset of a partition that is not to be read yet; during recovery too. */
-extern int64 cq_topic_stable_offset(CqTopicDef *def, int partition);
 
 /*
  * Wait until there is something to poll; negative: for ever.  The caller is in a

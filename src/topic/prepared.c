@@ -34,12 +34,12 @@ settle_prepared(CqTopicRow *row, const CqPrepared *prepared, bool committed)
 		if (prepared->rewind > share->rewind && share->seeking > 0)
 			share->seeking--;
 		if (committed)
-			cq_share_commit(share, prepared->offset, prepared->rewind, GetCurrentTimestamp());
+			cq_assignment_commit(share, prepared->offset, prepared->rewind, GetCurrentTimestamp());
 	}
 	if (prepared->polled && !committed && share->epoch == prepared->epoch && share->started)
 		share->position = Max(prepared->position, share->committed);
 	if (prepared->busy && share->epoch == prepared->epoch)
-		cq_share_end_busy(row, prepared->share);
+		cq_assignment_end_busy(row, prepared->share);
 }
 
 /* Row locked: note the transactions that it waits for. */

@@ -21,7 +21,7 @@
 #include "core/compat.h"
 #include "core/settings.h"
 #include "miscadmin.h"
-#include "topic/assignment.h"
+#include "topic/load.h"
 #include "topic/open.h"
 #include "topic/partitioner.h"
 #include "topic/publish.h"
@@ -93,7 +93,7 @@ refill_offsets(CqTopicDef *def, int partition)
 
 	/* rows may have come otherwise: restored, or replicated */
 	if (CQ_CELL(def->partitions[partition])->partition.offset_limit == 0)
-		cq_share_read_end(def, partition, &end, &last_time);
+		cq_topic_read_end(def, partition, &end, &last_time);
 	for (;;)
 	{
 		int64		first = nextval_internal(def->sequences[partition], false);
@@ -132,7 +132,7 @@ choose_segment(CqTopicRow *row)
 	if (row->inserted == 0)
 		row->began_ms = now;
 	else if (full && row->next != 0)
-		cq_log_next_segment(row);
+		cq_topic_next_segment(row);
 }
 
 /* Row locked: the transaction has published so many to the partition. */

@@ -32,7 +32,6 @@
 #include "miscadmin.h"
 #include "topic/record.h"
 #include "utils/fmgroids.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
@@ -268,8 +267,8 @@ segment_end(PartitionScan *s, int partition, ScanDirection direction, int64 *off
 }
 
 bool
-cq_segment_last(const CqTopicSegment *segment, int partition, int64 *offset,
-				TimestampTz *published_at)
+cq_records_segment_last(const CqTopicSegment *segment, int partition, int64 *offset,
+						TimestampTz *published_at)
 {
 	PartitionScan s;
 	bool		found;

@@ -62,8 +62,8 @@ extern bool cq_records_last(CqTopicDef *def, int partition, int64 *offset,
 							TimestampTz *published_at);
 
 /* The same in one segment. */
-extern bool cq_segment_last(const CqTopicSegment *segment, int partition, int64 *offset,
-							TimestampTz *published_at);
+extern bool cq_records_segment_last(const CqTopicSegment *segment, int partition, int64 *offset,
+									TimestampTz *published_at);
 
 /*
  * The offset of the first record of the partition that was published at that

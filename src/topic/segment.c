@@ -24,9 +24,7 @@
  */
 #include "postgres.h"
 
-#include "access/table.h"
 #include "access/transam.h"
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "core/catalog.h"
 #include "core/clock.h"
@@ -35,17 +33,15 @@
 #include "core/owner.h"
 #include "core/step.h"
 #include "miscadmin.h"
-#include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "topic/offset_tables.h"
 #include "topic/offsets.h"
 #include "topic/open.h"
-#include "topic/poll.h"
 #include "topic/record.h"
 #include "topic/segment.h"
+#include "topic/stable.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/rel.h"
 #include "utils/timestamp.h"
 
 /* a table that could not be locked is tried again after that */
@@ -88,16 +84,6 @@ lock_definition(CqTopicDef *def)
 }
 
 static bool
-is_empty(Oid relid)
-{
-	Relation	rel = table_open(relid, AccessShareLock);
-	bool		empty = RelationGetNumberOfBlocks(rel) == 0;
-
-	table_close(rel, AccessShareLock);
-	return empty;
-}
-
-static bool
 is_used(const CqTopicDef *def, int k)
 {
 	for (int i = 0; i < def->nsegments; i++)
@@ -124,14 +110,14 @@ free_table(const CqTopicDef *def)
 			cq_record_table_create(def->topic_id, def->sequences[0], k);
 			return k;
 		}
-		if (!is_used(def, k) && is_empty(relid))
+		if (!is_used(def, k) && cq_table_is_empty(relid))
 			return k;
 	}
 	return -1;
 }
 
 void
-cq_log_next_segment(CqTopicRow *row)
+cq_topic_next_segment(CqTopicRow *row)
 {
 	row->current = row->next;
 	row->next = 0;
@@ -143,7 +129,7 @@ cq_log_next_segment(CqTopicRow *row)
 }
 
 int64
-cq_log_add_segment(int32 topic_id)
+cq_topic_add_segment(int32 topic_id)
 {
 	CqTopicDef *def = start(topic_id);
 	CqTopicRow *row;
@@ -201,7 +187,7 @@ last_published(const CqTopicDef *def, const CqTopicSegment *segment)
 		int64		offset;
 
 		CHECK_FOR_INTERRUPTS();
-		if (cq_segment_last(segment, p, &offset, &at))
+		if (cq_records_segment_last(segment, p, &offset, &at))
 			last = Max(last, at);
 	}
 	return last;
@@ -245,7 +231,7 @@ roll(CqTopicDef *def, int64 look_ms)
 
 	if (row->next != 0 && row->inserted > 0 && row->retain_ms > 0 &&
 		cq_clock_ms() - row->began_ms >= look_ms)
-		cq_log_next_segment(row);
+		cq_topic_next_segment(row);
 	cq_topic_unlock(row);
 }
 
@@ -263,7 +249,7 @@ note_dropped(CqTopicDef *def)
 }
 
 int64
-cq_log_retain(int32 topic_id)
+cq_topic_retain(int32 topic_id)
 {
 	int64		look_ms = RETAIN_LOOK_MS_MAX;
 	bool		dropped = true;
@@ -419,7 +405,7 @@ note_retired(CqTopicDef *def, const int64 *compacted)
 }
 
 void
-cq_log_compact(int32 topic_id)
+cq_topic_compact(int32 topic_id)
 {
 	CqTopicDef *def = start(topic_id);
 	int64		last;
@@ -483,7 +469,7 @@ unused_tables(const CqTopicDef *def)
 
 		if (!OidIsValid(relid))
 			break;
-		if (!is_used(def, k) && !is_empty(relid))
+		if (!is_used(def, k) && !cq_table_is_empty(relid))
 			SET_WORD(&set, k) |= SET_BIT(k);
 	}
 	return set;
@@ -530,7 +516,7 @@ note_left(CqTopicDef *def, const TableSet *left)
 }
 
 int64
-cq_log_truncate_retired(int32 topic_id)
+cq_topic_truncate_retired(int32 topic_id)
 {
 	CqTopicDef *def = start(topic_id);
 	TableSet	left;

@@ -16,8 +16,8 @@
 #include "miscadmin.h"
 #include "topic/assignment.h"
 #include "topic/open.h"
-#include "topic/poll.h"
 #include "topic/record.h"
+#include "topic/stable.h"
 #include "topic/stat.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -102,7 +102,7 @@ cq_partition_stat(CqTopicDef *def, int partition, CqPartitionStat *stat)
 	CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
 	CqPartition copy = CQ_CELL(def->partitions[partition])->partition;
 
-	stat->open = copy.crowd;
+	stat->open = copy.untracked;
 	for (uint32 i = copy.open_head; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
 		stat->open++;
 	LWLockRelease(&row->lock);
@@ -114,11 +114,11 @@ cq_partition_stat(CqTopicDef *def, int partition, CqPartitionStat *stat)
 }
 
 bool
-cq_share_stat(CqTopicDef *def, int32 group_id, int partition, CqShareStat *copy)
+cq_assignment_stat(CqTopicDef *def, int32 group_id, int partition, CqAssignmentStat *copy)
 {
 	CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
 	uint32		g = cq_row_group(row, group_id);
-	uint32		i = (g == CQ_NO_CELL) ? CQ_NO_CELL : cq_share_find(row, g, partition);
+	uint32		i = (g == CQ_NO_CELL) ? CQ_NO_CELL : cq_assignment_find(row, g, partition);
 
 	if (i != CQ_NO_CELL)
 	{
@@ -144,7 +144,7 @@ note_published_at(TupleTableSlot *slot, void *arg)
 }
 
 TimestampTz
-cq_share_lag_since(CqTopicDef *def, int partition, const CqShareStat *stat)
+cq_assignment_lag_since(CqTopicDef *def, int partition, const CqAssignmentStat *stat)
 {
 	TimestampTz at = 0;
 	CqRecordRange range = {.partition = partition,.from = stat->share.committed,

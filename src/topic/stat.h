@@ -25,13 +25,13 @@ typedef struct CqPartitionStat
 } CqPartitionStat;
 
 /* A partition of a group, copied under the topic's lock. */
-typedef struct CqShareStat
+typedef struct CqAssignmentStat
 {
 	CqShare		share;
 	CqMember	owner;			/* if share.owner is a cell */
 	int64		end;
 	int64		stable;
-} CqShareStat;
+} CqAssignmentStat;
 
 /* A member of a group. */
 typedef struct CqMemberStat
@@ -59,10 +59,10 @@ extern char *cq_topic_held_by(CqTopicDef *def);
 extern void cq_partition_stat(CqTopicDef *def, int partition, CqPartitionStat *stat);
 
 /* False when the group has no such partition. */
-extern bool cq_share_stat(CqTopicDef *def, int32 group_id, int partition, CqShareStat *stat);
+extern bool cq_assignment_stat(CqTopicDef *def, int32 group_id, int partition, CqAssignmentStat *stat);
 
 /* When the first record was published that a group has yet to read; 0: there is none. */
-extern TimestampTz cq_share_lag_since(CqTopicDef *def, int partition, const CqShareStat *stat);
+extern TimestampTz cq_assignment_lag_since(CqTopicDef *def, int partition, const CqAssignmentStat *stat);
 
 /* The n-th member of the group; false when there is none. */
 extern bool cq_member_stat(CqTopicDef *def, int32 group_id, int n, CqMemberStat *stat);

@@ -13,7 +13,6 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "catalog/pg_type.h"
 #include "core/catalog.h"
 #include "core/owner.h"
 #include "queue/admin.h"
@@ -24,16 +23,6 @@
 #include "topic/sweep.h"
 #include "topic/xact.h"
 
-/* Run a command that has a number as its parameter. */
-static void
-execute(const char *command, int32 number)
-{
-	Oid			type = INT4OID;
-	Datum		value = Int32GetDatum(number);
-
-	(void) cq_execute_as_owner(command, 1, &type, &value, NULL);
-}
-
 /* The carrier is gone: delete what is left of the topic. */
 static void
 forget_topic(int32 topic_id)
@@ -43,9 +32,9 @@ forget_topic(int32 topic_id)
 	if (def == NULL)
 		return;
 	cq_record_relations_drop(topic_id, def->npartitions);
-	execute("DELETE FROM cq.topic_group WHERE topic_id = $1", topic_id);
-	execute("DELETE FROM cq.topic_segment WHERE topic_id = $1", topic_id);
-	execute("DELETE FROM cq.topic WHERE topic_id = $1", topic_id);
+	(void) cq_execute_with_int("DELETE FROM cq.topic_group WHERE topic_id = $1", topic_id);
+	(void) cq_execute_with_int("DELETE FROM cq.topic_segment WHERE topic_id = $1", topic_id);
+	(void) cq_execute_with_int("DELETE FROM cq.topic WHERE topic_id = $1", topic_id);
 	CommandCounterIncrement();
 	cq_topic_items_reserve(1);
 	def->row = &cq_topic_rows[0];
@@ -59,7 +48,7 @@ forget_group(int32 topic_id, int32 group_id)
 {
 	CqTopicDef *def = cq_topic_by_id(topic_id);
 
-	execute("DELETE FROM cq.topic_group WHERE group_id = $1", group_id);
+	(void) cq_execute_with_int("DELETE FROM cq.topic_group WHERE group_id = $1", group_id);
 	CommandCounterIncrement();
 	def = (def == NULL) ? NULL : cq_topic_open_if_exists(def->name);
 	if (def == NULL)

@@ -158,7 +158,7 @@ finish_polled(CqTopicRow *row, const CqTopicItem *item, bool commit)
 	if (!commit && share->started && !CQ_FAULT("topic-keep-position"))
 		share->position = Max(item->offset, share->committed);
 	if (item->busy)
-		cq_share_end_busy(row, item->cell);
+		cq_assignment_end_busy(row, item->cell);
 }
 
 static void
@@ -175,9 +175,9 @@ finish_commit_of(CqTopicRow *row, const CqTopicItem *item, bool commit)
 			share->seeking--;
 	}
 	if (commit)
-		cq_share_commit(share, item->offset, item->rewind, GetCurrentTimestamp());
+		cq_assignment_commit(share, item->offset, item->rewind, GetCurrentTimestamp());
 	if (item->busy && share->epoch == item->epoch)
-		cq_share_end_busy(row, item->cell);
+		cq_assignment_end_busy(row, item->cell);
 }
 
 /* Row locked: do what follows from the outcome for one item. */
@@ -313,7 +313,7 @@ pass_item(CqTopicRow *row, CqTopicItem *item)
 		if (share->rewind != item->rewind - 1 || share->seeking > 0)
 			return false;
 		share->seeking++;
-		cq_share_fence(row, item->cell);
+		cq_assignment_fence(row, item->cell);
 	}
 	share->passing++;
 	item->passing = true;
@@ -475,7 +475,7 @@ cq_topic_items_before_prepare(void)
 			cq_cell_free(cell);
 		cq_topic_plan(row, cq_clock_ms() + CQ_XID_POLL_MS);
 		cq_topic_unlock(row);
-		/* were we to fail from here on, the xid says that it was aborted */
+		/* after an error from here on, the xid says that it was aborted */
 		item->head.kind = CQ_TOPIC_ITEM_HANDED_OVER;
 	}
 }

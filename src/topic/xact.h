@@ -37,7 +37,8 @@ typedef struct CqTopicItem
 {
 	CqItemHead	head;			/* kind: CqTopicItemKind */
 	bool		passing;		/* COMMIT, SEEK: counted in the share */
-	bool		busy;			/* the share is ours until the end */
+	bool		busy;			/* the share is this transaction's until its
+								 * end */
 	uint32		row;			/* index */
 	uint32		generation;		/* of the row */
 	uint32		cell;
