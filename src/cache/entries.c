@@ -14,7 +14,6 @@
 #include "cache/entries.h"
 #include "cache/state.h"
 #include "miscadmin.h"
-#include "utils/memutils.h"
 
 /* A copied entry; the key's bytes follow. */
 typedef struct CqCopiedEntry

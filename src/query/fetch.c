@@ -11,6 +11,8 @@
  */
 #include "postgres.h"
 
+#include "cache/key.h"
+#include "cache/value.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"

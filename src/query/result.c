@@ -36,9 +36,14 @@
 #include <math.h>
 
 #include "access/xact.h"
+#include "cache/counters.h"
 #include "cache/load.h"
+#include "cache/lookup.h"
 #include "cache/marks.h"
+#include "cache/outcome.h"
 #include "cache/request.h"
+#include "cache/store.h"
+#include "cache/view.h"
 #include "common/pg_prng.h"
 #include "core/clock.h"
 #include "core/settings.h"

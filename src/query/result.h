@@ -8,7 +8,8 @@
 #ifndef CQ_QUERY_RESULT_H
 #define CQ_QUERY_RESULT_H
 
-#include "cache/cache.h"
+#include "cache/key.h"
+#include "cache/value.h"
 #include "query/key.h"
 #include "query/plan.h"
 #include "utils/array.h"

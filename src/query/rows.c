@@ -19,6 +19,8 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "cache/key.h"
+#include "cache/value.h"
 #include "core/settings.h"
 #include "executor/executor.h"
 #include "executor/spi.h"

@@ -23,6 +23,10 @@
  */
 #include "postgres.h"
 
+#include "cache/counters.h"
+#include "cache/lookup.h"
+#include "cache/outcome.h"
+#include "cache/value.h"
 #include "common/hashfn.h"
 #include "common/pg_prng.h"
 #include "core/settings.h"

@@ -8,7 +8,7 @@
 #ifndef CQ_SQL_CACHE_ARGS_H
 #define CQ_SQL_CACHE_ARGS_H
 
-#include "cache/cache.h"
+#include "cache/key.h"
 #include "cache/namespace.h"
 #include "fmgr.h"
 

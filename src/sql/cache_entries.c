@@ -10,10 +10,11 @@
  */
 #include "postgres.h"
 
-#include "cache/cache.h"
 #include "cache/entries.h"
 #include "cache/hot_keys.h"
+#include "cache/key.h"
 #include "cache/request.h"
+#include "cache/value.h"
 #include "core/clock.h"
 #include "core/shmem.h"
 #include "fmgr.h"

@@ -9,8 +9,10 @@
 
 #include "access/htup_details.h"
 #include "cache/cache.h"
+#include "cache/counters.h"
 #include "cache/namespace_states.h"
 #include "cache/slots.h"
+#include "cache/state.h"
 #include "catalog/pg_type.h"
 #include "core/shmem.h"
 #include "fmgr.h"

@@ -19,7 +19,6 @@
 #include "sql/message_rows.h"
 #include "sql/topic_args.h"
 #include "topic/maintain.h"
-#include "topic/open.h"
 #include "topic/poll.h"
 #include "topic/position.h"
 #include "topic/publish.h"

@@ -9,8 +9,13 @@
 
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "cache/counters.h"
+#include "cache/lookup.h"
 #include "cache/misses.h"
+#include "cache/outcome.h"
 #include "cache/request.h"
+#include "cache/store.h"
+#include "cache/view.h"
 #include "miscadmin.h"
 #include "tables/access.h"
 

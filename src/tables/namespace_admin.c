@@ -15,7 +15,7 @@
  */
 #include "postgres.h"
 
-#include "cache/cache.h"
+#include "cache/key.h"
 #include "cache/namespace.h"
 #include "cache/pending.h"
 #include "catalog/pg_type.h"

@@ -24,11 +24,11 @@
 
 #include "access/relation.h"
 #include "access/xact.h"
+#include "cache/value.h"
 #include "catalog/pg_type.h"
 #include "core/owner.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "cache/cache.h"
 #include "tables/write_behind.h"
 #include "tables/write_behind_apply.h"
 #include "tables/write_behind_rule.h"

@@ -24,7 +24,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "cache/request.h"
+#include "cache/value.h"
 #include "catalog/pg_type.h"
 #include "core/chores.h"
 #include "core/clock.h"
@@ -480,11 +480,11 @@ note_error(const CqBehindRule *rule, const ErrorData *error)
 	record_error(rule, message);
 }
 
-/* A turn of the worker's with one namespace. */
+/* The worker's turn with one namespace. */
 typedef struct Turn
 {
 	const CqBehindRule *rule;
-	bool		again;			/* it should be looked at again soon */
+	bool		again;			/* it should be tried again soon */
 } Turn;
 
 /* Flush a namespace until the turn ends, a transaction for each batch. */
@@ -527,7 +527,7 @@ take_turn(void *arg)
 	}
 }
 
-/* Flush a namespace; returns whether it should be looked at again soon. */
+/* Flush a namespace; returns whether it should be tried again soon. */
 static bool
 flush_by_worker(const CqBehindRule *rule)
 {

@@ -33,7 +33,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
-#include "cache/cache.h"
+#include "cache/view.h"
 #include "catalog/pg_database.h"
 #include "core/clock.h"
 #include "core/compat.h"

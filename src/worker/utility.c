@@ -41,7 +41,7 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
-#include "cache/cache.h"
+#include "cache/key.h"
 #include "cache/namespace_states.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"

@@ -1,5 +1,6 @@
 # Random histories, every hit compared with the table under the same snapshot:
 # test/soak/cache_checker.pl, for as long as CQ_CHECKER_SECONDS says.
+# also in extras: for longer
 
 use strict;
 use warnings;

@@ -1,6 +1,7 @@
 # Random load on a queue, with sessions and the server killed, and every message
 # accounted for: test/soak/queue_checker.pl, for as long as CQ_CHECKER_SECONDS
 # says.
+# also in extras: for longer
 
 use strict;
 use warnings;

@@ -1,6 +1,7 @@
 # Random load on a topic with groups, with sessions and the server killed, and
 # every record accounted for: test/soak/topic_checker.pl, for as long as
 # CQ_CHECKER_SECONDS says.
+# also in extras: for longer
 
 use strict;
 use warnings;
