@@ -6,7 +6,7 @@ EXTVERSION = 1.1
 MODULE_big = cachequeue
 PGFILEDESC = "cachequeue - cache and message queue inside PostgreSQL"
 
-OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c src/*/*/*.c)))
 SQL_PARTS = $(sort $(wildcard sql/parts/*.sql))
 # released versions stay installable, for dumps of them
 DATA = sql/cachequeue--1.0.sql

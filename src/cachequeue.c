@@ -10,7 +10,8 @@
 #include "cache/cache.h"
 #include "cache/hot_keys.h"
 #include "cache/load.h"
-#include "cache/namespace_rows.h"
+#include "cache/namespace.h"
+#include "cache/namespace_states.h"
 #include "cache/slots.h"
 #include "cache/warm.h"
 #include "core/crash_report.h"
@@ -22,18 +23,19 @@
 #include "exchange/definition.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "queue/maintain.h"
 #include "queue/queue.h"
-#include "sql/cache_detach.h"
-#include "sql/namespace.h"
-#include "sql/object_functions.h"
-#include "sql/write_behind.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
-#include "topic/log.h"
+#include "tables/detach.h"
+#include "tables/write_behind_flush.h"
+#include "tables/write_behind_log.h"
+#include "topic/maintain.h"
+#include "topic/memory.h"
 #include "topic/topic.h"
-#include "topic/topic_maintain.h"
-#include "worker/worker.h"
+#include "worker/launcher.h"
+#include "worker/sweep.h"
 
 PG_MODULE_MAGIC;
 
@@ -57,12 +59,12 @@ layout(void)
 	Size		end = sizeof(CqShared);
 
 	end = place(&l.workers, end, cq_dbworkers_size());
-	end = place(&l.cache, end, cq_cache_shmem_size());
+	end = place(&l.cache, end, cq_cache_state_size());
 	end = place(&l.slots, end, cq_slots_size());
 	end = place(&l.engine, end, cq_engine_size((Size) cq_cache_memory_kb * 1024));
 	end = place(&l.loads, end, cq_load_size());
 	end = place(&l.counters, end, cq_counters_size());
-	end = place(&l.namespaces, end, cq_namespace_rows_size());
+	end = place(&l.namespaces, end, cq_namespace_states_size());
 	end = place(&l.hot_keys, end, cq_hot_keys_size());
 	end = place(&l.queues, end, cq_queue_shmem_size());
 	end = place(&l.topics, end, cq_topic_shmem_size());
@@ -112,7 +114,7 @@ register_tasks(void)
 		{"objects", cq_objects_maintain, NULL},
 		{"queue", cq_queue_maintain, NULL},
 		{"topic", cq_topic_maintain, NULL},
-		{"write-behind", cq_write_behind_maintain, cq_write_behind_at_shutdown},
+		{"write-behind", cq_behind_maintain, cq_behind_at_shutdown},
 	};
 
 	for (int i = 0; i < lengthof(tasks); i++)
@@ -134,8 +136,8 @@ _PG_init(void)
 	cq_object_init();
 	cq_cache_init();
 	cq_namespace_init();
-	cq_cache_detach_init();
-	cq_write_behind_init();
+	cq_detach_init();
+	cq_behind_init();
 	cq_queue_init();
 	cq_topic_init();
 	cq_exchange_init();

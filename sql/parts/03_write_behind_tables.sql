@@ -17,7 +17,7 @@ COMMENT ON COLUMN cq.write_behind.mode IS 'l logged, m memory: in which of the t
 COMMENT ON COLUMN cq.write_behind.value_kind IS 'r a jsonb object for the whole row, b bytea, t anything that has a text form.';
 
 -- What waits.  Both have the same columns; rows are written before a commit, by
--- src/sql/write_behind_log.c, and deleted together with the change of the table.
+-- src/tables/write_behind_log.c, and deleted together with the change of the table.
 CREATE TABLE cq.write_behind_log (
     namespace_id int NOT NULL,
     id bigint NOT NULL,

@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_ARGS_H
-#define CQ_ARGS_H
+#ifndef CQ_CORE_ARGS_H
+#define CQ_CORE_ARGS_H
 
 #include "fmgr.h"
 #include "utils/timestamp.h"
@@ -18,6 +18,19 @@
 extern void cq_arg_not_null(FunctionCallInfo fcinfo, int n, const char *name);
 
 /*
+ * The elements of an array argument of text, jsonb or the like.  Raises 22004 when
+ * it is NULL or has a NULL in it.
+ */
+extern Datum *cq_arg_elements(FunctionCallInfo fcinfo, int n, const char *name,
+							  int *nelements);
+
+/* Raises 22023 unless a name has 1 to bytes_max bytes; what: the parameter's. */
+extern void cq_check_name(const char *what, Size bytes, int bytes_max);
+
+/* Raises 54000 when a value has more than bytes_max bytes. */
+extern void cq_check_length(const char *what, Size bytes, int bytes_max);
+
+/*
  * An interval as milliseconds, rounded up; a month counts 30 days, as in
  * PostgreSQL's own comparison of intervals.  Raises 22023 for infinite ones,
  * for those below min_ms and for those above CQ_INTERVAL_MS_MAX; name is the
@@ -26,4 +39,4 @@ extern void cq_arg_not_null(FunctionCallInfo fcinfo, int n, const char *name);
 extern int64 cq_interval_ms(const Interval *interval, int64 min_ms,
 							const char *name);
 
-#endif							/* CQ_ARGS_H */
+#endif							/* CQ_CORE_ARGS_H */

@@ -12,8 +12,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_CLOCK_H
-#define CQ_CLOCK_H
+#ifndef CQ_CORE_CLOCK_H
+#define CQ_CORE_CLOCK_H
 
 #include <time.h>
 
@@ -40,4 +40,4 @@ cq_clock_ms_after(int64 ms)
 	return cq_clock_ms() + 1 + ms;
 }
 
-#endif							/* CQ_CLOCK_H */
+#endif							/* CQ_CORE_CLOCK_H */

@@ -7,8 +7,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_COMPAT_H
-#define CQ_COMPAT_H
+#ifndef CQ_CORE_COMPAT_H
+#define CQ_CORE_COMPAT_H
 
 #include "access/genam.h"
 #include "access/tableam.h"
@@ -179,4 +179,4 @@ cq_jsonb_push(CqJsonbState *state, JsonbIteratorToken token, JsonbValue *value)
 #define CQ_PASS_SIGNAL_ARGS postgres_signal_arg
 #endif
 
-#endif							/* CQ_COMPAT_H */
+#endif							/* CQ_CORE_COMPAT_H */

@@ -5,7 +5,7 @@
  *
  * In a build with -DCQ_FAULTS (make debug), and when the environment variable
  * CQ_CRASHES names a file, each process that a signal such as SIGSEGV or SIGABRT
- * ends first appends to that file: who it was, its stack, its statement.	That
+ * ends first appends to that file: its process id, its stack, its statement.	That
  * does not depend on what the server logs, on whether it starts again, or on the
  * test's noticing.  scripts/run-tests fails when the file has anything in it.
  *
@@ -13,8 +13,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_CRASH_REPORT_H
-#define CQ_CRASH_REPORT_H
+#ifndef CQ_CORE_CRASH_REPORT_H
+#define CQ_CORE_CRASH_REPORT_H
 
 #ifdef CQ_FAULTS
 /* Called once, in the postmaster; the processes that it starts inherit it. */
@@ -23,4 +23,4 @@ extern void cq_crash_report_init(void);
 #define cq_crash_report_init() ((void) 0)
 #endif
 
-#endif							/* CQ_CRASH_REPORT_H */
+#endif							/* CQ_CORE_CRASH_REPORT_H */

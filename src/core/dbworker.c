@@ -3,7 +3,7 @@
  * dbworker.c
  *	  The shared table of maintenance workers.
  *
- * The life of a row:
+ * The life of an entry:
  *
  *	  free --request--> wanted --launcher starts one--> attached (pid set)
  *	                      ^                                |
@@ -14,27 +14,27 @@
  *	  free <-------------------------------------------------------+
  *
  * A request must never get lost between the worker's look at the catalog and
- * the freeing of its row.  Hence 'wanted' is cleared, and 'ready' with it,
- * *before* the worker looks; whoever asks later sets it again, and the row is
- * only freed, in the exit callback, while it is clear.  Requests for a ready
- * worker are no-ops.
+ * the freeing of its entry.  Hence the worker clears 'wanted', and 'ready' with
+ * it, *before* it looks; a later request sets 'wanted' again, and the exit
+ * callback frees the entry only while 'wanted' is clear.  A request for a ready
+ * worker does nothing.
  *
- * In the same way 'woken' is cleared before the tasks run.  The latch alone
- * would not do: a task that waits for a heavyweight lock resets it.
+ * In the same way the worker clears 'woken' before it runs the tasks.  The latch
+ * alone is not enough: a task that waits for a heavyweight lock resets it.
  *
- * 'failed' is pessimistic: set when a worker is started, cleared by one that
- * leaves on purpose, so that a worker which could not even load the library
- * counts as failed too.
+ * 'failed' is pessimistic: the launcher sets it when it starts a worker, and a
+ * worker that leaves on purpose clears it, so that a worker which could not even
+ * load the library counts as failed too.
  *
- * The row's pid is cleared by an on_shmem_exit callback registered before the
- * worker connects, so it runs after the process has left the ProcArray: pid =
- * 0 means that the worker no longer stands in the way of DROP DATABASE.
+ * An on_shmem_exit callback clears the entry's pid.  It is registered before the
+ * worker connects, so it runs after the process has left the ProcArray: pid = 0
+ * means that the worker no longer blocks DROP DATABASE.
  *
- * Everything is guarded by one spinlock, held for one pass over the rows (16
- * by default) at the most.  Latches are set after it has been released; a
- * latch belongs to a PGPROC and stays valid memory when its process exits, and
- * setting it then is harmless.  A crash of any process makes the postmaster
- * initialise shared memory anew, and all of this with it.
+ * One spinlock guards everything.  It is held for one pass over the entries (16
+ * by default) at most.  Latches are set after it has been released; a latch
+ * belongs to a PGPROC and stays valid memory when its process exits, and setting
+ * it then is harmless.  When a process crashes the postmaster initialises shared
+ * memory anew, and all of this with it.
  *
  *-------------------------------------------------------------------------
  */
@@ -50,17 +50,17 @@
 #include "storage/ipc.h"
 #include "utils/wait_event.h"
 
-/* a busy server pokes the worker at most so often */
+/* shortest time between two calls of cq_dbworker_poke() that wake the worker */
 #define POKE_MS 20
 
-/* In a worker: its row, and whether it leaves since there's nothing to do. */
-static CqDbWorker *my_row = NULL;
+/* In a worker: its entry, and whether it leaves because there is nothing to do. */
+static CqDbWorker *my_entry = NULL;
 static bool my_leaving = false;
 
 Size
 cq_dbworkers_size(void)
 {
-	return add_size(offsetof(CqDbWorkers, rows),
+	return add_size(offsetof(CqDbWorkers, entries),
 					mul_size(cq_max_databases, sizeof(CqDbWorker)));
 }
 
@@ -71,8 +71,9 @@ cq_dbworkers_init(void *mem)
 
 	memset(workers, 0, cq_dbworkers_size());
 	ConditionVariableInit(&workers->left);
+	pg_atomic_init_u64(&workers->poked_ms, 0);
 	SpinLockInit(&workers->lock);
-	workers->nrows = cq_max_databases;
+	workers->nentries = cq_max_databases;
 }
 
 CqDbWorkers *
@@ -81,41 +82,57 @@ cq_dbworkers(void)
 	return (CqDbWorkers *) CQ_SHARED_PART(workers);
 }
 
-/* The database's row, or NULL.  InvalidOid finds a free one.  Lock held. */
+/* The database's entry, or NULL.  InvalidOid finds a free one.  Lock held. */
 static CqDbWorker *
-find_row(CqDbWorkers *workers, Oid database)
+find_entry(CqDbWorkers *workers, Oid database)
 {
-	for (int i = 0; i < workers->nrows; i++)
+	for (int i = 0; i < workers->nentries; i++)
 	{
-		if (workers->rows[i].database == database)
-			return &workers->rows[i];
+		if (workers->entries[i].database == database)
+			return &workers->entries[i];
 	}
 	return NULL;
 }
 
-/* The database's row, taking a free one if need be; NULL if full.  Lock held. */
+/* The database's entry, taking a free one if need be; NULL if full.  Lock held. */
 static CqDbWorker *
-find_or_take_row(CqDbWorkers *workers, Oid database)
+find_or_take_entry(CqDbWorkers *workers, Oid database)
 {
-	CqDbWorker *row = find_row(workers, database);
+	CqDbWorker *entry = find_entry(workers, database);
 
-	if (row != NULL)
-		return row;
-	row = find_row(workers, InvalidOid);
-	if (row != NULL)
+	if (entry != NULL)
+		return entry;
+	entry = find_entry(workers, InvalidOid);
+	if (entry != NULL)
 	{
-		memset(row, 0, sizeof(*row));
-		row->database = database;
+		memset(entry, 0, sizeof(*entry));
+		entry->database = database;
 	}
-	return row;
+	return entry;
 }
 
-/* Free a row that nobody needs any more.  Lock held. */
-static void
-free_row_if_idle(CqDbWorker *row)
+/* Take the lock, and find the database's entry; NULL: it has none. */
+static CqDbWorker *
+lock_entry(Oid database)
 {
-	if (row->pid == 0 && row->pauses == 0 && !row->wanted)
-		memset(row, 0, sizeof(*row));
+	CqDbWorkers *workers = cq_dbworkers();
+
+	SpinLockAcquire(&workers->lock);
+	return find_entry(workers, database);
+}
+
+static void
+unlock(void)
+{
+	SpinLockRelease(&cq_dbworkers()->lock);
+}
+
+/* Free an entry that is no longer needed.  Lock held. */
+static void
+free_entry_if_idle(CqDbWorker *entry)
+{
+	if (entry->pid == 0 && entry->pauses == 0 && !entry->wanted)
+		memset(entry, 0, sizeof(*entry));
 }
 
 static void
@@ -135,7 +152,7 @@ bool
 cq_dbworker_request_for(Oid database)
 {
 	CqDbWorkers *workers;
-	CqDbWorker *row;
+	CqDbWorker *entry;
 	Latch	   *launcher = NULL;
 	bool		found;
 
@@ -144,17 +161,17 @@ cq_dbworker_request_for(Oid database)
 	workers = cq_dbworkers();
 
 	SpinLockAcquire(&workers->lock);
-	row = find_or_take_row(workers, database);
-	found = (row != NULL);
+	entry = find_or_take_entry(workers, database);
+	found = (entry != NULL);
 	if (!found)
 	{
 		if (!workers->overflow)
 			launcher = workers->launcher_latch;
 		workers->overflow = true;
 	}
-	else if (!row->ready && !row->wanted)
+	else if (!entry->ready && !entry->wanted)
 	{
-		row->wanted = true;
+		entry->wanted = true;
 		launcher = workers->launcher_latch;
 	}
 	SpinLockRelease(&workers->lock);
@@ -166,29 +183,27 @@ cq_dbworker_request_for(Oid database)
 void
 cq_dbworker_wake(Oid database)
 {
-	CqDbWorkers *workers;
-	CqDbWorker *row;
+	CqDbWorker *entry;
 	Latch	   *latch = NULL;
 
 	if (cq_shared == NULL)
 		return;
-	workers = cq_dbworkers();
 
-	SpinLockAcquire(&workers->lock);
-	row = find_row(workers, database);
-	if (row != NULL && !row->woken)
+	entry = lock_entry(database);
+	if (entry != NULL && !entry->woken)
 	{
-		row->woken = true;
-		latch = row->latch;
+		entry->woken = true;
+		latch = entry->latch;
 	}
-	SpinLockRelease(&workers->lock);
+	unlock();
 
 	set_latch(latch);
 }
 
 void
-cq_dbworker_poke(Oid database, pg_atomic_uint64 *poked_ms)
+cq_dbworker_poke(Oid database)
 {
+	pg_atomic_uint64 *poked_ms = &cq_dbworkers()->poked_ms;
 	uint64		now = cq_clock_ms();
 	uint64		last = pg_atomic_read_u64(poked_ms);
 
@@ -199,19 +214,17 @@ cq_dbworker_poke(Oid database, pg_atomic_uint64 *poked_ms)
 void
 cq_dbworker_wake_by(Oid database, int64 due_ms)
 {
-	CqDbWorkers *workers = cq_dbworkers();
-	CqDbWorker *row;
+	CqDbWorker *entry;
 	Latch	   *latch = NULL;
 
-	SpinLockAcquire(&workers->lock);
-	row = find_row(workers, database);
-	if (row != NULL && (row->due_ms == 0 || row->due_ms > due_ms))
+	entry = lock_entry(database);
+	if (entry != NULL && (entry->due_ms == 0 || entry->due_ms > due_ms))
 	{
-		row->due_ms = due_ms;
-		row->woken = true;
-		latch = row->latch;
+		entry->due_ms = due_ms;
+		entry->woken = true;
+		latch = entry->latch;
 	}
-	SpinLockRelease(&workers->lock);
+	unlock();
 
 	set_latch(latch);
 }
@@ -219,19 +232,17 @@ cq_dbworker_wake_by(Oid database, int64 due_ms)
 int64
 cq_dbworker_due(bool reset)
 {
-	CqDbWorkers *workers = cq_dbworkers();
-	CqDbWorker *row;
+	CqDbWorker *entry;
 	int64		due_ms = 0;
 
-	SpinLockAcquire(&workers->lock);
-	row = find_row(workers, MyDatabaseId);
-	if (row != NULL)
+	entry = lock_entry(MyDatabaseId);
+	if (entry != NULL)
 	{
-		due_ms = row->due_ms;
+		due_ms = entry->due_ms;
 		if (reset)
-			row->due_ms = 0;
+			entry->due_ms = 0;
 	}
-	SpinLockRelease(&workers->lock);
+	unlock();
 	return due_ms;
 }
 
@@ -239,21 +250,20 @@ void
 cq_dbworker_recheck(Oid database)
 {
 	CqDbWorkers *workers;
-	CqDbWorker *row;
+	CqDbWorker *entry;
 	Latch	   *latch = NULL;
 
 	if (cq_shared == NULL)
 		return;
 	workers = cq_dbworkers();
 
-	SpinLockAcquire(&workers->lock);
-	row = find_row(workers, database);
-	if (row != NULL)
+	entry = lock_entry(database);
+	if (entry != NULL)
 	{
-		row->wanted = true;
-		latch = row->latch ? row->latch : workers->launcher_latch;
+		entry->wanted = true;
+		latch = entry->latch ? entry->latch : workers->launcher_latch;
 	}
-	SpinLockRelease(&workers->lock);
+	unlock();
 
 	set_latch(latch);
 }
@@ -262,17 +272,17 @@ bool
 cq_dbworker_pause(Oid database)
 {
 	CqDbWorkers *workers = cq_dbworkers();
-	CqDbWorker *row;
+	CqDbWorker *entry;
 	bool		paused;
 	pid_t		pid = 0;
 
 	SpinLockAcquire(&workers->lock);
-	row = find_or_take_row(workers, database);
-	paused = (row != NULL);
+	entry = find_or_take_entry(workers, database);
+	paused = (entry != NULL);
 	if (paused)
 	{
-		row->pauses++;
-		pid = row->pid;
+		entry->pauses++;
+		pid = entry->pid;
 	}
 	SpinLockRelease(&workers->lock);
 
@@ -289,18 +299,17 @@ void
 cq_dbworker_resume(Oid database)
 {
 	CqDbWorkers *workers = cq_dbworkers();
-	CqDbWorker *row;
+	CqDbWorker *entry;
 	Latch	   *launcher = NULL;
 
-	SpinLockAcquire(&workers->lock);
-	row = find_row(workers, database);
-	Assert(row != NULL && row->pauses > 0);
-	if (row != NULL && --row->pauses == 0)
+	entry = lock_entry(database);
+	Assert(entry != NULL && entry->pauses > 0);
+	if (entry != NULL && --entry->pauses == 0)
 	{
 		launcher = workers->launcher_latch;
-		free_row_if_idle(row);
+		free_entry_if_idle(entry);
 	}
-	SpinLockRelease(&workers->lock);
+	unlock();
 
 	set_latch(launcher);
 }
@@ -315,13 +324,12 @@ cq_dbworker_await_stop(Oid database, int64 timeout_ms)
 	ConditionVariablePrepareToSleep(&workers->left);
 	for (;;)
 	{
-		CqDbWorker *row;
+		CqDbWorker *entry;
 		int64		remaining_ms = deadline_ms - cq_clock_ms();
 
-		SpinLockAcquire(&workers->lock);
-		row = find_row(workers, database);
-		stopped = (row == NULL || row->pid == 0);
-		SpinLockRelease(&workers->lock);
+		entry = lock_entry(database);
+		stopped = (entry == NULL || entry->pid == 0);
+		unlock();
 
 		if (stopped || remaining_ms <= 0)
 			break;
@@ -332,27 +340,27 @@ cq_dbworker_await_stop(Oid database, int64 timeout_ms)
 	return stopped;
 }
 
-/* on_shmem_exit callback of a worker: give the row back. */
+/* on_shmem_exit callback of a worker: give the entry back. */
 static void
 detach(int code, Datum arg)
 {
 	CqDbWorkers *workers = cq_dbworkers();
-	CqDbWorker *row = my_row;
+	CqDbWorker *entry = my_entry;
 	Latch	   *launcher;
 
 	SpinLockAcquire(&workers->lock);
-	row->pid = 0;
-	row->latch = NULL;
-	row->ready = false;
-	if (my_leaving || row->pauses > 0)
-		row->failed = false;
+	entry->pid = 0;
+	entry->latch = NULL;
+	entry->ready = false;
+	if (my_leaving || entry->pauses > 0)
+		entry->failed = false;
 	if (!my_leaving)
-		row->wanted = true;
-	free_row_if_idle(row);
+		entry->wanted = true;
+	free_entry_if_idle(entry);
 	launcher = workers->launcher_latch;
 	SpinLockRelease(&workers->lock);
 
-	my_row = NULL;
+	my_entry = NULL;
 	set_latch(launcher);
 	ConditionVariableBroadcast(&workers->left);
 }
@@ -360,29 +368,27 @@ detach(int code, Datum arg)
 bool
 cq_dbworker_attach(Oid database)
 {
-	CqDbWorkers *workers = cq_dbworkers();
-	CqDbWorker *row;
+	CqDbWorker *entry;
 
-	Assert(my_row == NULL);
+	Assert(my_entry == NULL);
 	Assert(!OidIsValid(MyDatabaseId));
 
-	SpinLockAcquire(&workers->lock);
-	row = find_row(workers, database);
-	if (row != NULL && row->pid == 0 && row->pauses == 0)
+	entry = lock_entry(database);
+	if (entry != NULL && entry->pid == 0 && entry->pauses == 0)
 	{
-		row->pid = MyProcPid;
-		row->latch = MyLatch;
-		row->wanted = true;		/* look for the extension first */
-		row->woken = true;		/* then run all tasks */
-		my_row = row;
+		entry->pid = MyProcPid;
+		entry->latch = MyLatch;
+		entry->wanted = true;	/* look for the extension first */
+		entry->woken = true;	/* then run all tasks */
+		my_entry = entry;
 	}
-	else if (row != NULL && row->pid == 0)
-		row->failed = false;	/* started just before the pause */
-	SpinLockRelease(&workers->lock);
+	else if (entry != NULL && entry->pid == 0)
+		entry->failed = false;	/* started just before the pause */
+	unlock();
 
-	if (my_row != NULL)
+	if (my_entry != NULL)
 		on_shmem_exit(detach, 0);
-	return my_row != NULL;
+	return my_entry != NULL;
 }
 
 CqDbWorkerOrders
@@ -392,14 +398,14 @@ cq_dbworker_take_orders(bool look)
 	CqDbWorkerOrders orders;
 
 	SpinLockAcquire(&workers->lock);
-	orders.leave = my_row->pauses > 0;
-	orders.look = look || my_row->wanted;
-	orders.run = my_row->woken;
-	my_row->woken = false;
+	orders.leave = my_entry->pauses > 0;
+	orders.look = look || my_entry->wanted;
+	orders.run = my_entry->woken;
+	my_entry->woken = false;
 	if (orders.look)
 	{
-		my_row->wanted = false;
-		my_row->ready = false;
+		my_entry->wanted = false;
+		my_entry->ready = false;
 	}
 	SpinLockRelease(&workers->lock);
 
@@ -413,7 +419,7 @@ cq_dbworker_ready(void)
 	Latch	   *launcher;
 
 	SpinLockAcquire(&workers->lock);
-	my_row->ready = true;
+	my_entry->ready = true;
 	launcher = workers->launcher_latch;
 	SpinLockRelease(&workers->lock);
 
@@ -450,13 +456,13 @@ cq_dbworkers_launcher_attach(void)
 }
 
 CqDbWorker
-cq_dbworker_row(int i)
+cq_dbworker_entry(int i)
 {
 	CqDbWorkers *workers = cq_dbworkers();
 	CqDbWorker	copy;
 
 	SpinLockAcquire(&workers->lock);
-	copy = workers->rows[i];
+	copy = workers->entries[i];
 	SpinLockRelease(&workers->lock);
 	return copy;
 }
@@ -464,49 +470,43 @@ cq_dbworker_row(int i)
 bool
 cq_dbworker_starting(Oid database)
 {
-	CqDbWorkers *workers = cq_dbworkers();
-	CqDbWorker *row;
+	CqDbWorker *entry;
 	bool		start;
 
-	SpinLockAcquire(&workers->lock);
-	row = find_row(workers, database);
-	start = (row != NULL && row->wanted && row->pid == 0 && row->pauses == 0);
+	entry = lock_entry(database);
+	start = (entry != NULL && entry->wanted && entry->pid == 0 && entry->pauses == 0);
 	if (start)
-		row->failed = true;
-	SpinLockRelease(&workers->lock);
+		entry->failed = true;
+	unlock();
 	return start;
 }
 
 bool
 cq_dbworker_take_failure(Oid database)
 {
-	CqDbWorkers *workers = cq_dbworkers();
-	CqDbWorker *row;
+	CqDbWorker *entry;
 	bool		failed;
 
-	SpinLockAcquire(&workers->lock);
-	row = find_row(workers, database);
-	failed = (row != NULL && row->pid == 0 && row->failed);
+	entry = lock_entry(database);
+	failed = (entry != NULL && entry->pid == 0 && entry->failed);
 	if (failed)
-		row->failed = false;
-	SpinLockRelease(&workers->lock);
+		entry->failed = false;
+	unlock();
 	return failed;
 }
 
 void
 cq_dbworker_forget(Oid database)
 {
-	CqDbWorkers *workers = cq_dbworkers();
-	CqDbWorker *row;
+	CqDbWorker *entry;
 
-	SpinLockAcquire(&workers->lock);
-	row = find_row(workers, database);
-	if (row != NULL && row->pid == 0)
+	entry = lock_entry(database);
+	if (entry != NULL && entry->pid == 0)
 	{
-		row->wanted = false;
-		free_row_if_idle(row);
+		entry->wanted = false;
+		free_entry_if_idle(entry);
 	}
-	SpinLockRelease(&workers->lock);
+	unlock();
 }
 
 bool
@@ -516,7 +516,7 @@ cq_dbworkers_full(bool *overflow)
 	bool		full;
 
 	SpinLockAcquire(&workers->lock);
-	full = (find_row(workers, InvalidOid) == NULL);
+	full = (find_entry(workers, InvalidOid) == NULL);
 	*overflow = workers->overflow;
 	SpinLockRelease(&workers->lock);
 	return full;

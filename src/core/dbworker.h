@@ -1,17 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * dbworker.h
- *	  The table of maintenance workers, one row per database, and how other
- *	  processes reach them.
+ *	  The shared table of maintenance workers, one entry per database, and how
+ *	  other processes reach them.
  *
- * Kept in core because the cache and the queue wake the worker from their
- * commit callbacks without knowing what it does.  The life of a row is told
- * in dbworker.c.
+ * It is part of core because the cache and the queue wake the worker from their
+ * commit callbacks without knowing what it does.  dbworker.c describes the life
+ * of an entry.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_DBWORKER_H
-#define CQ_DBWORKER_H
+#ifndef CQ_CORE_DBWORKER_H
+#define CQ_CORE_DBWORKER_H
 
 #include "port/atomics.h"
 #include "storage/condition_variable.h"
@@ -20,9 +20,9 @@
 
 typedef struct CqDbWorker
 {
-	Oid			database;		/* InvalidOid: row is free */
-	bool		wanted;			/* somebody asks whether the extension is
-								 * there; a worker has yet to look */
+	Oid			database;		/* InvalidOid: entry is free */
+	bool		wanted;			/* a worker has yet to look whether the
+								 * extension is there */
 	bool		ready;			/* the worker has looked, and it is there */
 	bool		woken;			/* cq_dbworker_wake() since the worker last
 								 * took its orders */
@@ -40,19 +40,20 @@ typedef struct CqDbWorkers
 {
 	ConditionVariable left;		/* broadcast when a worker has gone; has its
 								 * own lock */
+	pg_atomic_uint64 poked_ms;	/* latest cq_dbworker_poke() that woke one */
 	slock_t		lock;			/* guards all fields below */
-	bool		overflow;		/* a request found no free row */
+	bool		overflow;		/* a request found no free entry */
 	Latch	   *launcher_latch; /* NULL: no launcher */
-	int			nrows;			/* = cachequeue.max_databases; constant */
-	CqDbWorker	rows[FLEXIBLE_ARRAY_MEMBER];
+	int			nentries;		/* = cachequeue.max_databases; constant */
+	CqDbWorker	entries[FLEXIBLE_ARRAY_MEMBER];
 } CqDbWorkers;
 
-/* What a worker is told when it asks; see cq_dbworker_take_orders(). */
+/* What a worker is to do; see cq_dbworker_take_orders(). */
 typedef struct CqDbWorkerOrders
 {
 	bool		leave;			/* a statement needs the database */
 	bool		look;			/* look whether the extension is still there */
-	bool		run;			/* somebody woke us: run the tasks */
+	bool		run;			/* run the tasks: cq_dbworker_wake() */
 } CqDbWorkerOrders;
 
 extern Size cq_dbworkers_size(void);
@@ -60,7 +61,7 @@ extern void cq_dbworkers_init(void *mem);
 extern CqDbWorkers *cq_dbworkers(void);
 
 /*
- * ---- For everybody.  These take the spinlock and set a latch, never raise,
+ * ---- For all processes.  These take the spinlock and set a latch, never raise,
  * allocate nothing, and do nothing when the library was not preloaded: fit
  * for commit callbacks.
  */
@@ -78,14 +79,14 @@ extern bool cq_dbworker_request_for(Oid database);
 extern void cq_dbworker_wake(Oid database);
 
 /*
- * The same where there seldom is, on every commit and abort: at most once in 20 ms
- * among all who share that time.
+ * The same for callers on every commit and abort, which seldom have work for it: at
+ * most once in 20 ms in the whole server.
  */
-extern void cq_dbworker_poke(Oid database, pg_atomic_uint64 *poked_ms);
+extern void cq_dbworker_poke(Oid database);
 
 /*
  * There will be work at that time, in ms of cq_clock_ms(): wake the worker
- * unless it has been told of an earlier one.
+ * unless it knows of an earlier time.
  */
 extern void cq_dbworker_wake_by(Oid database, int64 due_ms);
 
@@ -97,7 +98,7 @@ extern void cq_dbworker_recheck(Oid database);
  */
 
 /*
- * Send the worker away and let none in until cq_dbworker_resume(), which must
+ * Make the worker leave and let none start until cq_dbworker_resume(), which must
  * follow.  False, and nothing to resume, when the table is full.  Neither
  * raises.  Several sessions may pause the same database.
  */
@@ -127,7 +128,7 @@ extern bool cq_dbworker_attach(Oid database);
  */
 extern CqDbWorkerOrders cq_dbworker_take_orders(bool look);
 
-/* The earliest time told by cq_dbworker_wake_by(); reset: forget it. */
+/* The earliest time given to cq_dbworker_wake_by(), 0: none; reset: forget it. */
 extern int64 cq_dbworker_due(bool reset);
 
 /* The extension is there. */
@@ -143,26 +144,26 @@ extern void cq_dbworker_leaving(void);
 /* Receive requests; until the process exits. */
 extern void cq_dbworkers_launcher_attach(void);
 
-/* A copy of row i. */
-extern CqDbWorker cq_dbworker_row(int i);
+/* A copy of entry i. */
+extern CqDbWorker cq_dbworker_entry(int i);
 
 /*
- * Mark the row as having had a worker started.  False when none is wanted
+ * Mark the entry as having had a worker started.  False when none is wanted
  * any more.
  */
 extern bool cq_dbworker_starting(Oid database);
 
-/* Whether a worker of this row failed since last asked. */
+/* Whether a worker of this database has failed since the last call. */
 extern bool cq_dbworker_take_failure(Oid database);
 
-/* Free the row of a database that can have no worker. */
+/* Free the entry of a database that can have no worker. */
 extern void cq_dbworker_forget(Oid database);
 
 /*
- * Whether all rows are taken; *overflow tells whether a request got lost for
+ * Whether all entries are taken; *overflow tells whether a request got lost for
  * that reason since cq_dbworkers_clear_overflow().
  */
 extern bool cq_dbworkers_full(bool *overflow);
 extern void cq_dbworkers_clear_overflow(void);
 
-#endif							/* CQ_DBWORKER_H */
+#endif							/* CQ_CORE_DBWORKER_H */

@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_SETTINGS_H
-#define CQ_SETTINGS_H
+#ifndef CQ_CORE_SETTINGS_H
+#define CQ_CORE_SETTINGS_H
 
 typedef enum CqRememberMisses
 {
@@ -33,7 +33,7 @@ extern bool cq_warm_restart;	/* save the cache at shutdown, load it at
 extern double cq_verify_sample; /* of hits on query results, 0 to 1 */
 
 /* any user */
-extern int	cq_load_wait_ms;	/* for somebody else's load; 0: not at all */
+extern int	cq_load_wait_ms;	/* for another session's load; 0: not at all */
 extern int	cq_remember_misses; /* CqRememberMisses */
 
 #ifdef CQ_FAULTS
@@ -49,4 +49,4 @@ extern char *cq_pause_at;
 
 extern void cq_settings_define(void);
 
-#endif							/* CQ_SETTINGS_H */
+#endif							/* CQ_CORE_SETTINGS_H */

@@ -17,23 +17,23 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_SHMEM_H
-#define CQ_SHMEM_H
+#ifndef CQ_CORE_SHMEM_H
+#define CQ_CORE_SHMEM_H
 
 typedef struct CqShared
 {
 	Size		size;			/* of the whole block, bytes */
 	/* offsets of the parts from the start of this struct */
 	Size		workers;		/* core/dbworker.c */
-	Size		cache;			/* cache/cache.c: F0, salt */
+	Size		cache;			/* cache/state.c: F0, salt */
 	Size		slots;			/* cache/slots.c: dependency slots */
-	Size		engine;			/* cache/engine.c: the arena */
+	Size		engine;			/* cache/engine/engine.c: the arena */
 	Size		loads;			/* cache/load.c: load leases */
 	Size		counters;		/* cache/counters.c */
-	Size		namespaces;		/* cache/namespace_rows.c */
+	Size		namespaces;		/* cache/namespace_states.c */
 	Size		hot_keys;		/* cache/hot_keys.c */
-	Size		queues;			/* queue/dispatch.c */
-	Size		topics;			/* topic/log.c */
+	Size		queues;			/* queue/dispatch/memory.c */
+	Size		topics;			/* topic/memory.c */
 } CqShared;
 
 /* NULL when the library was not preloaded; constant after start. */
@@ -44,4 +44,4 @@ extern CqShared *cq_shared;
 /* Raises 55000 with a hint when the library was not preloaded. */
 extern void cq_require_shared(void);
 
-#endif							/* CQ_SHMEM_H */
+#endif							/* CQ_CORE_SHMEM_H */

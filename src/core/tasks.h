@@ -3,13 +3,13 @@
  * tasks.h
  *	  The tasks of the maintenance worker.
  *
- * Registered while the library is loaded, so that the worker need not know
- * who has work for it.
+ * They are registered while the library is loaded, so that the worker need not know
+ * what it works for.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_TASKS_H
-#define CQ_TASKS_H
+#ifndef CQ_CORE_TASKS_H
+#define CQ_CORE_TASKS_H
 
 #define CQ_TASKS_MAX 8
 
@@ -35,4 +35,4 @@ extern void cq_task_register(const CqTask *task);
 
 extern const CqTask *cq_tasks(int *ntasks);
 
-#endif							/* CQ_TASKS_H */
+#endif							/* CQ_CORE_TASKS_H */

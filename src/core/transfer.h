@@ -8,10 +8,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_TRANSFER_H
-#define CQ_TRANSFER_H
+#ifndef CQ_CORE_TRANSFER_H
+#define CQ_CORE_TRANSFER_H
 
 /* Write these bytes, or fill them; false when that failed. */
 typedef bool (*CqTransfer) (void *bytes, Size len, void *arg);
 
-#endif							/* CQ_TRANSFER_H */
+#endif							/* CQ_CORE_TRANSFER_H */

@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_HEADERS_H
-#define CQ_HEADERS_H
+#ifndef CQ_EXCHANGE_HEADERS_H
+#define CQ_EXCHANGE_HEADERS_H
 
 #include "utils/jsonb.h"
 
@@ -29,4 +29,4 @@ extern void cq_headers_prepare(CqHeadersWanted *wanted, Jsonb *headers, bool any
 /* Do these match? NULL: no headers. */
 extern bool cq_headers_match(const CqHeadersWanted *wanted, Jsonb *headers);
 
-#endif							/* CQ_HEADERS_H */
+#endif							/* CQ_EXCHANGE_HEADERS_H */

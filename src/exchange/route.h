@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_ROUTE_H
-#define CQ_ROUTE_H
+#ifndef CQ_EXCHANGE_ROUTE_H
+#define CQ_EXCHANGE_ROUTE_H
 
 #include "exchange/definition.h"
 
@@ -18,4 +18,4 @@
 extern int	cq_exchange_match(CqExchange *exchange, const text *routing_key,
 							  Jsonb *headers, CqTarget ***targets);
 
-#endif							/* CQ_ROUTE_H */
+#endif							/* CQ_EXCHANGE_ROUTE_H */

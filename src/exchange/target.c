@@ -9,9 +9,11 @@
 
 #include "access/detoast.h"
 #include "exchange/target.h"
+#include "queue/open.h"
 #include "queue/send.h"
+#include "topic/definition.h"
+#include "topic/open.h"
 #include "topic/publish.h"
-#include "topic/topic_definition.h"
 
 int32
 cq_target_find(CqTargetKind kind, const char *name, bool to_send)

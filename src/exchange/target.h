@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_TARGET_H
-#define CQ_TARGET_H
+#ifndef CQ_EXCHANGE_TARGET_H
+#define CQ_EXCHANGE_TARGET_H
 
 #include "exchange/definition.h"
 #include "utils/timestamp.h"
@@ -36,4 +36,4 @@ extern bool cq_target_owned(CqTargetKind kind, const char *name);
  */
 extern bool cq_target_send(const CqTarget *target, const CqExchangeMessage *message);
 
-#endif							/* CQ_TARGET_H */
+#endif							/* CQ_EXCHANGE_TARGET_H */

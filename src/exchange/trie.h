@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_TRIE_H
-#define CQ_TRIE_H
+#ifndef CQ_EXCHANGE_TRIE_H
+#define CQ_EXCHANGE_TRIE_H
 
 typedef struct CqTrie CqTrie;
 
@@ -37,4 +37,4 @@ extern void cq_trie_find_key(CqTrie *trie, const char *key, int bytes,
 extern void cq_trie_find_matching(CqTrie *trie, const char *key, int bytes,
 								  CqTrieFound found, void *arg);
 
-#endif							/* CQ_TRIE_H */
+#endif							/* CQ_EXCHANGE_TRIE_H */

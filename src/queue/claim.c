@@ -19,11 +19,16 @@
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
 #include "queue/claim.h"
-#include "queue/entries.h"
-#include "queue/limits.h"
-#include "queue/ready.h"
+#include "queue/dispatch/backlog.h"
+#include "queue/dispatch/deliver.h"
+#include "queue/dispatch/entry.h"
+#include "queue/dispatch/lifecycle.h"
+#include "queue/dispatch/limits.h"
+#include "queue/open.h"
 #include "queue/scan.h"
+#include "queue/segment.h"
 #include "queue/wait.h"
+#include "queue/wake.h"
 #include "queue/xact.h"
 #include "storage/ipc.h"
 #include "utils/builtins.h"
@@ -51,7 +56,7 @@ release_row(CqQueueRow *row)
 
 		n = 0;
 		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-		if (row->database == MyDatabaseId && row->options.release_on_disconnect)
+		if (row->key.database == MyDatabaseId && row->options.release_on_disconnect)
 		{
 			for (uint32 i = cq_entries_first(row, CQ_MSG_LEASED);
 				 i != CQ_NONE && n < RELEASE_BATCH; i = cq_entries_next(row, i))
@@ -72,7 +77,7 @@ release_leases(int code, Datum arg)
 {
 	for (int i = 0; i < cq_queues->nrows; i++)
 	{
-		if (cq_rows[i].database == MyDatabaseId)
+		if (cq_rows[i].key.database == MyDatabaseId)
 			release_row(&cq_rows[i]);
 	}
 }
@@ -89,100 +94,37 @@ release_at_exit(void)
 
 /* ---- claiming --------------------------------------------------------- */
 
-/* How a call claims. */
-typedef struct Terms
-{
-	int64		lease_ms;		/* 0: take */
-	int64		until;
-	TimestampTz lease_until;
-	uint32		nonce;			/* of durable leases */
-	bool		durable;
-	bool		freely;			/* of groups' and the queue's limits */
-} Terms;
-
-/* Row locked: claim a ready entry. */
-static void
-claim_entry(CqQueueDef *def, CqQueueRow *row, uint32 i, const Terms *terms,
-			CqClaim *claim)
-{
-	CqMsg	   *msg = CQ_MSG(i);
-
-	cq_entry_unlink(row, i);
-	msg->attempts++;
-	msg->nonce = terms->durable ? terms->nonce : ++row->nonce;
-	msg->until = terms->until;
-	msg->due = 0;
-	msg->holder = MyProcPid;
-	if (terms->lease_ms > 0)
-	{
-		if (terms->durable)
-			msg->flags |= CQ_MSG_DURABLE;
-		cq_entry_link(row, i, CQ_MSG_LEASED);
-	}
-	else
-	{
-		msg->settle = 'a';
-		msg->flags |= CQ_MSG_TAKEN;
-		cq_entry_link(row, i, CQ_MSG_SETTLING);
-	}
-	cq_item_add_entry(terms->lease_ms > 0 ? CQ_ITEM_CLAIM : CQ_ITEM_SETTLE, def, i);
-	if (msg->group != CQ_NONE)
-		cq_group_delivered(row, msg->group);
-
-	claim->msg_id = msg->msg_id;
-	claim->entry = i;
-	claim->nonce = msg->nonce;
-	claim->segment = msg->segment;
-	claim->attempts = msg->attempts;
-	claim->durable = terms->durable;
-	claim->lease_until = terms->lease_until;
-	ItemPointerSet(&claim->tid, msg->block, msg->offset);
-}
-
 /* Row locked: claim what is ready, as far as the queue's limits allow. */
 static int
-claim_ready(CqQueueDef *def, CqQueueRow *row, int max, const Terms *terms,
-			CqClaim *claims, CqEffects *effects)
+claim_ready(CqQueueDef *def, CqQueueRow *row, int max, const CqTerms *terms,
+			TimestampTz lease_until, CqClaim *claims, CqEffects *effects)
 {
-	int			n = 0;
-	uint32		i;
+	int			n;
 
-	while (n < max)
+	for (n = 0; n < max; n++)
 	{
-		uint32		group;
-
-		i = cq_ready_first(row);
-		if (i == CQ_NONE && terms->freely)
-			i = cq_entries_first(row, CQ_MSG_HELD);
-		if (i == CQ_NONE)
-			break;
+		CqClaim    *claim = &claims[n];
+		const CqMsg *msg;
+		uint32		i;
 
 		/* the rest is of a lower priority than some that are unloaded */
-		if (n > 0 && unlikely(row->overflow) && cq_scan_due(row))
+		if (n > 0 && unlikely(cq_backlog_has_ready(row)) && cq_backlog_scan_due(row))
 			break;
-		group = CQ_MSG(i)->group;
-		if (group != CQ_NONE && !terms->freely && !cq_group_may_deliver(row, group))
-		{
-			/* offered before the group's limits were lowered */
-			cq_entry_move(row, i, CQ_MSG_HELD);
-			cq_group_advance(row, group, effects);
-			continue;
-		}
-		if (group != CQ_NONE)
-			i = cq_group_lowest(row, group, i);
-		claim_entry(def, row, i, terms, &claims[n++]);
+		i = cq_deliver_next(row, terms, effects);
+		if (i == CQ_NONE)
+			break;
+		cq_item_add_entry(terms->take ? CQ_ITEM_SETTLE : CQ_ITEM_CLAIM, def, i);
+		msg = CQ_MSG(i);
+		claim->msg_id = msg->msg_id;
+		claim->entry = i;
+		claim->nonce = msg->nonce;
+		claim->segment = msg->segment;
+		claim->attempts = msg->attempts;
+		claim->durable = terms->durable;
+		claim->lease_until = lease_until;
+		ItemPointerSet(&claim->tid, msg->block, msg->offset);
 	}
-	if (n > 0)
-	{
-		row->delivered += n;
-		cq_rate_count(row, CQ_RATE_DELIVERED, n);
-		cq_bucket_take(&row->bucket, &row->options.rate, n);
-		if (terms->lease_ms > 0)
-			cq_row_plan(row, terms->until, effects);
-	}
-
-	/* who was woken for one of them looks in vain; some may be left for him */
-	effects->ready = Min(effects->ready, row->count[CQ_MSG_READY]);
+	cq_deliver_done(row, n, terms, effects);
 	return n;
 }
 
@@ -193,34 +135,36 @@ claim_ready(CqQueueDef *def, CqQueueRow *row, int max, const Terms *terms,
 static bool
 wants_scan(CqQueueRow *row, CqEffects *effects)
 {
-	if (cq_scan_wants_room(row))
-		cq_row_make_room(row, pg_leftmost_one_pos32(row->priorities) + CQ_PRIORITY_MIN,
+	if (cq_backlog_wants_room(row))
+		cq_row_make_room(row, pg_leftmost_one_pos32(row->backlog.priorities) + CQ_PRIORITY_MIN,
 						 effects);
-	return cq_scan_due(row);
+	return cq_backlog_scan_due(row);
 }
 
-static void
-set_terms(Terms *terms, const CqQueueDef *def, int64 lease_ms, bool freely)
+/* The terms of a call; returns the system time at which its leases end. */
+static TimestampTz
+set_terms(CqTerms *terms, const CqQueueDef *def, int64 lease_ms, bool freely)
 {
 	memset(terms, 0, sizeof(*terms));
 	terms->freely = freely;
-	terms->lease_ms = lease_ms;
-	if (lease_ms > 0)
-	{
-		terms->until = cq_clock_ms_after(lease_ms);
-		terms->lease_until = GetCurrentTimestamp() + lease_ms * 1000;
-		terms->durable = def->options.durable_leases;
-		if (terms->durable)
-			terms->nonce = pg_prng_uint32(&pg_global_prng_state);
-		if (def->options.release_on_disconnect)
-			release_at_exit();
-	}
+	terms->take = (lease_ms == 0);
+	terms->holder = MyProcPid;
+	if (terms->take)
+		return 0;
+	terms->until = cq_clock_ms_after(lease_ms);
+	terms->durable = def->options.durable_leases;
+	if (terms->durable)
+		terms->nonce = pg_prng_uint32(&pg_global_prng_state);
+	if (def->options.release_on_disconnect)
+		release_at_exit();
+	return GetCurrentTimestamp() + lease_ms * 1000;
 }
 
 static int
 claim(CqQueueDef *def, int max, int64 lease_ms, bool freely, CqClaim *claims)
 {
-	Terms		terms;
+	CqTerms		terms;
+	TimestampTz lease_until = 0;
 	int			n = 0;
 
 	PreventCommandDuringRecovery("queue_receive()");
@@ -240,16 +184,17 @@ claim(CqQueueDef *def, int max, int64 lease_ms, bool freely, CqClaim *claims)
 		 * priorities, in order
 		 */
 		if (n == 0)
-			set_terms(&terms, def, lease_ms, freely);
+			lease_until = set_terms(&terms, def, lease_ms, freely);
 		cq_items_reserve(max);
 		row = cq_queue_lock(def, LW_EXCLUSIVE);
 		cq_entries_release_due(row, &effects);
 		allowance = freely ? max - n : Min(max - n, cq_row_allowance(row, &ignored));
 		refill = allowance > 0 && attempt < 2 && wants_scan(row, &effects);
 		if (!refill)
-			got = claim_ready(def, row, allowance, &terms, claims + n, &effects);
+			got = claim_ready(def, row, allowance, &terms, lease_until, claims + n,
+							  &effects);
 		n += got;
-		if (got > 0 && got < allowance && cq_scan_due(row))
+		if (got > 0 && got < allowance && cq_backlog_scan_due(row))
 		{
 			refill = true;
 			attempt = 0;
@@ -264,7 +209,7 @@ claim(CqQueueDef *def, int max, int64 lease_ms, bool freely, CqClaim *claims)
 		}
 	}
 	if (n > 0 && terms.durable)
-		cq_claims_event(def, claims, n, 'l', terms.lease_until,
+		cq_claims_event(def, claims, n, CQ_EVENT_LEASED, lease_until,
 						psprintf("%u", terms.nonce));
 	return n;
 }
@@ -293,26 +238,28 @@ by_segment_and_attempts(const void *a, const void *b)
 }
 
 void
-cq_claims_event(CqQueueDef *def, const CqClaim *claims, int n, char kind,
+cq_claims_event(CqQueueDef *def, const CqClaim *claims, int n, CqEventKind kind,
 				TimestampTz due, const char *text)
 {
 	CqClaim    *sorted = palloc(Max(n, 1) * sizeof(CqClaim));
 	int64	   *ids = palloc(Max(n, 1) * sizeof(int64));
+	CqEvent		event = {.kind = kind,.ids = ids,.due = due};
 	int			next;
+
+	event.error = text;
 
 	memcpy(sorted, claims, n * sizeof(CqClaim));
 	qsort(sorted, n, sizeof(CqClaim), by_segment_and_attempts);
 	for (int j = 0; j < n; j = next)
 	{
-		int			m = 0;
-
+		event.n = 0;
+		event.attempt = sorted[j].attempts;
 		for (next = j; next < n &&
 			 by_segment_and_attempts(&sorted[j], &sorted[next]) == 0; next++)
-			ids[m++] = sorted[next].msg_id;
+			ids[event.n++] = sorted[next].msg_id;
 		if (sorted[j].segment >= def->nsegments)
 			cq_queue_refresh(def);
-		cq_segment_event(def, sorted[j].segment, kind, ids, m,
-						 sorted[j].attempts, due, text);
+		cq_segment_event(def, sorted[j].segment, &event);
 	}
 	pfree(ids);
 	pfree(sorted);
@@ -333,10 +280,7 @@ give_up(CqQueueDef *def, const CqClaim *claim)
 		(msg->state == CQ_MSG_LEASED || msg->state == CQ_MSG_SETTLING))
 	{
 		cq_entry_free(row, claim->entry, &effects);
-		row->overflow = true;
-		row->idle = false;
-		row->priorities = row->priorities_new = PG_UINT32_MAX;
-		row->segment[claim->segment].scan_from = 0;
+		cq_backlog_add_unknown(row, claim->segment, 0);
 	}
 	cq_row_unlock(row, &effects);
 }
@@ -470,7 +414,7 @@ cq_claims_settle(CqQueueDef *def, CqClaim *claims, int n)
 		ExecDropSingleTupleTableSlot(slot);
 		table_close(rel, NoLock);
 		if (nids > 0)
-			cq_segment_event(def, segment, 'a', ids, nids, 0, 0, NULL);
+			cq_segment_event_plain(def, segment, CQ_EVENT_SETTLED, ids, nids);
 	}
 	pfree(ids);
 	return kept;

@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_CLAIM_H
-#define CQ_CLAIM_H
+#ifndef CQ_QUEUE_CLAIM_H
+#define CQ_QUEUE_CLAIM_H
 
 #include "queue/segment.h"
 
@@ -45,7 +45,7 @@ extern void cq_claims_read(CqQueueDef *def, CqClaim *claims, int n,
 						   CqClaimReader reader, void *arg);
 
 /* Append events of that kind, one for all of a segment with as many attempts. */
-extern void cq_claims_event(CqQueueDef *def, const CqClaim *claims, int n, char kind,
+extern void cq_claims_event(CqQueueDef *def, const CqClaim *claims, int n, CqEventKind kind,
 							TimestampTz due, const char *text);
 
 /*
@@ -61,4 +61,4 @@ extern void cq_claims_return(CqQueueDef *def, const CqClaim *claims, int n);
  */
 extern int	cq_claims_settle(CqQueueDef *def, CqClaim *claims, int n);
 
-#endif							/* CQ_CLAIM_H */
+#endif							/* CQ_QUEUE_CLAIM_H */

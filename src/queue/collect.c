@@ -22,8 +22,8 @@
  */
 #include "postgres.h"
 
-#include "access/sysattr.h"
 #include "access/subtrans.h"
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -31,9 +31,9 @@
 #include "core/compat.h"
 #include "core/faults.h"
 #include "executor/tuptable.h"
+#include "message/message.h"
 #include "miscadmin.h"
 #include "queue/collect.h"
-#include "queue/entries.h"
 #include "queue/segment.h"
 #include "storage/bufmgr.h"
 #include "storage/procarray.h"
@@ -86,7 +86,8 @@ typedef struct Fate
 	int32		lease_attempts; /* of the latest durable lease */
 	TimestampTz lease_until;
 	uint32		nonce;
-	char		pending_kind;	/* event in progress: 'a', 'n'; 0: none */
+	char		pending_kind;	/* event in progress, CQ_EVENT_SETTLED or
+								 * FAILED; 0: none */
 	int32		pending_attempts;
 	TimestampTz pending_due;
 	TransactionId pending_xid;
@@ -215,22 +216,22 @@ void
 cq_candidate_leave(CqScan *scan, const CqCandidate *c)
 {
 	BlockNumber block = ItemPointerGetBlockNumber(&c->tid);
-	BlockNumber *left = &scan->left[c->segment];
+	BlockNumber *left = &scan->left.from[c->segment];
 
 	if (*left == InvalidBlockNumber || block < *left)
 		*left = block;
-	scan->left_expires = cq_earlier(scan->left_expires, c->expires);
-	scan->nleft.n++;
-	scan->nleft.bytes += c->bytes;
+	scan->left.expires = cq_earlier(scan->left.expires, c->expires);
+	scan->left.amount.n++;
+	scan->left.amount.bytes += c->bytes;
 	if (c->due == 0)
 	{
-		scan->left_ready = true;
-		scan->left_priorities |= CQ_PRIORITY_BIT(c->priority);
+		scan->left.ready = true;
+		scan->left.priorities |= CQ_PRIORITY_BIT(c->priority);
 	}
 	else
 	{
-		scan->nleft_delayed++;
-		scan->left_due = cq_earlier(scan->left_due, c->due);
+		scan->left.delayed++;
+		scan->left.due = cq_earlier(scan->left.due, c->due);
 	}
 }
 
@@ -356,7 +357,7 @@ note_event(Events *events, TupleTableSlot *slot, TransactionId xid)
 		DatumGetInt32(slot->tts_values[CQ_EVENT_ATTEMPT - 1]);
 	no_due = slot->tts_isnull[CQ_EVENT_DUE - 1];
 	due = no_due ? 0 : DatumGetTimestampTz(slot->tts_values[CQ_EVENT_DUE - 1]);
-	if (kind == 'l')
+	if (kind == CQ_EVENT_LEASED)
 		nonce = strtoul(TextDatumGetCString(slot->tts_values[CQ_EVENT_ERROR - 1]), NULL, 10);
 	ids = (int64 *) ARR_DATA_PTR(array);
 	n = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
@@ -367,7 +368,7 @@ note_event(Events *events, TupleTableSlot *slot, TransactionId xid)
 		Fate	   *fate;
 
 		memcpy(&id, &ids[i], sizeof(id));
-		if (TransactionIdIsValid(xid) && kind == 'l')
+		if (TransactionIdIsValid(xid) && kind == CQ_EVENT_LEASED)
 			continue;			/* the delivery is not certain: not lost */
 		if (TransactionIdIsValid(xid))
 		{
@@ -377,14 +378,14 @@ note_event(Events *events, TupleTableSlot *slot, TransactionId xid)
 			fate->pending_attempts = attempts;
 			fate->pending_due = due;
 		}
-		else if (kind == 'a')
+		else if (kind == CQ_EVENT_SETTLED)
 			note_settled(events, id);
-		else if (kind == 'm')
+		else if (kind == CQ_EVENT_MOVED)
 		{
 			note_settled(events, id);
 			fate_of(events, id)->moved = true;
 		}
-		else if (kind == 'l')
+		else if (kind == CQ_EVENT_LEASED)
 		{
 			fate = fate_of(events, id);
 			if (attempts > fate->lease_attempts ||
@@ -554,20 +555,20 @@ note_message(CqScan *scan, int k, Events *events, TupleTableSlot *slot,
 		if (writer == WRITER_LIVE)
 		{
 			/* purged by a transaction that is open: unloaded until it ends */
-			scan->nleft.n++;
-			scan->nleft.bytes += c.bytes;
+			scan->left.amount.n++;
+			scan->left.amount.bytes += c.bytes;
 			return;
 		}
 		if (writer == WRITER_PREPARED)
 		{
 			c.xid = fate->pending_xid;
-			c.settle = fate->pending_kind;
+			c.pending_kind = fate->pending_kind;
 			c.attempts = Max(c.attempts, fate->pending_attempts);
 			c.due = fate->pending_due;
 			add(scan, &scan->pending, &c);
 			return;
 		}
-		if (writer == WRITER_COMMITTED && fate->pending_kind != 'n')
+		if (writer == WRITER_COMMITTED && fate->pending_kind != CQ_EVENT_FAILED)
 			return;
 		if (writer == WRITER_COMMITTED)
 		{
@@ -591,7 +592,7 @@ note_message(CqScan *scan, int k, Events *events, TupleTableSlot *slot,
 
 /*
  * Read the messages of segment k.  Returns false when the scan has what it
- * wants; then left[k] is the block it has come to.
+ * wants; then left.from[k] is the block it has come to.
  */
 static bool
 read_messages(CqScan *scan, int k, Relation rel, Events *events,
@@ -605,8 +606,8 @@ read_messages(CqScan *scan, int k, Relation rel, Events *events,
 	int64		slack = SLACK_ROWS;
 	bool		more = true;
 
-	scan->nblocks[k] = RelationGetNumberOfBlocks(rel);
-	if (scan->from[k] >= scan->nblocks[k])
+	scan->left.nblocks[k] = RelationGetNumberOfBlocks(rel);
+	if (scan->from[k] >= scan->left.nblocks[k])
 		return true;
 	ItemPointerSet(&first, scan->from[k], FirstOffsetNumber);
 	ItemPointerSet(&last, MaxBlockNumber, MaxOffsetNumber);
@@ -615,14 +616,14 @@ read_messages(CqScan *scan, int k, Relation rel, Events *events,
 	while (table_scan_getnextslot_tidrange(tablescan, ForwardScanDirection, slot))
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (!scan->everything && !scan->mixed &&
+		if (!scan->left.everything && !scan->mixed &&
 			scan->useful >= scan->ready.limit && --slack < 0)
 		{
 			BlockNumber block = ItemPointerGetBlockNumber(&slot->tts_tid);
 
-			scan->left[k] = Min(scan->left[k], block);
-			scan->left_ready = true;
-			scan->left_priorities |= scan->priorities;
+			scan->left.from[k] = Min(scan->left.from[k], block);
+			scan->left.ready = true;
+			scan->left.priorities |= scan->priorities;
 			more = false;
 			break;
 		}
@@ -682,8 +683,8 @@ cq_collect(CqScan *scan)
 
 		if (!more)
 		{
-			scan->left[k] = scan->from[k];
-			continue;			/* left_ready is set */
+			scan->left.from[k] = scan->from[k];
+			continue;			/* left.ready is set */
 		}
 		slot = table_slot_create(events[i], NULL);
 		read_events(scan, events[i], slot, &found);
@@ -701,7 +702,7 @@ cq_collect(CqScan *scan)
 		table_close(messages[i], AccessShareLock);
 		table_close(events[i], AccessShareLock);
 	}
-	scan->complete = more;
+	scan->left.complete = more;
 	cut(scan, &scan->ready);
 	cut(scan, &scan->delayed);
 	sort(&scan->ready);

@@ -5,10 +5,11 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_COLLECT_H
-#define CQ_COLLECT_H
+#ifndef CQ_QUEUE_COLLECT_H
+#define CQ_QUEUE_COLLECT_H
 
 #include "queue/definition.h"
+#include "queue/dispatch/backlog.h"
 #include "storage/itemptr.h"
 
 typedef struct CqCandidate
@@ -22,7 +23,8 @@ typedef struct CqCandidate
 	uint32		nonce;			/* of the lease */
 	ItemPointerData tid;
 	uint8		segment;
-	char		settle;			/* settled in progress by xid: 'a', 'n' */
+	char		pending_kind;	/* CqEventKind of an event in progress by xid;
+								 * 0: none */
 	bool		in_memory;		/* found there when the scan ended */
 	int8		priority;
 	int32		attempts;
@@ -44,7 +46,6 @@ typedef struct CqScan
 	MemoryContext context;		/* everything below */
 
 	/* what to read */
-	bool		everything;		/* take all into account */
 	bool		mixed;			/* several priorities: never stop early */
 	bool		archived;		/* of settled messages, into the list of ready
 								 * ones, instead of the others */
@@ -63,18 +64,7 @@ typedef struct CqScan
 	CqCandidates busy;			/* leased, or a group waits for its retry */
 	struct group_hash *groups;	/* how many candidates of each */
 	int64		useful;			/* ready ones that don't all wait for others */
-	BlockNumber left[CQ_SEGMENTS_MAX];	/* lowest block with more of the first
-										 * two; Invalid: none */
-	bool		left_ready;		/* ready ones were left out, or may have been */
-	CqAmount	unloaded;		/* of the row, when the scan began */
-	int64		unloaded_delayed;
-	CqAmount	nleft;			/* left out, as far as read */
-	int64		nleft_delayed;	/* of those */
-	uint32		left_priorities;	/* of ready ones left out, or perhaps */
-	TimestampTz left_due;		/* earliest of the delayed left out; 0: none */
-	TimestampTz left_expires;	/* earliest of all left out; 0: none */
-	bool		complete;		/* nothing was left unread */
-	BlockNumber nblocks[CQ_SEGMENTS_MAX];
+	CqBacklogLeft left;			/* of the first two lists: not taken */
 	uint32		seen[CQ_SEGMENTS_MAX];	/* messages read */
 	int64		lowest[CQ_SEGMENTS_MAX];	/* number; 0: none */
 	int64		highest[CQ_SEGMENTS_MAX];
@@ -89,4 +79,4 @@ extern void cq_candidate_leave(CqScan *scan, const CqCandidate *c);
 /* The candidate with that number among those, or NULL. */
 extern CqCandidate *cq_candidates_find(const CqCandidates *candidates, int64 msg_id);
 
-#endif							/* CQ_COLLECT_H */
+#endif							/* CQ_QUEUE_COLLECT_H */

@@ -9,10 +9,11 @@
  *	key 'd' and a deduplication key		until the end of its window
  *	key 'o' and a consumer's name		'infinity': until the message is settled
  *
- * Who claims a key first takes a heavyweight lock on its hash, kept until his
- * transaction ends (prepared ones included).  So a second one waits, and the
- * deadlock detector sees it; after the wait the tables tell what became of the
- * first.  They are read as of that moment, at every isolation level.
+ * The first session that claims a key takes a heavyweight lock on its hash, kept
+ * until its transaction ends, also a prepared one.  So a second session waits, and
+ * the deadlock detector sees it; after the wait the tables show whether the first
+ * transaction has committed.  They are read as of that moment, at every isolation
+ * level.
  *
  * As everywhere in a queue, rows are only appended.  New keys go to one of the
  * two tables.	When it has been used for the length of the window, the worker
@@ -35,18 +36,21 @@
 #include "catalog/indexing.h"
 #include "catalog/pg_collation.h"
 #include "common/hashfn.h"
+#include "core/catalog.h"
 #include "core/clock.h"
 #include "core/faults.h"
 #include "core/horizon.h"
+#include "core/locktags.h"
 #include "core/owner.h"
+#include "core/step.h"
 #include "miscadmin.h"
-#include "queue/entries.h"
+#include "queue/dispatch/backlog.h"
+#include "queue/dispatch/entry.h"
 #include "queue/keys.h"
-#include "queue/step.h"
+#include "queue/open.h"
+#include "queue/wake.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
-#include "storage/lock.h"
-#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -59,9 +63,6 @@
 
 #define KIND_DEDUP 'd'
 #define KIND_ONCE 'o'
-
-/* SQL functions use 1 and 2, maintenance 3 */
-#define LOCK_CLASS 4
 
 /* a table that is needed, or used, is looked at again after that */
 #define KEYS_RETRY_MS 1000
@@ -86,11 +87,8 @@ lock_key(const CqQueueDef *def, const text *key, uint64 seed)
 	uint64		hash = DatumGetUInt64(hash_any_extended((unsigned char *) VARDATA(key),
 														VARSIZE(key) - VARHDRSZ,
 														seed + def->queue_id));
-	LOCKTAG		tag;
 
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash,
-						 LOCK_CLASS);
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	(void) cq_lock(CQ_LOCK_DEDUP_KEY, (uint32) (hash >> 32), (uint32) hash, ExclusiveLock, true);
 }
 
 /* Look for the key in one table; msg_id 0: any. */
@@ -166,19 +164,18 @@ current_table(CqQueueDef *def)
 	int			current = row->keys_current;
 	int64		leave_ms = cq_clock_ms() + Max(row->options.dedup_window_ms, KEYS_RETRY_MS);
 
-	if (!row->want_keys || leave_ms < row->keys_ms)
+	if ((row->wants & CQ_WANT_KEYS) == 0 || leave_ms < row->keys_ms)
 	{
-		row->want_keys = true;
 		row->keys_ms = leave_ms;
-		cq_row_plan(row, row->keys_ms, &effects);
+		cq_row_want(row, CQ_WANT_KEYS, row->keys_ms, &effects);
 	}
 	cq_row_unlock(row, &effects);
 	return current;
 }
 
 /*
- * Lock the table that new keys go to.  It may be left before we have the lock;
- * once we have it, it is not copied before our transaction ends.
+ * Lock the table that new keys go to.  Another one may take its turn before the
+ * lock is held; from then on it is not copied before the transaction ends.
  */
 static Relation
 open_current(CqQueueDef *def)
@@ -263,8 +260,7 @@ read_unsettled(CqQueueDef *def, int64 **ids)
 	{
 		CqQueueRow *row = cq_queue_lock(def, LW_SHARED);
 		uint32		entries = cq_row_entries(row);
-		bool		all = row->loaded && !row->overflow && row->unloaded_due == 0 &&
-		row->open_unloaded.n == 0;
+		bool		all = cq_backlog_is_empty(row) && row->backlog.open.n == 0;
 		int64		n = 0;
 
 		if (all && entries <= capacity)
@@ -298,7 +294,7 @@ typedef struct Survivor
 } Survivor;
 
 /*
- * Find what is still needed of the table, which nobody writes to.  Returns how
+ * Find what is still needed of the table, which no session writes to.  Returns how
  * much, or -1 when it is too much to be copied.
  */
 static int64
@@ -343,19 +339,9 @@ read_survivors(CqQueueDef *def, Relation rel, Survivor **survivors)
 	return (n > 1000 && n > seen / 2) ? -1 : n;
 }
 
-static bool
-is_empty(Oid relid)
-{
-	Relation	rel = table_open(relid, AccessShareLock);
-	bool		empty = RelationGetNumberOfBlocks(rel) == 0;
-
-	table_close(rel, AccessShareLock);
-	return empty;
-}
-
 /*
- * Copy what is still needed of table k, which nobody writes to any more.  False
- * when somebody still does, or that is most of it.
+ * Copy what is still needed of table k, which new keys no longer go to.  False
+ * when a session still writes to it, or most of it is needed.
  */
 static bool
 copy_survivors(CqQueueDef *def, int k, int to)
@@ -390,7 +376,7 @@ typedef enum RotateResult
 static RotateResult
 rotate(CqQueueDef *def, int k, int to, FullTransactionId *copied)
 {
-	if (is_empty(def->keys[k]))
+	if (cq_table_is_empty(def->keys[k]))
 		return EMPTY;
 	if (!FullTransactionIdIsValid(*copied))
 	{
@@ -426,8 +412,10 @@ note_result(CqQueueDef *def, int k, RotateResult result, FullTransactionId copie
 	}
 	else if (FullTransactionIdIsValid(copied))
 		wait_ms = KEYS_RETRY_MS;
-	row->keys_copied = copied;
-	row->want_keys = used || result != EMPTY;
+	row->keys_copied = U64FromFullTransactionId(copied);
+	row->wants &= ~CQ_WANT_KEYS;
+	if (used || result != EMPTY)
+		row->wants |= CQ_WANT_KEYS;
 	row->keys_ms = cq_clock_ms() + wait_ms;
 	LWLockRelease(&row->lock);
 }
@@ -444,7 +432,7 @@ rotate_step(int32 queue_id)
 	int			current;
 
 	cq_step_start();
-	def = cq_definition_by_id(queue_id);
+	def = cq_queue_by_id(queue_id);
 	if (def == NULL)
 	{
 		cq_step_commit();
@@ -453,11 +441,11 @@ rotate_step(int32 queue_id)
 	def = cq_queue_open(def->name, CQ_QUEUE_NONE);
 	row = cq_queue_lock(def, LW_SHARED);
 	current = row->keys_current;
-	copied = row->keys_copied;
+	copied = FullTransactionIdFromU64(row->keys_copied);
 	LWLockRelease(&row->lock);
 
 	result = rotate(def, 1 - current, current, &copied);
-	used = !is_empty(def->keys[current]);
+	used = !cq_table_is_empty(def->keys[current]);
 	cq_step_commit();
 	note_result(def, 1 - current, result, copied, used);
 	return result;

@@ -6,8 +6,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_KEYS_H
-#define CQ_KEYS_H
+#ifndef CQ_QUEUE_KEYS_H
+#define CQ_QUEUE_KEYS_H
 
 #include "queue/definition.h"
 
@@ -31,4 +31,4 @@ extern bool cq_key_claim_once(CqQueueDef *def, const text *consumer, int64 msg_i
  */
 extern void cq_keys_rotate(int32 queue_id);
 
-#endif							/* CQ_KEYS_H */
+#endif							/* CQ_QUEUE_KEYS_H */

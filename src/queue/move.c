@@ -8,11 +8,12 @@
  * on to another segment the worker looks at the older ones; if at most one
  * message in MOVE_SHARE is left of one, these are appended to the current
  * segment, with the same numbers and the attempts so far, and the old rows get
- * an 'm' event, all in one transaction.
+ * an event MOVED, all in one transaction.
  *
  * Only unclaimed messages are moved.  Those with entries are claimed for the
- * transaction (SETTLING in the way 'm'), and their entries get the new place when
- * it commits.  Those without are nobody's while a scan runs, and we run one.
+ * transaction (SETTLING with CQ_OUTCOME_MOVED), and their entries get the new place when
+ * it commits.  Those without entries cannot be claimed while a scan runs, and this
+ * is one.
  *
  * To a snapshot from before the move the old rows are the messages, so they stay
  * while there is one (rotate.c).
@@ -24,14 +25,18 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "core/clock.h"
+#include "core/step.h"
+#include "message/message.h"
 #include "miscadmin.h"
 #include "queue/claim.h"
-#include "queue/entries.h"
+#include "queue/dispatch/backlog.h"
+#include "queue/dispatch/entry.h"
 #include "queue/move.h"
+#include "queue/open.h"
 #include "queue/scan.h"
 #include "queue/segment.h"
 #include "queue/settle.h"
-#include "queue/step.h"
+#include "queue/wake.h"
 #include "queue/xact.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -48,7 +53,7 @@
 /* when a segment could not be emptied it is looked at again after that */
 #define RETRY_MS 60000
 
-/* A message on its way. */
+/* A message that is being moved. */
 typedef struct Straggler
 {
 	CqClaim		claim;			/* entry CQ_NONE: none */
@@ -121,7 +126,7 @@ add_loaded(Move *move, CqQueueRow *row)
 {
 	static const CqMsgState states[] = {CQ_MSG_READY, CQ_MSG_HELD, CQ_MSG_DELAYED};
 
-	/* claiming changes what we walk over: find them first */
+	/* claiming changes the lists that are walked over: find them first */
 	for (int s = 0; s < lengthof(states); s++)
 	{
 		for (uint32 i = cq_entries_first(row, states[s]);
@@ -140,7 +145,7 @@ add_loaded(Move *move, CqQueueRow *row)
 		msg->flags |= CQ_MSG_TAKEN;
 		msg->nonce = ++row->nonce;
 		straggler->item = cq_item_number(cq_claim_settling(move->def, row,
-														   straggler->claim.entry, 'm',
+														   straggler->claim.entry, CQ_OUTCOME_MOVED,
 														   &straggler->claim));
 	}
 }
@@ -215,7 +220,7 @@ copy_rows(Move *move)
 	MemoryContextDelete(context);
 }
 
-/* The 'm' event for the old rows. */
+/* The event MOVED for the old rows. */
 static void
 settle_old(const Move *move)
 {
@@ -227,7 +232,7 @@ settle_old(const Move *move)
 		ids[m++] = move->stragglers[j].claim.msg_id;
 		if (m == CQ_RECEIVE_MAX || j == move->n - 1)
 		{
-			cq_segment_event(move->def, move->from, 'm', ids, m, 0, 0, NULL);
+			cq_segment_event_plain(move->def, move->from, CQ_EVENT_MOVED, ids, m);
 			m = 0;
 		}
 	}
@@ -262,19 +267,16 @@ move_segment(CqQueueDef *def, int k)
 {
 	CqScan	   *scan = cq_scan_begin(def, true);
 	Move	   *move = MemoryContextAllocZero(scan->context, sizeof(Move));
-	BlockNumber from[CQ_SEGMENTS_MAX];
 	CqQueueRow *row;
 	CqEffects	effects = {0};
 	bool		worth_it;
 
-	memcpy(from, scan->from, sizeof(from));
 	for (int j = 0; j < CQ_SEGMENTS_MAX; j++)
 		scan->from[j] = (j == k) ? 0 : InvalidBlockNumber;
-	scan->everything = true;
+	scan->left.everything = true;
 	scan->dirty = true;
 	scan->ready.limit = scan->delayed.limit = 0;
 	cq_collect(scan);
-	memcpy(scan->from, from, sizeof(from));
 
 	cq_items_reserve(MOVE_MAX + lengthof(move->unloaded));
 	move->def = def;
@@ -307,7 +309,7 @@ move_segment(CqQueueDef *def, int k)
 
 	row = cq_queue_lock(def, LW_EXCLUSIVE);
 	note_unloaded(move);
-	cq_scan_give_back(scan, row,
+	cq_scan_give_back(row,
 					  worth_it && scan->busy.n + scan->pending.n == 0 ? k : -1, &effects);
 	cq_row_unlock(row, &effects);
 	MemoryContextDelete(scan->context);
@@ -326,7 +328,7 @@ find_candidate(const CqQueueRow *row, int k)
 		const CqSegment *segment = &row->segment[k];
 
 		if (k != row->current && !segment->empty &&
-			(segment->loaded > 0 || segment->scan_from != InvalidBlockNumber) &&
+			(segment->loaded > 0 || cq_backlog_has_segment(row, k)) &&
 			(uint64) segment->loaded * MOVE_SHARE <= segment->inserted)
 			return k;
 	}
@@ -345,7 +347,7 @@ cq_move_stragglers(int32 queue_id)
 		CqQueueRow *row;
 
 		cq_step_start();
-		def = cq_definition_by_id(queue_id);
+		def = cq_queue_by_id(queue_id);
 		if (def == NULL)
 		{
 			cq_step_commit();
@@ -356,10 +358,12 @@ cq_move_stragglers(int32 queue_id)
 		k = find_candidate(row, k);
 		if (k < 0)
 		{
-			row->want_move = !all;
+			row->wants &= ~CQ_WANT_MOVE;
+			if (!all)
+				row->wants |= CQ_WANT_MOVE;
 			row->move_ms = all ? 0 : cq_clock_ms() + RETRY_MS;
 			/* what has been emptied is finished */
-			row->want_truncate = true;
+			row->wants |= CQ_WANT_TRUNCATE;
 		}
 		LWLockRelease(&row->lock);
 		if (k >= 0 && k < def->nsegments)

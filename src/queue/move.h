@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_MOVE_H
-#define CQ_MOVE_H
+#ifndef CQ_QUEUE_MOVE_H
+#define CQ_QUEUE_MOVE_H
 
 
 /*
@@ -15,4 +15,4 @@
  */
 extern void cq_move_stragglers(int32 queue_id);
 
-#endif							/* CQ_MOVE_H */
+#endif							/* CQ_QUEUE_MOVE_H */

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * options.c
- *	  The options of a queue: names, types, defaults, checks; token buckets.
+ *	  The options of a queue: names, types, defaults, checks.
  *
  * One table says everything about the options: they are parameters of
  * queue_create and queue_alter and columns of cq.queue, in the same order.
@@ -10,7 +10,6 @@
  */
 #include "postgres.h"
 
-#include <limits.h>
 #include <math.h>
 
 #include "catalog/pg_type.h"
@@ -177,18 +176,14 @@ static void
 check_text(CqOption option, const char *value)
 {
 	const OptionInfo *info = &infos[option];
-	int			bytes = strlen(value);
 
 	if (info->words != NULL && find_word(info->words, value) < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s cannot be \"%s\"", info->name, value),
 				 errhint("It is one of%s.", enumerate_words(info->words))));
-	if (option == CQ_OPTION_NOTIFY && (bytes == 0 || bytes >= NAMEDATALEN))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a channel's name must have 1 to %d bytes, not %d",
-						NAMEDATALEN - 1, bytes)));
+	if (option == CQ_OPTION_NOTIFY)
+		cq_check_name("a channel's name", strlen(value), NAMEDATALEN - 1);
 }
 
 void
@@ -331,40 +326,4 @@ cq_backoff_ms(const CqQueueOptions *options, int attempts)
 			break;
 	}
 	return (int64) Min(ms, options->backoff_max_ms);
-}
-
-/* ---- token buckets --------------------------------------------------- */
-
-int
-cq_bucket_tokens(CqBucket *bucket, const CqRateLimit *limit, int64 now_ms)
-{
-	if (limit->per_second == 0)
-		return INT_MAX;
-	if (bucket->filled_ms == 0)
-		bucket->tokens = limit->burst;
-	else
-		bucket->tokens = Min(limit->burst, bucket->tokens +
-							 (now_ms - bucket->filled_ms) * limit->per_second / 1000);
-	bucket->filled_ms = now_ms;
-
-	/* not one less for a rounding error */
-	return (int) Min(bucket->tokens + 1e-6, INT_MAX - 1);
-}
-
-void
-cq_bucket_take(CqBucket *bucket, const CqRateLimit *limit, int n)
-{
-	if (limit->per_second != 0)
-		bucket->tokens -= n;
-}
-
-int64
-cq_bucket_time(const CqBucket *bucket, const CqRateLimit *limit, double n, int64 now_ms)
-{
-	double		missing = n - bucket->tokens;
-
-	if (limit->per_second == 0 || missing <= 0)
-		return now_ms;
-	return now_ms + (int64) Min(ceil(missing * 1000 / limit->per_second),
-								CQ_INTERVAL_MS_MAX);
 }

@@ -1,81 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * options.h
- *	  The options of a queue.
+ *	  The options of a queue: names, types, defaults, checks.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_OPTIONS_H
-#define CQ_OPTIONS_H
+#ifndef CQ_QUEUE_OPTIONS_H
+#define CQ_QUEUE_OPTIONS_H
 
-#include "cachequeue.h"
 #include "datatype/timestamp.h"
-
-/* priorities run from CQ_PRIORITY_MIN to CQ_PRIORITY_MAX, higher ones first */
-#define CQ_PRIORITY_MIN (-16)
-#define CQ_PRIORITY_MAX 15
-#define CQ_PRIORITIES (CQ_PRIORITY_MAX - CQ_PRIORITY_MIN + 1)
-#define CQ_PRIORITY_INDEX(p) ((p) - CQ_PRIORITY_MIN)
-#define CQ_PRIORITY_BIT(p) (UINT32_C(1) << CQ_PRIORITY_INDEX(p))
-
-typedef enum CqBackoff
-{
-	CQ_BACKOFF_CONSTANT,
-	CQ_BACKOFF_LINEAR,
-	CQ_BACKOFF_EXPONENTIAL
-} CqBackoff;
-
-typedef enum CqOverflow
-{
-	CQ_OVERFLOW_REJECT,
-	CQ_OVERFLOW_BLOCK,
-	CQ_OVERFLOW_DROP_OLDEST
-} CqOverflow;
-
-/* A rate; 0: no limit. */
-typedef struct CqRateLimit
-{
-	double		per_second;
-	double		burst;
-} CqRateLimit;
-
-/*
- * A token bucket (Turner, New directions in communications, 1986): holds up to
- * 'burst' tokens, gains per_second of them a second, and loses one for each
- * delivery.
- */
-typedef struct CqBucket
-{
-	double		tokens;
-	int64		filled_ms;		/* when that was so, cq_clock_ms(); 0: full */
-} CqBucket;
-
-/* 0 and empty strings stand for NULL. */
-typedef struct CqQueueOptions
-{
-	int32		version;
-	bool		paused;
-	int64		lease_ms;
-	int32		max_attempts;
-	CqBackoff	backoff;
-	int64		backoff_delay_ms;
-	int64		backoff_max_ms;
-	int64		max_length;
-	int64		max_bytes;
-	CqOverflow	overflow;
-	int64		overflow_timeout_ms;
-	int64		dedup_window_ms;
-	int64		message_ttl_ms;
-	CqRateLimit rate;
-	CqRateLimit group_rate;
-	int32		concurrency;
-	int32		group_concurrency;
-	int64		retain_ms;
-	bool		release_on_disconnect;
-	bool		durable_leases;
-	char		dead_letter[CQ_QUEUE_NAME_BYTES_MAX + 1];
-	char		notify[NAMEDATALEN];
-} CqQueueOptions;
+#include "queue/dispatch/options.h"
 
 /* The options as columns of cq.queue, from CQ_QUEUE_COLUMN_OPTIONS on. */
 typedef enum CqOption
@@ -139,17 +73,4 @@ cq_options_expiry(const CqQueueOptions *options, TimestampTz sent_at)
 		sent_at + options->message_ttl_ms * 1000;
 }
 
-/*
- * How many deliveries the limit allows now, INT_MAX: any number; refills the
- * bucket.
- */
-extern int	cq_bucket_tokens(CqBucket *bucket, const CqRateLimit *limit, int64 now_ms);
-
-/* Take n of them. */
-extern void cq_bucket_take(CqBucket *bucket, const CqRateLimit *limit, int n);
-
-/* When the bucket, filled at now_ms, will have n tokens. */
-extern int64 cq_bucket_time(const CqBucket *bucket, const CqRateLimit *limit,
-							double n, int64 now_ms);
-
-#endif							/* CQ_OPTIONS_H */
+#endif							/* CQ_QUEUE_OPTIONS_H */

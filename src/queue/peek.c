@@ -17,9 +17,11 @@
 #include "core/clock.h"
 #include "miscadmin.h"
 #include "queue/collect.h"
-#include "queue/entries.h"
+#include "queue/dispatch/entry.h"
+#include "queue/open.h"
 #include "queue/peek.h"
 #include "queue/scan.h"
+#include "queue/segment.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
@@ -102,7 +104,7 @@ copy_entries(CqQueueDef *def, CqPeekState wanted, Found *found, CqScan *scan)
 			{
 				bool		ours = k < def->nsegments && k < row->nsegments;
 
-				scan->from[k] = ours ? row->segment[k].scan_from : InvalidBlockNumber;
+				scan->from[k] = ours ? row->backlog.from[k] : InvalidBlockNumber;
 				scan->first_id[k] = row->segment[k].first_id;
 				more |= scan->from[k] != InvalidBlockNumber;
 			}
@@ -162,11 +164,11 @@ static void
 find_unloaded(CqScan *scan, CqPeekState wanted, Found *found)
 {
 	qsort(scan->known, scan->nknown, sizeof(int64), compare_ids);
-	scan->everything = true;
+	scan->left.everything = true;
 	scan->loaded = true;
 	scan->ready.limit = scan->delayed.limit = 0;
 	for (int k = 0; k < CQ_SEGMENTS_MAX; k++)
-		scan->left[k] = InvalidBlockNumber;
+		scan->left.from[k] = InvalidBlockNumber;
 	cq_collect(scan);
 	if (wanted != CQ_PEEK_DELAYED)
 		add_candidates(found, &scan->ready, scan->context);

@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_PEEK_H
-#define CQ_PEEK_H
+#ifndef CQ_QUEUE_PEEK_H
+#define CQ_QUEUE_PEEK_H
 
 #include "queue/claim.h"
 
@@ -27,4 +27,4 @@ typedef enum CqPeekState
 extern void cq_queue_peek_messages(CqQueueDef *def, CqPeekState state, int max,
 								   CqClaimReader reader, void *arg);
 
-#endif							/* CQ_PEEK_H */
+#endif							/* CQ_QUEUE_PEEK_H */

@@ -8,9 +8,13 @@
 #include "postgres.h"
 
 #include "core/clock.h"
+#include "queue/dispatch/backlog.h"
+#include "queue/dispatch/entry.h"
+#include "queue/open.h"
 #include "queue/purge.h"
 #include "queue/scan.h"
 #include "queue/segment.h"
+#include "queue/wake.h"
 #include "queue/xact.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -33,7 +37,7 @@ purge_entries(CqQueueDef *def, CqQueueRow *row, int64 *ids, uint8 *segments, int
 
 		while (n < max && (i = cq_entries_first(row, states[s])) != CQ_NONE)
 		{
-			CQ_MSG(i)->settle = 'p';
+			CQ_MSG(i)->outcome = CQ_OUTCOME_PURGED;
 			CQ_MSG(i)->flags |= CQ_MSG_TAKEN;
 			CQ_MSG(i)->nonce = ++row->nonce;
 			ids[n] = CQ_MSG(i)->msg_id;
@@ -46,7 +50,7 @@ purge_entries(CqQueueDef *def, CqQueueRow *row, int64 *ids, uint8 *segments, int
 	return n;
 }
 
-/* Append 'a' events for messages, segment by segment. */
+/* Append events SETTLED for messages, segment by segment. */
 static void
 settle_many(CqQueueDef *def, const int64 *ids, const uint8 *segments, int64 n)
 {
@@ -63,7 +67,7 @@ settle_many(CqQueueDef *def, const int64 *ids, const uint8 *segments, int64 n)
 				some[m++] = ids[j];
 			if (m == CQ_RECEIVE_MAX || (m > 0 && j == n - 1))
 			{
-				cq_segment_event(def, k, 'a', some, m, 0, 0, NULL);
+				cq_segment_event_plain(def, k, CQ_EVENT_SETTLED, some, m);
 				m = 0;
 			}
 		}
@@ -100,7 +104,7 @@ read_unloaded(CqQueueDef *def)
 {
 	CqScan	   *scan = cq_scan_begin(def, true);
 
-	scan->everything = true;
+	scan->left.everything = true;
 	scan->ready.limit = scan->delayed.limit = 0;
 	cq_collect(scan);
 	return scan;
@@ -153,13 +157,14 @@ settle_unloaded(CqQueueDef *def, CqScan *scan, bool only_expired)
 	item = cq_item_add(CQ_ITEM_PURGED, def);
 	item->unloaded.amount = amount;
 	item->timed_out = only_expired;
-	row->dirty = true;
-	row->overflow |= amount.n > 0;
-	row->idle = false;
-	cq_scan_give_back(scan, row, -1, &effects);
+	cq_backlog_add_pending(row);
+	cq_backlog_stir(row);
+	if (amount.n > 0)
+		cq_backlog_add_ready(row, 0);
+	cq_scan_give_back(row, -1, &effects);
 	if (only_expired)
 	{
-		row->unloaded_expires = next;
+		cq_backlog_set_expires(row, next);
 		row->expire_ms = cq_clock_ms() + EXPIRE_MS;
 	}
 	cq_row_unlock(row, &effects);
@@ -172,7 +177,7 @@ cq_queue_purge_all(CqQueueDef *def)
 {
 	int64		n = purge_loaded(def);
 	CqQueueRow *row = cq_queue_lock(def, LW_SHARED);
-	bool		more = row->overflow || row->unloaded_due != 0;
+	bool		more = !cq_backlog_is_empty(row);
 
 	LWLockRelease(&row->lock);
 	if (more)

@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_PURGE_H
-#define CQ_PURGE_H
+#ifndef CQ_QUEUE_PURGE_H
+#define CQ_QUEUE_PURGE_H
 
 #include "queue/definition.h"
 
@@ -16,4 +16,4 @@ extern int64 cq_queue_purge_all(CqQueueDef *def);
 /* In this transaction: what is not in memory and has expired. */
 extern void cq_queue_purge_expired(CqQueueDef *def);
 
-#endif							/* CQ_PURGE_H */
+#endif							/* CQ_QUEUE_PURGE_H */

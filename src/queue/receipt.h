@@ -24,8 +24,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_RECEIPT_H
-#define CQ_RECEIPT_H
+#ifndef CQ_QUEUE_RECEIPT_H
+#define CQ_QUEUE_RECEIPT_H
 
 #define CQ_RECEIPT_CHARS 44
 
@@ -51,4 +51,4 @@ extern void cq_receipt_decode(const text *arg, int32 queue_id, CqReceipt *receip
 /* Whether it was made with this secret.  Fit for use under a lock. */
 extern bool cq_receipt_is_genuine(const CqReceipt *receipt, uint64 secret);
 
-#endif							/* CQ_RECEIPT_H */
+#endif							/* CQ_QUEUE_RECEIPT_H */

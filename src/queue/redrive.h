@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * redrive.h
- *	  Sending dead letters home.
+ *	  Redrive: sending dead letters back to their queues.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_REDRIVE_H
-#define CQ_REDRIVE_H
+#ifndef CQ_QUEUE_REDRIVE_H
+#define CQ_QUEUE_REDRIVE_H
 
 #include "queue/definition.h"
 #include "utils/jsonb.h"
@@ -27,4 +27,4 @@ typedef struct CqRedrive
  */
 extern int64 cq_queue_redrive_messages(CqQueueDef *def, const CqRedrive *redrive);
 
-#endif							/* CQ_REDRIVE_H */
+#endif							/* CQ_QUEUE_REDRIVE_H */

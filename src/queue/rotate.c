@@ -26,15 +26,18 @@
 #include "access/tableam.h"
 #include "access/transam.h"
 #include "access/xact.h"
-#include "catalog/namespace.h"
+#include "core/catalog.h"
 #include "core/clock.h"
 #include "core/faults.h"
 #include "core/horizon.h"
 #include "core/owner.h"
+#include "core/step.h"
+#include "message/message.h"
 #include "miscadmin.h"
+#include "queue/dispatch/backlog.h"
+#include "queue/open.h"
 #include "queue/rotate.h"
 #include "queue/segment.h"
-#include "queue/step.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "storage/procarray.h"
@@ -58,7 +61,7 @@ start(int32 queue_id)
 	CqQueueDef *def;
 
 	cq_step_start();
-	def = cq_definition_by_id(queue_id);
+	def = cq_queue_by_id(queue_id);
 	return (def == NULL) ? NULL : cq_queue_open(def->name, CQ_QUEUE_NONE);
 }
 
@@ -67,7 +70,6 @@ cq_rotate_add_segment(int32 queue_id)
 {
 	CqQueueDef *def = start(queue_id);
 	CqQueueRow *row;
-	char		name[NAMEDATALEN];
 	int			k;
 
 	if (def == NULL)
@@ -78,11 +80,10 @@ cq_rotate_add_segment(int32 queue_id)
 	k = def->row->nsegments;
 	if (k < CQ_SEGMENTS_MAX)
 	{
-		snprintf(name, sizeof(name), "q%d_s%d", queue_id, k);
-		if (!OidIsValid(get_relname_relid(name, get_namespace_oid("cq", false))))
+		if (!OidIsValid(cq_relation_if_exists("q%d_s%d", queue_id, k)))
 		{
 			cq_segment_create(queue_id, def->sequence, k);
-			cq_definitions_changed();
+			cq_definitions_changed(CQ_OBJECT_QUEUE);
 		}
 	}
 	cq_step_commit();
@@ -93,11 +94,11 @@ cq_rotate_add_segment(int32 queue_id)
 	if (k < CQ_SEGMENTS_MAX && row->nsegments == k)
 	{
 		memset(&row->segment[k], 0, sizeof(CqSegment));
-		row->segment[k].scan_from = InvalidBlockNumber;
 		row->segment[k].empty = true;
+		cq_backlog_clear_segment(row, k);
 		row->nsegments = k + 1;
 	}
-	row->want_segment = false;
+	row->wants &= ~CQ_WANT_SEGMENT;
 	LWLockRelease(&row->lock);
 }
 
@@ -143,7 +144,7 @@ read_settled(Relation rel, FullTransactionId horizon, int64 **ids, bool *seen)
 		CHECK_FOR_INTERRUPTS();
 		slot_getallattrs(slot);
 		kind = DatumGetChar(slot->tts_values[CQ_EVENT_KIND - 1]);
-		if (kind != 'a' && kind != 'm')
+		if (kind != CQ_EVENT_SETTLED && kind != CQ_EVENT_MOVED)
 			continue;
 		*seen = *seen && is_seen_by_all(slot, horizon);
 		array = DatumGetArrayTypeP(slot->tts_values[CQ_EVENT_IDS - 1]);
@@ -249,7 +250,7 @@ truncate_at(const CqQueueRow *row, const CqSegment *segment, FullTransactionId h
 	int64		at = segment->finished_ms + row->options.retain_ms;
 	int64		held_ms = cq_clock_ms() - segment->finished_ms;
 
-	if (!cq_horizon_passed(horizon, segment->finished) &&
+	if (!cq_horizon_passed(horizon, FullTransactionIdFromU64(segment->finished)) &&
 		!CQ_FAULT("queue-truncate-needed"))
 		at = Max(at, cq_clock_ms() + Min(Max(held_ms, HELD_RETRY_MS_MIN), HELD_RETRY_MS_MAX));
 	return at;
@@ -266,23 +267,22 @@ find_finished(CqQueueRow *row, int k, FullTransactionId horizon)
 		CqSegment  *segment = &row->segment[k];
 		int64		at;
 
-		if (k == row->current || segment->empty || segment->loaded > 0 ||
-			segment->scan_from != InvalidBlockNumber)
+		if (!cq_segment_is_finished(row, k))
 		{
 			segment->finished_ms = 0;
-			segment->finished = InvalidFullTransactionId;
+			segment->finished = 0;
 			continue;
 		}
 		if (segment->finished_ms == 0)
 		{
 			segment->finished_ms = now;
-			segment->finished = cq_horizon_mark();
+			segment->finished = U64FromFullTransactionId(cq_horizon_mark());
 		}
 		at = truncate_at(row, segment, horizon);
 		if (at <= now)
 			return k;
-		row->truncate_ms = row->want_truncate ? Min(row->truncate_ms, at) : at;
-		row->want_truncate = true;
+		row->truncate_ms = (row->wants & CQ_WANT_TRUNCATE) ? Min(row->truncate_ms, at) : at;
+		row->wants |= CQ_WANT_TRUNCATE;
 	}
 	return -1;
 }
@@ -299,25 +299,22 @@ note_result(CqQueueDef *def, int k, TruncateResult result)
 	{
 		case TRUNCATED:
 			memset(&row->segment[k], 0, sizeof(CqSegment));
-			row->segment[k].scan_from = InvalidBlockNumber;
 			row->segment[k].empty = true;
+			cq_backlog_clear_segment(row, k);
 			break;
 		case TABLE_LOCKED:
-			row->want_truncate = true;
+			row->wants |= CQ_WANT_TRUNCATE;
 			row->truncate_ms = cq_clock_ms() + LOCKED_RETRY_MS;
 			break;
 		case UNSETTLED:
 			/* the tables know better */
-			row->segment[k].scan_from = 0;
-			row->overflow = true;
-			row->idle = false;
-			row->priorities = row->priorities_new = PG_UINT32_MAX;
-			row->dirty = true;
+			cq_backlog_add_unknown(row, k, 0);
+			cq_backlog_add_pending(row);
 			break;
 		case NEEDED:
 			/* so was this one taken too early */
-			row->segment[k].finished = cq_horizon_mark();
-			row->want_truncate = true;
+			row->segment[k].finished = U64FromFullTransactionId(cq_horizon_mark());
+			row->wants |= CQ_WANT_TRUNCATE;
 			row->truncate_ms = cq_clock_ms() + HELD_RETRY_MS_MIN;
 			break;
 	}
@@ -344,7 +341,7 @@ cq_rotate_truncate(int32 queue_id)
 		horizon = cq_horizon(cq_relation("queue"));
 		row = cq_queue_lock(def, LW_EXCLUSIVE);
 		if (k == 0)
-			row->want_truncate = false;
+			row->wants &= ~CQ_WANT_TRUNCATE;
 		k = find_finished(row, k, horizon);
 		LWLockRelease(&row->lock);
 		if (k < 0)

@@ -7,8 +7,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_ROTATE_H
-#define CQ_ROTATE_H
+#ifndef CQ_QUEUE_ROTATE_H
+#define CQ_QUEUE_ROTATE_H
 
 
 /* Add an empty segment to the queue. */
@@ -17,4 +17,4 @@ extern void cq_rotate_add_segment(int32 queue_id);
 /* TRUNCATE the segments all of whose messages are settled. */
 extern void cq_rotate_truncate(int32 queue_id);
 
-#endif							/* CQ_ROTATE_H */
+#endif							/* CQ_QUEUE_ROTATE_H */

@@ -7,11 +7,11 @@
  * One scan per queue at a time:
  *
  *	1. Row locked: set scanning; copy the numbers in memory; take over each
- *	   segment's scan_from, leaving "nothing unloaded" in its place.
+ *	   segment's from[], leaving "nothing unloaded" in its place.
  *	2. Unlocked: collect the messages that are unsettled and not in the copy.
  *	3. Row locked: leave out those that have come into memory since, in
  *	   whatever state, and push the rest as far as there is room; what is left
- *	   lowers scan_from again.	Clear scanning.
+ *	   lowers from[] again.  Clear scanning.
  *
  * While scanning is set
  *	- an entry that is settled stays as a tombstone (SETTLED), so that step 3
@@ -24,7 +24,7 @@
  *
  * So a message that has been settled can never come back, and none is missed:
  * each that is committed and unsettled has an entry, or stands in a block not
- * below its segment's scan_from.
+ * below its segment's from[].
  *
  * A "dirty" scan also takes note of transactions in progress: the first one of
  * a row, for what was prepared before the restart, and when a prepared
@@ -34,59 +34,40 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "access/xact.h"
 #include "core/clock.h"
 #include "core/faults.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "queue/collect.h"
-#include "queue/entries.h"
-#include "queue/heap.h"
-#include "queue/limits.h"
-#include "queue/ready.h"
+#include "queue/dispatch/backlog.h"
+#include "queue/dispatch/check.h"
+#include "queue/dispatch/entry.h"
+#include "queue/dispatch/lifecycle.h"
+#include "queue/dispatch/limits.h"
+#include "queue/dispatch/ready.h"
+#include "queue/open.h"
 #include "queue/scan.h"
 #include "queue/segment.h"
+#include "queue/wake.h"
 #include "storage/bufmgr.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
-#include "access/table.h"
 
-/* What an error must restore; row is NULL when no scan runs in this backend. */
-static struct
+/* how often prepared transactions are looked at, as in maintain.c */
+#define XID_POLL_MS 1000
+
+/* What an error must restore. */
+typedef struct RunningScan
 {
-	CqQueueRow *row;
+	CqQueueRow *row;			/* NULL: no scan runs in this backend */
 	uint32		generation;
-	bool		dirty;
-	TimestampTz unloaded_due;
-	TimestampTz unloaded_expires;
-	uint32		priorities;
-	BlockNumber from[CQ_SEGMENTS_MAX];
-} running;
+	CqBacklogTaken taken;
+} RunningScan;
 
-static inline void
-lower(BlockNumber *block, BlockNumber to)
-{
-	if (*block == InvalidBlockNumber || (to != InvalidBlockNumber && to < *block))
-		*block = to;
-}
-
-bool
-cq_scan_due(const CqQueueRow *row)
-{
-	if (row->overflow && !row->idle && cq_ready_outranked(row) &&
-		cq_row_room(row, false) > 0)
-		return true;
-	return !row->overflow && row->unloaded_due != 0 && cq_row_room(row, false) > 0 &&
-		cq_row_load_at(row) <= GetCurrentTimestamp();
-}
-
-bool
-cq_scan_wants_room(const CqQueueRow *row)
-{
-	return row->overflow && !row->idle && row->count[CQ_MSG_READY] > 0 &&
-		cq_ready_outranked(row) && cq_row_room(row, false) == 0;
-}
+static RunningScan running;
 
 /* Sleep until no scan of the row is running. */
 static void
@@ -97,7 +78,7 @@ wait_for_scan(CqQueueDef *def)
 	ConditionVariablePrepareToSleep(&def->row->scan_cv);
 	while ((row = cq_queue_lock_if_same(def, LW_SHARED)) != NULL)
 	{
-		bool		scanning = row->scanning;
+		bool		scanning = row->backlog.scanning;
 
 		LWLockRelease(&row->lock);
 		if (!scanning)
@@ -120,43 +101,25 @@ compare_ids(const void *a, const void *b)
 static void
 begin_locked(CqScan *scan, CqQueueRow *row)
 {
-	Assert(running.row == NULL && !row->scanning);
-	running.	row = row;
-	running.	generation = row->generation;
-	running.	dirty = scan->dirty = row->dirty;
-	running.	unloaded_due = row->unloaded_due;
-	running.	unloaded_expires = row->unloaded_expires;
-	running.	priorities = row->priorities;
+	const CqBacklogTaken *taken = &running.taken;
 
-	scan->loaded = row->loaded;
-	scan->priorities = row->priorities;
-	scan->mixed = (row->priorities & (row->priorities - 1)) != 0;
-	scan->everything = !row->loaded || row->dirty;
-	scan->unloaded = row->unloaded;
-	scan->unloaded_delayed = row->unloaded_delayed;
+	Assert(running.row == NULL);
+	scan->loaded = row->backlog.loaded;
 	scan->ready.limit = Max(cq_row_room(row, false), 1);
 	scan->delayed.limit = Max(cq_queues->window / 2, 1);
+	row->wants &= ~CQ_WANT_SCAN;
 
-	row->scanning = true;
-	row->dirty = false;
-	row->want_scan = false;
-	row->unloaded_due = row->unloaded_expires = 0;
-	row->priorities_new = 0;
+	running.row = row;
+	running.generation = row->key.generation;
+	cq_backlog_take(row, scan->def->nsegments, &running.taken);
+	scan->dirty = taken->dirty;
+	scan->priorities = taken->priorities;
+	scan->mixed = (taken->priorities & (taken->priorities - 1)) != 0;
+	scan->left.everything = !scan->loaded || taken->dirty;
+	memcpy(scan->from, taken->from, sizeof(scan->from));
 	for (int k = 0; k < CQ_SEGMENTS_MAX; k++)
 	{
-		bool		ours = k < scan->def->nsegments && k < row->nsegments;
-
-		running.	from[k] = InvalidBlockNumber;
-
-		if (ours)
-		{
-			running.	from[k] = row->segment[k].scan_from;
-
-			row->segment[k].scan_from = InvalidBlockNumber;
-		}
-		scan->from[k] = running.from[k];
-
-		scan->left[k] = InvalidBlockNumber;
+		scan->left.from[k] = InvalidBlockNumber;
 		scan->first_id[k] = row->segment[k].first_id;
 	}
 	for (int state = CQ_MSG_OPEN; state < CQ_MSG_STATES; state++)
@@ -182,7 +145,7 @@ cq_scan_begin(CqQueueDef *def, bool insist)
 	{
 		CqQueueRow *row = cq_queue_lock(def, LW_EXCLUSIVE);
 		uint32		entries = cq_row_entries(row);
-		bool		scanning = row->scanning;
+		bool		scanning = row->backlog.scanning;
 
 		if (!scanning && entries <= capacity)
 		{
@@ -258,29 +221,17 @@ new_entry(CqQueueRow *row, const CqCandidate *c)
 	return i;
 }
 
-/* Row locked: a lease of before the start of the server goes on. */
-static void
-resume_lease(CqQueueRow *row, uint32 i, const CqCandidate *c, CqEffects *effects)
-{
-	CqMsg	   *msg = CQ_MSG(i);
-
-	msg->nonce = c->nonce;
-	msg->until = cq_clock_ms_after((c->lease_until - GetCurrentTimestamp() + 999) / 1000);
-	msg->flags |= CQ_MSG_DURABLE;
-	row->durable_loaded++;
-	cq_entry_link(row, i, CQ_MSG_LEASED);
-	cq_row_plan(row, msg->until, effects);
-}
-
 /*
- * Row locked: push candidates that are committed and not settled, adding up
- * what became of them.  Once there is no room left, *full, none is pushed any
- * more: it could overtake one of its group.
+ * Row locked: push candidates that are committed and not settled; the backlog has
+ * so much less.  Once there is no room left, *full, none is pushed any more: it
+ * could overtake one of its group.
  */
 static void
 push_list(CqScan *scan, CqQueueRow *row, const CqCandidates *list, bool *full,
-		  CqAmount *pushed, CqEffects *effects)
+		  CqEffects *effects)
 {
+	CqBacklogLeft *left = &scan->left;
+
 	for (int64 j = 0; j < list->n; j++)
 	{
 		const CqCandidate *c = &list->items[j];
@@ -297,22 +248,42 @@ push_list(CqScan *scan, CqQueueRow *row, const CqCandidates *list, bool *full,
 			continue;
 		}
 		if (c->lease_until != 0)
-			resume_lease(row, i, c, effects);
+			cq_entry_resume_lease(row, i, c->nonce,
+								  cq_clock_ms_after((c->lease_until - GetCurrentTimestamp() + 999) / 1000),
+								  effects);
 		else
 			cq_entry_offer(row, i, effects);
-		pushed->n++;
-		pushed->bytes += c->bytes;
+		left->loaded.n++;
+		left->loaded.bytes += c->bytes;
+		left->loaded_delayed += (list == &scan->delayed);
 	}
+}
+
+/* No room for a candidate in progress: the next scan will meet it again. */
+static void
+leave_pending(CqScan *scan, CqQueueRow *row, const CqCandidate *c)
+{
+	CqBacklogLeft *left = &scan->left;
+
+	left->from[c->segment] = cq_lower_block(left->from[c->segment],
+											ItemPointerGetBlockNumber(&c->tid));
+	left->ready = true;
+	left->priorities |= CQ_PRIORITY_BIT(c->priority);
+	if (c->pending_kind != 0)
+	{
+		left->amount.n++;
+		left->amount.bytes += c->bytes;
+	}
+	cq_backlog_add_pending(row);
 }
 
 /*
  * Row locked: entries for what transactions in progress have sent or settled;
- * the latter counted as unloaded, and are added up.
+ * the latter were counted as unloaded.
  */
 static void
-push_pending(CqScan *scan, CqQueueRow *row, CqAmount *settling, CqEffects *effects)
+push_pending(CqScan *scan, CqQueueRow *row, CqEffects *effects)
 {
-
 	for (int64 j = 0; j < scan->pending.n; j++)
 	{
 		const CqCandidate *c = &scan->pending.items[j];
@@ -323,27 +294,22 @@ push_pending(CqScan *scan, CqQueueRow *row, CqAmount *settling, CqEffects *effec
 		i = new_entry(row, c);
 		if (i == CQ_NONE)
 		{
-			/* the next scan will meet it again */
-			lower(&scan->left[c->segment], ItemPointerGetBlockNumber(&c->tid));
-			scan->left_ready = true;
-			scan->left_priorities |= CQ_PRIORITY_BIT(c->priority);
-			scan->nleft.n += (c->settle != 0);
-			scan->nleft.bytes += (c->settle != 0) ? c->bytes : 0;
-			row->dirty = true;
+			leave_pending(scan, row, c);
 			continue;
 		}
-		if (c->settle != 0)
+		if (c->pending_kind != 0)
 		{
-			CQ_MSG(i)->settle = c->settle;
+			CQ_MSG(i)->outcome = (c->pending_kind == CQ_EVENT_FAILED) ?
+				CQ_OUTCOME_FAILED : CQ_OUTCOME_ACKNOWLEDGED;
 			CQ_MSG(i)->flags |= CQ_MSG_TAKEN;
 			cq_entry_link(row, i, CQ_MSG_SETTLING);
-			settling->n++;
-			settling->bytes += c->bytes;
+			scan->left.loaded.n++;
+			scan->left.loaded.bytes += c->bytes;
 		}
 		else
 			cq_entry_link(row, i, CQ_MSG_OPEN);
 		cq_entry_set_by_xid(row, i, c->xid);
-		cq_row_plan(row, cq_clock_ms() + 1000, effects);
+		cq_row_plan(row, cq_clock_ms() + XID_POLL_MS, effects);
 	}
 }
 
@@ -370,7 +336,7 @@ note_segments(CqScan *scan, CqQueueRow *row)
 	{
 		CqSegment  *segment = &row->segment[k];
 
-		segment->empty = k != row->current && scan->nblocks[k] == 0 &&
+		segment->empty = k != row->current && scan->left.nblocks[k] == 0 &&
 			segment->inserted == 0;
 	}
 }
@@ -381,103 +347,32 @@ note_finished(CqQueueRow *row, CqEffects *effects)
 {
 	for (int k = 0; k < row->nsegments; k++)
 	{
-		CqSegment  *segment = &row->segment[k];
-
-		if (k != row->current && !segment->empty && segment->loaded == 0 &&
-			segment->scan_from == InvalidBlockNumber)
-		{
-			row->want_truncate = true;
-			cq_row_plan(row, row->truncate_ms, effects);
-		}
+		if (cq_segment_is_finished(row, k))
+			cq_row_want(row, CQ_WANT_TRUNCATE, row->truncate_ms, effects);
 	}
-}
-
-void
-cq_scan_end_locked(CqQueueRow *row, bool complete, CqEffects *effects)
-{
-	uint32		parked = CQ_NONE;
-	uint32		i;
-
-	while ((i = cq_entries_first(row, CQ_MSG_SETTLED)) != CQ_NONE)
-		cq_entry_free(row, i, effects);
-	row->scanning = false;
-	effects->scan_ended = true;
-
-	/* in the order of their numbers */
-	while ((i = cq_entries_first(row, CQ_MSG_PARKED)) != CQ_NONE)
-	{
-		cq_entry_unlink(row, i);
-		cq_heap_add(&parked, i, CQ_BY_NUMBER);
-	}
-	while ((i = parked) != CQ_NONE)
-	{
-		cq_heap_remove(&parked, i, CQ_BY_NUMBER);
-		if (complete)
-			cq_entry_offer(row, i, effects);
-		else
-			cq_entry_unload(row, i, effects);
-	}
-	running.	row = NULL;
 }
 
 /* Step 3, with the row locked. */
 static void
 finish_locked(CqScan *scan, CqQueueRow *row, CqEffects *effects)
 {
-	CqAmount	gone = {0};
-	CqAmount	delayed = {0};
 	bool		full = false;
 
 	/* others have made messages unloaded since we began */
-	bool		news = row->priorities_new != 0;
+	bool		news = row->backlog.priorities_new != 0;
 
 	cq_scan_mark_in_memory(scan, row);
-	if (!row->loaded)
+	if (!row->backlog.loaded)
 		note_segments(scan, row);
-	push_pending(scan, row, &gone, effects);
-	push_list(scan, row, &scan->busy, &full, &gone, effects);
-	push_list(scan, row, &scan->ready, &full, &gone, effects);
-	push_list(scan, row, &scan->delayed, &full, &delayed, effects);
-	gone.n += delayed.n;
-	gone.bytes += delayed.bytes;
-	if (scan->everything)
-	{
-		/* we know it now, but for what came meanwhile */
-		gone.n = scan->unloaded.n - scan->nleft.n;
-		gone.bytes = scan->unloaded.bytes - scan->nleft.bytes;
-		row->unloaded_delayed -= scan->unloaded_delayed - scan->nleft_delayed;
-	}
-	else
-		row->unloaded_delayed -= delayed.n;
-	row->unloaded.n = Max(row->unloaded.n - gone.n, 0);
-	row->unloaded.bytes = Max(row->unloaded.bytes - gone.bytes, 0);
-	row->unloaded_delayed = Min(Max(row->unloaded_delayed, 0), row->unloaded.n);
-
-	for (int k = 0; k < scan->def->nsegments; k++)
-	{
-		CqSegment  *segment = &row->segment[k];
-
-		lower(&segment->scan_from, scan->left[k]);
-		segment->known_blocks = Max(segment->known_blocks, scan->nblocks[k]);
-	}
-	row->unloaded_due = cq_earlier(row->unloaded_due, scan->left_due);
-	row->unloaded_expires = cq_earlier(row->unloaded_expires, scan->left_expires);
-	if (!scan->complete)
-		row->unloaded_expires = cq_earlier(row->unloaded_expires, running.unloaded_expires);
-	if (row->unloaded_due != 0)
-		cq_row_plan(row, cq_due_ms(cq_row_load_at(row)), effects);
-
-	row->loaded = true;
-	/* left out, or unloaded while we were at it */
-	row->overflow = scan->left_ready || row->priorities_new != 0;
-	row->priorities = row->overflow ? scan->left_priorities | row->priorities_new : 0;
-	if (!row->overflow && row->unloaded_due == 0)
-	{
-		memset(&row->unloaded, 0, sizeof(row->unloaded));
-		row->unloaded_delayed = 0;
-	}
-	cq_scan_end_locked(row, !row->overflow, effects);
-	row->idle = row->count[CQ_MSG_READY] == 0 && !news;
+	push_pending(scan, row, effects);
+	push_list(scan, row, &scan->busy, &full, effects);
+	push_list(scan, row, &scan->ready, &full, effects);
+	push_list(scan, row, &scan->delayed, &full, effects);
+	cq_backlog_put_left(row, &running.taken, &scan->left, effects);
+	cq_entries_end_scan(row, !cq_backlog_has_ready(row), effects);
+	if (row->count[CQ_MSG_READY] == 0 && !news)
+		cq_backlog_set_stuck(row);
+	running.row = NULL;
 	cq_row_trim(row, effects);
 	note_finished(row, effects);
 	cq_row_check(row);
@@ -504,7 +399,7 @@ cq_scan_refill(CqQueueDef *def)
 		finish_locked(scan, row, &effects);
 		cq_row_unlock(row, &effects);
 	}
-	running.	row = NULL;
+	running.row = NULL;
 
 	MemoryContextDelete(scan->context);
 }
@@ -513,7 +408,7 @@ void
 cq_scan_first(CqQueueDef *def)
 {
 	CqQueueRow *row = cq_queue_lock(def, LW_SHARED);
-	bool		loaded = row->loaded;
+	bool		loaded = row->backlog.loaded;
 
 	LWLockRelease(&row->lock);
 	if (!loaded)
@@ -528,39 +423,24 @@ cq_scan_abandon(void)
 
 	if (row == NULL)
 		return;
-	running.	row = NULL;
+	running.row = NULL;
 
 	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	if (row->generation == running.generation)
+	if (row->key.generation == running.generation)
 	{
-		row->overflow = true;
-		row->idle = false;
-		row->priorities |= running.priorities;
-		row->dirty |= running.dirty;
-
-		row->unloaded_due = cq_earlier(row->unloaded_due, running.unloaded_due);
-		row->unloaded_expires = cq_earlier(row->unloaded_expires, running.unloaded_expires);
-
-		for (int k = 0; k < row->nsegments; k++)
-			lower(&row->segment[k].scan_from, running.from[k]);
-		cq_scan_end_locked(row, false, &effects);
+		cq_backlog_add_ready(row, running.taken.priorities);
+		cq_backlog_give_back(row, &running.taken, -1);
+		cq_entries_end_scan(row, false, &effects);
 	}
 	cq_row_unlock(row, &effects);
 }
 
 void
-cq_scan_give_back(CqScan *scan, CqQueueRow *row, int except, CqEffects *effects)
+cq_scan_give_back(CqQueueRow *row, int except, CqEffects *effects)
 {
-	row->unloaded_due = cq_earlier(row->unloaded_due, running.unloaded_due);
-	row->unloaded_expires = cq_earlier(row->unloaded_expires, running.unloaded_expires);
-	for (int k = 0; k < scan->def->nsegments; k++)
-	{
-		if (k != except)
-			lower(&row->segment[k].scan_from, scan->from[k]);
-	}
-	row->dirty |= running.dirty;
-
-	cq_scan_end_locked(row, !row->overflow, effects);
+	cq_backlog_give_back(row, &running.taken, except);
+	cq_entries_end_scan(row, !cq_backlog_has_ready(row), effects);
+	running.row = NULL;
 }
 
 bool
@@ -580,16 +460,11 @@ cq_scan_check_growth(CqQueueDef *def)
 	row = cq_queue_lock(def, LW_EXCLUSIVE);
 	for (int k = 0; k < Min(def->nsegments, row->nsegments); k++)
 	{
-		CqSegment  *segment = &row->segment[k];
-
-		if (nblocks[k] > segment->known_blocks)
+		if (nblocks[k] > row->backlog.known[k])
 		{
-			lower(&segment->scan_from, segment->known_blocks);
-			segment->known_blocks = nblocks[k];
-			segment->empty = false;
-			row->overflow = true;
-			row->idle = false;
-			row->priorities = row->priorities_new = PG_UINT32_MAX;
+			cq_backlog_add_unknown(row, k, row->backlog.known[k]);
+			cq_backlog_note_block(row, k, nblocks[k] - 1);
+			row->segment[k].empty = false;
 			grown = true;
 		}
 	}

@@ -5,11 +5,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_SCAN_H
-#define CQ_SCAN_H
+#ifndef CQ_QUEUE_SCAN_H
+#define CQ_QUEUE_SCAN_H
 
 #include "queue/collect.h"
-#include "queue/entries.h"
 
 /*
  * Load what memory has room for of the unloaded messages, in the order of
@@ -20,15 +19,6 @@ extern void cq_scan_refill(CqQueueDef *def);
 
 /* Make sure that memory knows what the tables say.  Row not locked. */
 extern void cq_scan_first(CqQueueDef *def);
-
-/* Row locked: whether a scan would bring messages that can be delivered now. */
-extern bool cq_scan_due(const CqQueueRow *row);
-
-/*
- * Row locked: whether one would, if there were room, which messages of lower
- * priorities take.
- */
-extern bool cq_scan_wants_room(const CqQueueRow *row);
 
 /*
  * Whether the tables have grown by what nobody told us of (a restored dump).
@@ -54,16 +44,9 @@ extern void cq_scan_mark_in_memory(CqScan *scan, CqQueueRow *row);
  * Row locked: end a scan that loads nothing.  What it took over is unloaded
  * again, but for segment 'except' (-1: none).
  */
-extern void cq_scan_give_back(CqScan *scan, CqQueueRow *row, int except,
-							  CqEffects *effects);
-
-/*
- * Row locked: end a scan; parked messages are pushed if it is complete, else
- * unloaded.
- */
-extern void cq_scan_end_locked(CqQueueRow *row, bool complete, CqEffects *effects);
+extern void cq_scan_give_back(CqQueueRow *row, int except, CqEffects *effects);
 
 /* After an error in a scan; never raises. */
 extern void cq_scan_abandon(void);
 
-#endif							/* CQ_SCAN_H */
+#endif							/* CQ_QUEUE_SCAN_H */

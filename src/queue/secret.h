@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_SECRET_H
-#define CQ_SECRET_H
+#ifndef CQ_QUEUE_SECRET_H
+#define CQ_QUEUE_SECRET_H
 
 #include "queue/definition.h"
 
@@ -19,4 +19,4 @@ extern bool cq_queue_secret_find(CqQueueDef *def, uint64 *secret);
 /* Forget the secret of a queue that is dropped. */
 extern void cq_queue_secret_drop(int32 queue_id);
 
-#endif							/* CQ_SECRET_H */
+#endif							/* CQ_QUEUE_SECRET_H */

@@ -1,71 +1,56 @@
 /*-------------------------------------------------------------------------
  *
  * segment.h
- *	  The tables of a segment: appending rows, reading one by its place.
+ *	  The tables of a queue's segments: appending rows, reading one by its place.
  *
  *	cq.q<queue>_s<k>	messages
  *	cq.q<queue>_e<k>	events: what became of messages of that segment
+ *	cq.q<queue>_k<0|1>	deduplication keys
  *	cq.q<queue>_id		blocks of message numbers
  *
- * Rows are only ever appended, straight through the table access method: the
- * tables have neither indexes nor constraints nor triggers.
+ * Rows of the first two are only ever appended, straight through the table access
+ * method: these tables have neither indexes nor constraints nor triggers.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_SEGMENT_H
-#define CQ_SEGMENT_H
+#ifndef CQ_QUEUE_SEGMENT_H
+#define CQ_QUEUE_SEGMENT_H
 
 #include "executor/tuptable.h"
+#include "message/message.h"
 #include "queue/definition.h"
 #include "storage/itemptr.h"
 #include "storage/lockdefs.h"
 #include "utils/relcache.h"
 
-/* columns of a message */
-#define CQ_MESSAGE_ID 1
-#define CQ_MESSAGE_ENQUEUED_AT 2
-#define CQ_MESSAGE_DELIVER_AT 3
-#define CQ_MESSAGE_EXPIRES_AT 4
-#define CQ_MESSAGE_PRIORITY 5
-#define CQ_MESSAGE_PARTITION 6
-#define CQ_MESSAGE_ATTEMPTS 7
-#define CQ_MESSAGE_KEY 8
-#define CQ_MESSAGE_HEADERS 9
-#define CQ_MESSAGE_BODY 10
-#define CQ_MESSAGE_COLUMNS 10
+/* What an event says of its messages; as it is stored. */
+typedef enum CqEventKind
+{
+	CQ_EVENT_SETTLED = 'a',		/* for good */
+	CQ_EVENT_MOVED = 'm',		/* to another segment */
+	CQ_EVENT_FAILED = 'n',		/* an attempt has */
+	CQ_EVENT_LEASED = 'l'		/* durably */
+} CqEventKind;
 
 /* columns of an event */
-#define CQ_EVENT_KIND 1			/* 'a' settled for good, 'm' moved to another
-								 * segment, 'n' attempt failed, 'l' durable
-								 * lease */
+#define CQ_EVENT_KIND 1			/* CqEventKind */
 #define CQ_EVENT_IDS 2			/* message numbers */
-#define CQ_EVENT_ATTEMPT 3		/* 'n', 'l': attempts so far */
-#define CQ_EVENT_DUE 4			/* 'n': next delivery, NULL: at once; 'l': end
-								 * of the lease */
-#define CQ_EVENT_ERROR 5		/* 'n': what went wrong; 'l': the nonce */
+#define CQ_EVENT_ATTEMPT 3		/* FAILED, LEASED: attempts so far */
+#define CQ_EVENT_DUE 4			/* FAILED: next delivery, NULL: at once;
+								 * LEASED: end of the lease */
+#define CQ_EVENT_ERROR 5		/* FAILED: what went wrong; LEASED: the nonce */
 #define CQ_EVENT_COLUMNS 5
 
-/* A message to be appended. */
-typedef struct CqNewMessage
+/* What has become of messages of a segment. */
+typedef struct CqEvent
 {
-	int64		msg_id;			/* 0: not yet numbered */
-	TimestampTz enqueued_at;
-	TimestampTz deliver_at;		/* 0: at once */
-	TimestampTz expires_at;		/* 0: never */
-	Datum		headers;		/* jsonb */
-	bool		no_headers;
-	Datum		body;			/* jsonb */
-	bool		no_body;		/* of a topic's record: a tombstone */
-	text	   *group_key;		/* NULL: none */
-	uint64 group_hash;			/* cq_group_hash() of it; 0: none */
-	text	   *dedup_key;		/* NULL: none */
-	bool		exempt;			/* from the limits of the queue's length */
-	bool		duplicate;		/* not sent: msg_id is that of another one */
-	uint32		bytes;			/* of body and headers */
-	int32		attempts;
-	int16		priority;
-	int32		partition;		/* of a topic; 0 in queues */
-} CqNewMessage;
+	CqEventKind kind;
+	const int64 *ids;
+	int			n;
+	int			attempt;		/* FAILED, LEASED */
+	TimestampTz due;			/* 0: none */
+	const char *error;			/* NULL: none */
+} CqEvent;
 
 /*
  * Open a table of the queue; raises when it isn't the insert-only table it
@@ -81,17 +66,12 @@ extern void cq_segment_append(const CqQueueDef *def, int segment,
 							  const CqNewMessage *messages, int n,
 							  ItemPointerData *tids);
 
-/*
- * The same to any table of that layout, which is open and locked; entries of
- * indexes are the caller's to make.
- */
-extern void cq_messages_insert(Relation rel, const CqNewMessage *messages, int n,
-							   ItemPointerData *tids);
+/* Append an event. */
+extern void cq_segment_event(const CqQueueDef *def, int segment, const CqEvent *event);
 
-/* Append one event for these messages; due 0 and error NULL are NULL. */
-extern void cq_segment_event(const CqQueueDef *def, int segment, char kind,
-							 const int64 *ids, int n, int attempt,
-							 TimestampTz due, const char *error);
+/* The same for an event of messages that has nothing but its kind. */
+extern void cq_segment_event_plain(const CqQueueDef *def, int segment, CqEventKind kind,
+								   const int64 *ids, int n);
 
 /*
  * Read the committed message at that place into the slot.  False when it
@@ -99,16 +79,6 @@ extern void cq_segment_event(const CqQueueDef *def, int segment, char kind,
  */
 extern bool cq_segment_fetch(Relation rel, ItemPointer tid, int64 msg_id,
 							 TupleTableSlot *slot);
-
-/* Bytes of the body and headers in the slot. */
-extern uint32 cq_message_bytes(TupleTableSlot *slot);
-
-/* What stands for a group key; never 0. */
-extern uint64 cq_group_hash(const text *key);
-
-/* The row in the slot as a new message with the same number, in the present
- * memory context. */
-extern void cq_message_copy(TupleTableSlot *slot, CqNewMessage *message);
 
 /*
  * Create the tables of segment k of a queue, which go with its sequence; needs
@@ -122,4 +92,4 @@ extern Oid	cq_common_tables_create(int32 queue_id, Oid carrier);
 /* Drop all tables of the queue that are left. */
 extern void cq_segments_drop(int32 queue_id);
 
-#endif							/* CQ_SEGMENT_H */
+#endif							/* CQ_QUEUE_SEGMENT_H */

@@ -5,7 +5,7 @@
  *
  * Under the row's lock a message gets its number, its segment and, if there is
  * room, its entry, which stays OPEN until the transaction ends: an entry exists
- * before anybody can see the message, so a scan that sees it knows whether it
+ * before the message is visible, so a scan that sees the message knows whether it
  * is in memory.  Then the row is appended.
  *
  * Numbers come from blocks of CQ_NUMBER_BLOCK that a sequence hands out, and
@@ -15,20 +15,24 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "commands/sequence.h"
 #include "core/clock.h"
 #include "core/compat.h"
 #include "core/settings.h"
+#include "message/message.h"
 #include "miscadmin.h"
 #include "pgstat.h"
-#include "queue/entries.h"
+#include "queue/dispatch/backlog.h"
+#include "queue/dispatch/entry.h"
+#include "queue/dispatch/lifecycle.h"
+#include "queue/dispatch/limits.h"
 #include "queue/keys.h"
-#include "queue/limits.h"
+#include "queue/open.h"
 #include "queue/scan.h"
+#include "queue/segment.h"
 #include "queue/send.h"
+#include "queue/wake.h"
 #include "queue/xact.h"
-#include "utils/timestamp.h"
 
 /* messages numbered, and inserted, in one go */
 #define RUN_MAX 1000
@@ -95,31 +99,24 @@ choose_segment(CqQueueRow *row, CqEffects *effects)
 			row->segment[k].first_id = row->number_next;
 			row->segment[k].began_ms = cq_clock_ms();
 			row->current = k;
-			row->want_move = true;
-			cq_row_plan(row, row->move_ms, effects);
-			if (old->loaded == 0 && old->scan_from == InvalidBlockNumber)
-			{
-				row->want_truncate = true;
-				cq_row_plan(row, row->truncate_ms, effects);
-			}
+			cq_row_want(row, CQ_WANT_MOVE, row->move_ms, effects);
+			if (cq_segment_is_finished(row, old - row->segment))
+				cq_row_want(row, CQ_WANT_TRUNCATE, row->truncate_ms, effects);
 			return;
 		}
 	}
-	if (!row->want_segment && row->nsegments < CQ_SEGMENTS_MAX)
-	{
-		row->want_segment = true;
-		cq_row_plan(row, 0, effects);
-	}
+	if ((row->wants & CQ_WANT_SEGMENT) == 0 && row->nsegments < CQ_SEGMENTS_MAX)
+		cq_row_want(row, CQ_WANT_SEGMENT, 0, effects);
 }
 
 /* Row locked: the message has no entry; its place is noted in append_run(). */
 static void
 note_unloaded(CqQueueDef *def, CqQueueRow *row, const CqNewMessage *message, Run *run)
 {
+	const CqAmount amount = {1, message->bytes};
 	CqUnloaded *u;
 
-	row->open_unloaded.n++;
-	row->open_unloaded.bytes += message->bytes;
+	cq_backlog_open(row, &amount);
 	if (run->unloaded < 0)
 	{
 		CqItem	   *item = cq_item_add(CQ_ITEM_UNLOADED, def);
@@ -212,7 +209,7 @@ append_run(CqQueueDef *def, CqNewMessage *messages, const Run *run)
 
 		if (i != CQ_NONE)
 		{
-			/* while it is OPEN the place is ours to write */
+			/* while it is OPEN only its sender writes the place */
 			CQ_MSG(i)->block = block;
 			CQ_MSG(i)->offset = ItemPointerGetOffsetNumber(&tids[j]);
 		}
@@ -324,7 +321,7 @@ await_room(CqQueueDef *def, CqQueueRow *row, const CqAmount *more, int64 *deadli
 		int64		now;
 
 		/* unless the row is another one by now */
-		if (waited && row->generation == generation)
+		if (waited && row->key.generation == generation)
 			row->space_waiters--;
 		waited = false;
 		if (options->overflow == CQ_OVERFLOW_DROP_OLDEST || fits(options, &length, more))
@@ -340,7 +337,7 @@ await_room(CqQueueDef *def, CqQueueRow *row, const CqAmount *more, int64 *deadli
 			refuse(def, "No room became free in time.");
 		}
 		row->space_waiters++;
-		generation = row->generation;
+		generation = row->key.generation;
 		waited = true;
 		LWLockRelease(&row->lock);
 
@@ -388,7 +385,7 @@ send_all(CqQueueDef *def, CqNewMessage *messages, int n)
 	int64		deadline = 0;
 	int			done = 0;
 
-	/* after a start nobody knows yet how much is there */
+	/* after a start the queue's length is not known before a scan */
 	if (n > 0 && (def->options.max_length > 0 || def->options.max_bytes > 0))
 		cq_scan_first(def);
 	while (done < n)

@@ -5,15 +5,16 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_SEND_H
-#define CQ_SEND_H
+#ifndef CQ_QUEUE_SEND_H
+#define CQ_QUEUE_SEND_H
 
-#include "queue/segment.h"
+#include "message/message.h"
+#include "queue/definition.h"
 
 /*
- * Send n messages, in this order, in the present transaction; fills in their
+ * Send n messages, in this order, in the current transaction; fills in their
  * numbers.
  */
 extern void cq_queue_send_messages(CqQueueDef *def, CqNewMessage *messages, int n);
 
-#endif							/* CQ_SEND_H */
+#endif							/* CQ_QUEUE_SEND_H */

@@ -16,13 +16,17 @@
 #include "access/xact.h"
 #include "core/clock.h"
 #include "core/faults.h"
+#include "message/message.h"
 #include "miscadmin.h"
-#include "queue/entries.h"
+#include "queue/dispatch/entry.h"
+#include "queue/dispatch/lifecycle.h"
+#include "queue/open.h"
 #include "queue/scan.h"
 #include "queue/secret.h"
+#include "queue/segment.h"
 #include "queue/send.h"
-#include "queue/scan.h"
 #include "queue/settle.h"
+#include "queue/wake.h"
 #include "queue/xact.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
@@ -109,17 +113,12 @@ find_live(CqQueueRow *row, const CqReceipt *receipt, uint64 secret, int64 now)
 }
 
 CqItem *
-cq_claim_settling(CqQueueDef *def, CqQueueRow *row, uint32 i, char settle, CqClaim *claim)
+cq_claim_settling(CqQueueDef *def, CqQueueRow *row, uint32 i, CqOutcome outcome, CqClaim *claim)
 {
-	CqMsg	   *msg = CQ_MSG(i);
-	bool		doomed = (msg->state == CQ_MSG_DOOMED);
+	const CqMsg *msg = CQ_MSG(i);
 	CqItem	   *item;
 
-	msg->settle = settle;
-	cq_entry_unlink(row, i);
-	if (doomed)
-		msg->flags |= CQ_MSG_GONE;
-	cq_entry_link(row, i, CQ_MSG_SETTLING);
+	cq_entry_settling(row, i, outcome);
 	item = cq_item_add_entry(CQ_ITEM_SETTLE, def, i);
 
 	claim->msg_id = msg->msg_id;
@@ -160,7 +159,7 @@ cq_claims_settled(CqQueueDef *def, const CqClaim *claims, int n)
 		}
 		if (k >= def->nsegments)
 			cq_queue_refresh(def);
-		cq_segment_event(def, k, 'a', ids, m, 0, 0, NULL);
+		cq_segment_event_plain(def, k, CQ_EVENT_SETTLED, ids, m);
 	}
 	pfree(ids);
 }
@@ -184,7 +183,7 @@ cq_queue_acknowledge(CqQueueDef *def, const CqReceipt *receipts, int n)
 		uint32		i = find_live(row, &receipts[j], secret, now);
 
 		if (i != CQ_NONE)
-			cq_claim_settling(def, row, i, 'a', &claims[live++]);
+			cq_claim_settling(def, row, i, CQ_OUTCOME_ACKNOWLEDGED, &claims[live++]);
 	}
 	LWLockRelease(&row->lock);
 
@@ -274,7 +273,7 @@ cq_dead_letter(CqQueueDef *def, CqClaim *claims, int n, const char *error)
 
 /* Find and start to settle one delivery. */
 static bool
-settle_one(CqQueueDef *def, const CqReceipt *receipt, char settle,
+settle_one(CqQueueDef *def, const CqReceipt *receipt, CqOutcome outcome,
 		   TimestampTz due, bool last_attempt_dies, CqClaim *claim, bool *dies)
 {
 	uint64		secret = durable_secret(def, receipt, 1);
@@ -286,11 +285,13 @@ settle_one(CqQueueDef *def, const CqReceipt *receipt, char settle,
 	i = find_live(row, receipt, secret, cq_clock_ms());
 	if (i != CQ_NONE)
 	{
-		*dies = settle == 'd' ||
+		*dies = outcome == CQ_OUTCOME_REJECTED ||
 			(last_attempt_dies && cq_row_max_attempts(row) > 0 &&
 			 CQ_MSG(i)->attempts >= cq_row_max_attempts(row));
 		CQ_MSG(i)->due = due;
-		cq_claim_settling(def, row, i, *dies && settle == 'n' ? 'f' : settle, claim);
+		if (*dies && outcome == CQ_OUTCOME_FAILED)
+			outcome = CQ_OUTCOME_FAILED_LAST;
+		cq_claim_settling(def, row, i, outcome, claim);
 	}
 	LWLockRelease(&row->lock);
 	return i != CQ_NONE;
@@ -322,18 +323,14 @@ cq_queue_fail(CqQueueDef *def, const CqReceipt *receipt, int64 delay_ms,
 		delay_ms = cq_backoff_ms(&def->options, live_attempts(def, receipt));
 	if (delay_ms > 0)
 		due = GetCurrentTimestamp() + delay_ms * 1000;
-	if (!settle_one(def, receipt, 'n', due, def->options.dead_letter[0] != '\0', &claim, &dies))
+	if (!settle_one(def, receipt, CQ_OUTCOME_FAILED, due, def->options.dead_letter[0] != '\0', &claim,
+					&dies))
 		return false;
 
 	if (dies)
 		cq_dead_letter(def, &claim, 1, error);
 	else
-	{
-		if (claim.segment >= def->nsegments)
-			cq_queue_refresh(def);
-		cq_segment_event(def, claim.segment, 'n', &claim.msg_id, 1,
-						 claim.attempts, due, error);
-	}
+		cq_claims_event(def, &claim, 1, CQ_EVENT_FAILED, due, error);
 	return true;
 }
 
@@ -345,7 +342,7 @@ cq_queue_refuse(CqQueueDef *def, const CqReceipt *receipt, const char *error)
 
 	prevent_where_not_allowed("queue_reject()");
 	(void) dead_letter_queue(def);
-	if (!settle_one(def, receipt, 'd', 0, true, &claim, &dies))
+	if (!settle_one(def, receipt, CQ_OUTCOME_REJECTED, 0, true, &claim, &dies))
 		return false;
 	cq_dead_letter(def, &claim, 1, error);
 	return true;
@@ -363,11 +360,7 @@ cq_queue_prolong(CqQueueDef *def, const CqReceipt *receipt, int64 lease_ms)
 
 	if (i != CQ_NONE)
 	{
-		/* its place in the heap follows from until */
-		cq_entry_unlink(row, i);
-		CQ_MSG(i)->until = cq_clock_ms_after(lease_ms);
-		cq_entry_link(row, i, CQ_MSG_LEASED);
-		cq_row_plan(row, CQ_MSG(i)->until, &effects);
+		cq_entry_extend_lease(row, i, cq_clock_ms_after(lease_ms), &effects);
 		claim.msg_id = CQ_MSG(i)->msg_id;
 		claim.segment = CQ_MSG(i)->segment;
 		claim.attempts = CQ_MSG(i)->attempts;
@@ -375,7 +368,7 @@ cq_queue_prolong(CqQueueDef *def, const CqReceipt *receipt, int64 lease_ms)
 	}
 	cq_row_unlock(row, &effects);
 	if (claim.durable)
-		cq_claims_event(def, &claim, 1, 'l',
+		cq_claims_event(def, &claim, 1, CQ_EVENT_LEASED,
 						GetCurrentTimestamp() + lease_ms * 1000,
 						psprintf("%u", receipt->nonce));
 	return i != CQ_NONE;

@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_SETTLE_H
-#define CQ_SETTLE_H
+#ifndef CQ_QUEUE_SETTLE_H
+#define CQ_QUEUE_SETTLE_H
 
 #include "queue/claim.h"
 #include "queue/receipt.h"
@@ -37,18 +37,18 @@ extern bool cq_queue_prolong(CqQueueDef *def, const CqReceipt *receipt,
 
 /*
  * Row locked, one item reserved: a leased or doomed entry is being settled by this
- * transaction, in the way of CqMsg.settle.  Fills in the claim, returns the item.
+ * transaction, with that outcome.  Fills in the claim, returns the item.
  */
 extern CqItem *cq_claim_settling(CqQueueDef *def, CqQueueRow *row, uint32 i,
-								 char settle, CqClaim *claim);
+								 CqOutcome outcome, CqClaim *claim);
 
 /*
  * Copy claimed messages into the dead-letter queue, with their origin in the
- * headers, and append the 'a' event.  The entries are SETTLING.
+ * headers, and append the event SETTLED.  The entries are SETTLING.
  */
 extern void cq_dead_letter(CqQueueDef *def, CqClaim *claims, int n, const char *error);
 
-/* Append one 'a' event per segment for claims that are SETTLING. */
+/* Append one event SETTLED per segment for claims that are SETTLING. */
 extern void cq_claims_settled(CqQueueDef *def, const CqClaim *claims, int n);
 
-#endif							/* CQ_SETTLE_H */
+#endif							/* CQ_QUEUE_SETTLE_H */

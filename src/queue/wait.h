@@ -5,10 +5,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_WAIT_H
-#define CQ_WAIT_H
+#ifndef CQ_QUEUE_WAIT_H
+#define CQ_QUEUE_WAIT_H
 
-#include "queue/dispatch.h"
+#include "queue/dispatch/memory.h"
 
 /*
  * Returns whether the queue has something ready, at the latest after
@@ -17,7 +17,7 @@
  */
 extern bool cq_queue_wait_until_ready(const char *name, int64 timeout_ms);
 
-/* We have claimed messages of the row, if there were any. */
+/* This session has claimed messages of the row, if there were any. */
 extern void cq_wait_claimed(const CqQueueRow *row);
 
 /*
@@ -26,4 +26,4 @@ extern void cq_wait_claimed(const CqQueueRow *row);
  */
 extern void cq_wait_pass_on(void);
 
-#endif							/* CQ_WAIT_H */
+#endif							/* CQ_QUEUE_WAIT_H */

@@ -1,16 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * xact.h
- *	  What the present transaction has done to queues, and what becomes of it
- *	  when the transaction or a savepoint ends.
+ *	  Changes of queues in the running transaction, applied at commit and undone
+ *	  at abort.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef CQ_QUEUE_XACT_H
 #define CQ_QUEUE_XACT_H
 
+#include "core/items.h"
 #include "queue/definition.h"
-#include "queue/entries.h"
 
 typedef enum CqItemKind
 {
@@ -28,9 +28,8 @@ typedef enum CqItemKind
 
 typedef struct CqItem
 {
-	uint8		kind;			/* CqItemKind */
+	CqItemHead	head;			/* kind: CqItemKind */
 	uint8		from_segment;	/* MOVED */
-	int			level;			/* of the savepoint it belongs to */
 	uint32		row;
 	uint32		generation;
 	uint32		entry;
@@ -45,12 +44,18 @@ typedef struct CqItem
 	CqQueueOptions *options;	/* OPTIONS */
 } CqItem;
 
-extern void cq_queue_xact_init(void);
+/* The list, to be registered. */
+extern CqItemList *cq_queue_items(void);
+
+/* Hooks of the list; see core/items.h. */
+extern void cq_queue_items_prepare(void);
+extern void cq_queue_items_commit(void);
+extern void cq_queue_items_undo(int level);
 
 /* Make room for n more items; may raise. */
 extern void cq_items_reserve(int n);
 
-/* A new item of the present savepoint, from what was reserved; never raises. */
+/* A new item of the current savepoint, from what was reserved; never raises. */
 extern CqItem *cq_item_add(CqItemKind kind, const CqQueueDef *def);
 
 /* Its number, which stays the same while others are added; and back. */

@@ -7,15 +7,20 @@
  */
 #include "postgres.h"
 
-#include "cache/cache.h"
+#include "cache/key.h"
+#include "cache/namespace.h"
+#include "cache/request.h"
+#include "cache/state.h"
+#include "cache/value.h"
+#include "cache/view.h"
 #include "catalog/pg_type.h"
 #include "core/args.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "sql/cache_args.h"
+#include "tables/access.h"
 #include "utils/array.h"
-#include "utils/builtins.h"
 #include "utils/tuplestore.h"
 
 #define BATCH_KEYS 16
@@ -50,14 +55,14 @@ typedef struct CqGetMany
 } CqGetMany;
 
 /*
- * Look a key up and put its row.  One that holds another type has neither value
- * nor lease: the others are returned, and nobody is asked to overwrite it.
+ * Look a key up and return its row.  A key with a value of another type gets neither
+ * value nor lease: the other keys are returned, and the caller must not overwrite it.
  */
 static void
 get_one(CqGetMany *many, Datum key_text, const CqKey *key)
 {
 	CqValue		value;
-	CqBehindFound found = cq_find(key, many->snapshot, &value);
+	CqBehindFound found = cq_access_find(key, many->snapshot, &value);
 	Datum		values[3];
 	bool		nulls[3] = {false, false, false};
 
@@ -165,7 +170,7 @@ cq_cache_set_many(PG_FUNCTION_ARGS)
 		request.expires_ms = expires_ms;
 		cq_request_value(&request, value_nulls[i] ? NULL :
 						 (struct varlena *) DatumGetTextPP(values[i]));
-		if (cq_set_with_rules(&request, tags, &lease, CQ_PUT_ALWAYS, 0))
+		if (cq_access_set(&request, tags, &lease, CQ_PUT_ALWAYS, 0))
 			stored++;
 	}
 	PG_RETURN_INT64(stored);

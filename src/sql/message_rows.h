@@ -6,8 +6,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_MESSAGE_ROWS_H
-#define CQ_MESSAGE_ROWS_H
+#ifndef CQ_SQL_MESSAGE_ROWS_H
+#define CQ_SQL_MESSAGE_ROWS_H
 
 #include "executor/tuptable.h"
 #include "fmgr.h"
@@ -26,8 +26,8 @@ extern Datum cq_copy_jsonb(TupleTableSlot *slot, int column, bool *isnull);
 extern void cq_check_headers(Datum headers);
 
 /*
- * Raise 22023 for an object with the key dead_letter: it says where a message is
- * sent by a redrive, and is ours to set.
+ * Raise 22023 for an object with the key dead_letter: it says where a redrive
+ * sends a message, and only dead-lettering sets it.
  */
 extern void cq_check_no_dead_letter(Datum headers);
 
@@ -41,4 +41,4 @@ extern void cq_unpack_array(FunctionCallInfo fcinfo, int arg, Oid type, int n,
 /* Raises 25001 unless the procedure may end its caller's transaction. */
 extern void cq_refuse_atomic(FunctionCallInfo fcinfo, const char *procedure, const char *why);
 
-#endif							/* CQ_MESSAGE_ROWS_H */
+#endif							/* CQ_SQL_MESSAGE_ROWS_H */

@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_QUEUE_ARGS_H
-#define CQ_QUEUE_ARGS_H
+#ifndef CQ_SQL_QUEUE_ARGS_H
+#define CQ_SQL_QUEUE_ARGS_H
 
 #include "fmgr.h"
 
@@ -16,4 +16,4 @@
  */
 extern char *cq_queue_name_arg(FunctionCallInfo fcinfo, int arg, const char *name);
 
-#endif							/* CQ_QUEUE_ARGS_H */
+#endif							/* CQ_SQL_QUEUE_ARGS_H */

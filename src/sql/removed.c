@@ -12,7 +12,7 @@
  */
 #include "postgres.h"
 
-#include "core/object.h"
+#include "core/catalog.h"
 #include "fmgr.h"
 
 #define REMOVED(name) \
@@ -20,7 +20,7 @@
 	Datum \
 	name(PG_FUNCTION_ARGS) \
 	{ \
-		cq_object_version_error(); \
+		cq_version_error(); \
 	}
 
 /* The table is not watched. */

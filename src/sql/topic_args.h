@@ -5,11 +5,11 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_TOPIC_ARGS_H
-#define CQ_TOPIC_ARGS_H
+#ifndef CQ_SQL_TOPIC_ARGS_H
+#define CQ_SQL_TOPIC_ARGS_H
 
 #include "fmgr.h"
-#include "topic/topic_definition.h"
+#include "topic/definition.h"
 
 /*
  * The name of a topic or group.  Raises 22004, 22023 when it cannot be one, 55000
@@ -26,4 +26,4 @@ extern char *cq_member_arg(FunctionCallInfo fcinfo, int arg);
 /* 0: any; see cq_member_find(). */
 extern int64 cq_generation_arg(FunctionCallInfo fcinfo, int arg);
 
-#endif							/* CQ_TOPIC_ARGS_H */
+#endif							/* CQ_SQL_TOPIC_ARGS_H */

@@ -1,14 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * channel.h
- *	  Channels: notifications for those who LISTEN.
+ *	  Channels: notifications for LISTEN.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_CHANNEL_H
-#define CQ_CHANNEL_H
+#ifndef CQ_TOPIC_CHANNEL_H
+#define CQ_TOPIC_CHANNEL_H
 
-#include "topic/log.h"
+#include "topic/memory.h"
 
 /* a channel's name is an identifier */
 #define CQ_CHANNEL_BYTES_MAX 63
@@ -25,16 +25,11 @@ extern void cq_channel_publish_text(const char *channel, const char *payload);
  */
 extern text *cq_channel_fetch_text(const text *payload);
 
-/* Row of the channels locked: to be sent from now on. */
-extern void cq_channel_pend(CqTopicRow *row, uint32 notice);
-
 /*
- * The name of a channel and a payload, each with its zero byte, in cells of
- * their own.  Raises 53400.  No lock held.
+ * Send what sessions have published, and empty a table of stored payloads if it is
+ * time; lowers plan_ms to when to do so again.  No lock held; starts and commits
+ * transactions.
  */
-extern uint32 cq_channel_notice(const char *chars, Size bytes);
+extern void cq_channels_maintain(CqTopicRow *row, uint32 generation);
 
-/* The worker's part; returns when to look again, or PG_INT64_MAX. */
-extern int64 cq_channels_maintain(CqTopicRow *row, uint32 generation);
-
-#endif							/* CQ_CHANNEL_H */
+#endif							/* CQ_TOPIC_CHANNEL_H */

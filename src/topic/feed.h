@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_FEED_H
-#define CQ_FEED_H
+#ifndef CQ_TOPIC_FEED_H
+#define CQ_TOPIC_FEED_H
 
 
 /*
@@ -15,4 +15,4 @@
  */
 extern int64 cq_feed_groups(int32 topic_id);
 
-#endif							/* CQ_FEED_H */
+#endif							/* CQ_TOPIC_FEED_H */

@@ -3,8 +3,8 @@
  * membership.c
  *	  Joining and leaving consumer groups.
  *
- * Members are cells of the topic's state in shared memory.  A membership that is
- * bound to a session is remembered by it, and left when it ends.
+ * Members are cells of the topic's state in shared memory.  A session remembers the
+ * memberships that are bound to it, and leaves them when it ends.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,10 +14,11 @@
 #include "access/xlog.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
+#include "topic/admin.h"
+#include "topic/assignment.h"
 #include "topic/membership.h"
-#include "topic/share.h"
-#include "topic/topic_admin.h"
-#include "topic/topic_xact.h"
+#include "topic/open.h"
+#include "topic/xact.h"
 #include "utils/memutils.h"
 
 /* A membership that ends with this session. */
@@ -42,7 +43,7 @@ leave_all(int code, Datum arg)
 		CqTopicRow *row = &cq_topic_rows[b->row];
 
 		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-		if (row->generation == b->generation &&
+		if (row->key.generation == b->generation &&
 			CQ_CELL(b->member)->kind == CQ_CELL_MEMBER &&
 			CQ_CELL(b->member)->serial == b->serial &&
 			CQ_CELL(b->member)->member.pid == MyProcPid)
@@ -85,7 +86,7 @@ group_to_join(CqTopicDef *def, const char *name)
 
 	if (group == NULL)
 	{
-		/* somebody else may be about to create it */
+		/* another session may be about to create it */
 		cq_topic_lock_definition(def);
 		group = cq_group_def_find(def, name);
 	}
@@ -106,7 +107,6 @@ int64
 cq_group_join_as(CqTopicDef *def, const char *name, const char *member, bool bound)
 {
 	CqGroupDef *group;
-	int32		group_id;
 	int64		generation = 0;
 	CqTopicRow *row;
 	uint32		g;
@@ -115,13 +115,12 @@ cq_group_join_as(CqTopicDef *def, const char *name, const char *member, bool bou
 	PreventCommandDuringRecovery("group_join()");
 	PreventCommandIfParallelMode("group_join()");
 	group = group_to_join(def, name);
-	group_id = group->group_id;
 	if (bound)
 		reserve_bound();
-	cq_share_load_group(def, group);
+	cq_group_open(def, group);
 	row = cq_topic_lock(def, LW_EXCLUSIVE);
 	(void) cq_members_expire(row);
-	g = cq_row_group(row, group_id);
+	g = cq_row_group(row, group->group_id);
 	if (g != CQ_NO_CELL)
 		i = cq_member_join(row, g, member, bound ? MyProcPid : 0);
 	if (i != CQ_NO_CELL)
@@ -132,7 +131,7 @@ cq_group_join_as(CqTopicDef *def, const char *name, const char *member, bool bou
 			Bound	   *b = &bound_members[nbound++];
 
 			b->row = CQ_TOPIC_ROW_INDEX(row);
-			b->generation = row->generation;
+			b->generation = row->key.generation;
 			b->member = i;
 			b->serial = CQ_CELL(i)->serial;
 		}
@@ -145,22 +144,21 @@ cq_group_join_as(CqTopicDef *def, const char *name, const char *member, bool bou
 }
 
 /*
- * Lock the row and find the member, which has been heard of then; the caller
- * unlocks, whether there is one or not.
+ * Lock the row and find the member; counts as a heartbeat.  The caller unlocks,
+ * whether there is one or not.
  */
 static CqTopicRow *
 lock_member(CqTopicDef *def, const char *name, const char *member, int64 generation,
 			uint32 *i)
 {
 	CqGroupDef *group = cq_group_to_consume(def, name);
-	int32		group_id = group->group_id;
 	CqTopicRow *row;
 	uint32		g;
 
 	PreventCommandDuringRecovery("group_heartbeat()");
 	cq_group_refuse_shared(def, group);
 	row = cq_topic_lock(def, LW_EXCLUSIVE);
-	g = cq_row_group(row, group_id);
+	g = cq_row_group(row, group->group_id);
 	*i = (g == CQ_NO_CELL) ? CQ_NO_CELL : cq_member_find(row, g, member, generation);
 	return row;
 }
@@ -180,7 +178,7 @@ cq_group_leave_as(CqTopicDef *def, const char *name, const char *member, int64 g
 }
 
 bool
-cq_group_hear_of(CqTopicDef *def, const char *name, const char *member, int64 generation)
+cq_group_heartbeat_as(CqTopicDef *def, const char *name, const char *member, int64 generation)
 {
 	CqTopicRow *row;
 	uint32		i;

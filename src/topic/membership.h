@@ -5,10 +5,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_MEMBERSHIP_H
-#define CQ_MEMBERSHIP_H
+#ifndef CQ_TOPIC_MEMBERSHIP_H
+#define CQ_TOPIC_MEMBERSHIP_H
 
-#include "topic/topic_definition.h"
+#include "topic/definition.h"
 
 /*
  * Join, creating the group unless it exists; returns the member's generation.
@@ -20,7 +20,7 @@ extern int64 cq_group_join_as(CqTopicDef *def, const char *group, const char *me
 /* False when it is no member of that generation (0: any). */
 extern bool cq_group_leave_as(CqTopicDef *def, const char *group, const char *member,
 							  int64 generation);
-extern bool cq_group_hear_of(CqTopicDef *def, const char *group, const char *member,
-							 int64 generation);
+extern bool cq_group_heartbeat_as(CqTopicDef *def, const char *group, const char *member,
+								  int64 generation);
 
-#endif							/* CQ_MEMBERSHIP_H */
+#endif							/* CQ_TOPIC_MEMBERSHIP_H */

@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_PARTITIONER_H
-#define CQ_PARTITIONER_H
+#ifndef CQ_TOPIC_PARTITIONER_H
+#define CQ_TOPIC_PARTITIONER_H
 
 /*
  * MurmurHash2, 32 bits, by Austin Appleby, with the seed that Kafka's default
@@ -20,4 +20,4 @@ extern uint32 cq_murmur2(const unsigned char *bytes, int n);
  */
 extern int	cq_partition_of(const char *key, int n, int partitions);
 
-#endif							/* CQ_PARTITIONER_H */
+#endif							/* CQ_TOPIC_PARTITIONER_H */

@@ -4,164 +4,49 @@
  *	  Reading a topic: as a member of a group, or without one.
  *
  * No record may be skipped: a transaction that commits late has records below
- * those that are there already.  So a reader first asks how far the log is
- * stable, under the lock, and then reads what is committed, at every isolation
- * level: whoever was given a lower offset has ended before he asked.
+ * those that are there already.  So a reader first asks how far the topic is stable
+ * (stable.c), under the lock, and then reads what is committed, at every isolation
+ * level: all transactions with lower offsets had ended by then.
  *
- * One transaction at a time reads a partition for a group, so that a rollback
- * can give back what it has read before anybody goes on behind it.
- *
- * A replica is read up to the same limits, which come with its records.
- *
- * During recovery there is no shared memory of the topic; then the limit is what
- * the worker of the primary has written into the log: what it says was true when
- * its transaction committed, after all others below.
+ * One transaction at a time reads a partition for a group, so that a rollback can
+ * give back what it has read before another transaction goes on behind it.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/table.h"
 #include "access/xact.h"
-#include "access/xlog.h"
-#include "catalog/pg_subscription_rel.h"
 #include "core/clock.h"
 #include "core/compat.h"
 #include "core/faults.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "pgstat.h"
-#include "queue/definition.h"
-#include "storage/ipc.h"
-#include "topic/offsets.h"
+#include "topic/assignment.h"
+#include "topic/offset_tables.h"
+#include "topic/open.h"
 #include "topic/poll.h"
-#include "topic/share.h"
-#include "topic/topic_xact.h"
-#include "utils/builtins.h"
-#include "utils/rel.h"
-#include "utils/snapmgr.h"
+#include "topic/stable.h"
+#include "topic/xact.h"
 #include "utils/timestamp.h"
 
 /* longest sleep in one piece */
 #define SLEEP_MS_MAX 3600000
 
-/* ---- limits ---------------------------------------------------------- */
-
-/*
- * Whether the tables of a replica have been copied; until then limits may come
- * before what they are about.
- */
-static bool
-replica_is_ready(CqTopicDef *def)
-{
-	Relation	rel;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	bool		ready = true;
-
-	if (def->replica_ready)
-		return true;
-	rel = table_open(SubscriptionRelRelationId, AccessShareLock);
-	scan = systable_beginscan(rel, InvalidOid, false, SnapshotSelf, 0, NULL);
-	while (ready && HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_subscription_rel form = (Form_pg_subscription_rel) GETSTRUCT(tuple);
-
-		if (form->srsubstate == SUBREL_STATE_READY)
-			continue;
-		ready = form->srrelid != cq_relation("topic_segment");
-		for (int k = 0; ready && k < CQ_OFFSETS_TABLES; k++)
-			ready = form->srrelid != def->offsets[k];
-		for (int k = 0; ready && k < def->ntables; k++)
-			ready = form->srrelid != cq_record_table(def, k);
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	def->replica_ready = ready;
-	return ready;
-}
-
-/* How far what the worker of another server has written says that it is stable. */
-static int64
-written_limit(CqTopicDef *def, int partition)
-{
-	CqOffset	limit;
-
-	if (def->replica && !replica_is_ready(def))
-		return 0;
-	return cq_offsets_latest(def, CQ_OFFSETS_STABLE, partition, &limit) ? limit.offset : 0;
-}
-
-/* The end of a partition of a replica. */
-static void
-follow_limit(CqTopicDef *def, int partition)
-{
-	int64		limit = written_limit(def, partition);
-	CqTopicRow *row = cq_topic_lock(def, LW_EXCLUSIVE);
-	CqPartition *p = &CQ_CELL(def->partitions[partition])->partition;
-
-	/* it has been loaded with what is there already */
-	p->end = limit;
-	cq_topic_unlock(row);
-}
-
-/*
- * Rows may have come behind our back since the topic was loaded (a dump is being
- * restored), as long as nobody has published here.
- */
-static void
-check_end(CqTopicDef *def, int partition)
-{
-	int64		end;
-	TimestampTz last_time;
-	CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
-	bool		fresh = CQ_CELL(def->partitions[partition])->partition.offset_limit == 0;
-	CqPartition *p;
-
-	cq_topic_unlock(row);
-	if (!fresh)
-		return;
-	cq_share_read_end(def, partition, &end, &last_time);
-	row = cq_topic_lock(def, LW_EXCLUSIVE);
-	p = &CQ_CELL(def->partitions[partition])->partition;
-	if (p->offset_limit == 0)
-	{
-		p->end = Max(p->end, end);
-		p->last_time = Max(p->last_time, last_time);
-	}
-	cq_topic_unlock(row);
-}
-
-int64
-cq_topic_stable_offset(CqTopicDef *def, int partition)
-{
-	CqTopicRow *row;
-	int64		stable;
-
-	if (def->row == NULL)
-		return written_limit(def, partition);
-	if (def->replica)
-		follow_limit(def, partition);
-	else
-		check_end(def, partition);
-	if (def->row->by_xid > 0)
-		(void) cq_topic_settle_prepared(def->row);
-	row = cq_topic_lock(def, LW_SHARED);
-	stable = cq_partition_stable(&CQ_CELL(def->partitions[partition])->partition);
-	cq_topic_unlock(row);
-	return stable;
-}
+/* ---- reading without a group ----------------------------------------- */
 
 void
 cq_topic_read_records(CqTopicDef *def, int partition, int64 from, int max,
 					  CqRecordReader reader, void *arg)
 {
-	int64		limit = cq_topic_stable_offset(def, partition);
-	int64		next;
+	CqRecordRange range = {.partition = partition,.from = from,.max = max};
 
-	(void) cq_records_read(def, partition, from, limit, max, reader, arg, &next);
+	do
+	{
+		range.limit = cq_topic_stable_offset(def, partition);
+		CQ_PAUSE("topic-read");
+		range.max -= cq_records_read(def, &range, reader, arg, &range.from);
+	} while (range.max > 0 && range.from < range.limit);
 }
 
 /* ---- polling --------------------------------------------------------- */
@@ -183,10 +68,8 @@ typedef struct Job
 	uint32		share;			/* cell */
 	uint32		serial;
 	uint32		epoch;
-	int			partition;
 	int64		rewind;
-	int64		from;
-	int64		limit;
+	CqRecordRange range;		/* its max is not set */
 } Job;
 
 /* Row locked: whether the member may read of the share now. */
@@ -251,18 +134,18 @@ take_job(CqTopicDef *def, CqTopicRow *row, uint32 group, uint32 member, int *vis
 		}
 		job->share = i;
 		job->serial = CQ_CELL(i)->serial;
-		job->partition = share->number;
-		job->from = share_position(share);
-		job->limit = CQ_FAULT("topic-no-limit") ?
+		job->range.partition = share->number;
+		job->range.from = share_position(share);
+		job->range.limit = CQ_FAULT("topic-no-limit") ?
 			CQ_CELL(share->partition)->partition.end :
 			cq_partition_stable(&CQ_CELL(share->partition)->partition);
-		share->position = job->from;
+		share->position = job->range.from;
 		share->started = true;
 		job->epoch = share->epoch;
 		job->rewind = share->rewind;
 		item = cq_topic_item_add(CQ_TOPIC_ITEM_POLLED, def, i);
 		item->epoch = share->epoch;
-		item->offset = job->from;
+		item->offset = job->range.from;
 		item->busy = (share->busy == 0);
 		share->busy = MyProcPid;
 		return true;
@@ -314,7 +197,7 @@ commit_share(CqTopicDef *def, const CqGroupDef *group, const Job *job, int64 nex
 	CqOffset	offset = {0};
 
 	offset.group_id = group->group_id;
-	offset.partition = job->partition;
+	offset.partition = job->range.partition;
 	offset.rewind = job->rewind;
 	offset.offset = next;
 	offset.at = GetCurrentTimestamp();
@@ -328,25 +211,29 @@ commit_share(CqTopicDef *def, const CqGroupDef *group, const Job *job, int64 nex
 	cq_offsets_append(def, &offset, 1);
 }
 
-/* Look at what is not in shared memory before polling. */
-static void
-prepare_to_poll(CqTopicDef *def)
+/* Read up to max records of the job; its limit rises when the definition was stale. */
+static int
+read_job(CqTopicDef *def, Job *job, int max, CqRecordReader reader, void *arg, int64 *next)
 {
-	for (int p = 0; p < def->npartitions; p++)
+	CqRecordRange range = job->range;
+	int			found;
+
+	range.max = max;
+	found = cq_records_read(def, &range, reader, arg, next);
+	while (found < max && *next < range.limit)
 	{
-		if (def->replica)
-			follow_limit(def, p);
-		else if (CQ_CELL(def->partitions[p])->partition.offset_limit == 0)
-			check_end(def, p);
+		range.from = *next;
+		range.max = max - found;
+		range.limit = Max(range.limit, cq_topic_stable_offset(def, range.partition));
+		found += cq_records_read(def, &range, reader, arg, next);
 	}
-	if (def->row->by_xid > 0)
-		(void) cq_topic_settle_prepared(def->row);
+	job->range.limit = range.limit;
+	return found;
 }
 
 void
-cq_topic_poll_records(CqTopicDef *def, const CqGroupDef *group, const char *member,
-					  int64 generation, int max, bool auto_commit,
-					  CqRecordReader reader, void *arg)
+cq_topic_poll_records(CqTopicDef *def, const CqGroupDef *group,
+					  const CqPollRequest *request, CqRecordReader reader, void *arg)
 {
 	int			visited = 0;
 	int			n = 0;
@@ -354,10 +241,10 @@ cq_topic_poll_records(CqTopicDef *def, const CqGroupDef *group, const char *memb
 	PreventCommandDuringRecovery("topic_poll()");
 	PreventCommandIfParallelMode("topic_poll()");
 	cq_group_refuse_shared(def, group);
-	if (auto_commit)
+	if (request->auto_commit)
 		PreventCommandIfReadOnly("topic_poll()");
-	prepare_to_poll(def);
-	while (n < max)
+	cq_topic_follow(def);
+	while (n < request->max)
 	{
 		CqTopicRow *row;
 		uint32		g;
@@ -368,14 +255,13 @@ cq_topic_poll_records(CqTopicDef *def, const CqGroupDef *group, const char *memb
 		int64		next;
 
 		cq_topic_items_reserve(2);
-		row = lock_member(def, group, member, generation, &g, &m);
+		row = lock_member(def, group, request->member, request->generation, &g, &m);
 		any = take_job(def, row, g, m, &visited, &job);
 		cq_topic_unlock(row);
 		if (!any)
 			break;
 		CQ_PAUSE("topic-poll");
-		found = cq_records_read(def, job.partition, job.from, job.limit, max - n,
-								reader, arg, &next);
+		found = read_job(def, &job, request->max - n, reader, arg, &next);
 		n += found;
 		if (!advance(def, &job, next))
 		{
@@ -387,7 +273,7 @@ cq_topic_poll_records(CqTopicDef *def, const CqGroupDef *group, const char *memb
 					 errmsg("the member has lost a partition while it polled"),
 					 errhint("Retry the transaction.")));
 		}
-		if (auto_commit && next > job.from)
+		if (request->auto_commit && next > job.range.from)
 			commit_share(def, group, &job, next, false);
 	}
 }
@@ -423,7 +309,7 @@ cq_topic_commit_offset(CqTopicDef *def, const CqGroupDef *group, const char *mem
 		cq_topic_unlock(row);
 		return false;
 	}
-	i = cq_share_find(row, g, partition);
+	i = cq_assignment_find(row, g, partition);
 	share = &CQ_CELL(i)->share;
 	mine = share->owner == m && share->started && record_offset >= 0 &&
 		record_offset < share->position && record_offset + 1 >= share->committed &&
@@ -435,135 +321,12 @@ cq_topic_commit_offset(CqTopicDef *def, const CqGroupDef *group, const char *mem
 	job.share = i;
 	job.serial = CQ_CELL(i)->serial;
 	job.epoch = share->epoch;
-	job.partition = partition;
+	job.range.partition = partition;
 	job.rewind = share->rewind;
 	cq_topic_unlock(row);
 	if (mine && !done)
 		commit_share(def, group, &job, record_offset + 1, busy);
 	return mine;
-}
-
-/* ---- seeking --------------------------------------------------------- */
-
-/* Error context callback: what else could have been written. */
-static void
-hint_at_positions(void *arg)
-{
-	errhint("A position is earliest, latest, an offset or a time.");
-}
-
-/* Raises what timestamptz_in() does, with a hint. */
-static TimestampTz
-parse_time(const char *text)
-{
-	ErrorContextCallback callback = {error_context_stack, hint_at_positions, NULL};
-	Datum		time;
-
-	error_context_stack = &callback;
-	time = DirectFunctionCall3(timestamptz_in, CStringGetDatum(text),
-							   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
-	error_context_stack = callback.previous;
-	return DatumGetTimestampTz(time);
-}
-
-CqPosition
-cq_position_parse(const char *text)
-{
-	CqPosition	position = {0};
-
-	if (strcmp(text, "earliest") == 0)
-		position.kind = CQ_POSITION_EARLIEST;
-	else if (strcmp(text, "latest") == 0)
-		position.kind = CQ_POSITION_LATEST;
-	else if (text[0] != '\0' && strspn(text, "0123456789") == strlen(text))
-	{
-		position.kind = CQ_POSITION_OFFSET;
-		position.offset = DatumGetInt64(DirectFunctionCall1(int8in, CStringGetDatum(text)));
-	}
-	else
-	{
-		position.kind = CQ_POSITION_TIME;
-		position.time = parse_time(text);
-	}
-	return position;
-}
-
-int64
-cq_position_offset(CqTopicDef *def, int partition, const CqPosition *position)
-{
-	int64		stable = cq_topic_stable_offset(def, partition);
-	int64		first;
-
-	switch (position->kind)
-	{
-		case CQ_POSITION_EARLIEST:
-			return cq_records_first(def, partition, &first) ? Min(first, stable) : stable;
-		case CQ_POSITION_LATEST:
-			return stable;
-		case CQ_POSITION_TIME:
-			return cq_records_at(def, partition, position->time, stable);
-		case CQ_POSITION_OFFSET:
-			return position->offset;
-	}
-	return 0;
-}
-
-static void
-seek_partition(CqTopicDef *def, const CqGroupDef *group, int partition,
-			   const CqPosition *position)
-{
-	CqOffset	offset = {0};
-	CqTopicItem *item;
-	CqTopicRow *row;
-	uint32		g;
-	uint32		i = CQ_NO_CELL;
-
-	offset.group_id = group->group_id;
-	offset.partition = partition;
-	offset.offset = cq_position_offset(def, partition, position);
-	offset.at = GetCurrentTimestamp();
-
-	cq_topic_items_reserve(1);
-	row = cq_topic_lock(def, LW_EXCLUSIVE);
-	g = cq_row_group(row, group->group_id);
-	if (g != CQ_NO_CELL)
-		i = cq_share_find(row, g, partition);
-	if (i == CQ_NO_CELL)
-	{
-		cq_topic_unlock(row);
-		elog(ERROR, "group \"%s\" has no partition %d", group->name, partition);
-	}
-	if (cq_topic_item_exists(CQ_TOPIC_ITEM_SEEK, def, i))
-	{
-		cq_topic_unlock(row);
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot seek twice in one transaction")));
-	}
-	offset.rewind = CQ_CELL(i)->share.rewind + 1;
-	item = cq_topic_item_add(CQ_TOPIC_ITEM_SEEK, def, i);
-	item->offset = offset.offset;
-	item->rewind = offset.rewind;
-	cq_topic_unlock(row);
-	cq_offsets_append(def, &offset, 1);
-}
-
-void
-cq_topic_seek_to(CqTopicDef *def, const CqGroupDef *group, int partition,
-				 const CqPosition *position)
-{
-	PreventCommandIfReadOnly("topic_seek()");
-	PreventCommandIfParallelMode("topic_seek()");
-	if (partition < -1 || partition >= def->npartitions)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("topic \"%s\" has no partition %d", def->name, partition)));
-	cq_share_load_group(def, group);
-	for (int p = 0; p < def->npartitions; p++)
-	{
-		if (partition == -1 || partition == p)
-			seek_partition(def, group, p, position);
-	}
 }
 
 /* ---- waiting --------------------------------------------------------- */
@@ -577,8 +340,8 @@ typedef enum Readiness
 } Readiness;
 
 /*
- * Whether the member has something to poll.  It has been heard of; *again_ms is
- * lowered to when it should be again.
+ * Whether the member has something to poll.  Counts as a heartbeat; *again_ms is
+ * lowered to when the next one should be.
  */
 static Readiness
 look(CqTopicDef *def, int32 group_id, const char *member, int64 generation,
@@ -637,7 +400,7 @@ sleep_until_ready(CqTopicDef *def, int32 group_id, const char *member, int64 gen
 		{
 			/* scans may sleep on other condition variables */
 			ConditionVariableCancelSleep();
-			prepare_to_poll(def);
+			cq_topic_follow(def);
 			ConditionVariablePrepareToSleep(&row->cv);
 		}
 	}
@@ -652,7 +415,7 @@ cq_topic_wait_for(const char *topic, const char *group_name, const char *member,
 	int64		ignored = PG_INT64_MAX;
 	CqTopicDef *def;
 	CqGroupDef *group;
-	int32		group_id;
+	int32		group_id;		/* the definition goes with the transaction */
 	Readiness	result;
 
 	PreventCommandDuringRecovery("topic_wait()");
@@ -660,8 +423,8 @@ cq_topic_wait_for(const char *topic, const char *group_name, const char *member,
 	group = cq_group_to_consume(def, group_name);
 	group_id = group->group_id;
 	cq_group_refuse_shared(def, group);
-	cq_share_load_group(def, group);
-	prepare_to_poll(def);
+	cq_group_open(def, group);
+	cq_topic_follow(def);
 	result = look(def, group_id, member, generation, &ignored);
 	if (result == NOTHING)
 	{

@@ -5,11 +5,11 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_PUBLICATION_H
-#define CQ_PUBLICATION_H
+#ifndef CQ_TOPIC_PUBLICATION_H
+#define CQ_TOPIC_PUBLICATION_H
 
 #include "nodes/pg_list.h"
-#include "topic/topic_definition.h"
+#include "topic/definition.h"
 
 /*
  * Create <publication> and <publication>_limits for so many tables of the topic,
@@ -26,4 +26,4 @@ extern List *cq_publications_find(int32 topic_id);
 /* Drop those of them that are still there. */
 extern void cq_publications_drop(List *names);
 
-#endif							/* CQ_PUBLICATION_H */
+#endif							/* CQ_TOPIC_PUBLICATION_H */

@@ -21,12 +21,13 @@
 #include "core/compat.h"
 #include "core/settings.h"
 #include "miscadmin.h"
-#include "topic/log_segment.h"
+#include "topic/load.h"
+#include "topic/open.h"
 #include "topic/partitioner.h"
 #include "topic/publish.h"
 #include "topic/record.h"
-#include "topic/share.h"
-#include "topic/topic_xact.h"
+#include "topic/segment.h"
+#include "topic/xact.h"
 #include "utils/timestamp.h"
 
 /* records that get their offsets, and are inserted, in one go */
@@ -92,7 +93,7 @@ refill_offsets(CqTopicDef *def, int partition)
 
 	/* rows may have come otherwise: restored, or replicated */
 	if (CQ_CELL(def->partitions[partition])->partition.offset_limit == 0)
-		cq_share_read_end(def, partition, &end, &last_time);
+		cq_topic_read_end(def, partition, &end, &last_time);
 	for (;;)
 	{
 		int64		first = nextval_internal(def->sequences[partition], false);
@@ -131,7 +132,7 @@ choose_segment(CqTopicRow *row)
 	if (row->inserted == 0)
 		row->began_ms = now;
 	else if (full && row->next != 0)
-		cq_log_next_segment(row);
+		cq_topic_next_segment(row);
 }
 
 /* Row locked: the transaction has published so many to the partition. */
@@ -149,7 +150,7 @@ note_published(CqTopicDef *def, CqTopicRow *row, int partition, int64 offset)
 		item->partition = cell;
 		item->offset = offset;
 	}
-	else if (item->level != GetCurrentTransactionNestLevel())
+	else if (item->head.level != GetCurrentTransactionNestLevel())
 	{
 		item = cq_topic_item_add(CQ_TOPIC_ITEM_COUNT, def, CQ_NO_CELL);
 		item->partition = cell;

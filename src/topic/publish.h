@@ -5,11 +5,11 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_PUBLISH_H
-#define CQ_PUBLISH_H
+#ifndef CQ_TOPIC_PUBLISH_H
+#define CQ_TOPIC_PUBLISH_H
 
-#include "queue/segment.h"
-#include "topic/topic_definition.h"
+#include "message/message.h"
+#include "topic/definition.h"
 
 /* record.partition: by the key, or in turns */
 #define CQ_PARTITION_ANY (-1)
@@ -23,4 +23,4 @@
  */
 extern void cq_topic_publish_records(CqTopicDef *def, CqNewMessage *records, int n);
 
-#endif							/* CQ_PUBLISH_H */
+#endif							/* CQ_TOPIC_PUBLISH_H */

@@ -5,10 +5,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_TOPIC_H
-#define CQ_TOPIC_H
+#ifndef CQ_TOPIC_TOPIC_H
+#define CQ_TOPIC_TOPIC_H
 
 /* Called once from _PG_init. */
 extern void cq_topic_init(void);
 
-#endif							/* CQ_TOPIC_H */
+#endif							/* CQ_TOPIC_TOPIC_H */

@@ -7,20 +7,20 @@
  * promotion).  It keeps a maintenance worker (maintenance.c) running in every
  * database that has the extension.  It cannot look into the databases itself,
  * so when it starts it tries a worker in each, PROBES_MAX at a time; a worker
- * that finds no extension exits at once and frees its row.  From then on the
- * launcher sleeps until somebody asks (core/dbworker.c), a worker exits, or a
- * restart that it put off is due.
+ * that finds no extension exits at once and frees its entry.  From then on the
+ * launcher sleeps until a process requests a worker (core/dbworker.c), a worker
+ * exits, or a restart that it put off is due.
  *
- * A worker is restarted when it ended for any reason but its own wish, after
- * a second at first, twice as long each time up to RETRY_MS_MAX.  When
- * PostgreSQL has no free worker slot (max_worker_processes) the launcher says
- * so, once an hour at most, and tries again later in the same manner.
- * Template databases have no worker, so that copying them always works.
+ * The launcher restarts a worker unless it has left on purpose: after a second
+ * at first, twice as long each time up to RETRY_MS_MAX.  When PostgreSQL has no
+ * free worker slot (max_worker_processes) the launcher logs a warning, once an
+ * hour at most, and tries again later in the same manner.  Template databases
+ * have no worker, so that copying them always works.
  *
- * What the launcher remembers of a worker, by row of the shared table, is in
- * local memory and may get lost: a new launcher leaves alone the rows that
- * have a pid, hears of their end from the worker's exit callback, and a second
- * worker started by mistake exits at cq_dbworker_attach().
+ * What the launcher remembers of a worker, by entry of the shared table, is in
+ * local memory and may get lost: a new launcher leaves entries with a pid alone,
+ * the worker's exit callback tells it of their end, and a second worker started
+ * by mistake exits at cq_dbworker_attach().
  *
  * When the launcher itself fails the postmaster restarts it after
  * LAUNCHER_RESTART_S.
@@ -33,9 +33,9 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "cache/view.h"
 #include "catalog/pg_database.h"
 #include "core/clock.h"
-#include "cache/cache.h"
 #include "core/compat.h"
 #include "core/dbworker.h"
 #include "core/settings.h"
@@ -47,14 +47,16 @@
 #include "storage/latch.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
-#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
-#include "worker/worker.h"
+#include "worker/interrupts.h"
+#include "worker/launcher.h"
+#include "worker/maintenance.h"
+#include "worker/utility.h"
 
 #define LAUNCHER_RESTART_S 2
 
-/* workers that have yet to say whether their database has the extension */
+/* workers that have not yet found out whether their database has the extension */
 #define PROBES_MAX 3
 
 /* restart of a failed worker, and registration without a free slot */
@@ -67,23 +69,35 @@
 /* a worker that lived this long starts again with the shortest delay */
 #define STABLE_MS 120000
 
-/* The launcher's view of a row of the shared table. */
+/* What the launcher knows of an entry of the shared table. */
 typedef struct LauncherSlot
 {
 	Oid			database;		/* of the last worker started */
-	BackgroundWorkerHandle *handle; /* NULL: none of ours is running */
+	BackgroundWorkerHandle *handle; /* NULL: this launcher has none running */
 	int			failures;		/* in a row */
 	int64		started_ms;
 	int64		not_before_ms;	/* 0, or do not start one before */
 } LauncherSlot;
 
-static LauncherSlot *slots;		/* one per row */
+static LauncherSlot *slots;		/* one per entry */
 static List *untried = NIL;		/* databases still to be tried, TopMemory */
 static int	no_slot_failures = 0;	/* registrations refused in a row */
 static int64 no_slot_until_ms = 0;
 static int64 no_slot_report_ms = 0; /* of the last warning */
 static bool table_full_reported = false;
 static MemoryContext loop_context;	/* reset at each turn */
+
+/* What both kinds of workers have in common. */
+static void
+fill_worker(BackgroundWorker *worker, const char *function, const char *type)
+{
+	memset(worker, 0, sizeof(*worker));
+	worker->bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	worker->bgw_start_time = BgWorkerStart_RecoveryFinished;
+	strlcpy(worker->bgw_library_name, "cachequeue", BGW_MAXLEN);
+	strlcpy(worker->bgw_function_name, function, BGW_MAXLEN);
+	strlcpy(worker->bgw_type, type, BGW_MAXLEN);
+}
 
 void
 cq_workers_register(void)
@@ -92,49 +106,25 @@ cq_workers_register(void)
 
 	cq_worker_hooks_install();
 
-	/* pg_upgrade wants databases that nobody touches */
+	/* pg_upgrade needs databases without other connections */
 	if (IsBinaryUpgrade)
 		return;
 
-	memset(&worker, 0, sizeof(worker));
-	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	fill_worker(&worker, "cq_launcher_main", CQ_LAUNCHER_TYPE);
 	worker.bgw_restart_time = LAUNCHER_RESTART_S;
-	strlcpy(worker.bgw_library_name, "cachequeue", BGW_MAXLEN);
-	strlcpy(worker.bgw_function_name, "cq_launcher_main", BGW_MAXLEN);
 	strlcpy(worker.bgw_name, CQ_LAUNCHER_TYPE, BGW_MAXLEN);
-	strlcpy(worker.bgw_type, CQ_LAUNCHER_TYPE, BGW_MAXLEN);
 	RegisterBackgroundWorker(&worker);
 }
 
 /*
- * Found asleep, it exits without a word; while it waits for a lock, say, it is
- * interrupted as any backend would be.
+ * A launcher that sleeps exits without a message; one that waits for a lock, say, is
+ * interrupted as any backend is.
  */
 static void
 on_sigterm(SIGNAL_ARGS)
 {
 	ShutdownRequestPending = true;
 	die(CQ_PASS_SIGNAL_ARGS);
-}
-
-void
-cq_worker_handle_interrupts(int exit_code)
-{
-	if (ShutdownRequestPending)
-		proc_exit(exit_code);
-
-	/* nothing is running that pg_cancel_backend() could cancel */
-	QueryCancelPending = false;
-	CHECK_FOR_INTERRUPTS();
-
-	if (ConfigReloadPending)
-	{
-		ConfigReloadPending = false;
-		ProcessConfigFile(PGC_SIGHUP);
-	}
-	/* a sleeper must not hold up the queue of invalidations */
-	AcceptInvalidationMessages();
 }
 
 static int64
@@ -193,7 +183,7 @@ reap_workers(void)
 		{
 			pfree(slots[i].handle);
 			slots[i].handle = NULL;
-			/* a slot of PostgreSQL's is free again */
+			/* PostgreSQL has a free slot again */
 			no_slot_until_ms = 0;
 		}
 	}
@@ -209,15 +199,10 @@ start_worker(LauncherSlot *slot, Oid database)
 	MemoryContext old_context;
 	bool		registered;
 
-	memset(&worker, 0, sizeof(worker));
-	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	fill_worker(&worker, "cq_maintenance_main", CQ_MAINTENANCE_TYPE);
 	worker.bgw_restart_time = BGW_NEVER_RESTART;
-	strlcpy(worker.bgw_library_name, "cachequeue", BGW_MAXLEN);
-	strlcpy(worker.bgw_function_name, "cq_maintenance_main", BGW_MAXLEN);
 	snprintf(worker.bgw_name, BGW_MAXLEN, "%s for database %u",
 			 CQ_MAINTENANCE_TYPE, database);
-	strlcpy(worker.bgw_type, CQ_MAINTENANCE_TYPE, BGW_MAXLEN);
 	worker.bgw_main_arg = ObjectIdGetDatum(database);
 	worker.bgw_notify_pid = MyProcPid;
 
@@ -229,10 +214,7 @@ start_worker(LauncherSlot *slot, Oid database)
 	return registered;
 }
 
-/*
- * No worker slot was free: say so, though not again and again, and put off
- * the next attempt.
- */
+/* No worker slot was free: warn, though not each time, and put off the next attempt. */
 static void
 report_no_slot(void)
 {
@@ -252,7 +234,7 @@ report_no_slot(void)
 	no_slot_until_ms = now_ms + retry_delay_ms(no_slot_failures);
 }
 
-/* The table of workers is full: say so once. */
+/* The table of workers is full: warn once. */
 static void
 report_table_full(void)
 {
@@ -265,7 +247,7 @@ report_table_full(void)
 	table_full_reported = true;
 }
 
-/* Databases that started a worker and have yet to hear from it. */
+/* Databases whose worker has been started and is not ready yet. */
 static int
 count_probes(void)
 {
@@ -273,7 +255,7 @@ count_probes(void)
 
 	for (int i = 0; i < cq_max_databases; i++)
 	{
-		if (slots[i].handle != NULL && !cq_dbworker_row(i).ready)
+		if (slots[i].handle != NULL && !cq_dbworker_entry(i).ready)
 			probes++;
 	}
 	return probes;
@@ -326,30 +308,29 @@ request_untried(void)
 }
 
 /*
- * What keeps the row's worker from being started now: returns 0 when nothing
- * does, a time when it may be, -1 when none is to be started at all until
- * something changes.
+ * When the entry's worker may be started: 0 for now, a time, or -1 when none is to
+ * be started until something changes.
  */
 static int64
-start_obstacle_ms(LauncherSlot *slot, const CqDbWorker *row)
+start_obstacle_ms(LauncherSlot *slot, const CqDbWorker *entry)
 {
 	int64		now_ms = cq_clock_ms();
 
-	if (!OidIsValid(row->database) || slot->handle != NULL || row->pid != 0)
+	if (!OidIsValid(entry->database) || slot->handle != NULL || entry->pid != 0)
 		return -1;
-	if (slot->database != row->database)
+	if (slot->database != entry->database)
 	{
 		memset(slot, 0, sizeof(*slot));
-		slot->database = row->database;
+		slot->database = entry->database;
 	}
-	if (cq_dbworker_take_failure(row->database))
+	if (cq_dbworker_take_failure(entry->database))
 	{
 		if (now_ms - slot->started_ms > STABLE_MS)
 			slot->failures = 0;
 		slot->failures++;
 		slot->not_before_ms = now_ms + retry_delay_ms(slot->failures);
 	}
-	if (!row->wanted || row->pauses > 0)
+	if (!entry->wanted || entry->pauses > 0)
 		return -1;
 	if (slot->not_before_ms > now_ms)
 		return slot->not_before_ms;
@@ -374,29 +355,29 @@ start_wanted(void)
 		next_ms = no_slot_until_ms;
 	for (int i = 0; i < cq_max_databases; i++)
 	{
-		CqDbWorker	row = cq_dbworker_row(i);
-		int64		obstacle_ms = start_obstacle_ms(&slots[i], &row);
+		CqDbWorker	entry = cq_dbworker_entry(i);
+		int64		obstacle_ms = start_obstacle_ms(&slots[i], &entry);
 
 		if (obstacle_ms == 0)
 		{
 			if (!have_startable)
 				startable = startable_databases();
 			have_startable = true;
-			if (!list_member_oid(startable, row.database))
+			if (!list_member_oid(startable, entry.database))
 			{
-				cq_dbworker_forget(row.database);
+				cq_dbworker_forget(entry.database);
 				SetLatch(MyLatch);	/* there is room for an untried one */
 				continue;
 			}
-			if (!cq_dbworker_starting(row.database))
+			if (!cq_dbworker_starting(entry.database))
 				continue;
-			if (start_worker(&slots[i], row.database))
+			if (start_worker(&slots[i], entry.database))
 			{
 				slots[i].started_ms = cq_clock_ms();
 				started = true;
 				continue;
 			}
-			(void) cq_dbworker_take_failure(row.database);
+			(void) cq_dbworker_take_failure(entry.database);
 			report_no_slot();
 			refused = true;
 			obstacle_ms = no_slot_until_ms;

@@ -3,27 +3,27 @@
  * maintenance.c
  *	  The maintenance worker of one database.
  *
- * Started by the launcher, connected as the bootstrap superuser.  It first
+ * The launcher starts it; it connects as the bootstrap superuser.  It first
  * looks whether its database has the extension and leaves if not.  Then it
- * sleeps on its latch until somebody wakes it (cq_dbworker_wake) or the
+ * sleeps on its latch until another process wakes it (cq_dbworker_wake) or the
  * earliest of its tasks is due, and runs
  *
- *	- when woken, all tasks: the one who woke us doesn't say which;
- *	- when a time has come, those whose time it is.
+ *	- when woken, all tasks: cq_dbworker_wake() doesn't say which has work;
+ *	- otherwise those that are due.
  *
  * A task (core/tasks.h) is a function that does whatever is due now and returns
- * when it wants to be called next.  When it raises, the error is logged as a
- * warning, the task is put off for RETRY_MS_MIN, twice as long each time in a
- * row up to RETRY_MS_MAX, and being woken doesn't shorten that.  The other
- * tasks go on.
+ * when it is to be called next.  When it raises, the worker logs the error as a
+ * warning and puts the task off for RETRY_MS_MIN, after further failures in a row
+ * twice as long each time up to RETRY_MS_MAX; waking the worker doesn't shorten
+ * that.  The other tasks go on.
  *
- * When the server stops, an idle worker lets each task do a last thing, for
- * LAST_TASKS_MS at most: nothing rests on it.
+ * When the server stops, an idle worker calls each task's at_shutdown, for
+ * LAST_TASKS_MS at most.  Nothing depends on its success.
  *
- * When the extension is dropped the dropping session wakes us
- * (worker/utility.c), and any change of a schema makes us look again, which
- * covers what that misses, such as COMMIT PREPARED.  A task that fails
- * because its tables have just gone is not reported.
+ * A session that drops the extension wakes the worker (worker/utility.c), and the
+ * worker looks again after any change of a schema, which covers what that misses,
+ * such as COMMIT PREPARED.  The failure of a task whose tables have just gone is
+ * not reported.
  *
  *-------------------------------------------------------------------------
  */
@@ -52,7 +52,8 @@
 #include "utils/syscache.h"
 #include "utils/timeout.h"
 #include "utils/wait_event.h"
-#include "worker/worker.h"
+#include "worker/interrupts.h"
+#include "worker/maintenance.h"
 
 #define RETRY_MS_MIN 1000
 #define RETRY_MS_MAX 60000
@@ -63,7 +64,7 @@
 typedef struct TaskState
 {
 	int64		due_ms;			/* 0: nothing planned */
-	int			failures;		/* in a row; not called before due_ms if > 0 */
+	int			failures;		/* in a entry; not called before due_ms if > 0 */
 } TaskState;
 
 static const CqTask *tasks;
@@ -81,7 +82,7 @@ on_schema_change(Datum arg, int cacheid, uint32 hashvalue)
 
 /*
  * Whether the database has the extension, as of now.  Reads the table itself:
- * a cached answer may be older than the request that made us look.
+ * a cached answer may be older than the request to look.
  */
 static bool
 extension_exists(void)
@@ -208,7 +209,7 @@ run_task(int i)
 		error_context_stack = context.previous;
 		Assert(!IsTransactionState());
 
-		/* one that is due forever still lets the processor breathe */
+		/* a task that is always due must not keep the processor busy */
 		states[i].due_ms = (due_ms == 0) ? 0 : Max(due_ms, cq_clock_ms() + 1);
 		states[i].failures = 0;
 	}
@@ -245,7 +246,7 @@ run_tasks(bool woken)
 	return any;
 }
 
-/* Sleep until the earliest task is due or our latch is set. */
+/* Sleep until the earliest task is due or the latch is set. */
 static void
 sleep_until_due(void)
 {
@@ -268,9 +269,9 @@ sleep_until_due(void)
 }
 
 /*
- * Cancel the task that is running, so that the last tasks can run, and bound
- * themselves.  The postmaster signals a process and its group, hence twice:
- * what comes after the first must not cut them short.
+ * Cancel the task that is running, so that run_last_tasks() can run.  The postmaster
+ * signals a process and its group, hence twice: the second signal must not interrupt
+ * the last tasks, which have a time limit.
  */
 static void
 on_sigterm(SIGNAL_ARGS)
@@ -287,7 +288,7 @@ on_sigterm(SIGNAL_ARGS)
 	errno = save_errno;
 }
 
-/* The server stops. */
+/* The server stops: call what the tasks have for that, with a time limit. */
 static void
 run_last_tasks(void)
 {
@@ -350,7 +351,7 @@ cq_maintenance_main(Datum main_arg)
 			leave_unless_extension_exists();
 			cq_dbworker_ready();
 		}
-		/* a task may have reset our latch: look at the orders again */
+		/* a task may have reset the latch: look at the orders again */
 		if (!run_tasks(orders.run))
 			sleep_until_due();
 	}

@@ -4,33 +4,34 @@
  *	  What the workers must learn from other sessions' statements.
  *
  * 1. DROP DATABASE, ALTER DATABASE ... RENAME TO and SET TABLESPACE, and
- *	  CREATE DATABASE ... TEMPLATE need a database that nobody is connected
- *	  to, our worker included.  A ProcessUtility hook pauses it and waits, up
+ *	  CREATE DATABASE ... TEMPLATE need a database that no process is connected
+ *	  to, not even the maintenance worker.  A ProcessUtility hook pauses it and waits, up
  *	  to STOP_WAIT_MS, until it has gone; then the statement takes its usual
  *	  course.  The pause lasts until the transaction ends in whatever way:
- *	  then the launcher looks whether the database is still there.  Only who
- *	  owns the database can have its worker stopped.
+ *	  then the launcher looks whether the database is still there.  Only the
+ *	  owner of a database can stop its worker.
  *
  * 2. CREATE EXTENSION (whose script calls cq._worker_request()) and CREATE
  *	  DATABASE (whose template may have the extension) want a worker, DROP
  *	  EXTENSION wants it to leave.  The worker must not look before the
- *	  transaction has committed, so the backend remembers and does it then.
- *	  A prepared transaction forgets: its database gets its worker at the
- *	  first use of the extension.
+ *	  transaction has committed, so the backend requests it then.  A prepared
+ *	  transaction makes no request: its database gets its worker at the first
+ *	  use of the extension.
  *
- * 3. DROP EXTENSION and DROP DATABASE give back the rows that namespaces of
- *	  the database had in shared memory.
+ * 3. DROP EXTENSION and DROP DATABASE free the entries that namespaces of the
+ *	  database have in shared memory.
  *
  *	  A new installation of the extension must not find what one before it has
- *	  left in the cache: CREATE EXTENSION calls cq._cache_reset().  In a
- *	  transaction that has dropped it as well others may go on to set entries
- *	  until it commits, so then the cache is cleared again.
+ *	  left in the cache: CREATE EXTENSION calls cq._cache_reset().  When the
+ *	  same transaction has dropped it before, other sessions may still set
+ *	  entries until that transaction commits, so the cache is cleared again
+ *	  then.
  *
  * 4. A view that is dropped may have been a carrier (core/object.h), which the
  *	  event trigger has not seen: the worker looks.
  *
- * 5. A new database may have the OID of one that was dropped (CREATE DATABASE
- *	  ... OID), and must not find its entries in the cache.
+ * 5. A new database may have the OID of a dropped one (CREATE DATABASE ... OID),
+ *	  and must not find the other's entries in the cache.
  *
  * The transaction callback allocates nothing and cannot fail.
  *
@@ -40,8 +41,8 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
-#include "cache/cache.h"
-#include "cache/namespace_rows.h"
+#include "cache/key.h"
+#include "cache/namespace_states.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
@@ -58,7 +59,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
-#include "worker/worker.h"
+#include "worker/utility.h"
 
 /* how long a statement waits for the worker to disconnect */
 #define STOP_WAIT_MS 5000
@@ -192,7 +193,7 @@ object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId,
 	else if (access == OAT_POST_CREATE && classId == DatabaseRelationId)
 	{
 		created_database = objectId;
-		cq_database_clear_now(objectId);	/* nobody can be in it yet */
+		cq_database_clear_now(objectId);	/* no process uses it yet */
 	}
 
 	if (next_object_access)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * bytes.h
- *	  Random numbers, keys, and values that can be recognised, for the tests
+ *	  Keys, and values that can be recognised, for the tests
  *	  and the simulator of the cache engine.
  *
  *-------------------------------------------------------------------------
@@ -9,17 +9,8 @@
 #ifndef CQ_BYTES_H
 #define CQ_BYTES_H
 
-#include "cache/engine.h"
-
-/* xorshift64*; never 0 */
-static inline uint64
-next_random(uint64 *state)
-{
-	*state ^= *state >> 12;
-	*state ^= *state << 25;
-	*state ^= *state >> 27;
-	return *state * UINT64CONST(2685821657736338717);
-}
+#include "cache/engine/engine.h"
+#include "random.h"
 
 static inline uint64
 hash_bytes(const char *bytes, uint32 len)

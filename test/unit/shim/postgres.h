@@ -1,8 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * postgres.h
- *	  The few of the server's names that the cache engine and the trie of
- *	  exchanges use, so that they build without the server.
+ *	  The few of the server's names that the cache engine, the dispatcher of
+ *	  queues and the trie of exchanges use, so that they build without the
+ *	  server.
  *
  *-------------------------------------------------------------------------
  */
@@ -56,6 +57,7 @@ typedef size_t Size;
 	(((uintptr_t) (len) + PG_CACHE_LINE_SIZE - 1) & \
 	 ~(uintptr_t) (PG_CACHE_LINE_SIZE - 1))
 #define FLEXIBLE_ARRAY_MEMBER
+#define NAMEDATALEN 64
 
 #define StaticAssertDecl(condition, message) _Static_assert(condition, message)
 #ifdef USE_ASSERT_CHECKING

@@ -1,5 +1,5 @@
 /*
- * port/atomics.h of the server, as far as the cache engine uses it: reads and
+ * port/atomics.h of the server, as far as stand-alone builds use it: reads and
  * writes are unordered, all else is a full barrier.
  */
 #ifndef CQ_SHIM_ATOMICS_H
@@ -36,6 +36,12 @@ static inline uint32
 pg_atomic_fetch_add_u32(pg_atomic_uint32 *p, uint32 value)
 {
 	return __atomic_fetch_add(&p->value, value, __ATOMIC_SEQ_CST);
+}
+
+static inline uint32
+pg_atomic_fetch_sub_u32(pg_atomic_uint32 *p, uint32 value)
+{
+	return __atomic_fetch_sub(&p->value, value, __ATOMIC_SEQ_CST);
 }
 
 static inline uint32

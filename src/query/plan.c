@@ -1,0 +1,270 @@
+/*-------------------------------------------------------------------------
+ *
+ * plan.c
+ *	  Checked and prepared queries, kept by each backend.
+ *
+ * A plan is PostgreSQL's own cached plan and what query/check.c found out about
+ * the query.  The two must refer to the same objects, so everything that makes
+ * PostgreSQL analyse a query again makes this file check it again: another role,
+ * search path or schema of temporary tables, a change of a relation that the query
+ * reads, of any function, operator, type or schema.  As in PostgreSQL, a new table
+ * that hides another one in the search path is only noticed when one of those
+ * happens.
+ *
+ * The same holds for everything that decides whether the role may read the
+ * relations: once checked, a privilege holds as long as the plan is valid.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
+#include "common/hashfn.h"
+#include "core/compat.h"
+#include "core/faults.h"
+#include "miscadmin.h"
+#include "query/plan.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/plancache.h"
+#include "utils/resowner.h"
+#include "utils/rls.h"
+#include "utils/syscache.h"
+
+#define PLANS_MAX 512
+
+static HTAB *plans = NULL;
+static CqPlan *last_found = NULL;
+static uint64 invalidations = 0;	/* seen by the callbacks below */
+
+static void
+relation_changed(Datum arg, Oid relid)
+{
+	HASH_SEQ_STATUS status;
+	CqPlan	   *plan;
+
+	invalidations++;
+	hash_seq_init(&status, plans);
+	while ((plan = hash_seq_search(&status)) != NULL)
+	{
+		if (!OidIsValid(relid) ||
+			(plan->facts != NULL &&
+			 (list_member_oid(plan->facts->relations, relid) ||
+			  list_member_oid(plan->facts->row_types, relid))))
+			plan->valid = false;
+	}
+}
+
+static void
+catalog_changed(Datum arg, int cache, uint32 hash)
+{
+	relation_changed(arg, InvalidOid);
+}
+
+/* The owner of the database is a member of pg_database_owner. */
+static void
+database_changed(Datum arg, int cache, uint32 hash)
+{
+	if (hash == 0 ||
+		hash == GetSysCacheHashValue1(DATABASEOID,
+									  ObjectIdGetDatum(MyDatabaseId)))
+		relation_changed(arg, InvalidOid);
+}
+
+static void
+init_plans(void)
+{
+	static const int catalogs[] = {
+		PROCOID, AUTHOID, AUTHMEMROLEMEM, TYPEOID, OPEROID, NAMESPACEOID,
+		AMOPOPID
+	};
+	HASHCTL		ctl = {0};
+
+	ctl.keysize = sizeof(CqPlanKey);
+	ctl.entrysize = sizeof(CqPlan);
+	plans = hash_create("cachequeue plans", 64, &ctl, HASH_ELEM | HASH_BLOBS);
+	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	for (int i = 0; i < lengthof(catalogs); i++)
+		CacheRegisterSyscacheCallback(catalogs[i], catalog_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(DATABASEOID, database_changed, (Datum) 0);
+}
+
+static void
+drop_plan(CqPlan *plan)
+{
+	if (plan->plan != NULL)
+		SPI_freeplan(plan->plan);
+	if (plan->context != NULL)
+		MemoryContextDelete(plan->context);
+	plan->plan = NULL;
+	plan->context = NULL;
+	plan->facts = NULL;
+	plan->valid = false;
+	plan->permitted = false;
+}
+
+/* For a backend that keeps running new queries. */
+static void
+drop_all_plans(void)
+{
+	HASH_SEQ_STATUS status;
+	CqPlan	   *plan;
+
+	last_found = NULL;
+	hash_seq_init(&status, plans);
+	while ((plan = hash_seq_search(&status)) != NULL)
+	{
+		drop_plan(plan);
+		hash_search(plans, &plan->key, HASH_REMOVE, NULL);
+	}
+}
+
+static const char *
+current_search_path(void)
+{
+	return namespace_search_path == NULL ? "" : namespace_search_path;
+}
+
+static void
+find_input_functions(CqPlan *plan)
+{
+	int			n = plan->facts->nparams;
+
+	plan->params = MemoryContextAlloc(plan->context,
+									  (n + 1) * sizeof(CqPlanParam));
+	for (int i = 0; i < n; i++)
+	{
+		CqPlanParam *param = &plan->params[i];
+		Oid			function;
+
+		getTypeInputInfo(plan->facts->param_types[i], &function,
+						 &param->io_param);
+		fmgr_info_cxt(function, &param->input, plan->context);
+		param->immutable = func_volatile(function) == PROVOLATILE_IMMUTABLE;
+	}
+}
+
+static void
+build_plan(CqPlan *plan, const char *query)
+{
+	MemoryContext context;
+	MemoryContext caller;
+	CqQueryFacts *facts;
+	SPIPlanPtr	spi_plan;
+	uint64		before = invalidations;
+
+	drop_plan(plan);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	context = AllocSetContextCreate(CurrentMemoryContext, "cachequeue plan",
+									ALLOCSET_SMALL_SIZES);
+	caller = MemoryContextSwitchTo(context);
+	facts = cq_query_check(query);
+	MemoryContextSwitchTo(caller);
+
+	spi_plan = SPI_prepare(query, facts->nparams, facts->param_types);
+	if (spi_plan == NULL)
+		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+	SPI_keepplan(spi_plan);
+	MemoryContextSetParent(context, TopMemoryContext);
+	plan->plan = spi_plan;
+	plan->context = context;
+	plan->facts = facts;
+	plan->query = MemoryContextStrdup(context, query);
+	plan->search_path = MemoryContextStrdup(context, current_search_path());
+	find_input_functions(plan);
+	SPI_finish();
+	plan->valid = invalidations == before;
+}
+
+static void
+fill_key(CqPlanKey *key, const char *query)
+{
+	const unsigned char *bytes = (const unsigned char *) query;
+	const char *path = current_search_path();
+	int			len = strlen(query);
+	Oid			temp_toast_schema;
+
+	memset(key, 0, sizeof(*key));
+	key->query_hash = hash_bytes_extended(bytes, len, 1);
+	key->query_hash_2 = hash_bytes_extended(bytes, len, 2);
+	key->search_path = hash_bytes_extended((const unsigned char *) path,
+										   strlen(path), 0);
+	GetTempNamespaceState(&key->temp_schema, &temp_toast_schema);
+	key->role = GetUserId();
+	key->row_security = row_security;
+}
+
+/* Is it the query of the last call?  Comparing is faster than hashing. */
+static bool
+is_last_found(const char *query)
+{
+	Oid			temp_schema;
+	Oid			temp_toast_schema;
+
+	if (last_found == NULL || !last_found->valid ||
+		last_found->key.role != GetUserId() ||
+		last_found->key.row_security != row_security)
+		return false;
+	GetTempNamespaceState(&temp_schema, &temp_toast_schema);
+	return last_found->key.temp_schema == temp_schema &&
+		strcmp(last_found->query, query) == 0 &&
+		strcmp(last_found->search_path, current_search_path()) == 0;
+}
+
+CqPlan *
+cq_plan_find(const char *query)
+{
+	CqPlanKey	key;
+	CqPlan	   *plan;
+	bool		found;
+
+	if (plans == NULL)
+		init_plans();
+
+	/* running the query would do so, when it locks its tables */
+	AcceptInvalidationMessages();
+
+	if (is_last_found(query))
+		return last_found;
+	fill_key(&key, query);
+	if (hash_get_num_entries(plans) >= PLANS_MAX &&
+		hash_search(plans, &key, HASH_FIND, NULL) == NULL)
+		drop_all_plans();
+	plan = hash_search(plans, &key, HASH_ENTER, &found);
+	if (!found)
+	{
+		plan->plan = NULL;
+		plan->context = NULL;
+		plan->facts = NULL;
+		plan->valid = false;
+		plan->permitted = false;
+	}
+	if (!plan->valid)
+		build_plan(plan, query);
+	last_found = plan;
+	return plan;
+}
+
+void
+cq_plan_check_privileges(CqPlan *plan)
+{
+	List	   *sources = SPI_plan_get_plan_sources(plan->plan);
+	CachedPlan *cached;
+	ListCell   *cell;
+
+	if (CQ_FAULT("no-privilege-check"))
+		return;
+
+	/* an extension's hook may decide otherwise each time, or keep a record */
+	if (plan->permitted && ExecutorCheckPerms_hook == NULL)
+		return;
+	cached = GetCachedPlan(linitial(sources), NULL, CurrentResourceOwner, NULL);
+	foreach(cell, cached->stmt_list)
+		cq_check_plan_privileges(lfirst_node(PlannedStmt, cell));
+	ReleaseCachedPlan(cached, CurrentResourceOwner);
+	plan->permitted = plan->valid;
+}

@@ -1,0 +1,59 @@
+/*-------------------------------------------------------------------------
+ *
+ * plan.h
+ *	  Checked and prepared queries, kept by each backend.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CQ_QUERY_PLAN_H
+#define CQ_QUERY_PLAN_H
+
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "query/check.h"
+
+/* What a query means depends on these; all of it is compared as bytes. */
+typedef struct CqPlanKey
+{
+	uint64		query_hash;
+	uint64		query_hash_2;	/* of another seed */
+	uint64		search_path;	/* hash */
+	Oid			temp_schema;
+	Oid			role;
+	uint32		row_security;	/* the setting */
+	uint32		unused;			/* zero */
+} CqPlanKey;
+
+/* How the text of an argument becomes a value. */
+typedef struct CqPlanParam
+{
+	FmgrInfo	input;
+	Oid			io_param;
+	bool		immutable;		/* the same text is always the same value */
+} CqPlanParam;
+
+typedef struct CqPlan
+{
+	CqPlanKey	key;
+	bool		valid;			/* facts and plan may be used */
+	bool		permitted;		/* the role may run it; holds while valid */
+	MemoryContext context;		/* holds what follows, but for the plan */
+	char	   *query;
+	char	   *search_path;
+	CqQueryFacts *facts;
+	CqPlanParam *params;
+	SPIPlanPtr	plan;
+} CqPlan;
+
+/*
+ * The current role's plan for a query, checked (query/check.h says what is
+ * raised) and valid as of now; good until the next call.  When valid has become
+ * false, what the query means may have changed since: its result must not be
+ * cached under what the facts say.
+ */
+extern CqPlan *cq_plan_find(const char *query);
+
+/* Raise 42501 unless the current role may run the query. */
+extern void cq_plan_check_privileges(CqPlan *plan);
+
+#endif							/* CQ_QUERY_PLAN_H */

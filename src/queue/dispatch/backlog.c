@@ -1,0 +1,295 @@
+/*-------------------------------------------------------------------------
+ *
+ * backlog.c
+ *	  Messages without entries: what is known of them, and when to load some.
+ *
+ * A committed message has no entry when there was no room for one, or when it is
+ * due far ahead.  Then it is unloaded: it stands in a block not below its
+ * segment's from[], and a scan (queue/scan.c) finds it there.  While ready
+ * messages are unloaded, a commit is pushed only if it can overtake none of them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "queue/dispatch/backlog.h"
+#include "queue/dispatch/ready.h"
+#include "utils/timestamp.h"
+
+/* delayed messages are loaded so long before they are due */
+#define LOAD_AHEAD_US (INT64CONST(60) * 1000000)
+
+static void
+subtract(CqAmount *from, const CqAmount *amount)
+{
+	from->n = Max(from->n - amount->n, 0);
+	from->bytes = Max(from->bytes - amount->bytes, 0);
+}
+
+static void
+lower(CqBacklog *backlog, int k, BlockNumber block)
+{
+	backlog->from[k] = cq_lower_block(backlog->from[k], block);
+}
+
+void
+cq_backlog_init(CqQueueRow *row)
+{
+	CqBacklog  *backlog = &row->backlog;
+
+	memset(backlog, 0, sizeof(*backlog));
+	backlog->dirty = true;
+	cq_backlog_add_ready(row, PG_UINT32_MAX);
+}
+
+void
+cq_backlog_clear_segment(CqQueueRow *row, int k)
+{
+	row->backlog.from[k] = InvalidBlockNumber;
+	row->backlog.known[k] = 0;
+}
+
+void
+cq_backlog_note_block(CqQueueRow *row, int k, BlockNumber block)
+{
+	row->backlog.known[k] = Max(row->backlog.known[k], block + 1);
+}
+
+void
+cq_backlog_add(CqQueueRow *row, const CqUnloaded *u, CqEffects *effects)
+{
+	CqBacklog  *backlog = &row->backlog;
+
+	backlog->amount.n += u->amount.n;
+	backlog->amount.bytes += u->amount.bytes;
+	lower(backlog, u->segment, u->block);
+	if (u->expires != 0)
+	{
+		backlog->expires = cq_earlier(backlog->expires, u->expires);
+		cq_row_plan(row, Max(cq_due_ms(u->expires), row->expire_ms), effects);
+	}
+	if (u->due == 0 || u->due <= GetCurrentTimestamp())
+	{
+		cq_backlog_add_ready(row, u->priorities);
+		effects->ready += Min(u->amount.n, CQ_SIGNALS_MAX + 1);
+	}
+	else
+	{
+		backlog->delayed += u->amount.n;
+		if (backlog->due == 0 || u->due < backlog->due)
+		{
+			backlog->due = u->due;
+			cq_row_plan(row, cq_due_ms(cq_backlog_load_at(row)), effects);
+		}
+	}
+}
+
+void
+cq_backlog_add_ready(CqQueueRow *row, uint32 priorities)
+{
+	row->backlog.ready = CQ_UNLOADED_SOME;
+	row->backlog.priorities |= priorities;
+	row->backlog.priorities_new |= priorities;
+}
+
+void
+cq_backlog_add_unknown(CqQueueRow *row, int k, BlockNumber block)
+{
+	lower(&row->backlog, k, block);
+	cq_backlog_add_ready(row, PG_UINT32_MAX);
+}
+
+void
+cq_backlog_add_everything(CqQueueRow *row)
+{
+	for (int k = 0; k < row->nsegments; k++)
+		cq_backlog_add_unknown(row, k, 0);
+	cq_backlog_add_pending(row);
+}
+
+void
+cq_backlog_add_prepared(CqQueueRow *row, const CqUnloaded *u)
+{
+	lower(&row->backlog, u->segment, u->block);
+	cq_backlog_add_ready(row, u->priorities);
+	cq_backlog_add_pending(row);
+}
+
+void
+cq_backlog_not_moved(CqQueueRow *row, int k, const CqUnloaded *u)
+{
+	lower(&row->backlog, k, 0);
+	if (u->due == 0)
+		cq_backlog_add_ready(row, u->priorities);
+	else
+		row->backlog.due = cq_earlier(row->backlog.due, u->due);
+}
+
+void
+cq_backlog_add_pending(CqQueueRow *row)
+{
+	row->backlog.dirty = true;
+}
+
+void
+cq_backlog_remove(CqQueueRow *row, const CqAmount *amount, int64 delayed)
+{
+	subtract(&row->backlog.amount, amount);
+	row->backlog.delayed = Max(row->backlog.delayed - delayed, 0);
+}
+
+void
+cq_backlog_open(CqQueueRow *row, const CqAmount *amount)
+{
+	row->backlog.open.n += amount->n;
+	row->backlog.open.bytes += amount->bytes;
+}
+
+void
+cq_backlog_close(CqQueueRow *row, const CqAmount *amount)
+{
+	subtract(&row->backlog.open, amount);
+}
+
+TimestampTz
+cq_backlog_load_at(const CqQueueRow *row)
+{
+	/* ahead of time, if there is room by then */
+	if (row->backlog.due == 0 || row->count[CQ_MSG_DELAYED] > cq_row_waiting_max() / 2)
+		return row->backlog.due;
+	return row->backlog.due - LOAD_AHEAD_US;
+}
+
+bool
+cq_backlog_delayed_due(const CqQueueRow *row)
+{
+	return !cq_backlog_has_ready(row) && row->backlog.due != 0 &&
+		cq_row_room(row, false) > 0 &&
+		cq_backlog_load_at(row) <= GetCurrentTimestamp();
+}
+
+bool
+cq_backlog_scan_due(const CqQueueRow *row)
+{
+	if (row->backlog.ready == CQ_UNLOADED_SOME && cq_ready_outranked(row) &&
+		cq_row_room(row, false) > 0)
+		return true;
+	return cq_backlog_delayed_due(row);
+}
+
+bool
+cq_backlog_wants_room(const CqQueueRow *row)
+{
+	return row->backlog.ready == CQ_UNLOADED_SOME && row->count[CQ_MSG_READY] > 0 &&
+		cq_ready_outranked(row) && cq_row_room(row, false) == 0;
+}
+
+void
+cq_backlog_take(CqQueueRow *row, int nsegments, CqBacklogTaken *taken)
+{
+	CqBacklog  *backlog = &row->backlog;
+
+	Assert(!backlog->scanning);
+	taken->dirty = backlog->dirty;
+	taken->priorities = backlog->priorities;
+	taken->due = backlog->due;
+	taken->expires = backlog->expires;
+	taken->amount = backlog->amount;
+	taken->delayed = backlog->delayed;
+	backlog->scanning = true;
+	backlog->dirty = false;
+	backlog->due = backlog->expires = 0;
+	backlog->priorities_new = 0;
+	for (int k = 0; k < CQ_SEGMENTS_MAX; k++)
+	{
+		taken->from[k] = InvalidBlockNumber;
+		if (k < nsegments && k < row->nsegments)
+		{
+			taken->from[k] = backlog->from[k];
+			backlog->from[k] = InvalidBlockNumber;
+		}
+	}
+}
+
+void
+cq_backlog_give_back(CqQueueRow *row, const CqBacklogTaken *taken, int except)
+{
+	CqBacklog  *backlog = &row->backlog;
+
+	backlog->dirty |= taken->dirty;
+	backlog->due = cq_earlier(backlog->due, taken->due);
+	backlog->expires = cq_earlier(backlog->expires, taken->expires);
+	for (int k = 0; k < row->nsegments; k++)
+	{
+		if (k != except)
+			lower(backlog, k, taken->from[k]);
+	}
+}
+
+void
+cq_backlog_set_expires(CqQueueRow *row, TimestampTz expires)
+{
+	row->backlog.expires = expires;
+}
+
+void
+cq_backlog_put_left(CqQueueRow *row, const CqBacklogTaken *taken,
+					const CqBacklogLeft *left, CqEffects *effects)
+{
+	CqBacklog  *backlog = &row->backlog;
+	CqAmount	gone = left->loaded;
+	int64		delayed = left->loaded_delayed;
+
+	if (left->everything)
+	{
+		/* known exactly, but for what came meanwhile */
+		gone.n = taken->amount.n - left->amount.n;
+		gone.bytes = taken->amount.bytes - left->amount.bytes;
+		delayed = taken->delayed - left->delayed;
+	}
+	subtract(&backlog->amount, &gone);
+	backlog->delayed = Min(Max(backlog->delayed - delayed, 0), backlog->amount.n);
+
+	for (int k = 0; k < row->nsegments; k++)
+	{
+		lower(backlog, k, left->from[k]);
+		backlog->known[k] = Max(backlog->known[k], left->nblocks[k]);
+	}
+	backlog->due = cq_earlier(backlog->due, left->due);
+	backlog->expires = cq_earlier(backlog->expires, left->expires);
+	if (!left->complete)
+		backlog->expires = cq_earlier(backlog->expires, taken->expires);
+	if (backlog->due != 0)
+		cq_row_plan(row, cq_due_ms(cq_backlog_load_at(row)), effects);
+
+	backlog->loaded = true;
+	/* left out, or unloaded while the scan ran */
+	if (left->ready || backlog->priorities_new != 0)
+	{
+		backlog->ready = CQ_UNLOADED_SOME;
+		backlog->priorities = left->priorities | backlog->priorities_new;
+	}
+	else
+	{
+		backlog->ready = CQ_UNLOADED_NONE;
+		backlog->priorities = 0;
+	}
+	if (cq_backlog_is_empty(row))
+	{
+		memset(&backlog->amount, 0, sizeof(backlog->amount));
+		backlog->delayed = 0;
+	}
+}
+
+void
+cq_backlog_scan_ended(CqQueueRow *row)
+{
+	row->backlog.scanning = false;
+}
+
+void
+cq_backlog_set_stuck(CqQueueRow *row)
+{
+	if (cq_backlog_has_ready(row))
+		row->backlog.ready = CQ_UNLOADED_STUCK;
+}

@@ -1,0 +1,110 @@
+/*-------------------------------------------------------------------------
+ *
+ * access.c
+ *	  Getting and setting entries, in namespaces that a table follows and in others.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "cache/counters.h"
+#include "cache/lookup.h"
+#include "cache/misses.h"
+#include "cache/outcome.h"
+#include "cache/request.h"
+#include "cache/store.h"
+#include "cache/view.h"
+#include "miscadmin.h"
+#include "tables/access.h"
+
+CqBehindFound
+cq_access_find(const CqKey *key, Snapshot snapshot, CqValue *value)
+{
+	if (cq_cache_lookup(key, snapshot, value) == CQ_LOOKUP_HIT)
+		return CQ_BEHIND_VALUE;
+	return key->behind == 0 ? CQ_BEHIND_NOTHING
+		: cq_behind_find(key, snapshot, value);
+}
+
+/*
+ * Under which view was the value read?  A lease says so itself; otherwise the
+ * remembered miss does.  Returns false if the set must be refused, and counts
+ * that; *p is NULL for a plain set.
+ */
+static bool
+view_for_set(const CqKey *key, const CqSetLease *lease, int ntags,
+			 CqView *view, const CqView **p, uint64 *change)
+{
+	if (lease->given)
+	{
+		/* a lease doesn't tell which own changes came before it */
+		*p = view;
+		*change = 0;
+		if (cq_lease_view(lease->number, view))
+			return true;
+		cq_count_refused(key, RecoveryInProgress() || IsolationIsSerializable() ?
+						 CQ_COUNT_REFUSED_BYPASS : CQ_COUNT_REFUSED_LEASE);
+		return false;
+	}
+	*p = cq_misses_find(key->identity, change);
+	if (*p == NULL)
+		*change = 0;
+	if (*p == NULL && ntags > 0)
+	{
+		if (!cq_view_of_snapshot(cq_statement_snapshot(), view))
+		{
+			cq_count_refused(key, CQ_COUNT_REFUSED_BYPASS);
+			return false;
+		}
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot tell when the value was read"),
+				 errdetail("A set with tags needs the snapshot of the miss that came before it."),
+				 errhint("Call cache_get for the key earlier in the same transaction, or pass the lease that cache_get_or_lease returned.")));
+	}
+	return true;
+}
+
+bool
+cq_access_set(CqSetRequest *request, ArrayType *tags,
+			  const CqSetLease *lease, CqEngineCondition condition,
+			  uint64 version)
+{
+	CqView		view;
+	const CqView *p;
+	uint64		change;
+
+	if (request->key->behind != 0)
+	{
+		cq_behind_check_set(request, cq_array_length(tags) == 0 &&
+							!lease->given && condition == CQ_PUT_ALWAYS);
+		return cq_cache_set(request, NULL, 0) == CQ_SET_STORED;
+	}
+	if (!view_for_set(request->key, lease, cq_array_length(tags), &view, &p,
+					  &change))
+		return false;
+	if (p != NULL)
+		cq_request_depend(request, tags);
+	if (condition == CQ_PUT_ALWAYS)
+		return cq_cache_set(request, p, change) == CQ_SET_STORED;
+	cq_cache_drop_stale(request->key, cq_statement_snapshot(), true);
+	return cq_cache_set_now(request, p, condition, version) == CQ_SET_STORED;
+}
+
+bool
+cq_access_delete(const CqKey *key)
+{
+	CqValue		value;
+	bool		pending = false;
+
+	if (key->behind != 0)
+	{
+		PreventCommandIfReadOnly("cq.cache_delete()");
+		PreventCommandDuringRecovery("cq.cache_delete()");
+		pending = cq_behind_find(key, cq_statement_snapshot(),
+								 &value) == CQ_BEHIND_VALUE;
+	}
+	return cq_cache_delete(key) || pending;
+}

@@ -1,0 +1,181 @@
+/*-------------------------------------------------------------------------
+ *
+ * watch_ddl.c
+ *	  What DDL does to watched tables.
+ *
+ * DDL is not MVCC: it sets the barrier in the table's slot and, on a watched
+ * table, in the database's epoch, since it does not tell which rows are concerned;
+ * partitions may have been added or removed.
+ *
+ * The event triggers, which run as the extension's owner, call these functions
+ * (sql/parts/12_cache_watch.sql).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "cache/marks.h"
+#include "cache/slots.h"
+#include "core/shmem.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "tables/tag_template.h"
+#include "tables/watch.h"
+#include "tables/watch_ddl.h"
+#include "tables/watch_spec.h"
+#include "tables/watch_triggers.h"
+#include "tables/write_through.h"
+#include "utils/inval.h"
+#include "utils/rel.h"
+
+void
+cq_epoch_mark(void)
+{
+	if (cq_shared != NULL)
+		cq_mark_slot(cq_slot_of_epoch(MyDatabaseId), true);
+}
+
+/* Raises 2BP01 if a template names a column that the table has no more. */
+static void
+check_columns(const CqWatchSpec *spec, Relation rel)
+{
+	ListCell   *cell;
+
+	foreach(cell, spec->templates)
+	{
+		char	   *column = cq_tag_template_missing(lfirst(cell),
+													 RelationGetDescr(rel));
+
+		if (column != NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+					 errmsg("cannot change table \"%s\" because the cache watches it",
+							RelationGetRelationName(rel)),
+					 errdetail("Tag template \"%s\" names its column \"%s\".",
+							   (char *) lfirst(cell), column),
+					 errhint("Call cq.cache_unwatch first, and cq.cache_watch with other templates afterwards.")));
+	}
+}
+
+void
+cq_relation_mark_changed(Oid relid)
+{
+	CqWatchSpec *spec;
+	Relation	rel;
+	ListCell   *cell;
+
+	if (cq_shared == NULL)
+		return;
+	if (!cq_watch_is_there())
+	{
+		cq_epoch_mark();		/* version 1.0 waits for its update */
+		return;
+	}
+	spec = cq_watch_spec(relid);
+	foreach(cell, spec->relations)
+		cq_mark_slot(cq_relation_slot(lfirst_oid(cell)), true);
+
+	rel = try_relation_open(relid, AccessShareLock);
+	if (rel == NULL)
+		return;
+	if (cq_watch_spec_exists(spec))
+	{
+		check_columns(spec, rel);
+		cq_write_through_check_columns(spec, rel);
+		cq_epoch_mark();
+	}
+	CacheInvalidateRelcache(rel);
+	relation_close(rel, AccessShareLock);
+}
+
+void
+cq_relation_mark_dropped(Oid relid)
+{
+	if (cq_watch_spec(relid)->own)
+	{
+		cq_watch_forget(relid);
+		cq_epoch_mark();
+	}
+	cq_relation_mark_changed(relid);
+}
+
+/*
+ * Does this transaction hold the lock on the relation that giving it another parent,
+ * or detaching it, takes?
+ */
+static bool
+is_locked_by_us(Oid relid)
+{
+	Relation	rel;
+	bool		result;
+
+	if (!ConditionalLockRelationOid(relid, AccessShareLock))
+		return false;
+	rel = try_relation_open(relid, NoLock);
+	result = rel != NULL && CheckRelationLockedByMe(rel, AccessExclusiveLock, true);
+	if (rel != NULL)
+		relation_close(rel, NoLock);
+	UnlockRelationOid(relid, AccessShareLock);
+	return result;
+}
+
+/*
+ * A table below one that gets another parent may have all triggers already.  A
+ * transaction that writes it does not know yet what else they have to mark: it has to
+ * end first.
+ */
+void
+cq_watch_follow(Oid relid)
+{
+	List	   *concerned = NIL;
+	ListCell   *cell;
+
+	foreach(cell, cq_watch_tree(relid, NoLock))
+	{
+		if (cq_watch_spec_exists(cq_watch_spec(lfirst_oid(cell))) ||
+			cq_watch_has_triggers(lfirst_oid(cell)))
+			concerned = lappend_oid(concerned, lfirst_oid(cell));
+	}
+	if (concerned == NIL)
+		return;
+	if (is_locked_by_us(relid))
+	{
+		foreach(cell, concerned)
+			LockRelationOid(lfirst_oid(cell), ShareRowExclusiveLock);
+	}
+	(void) cq_watch_sync(concerned);
+	foreach(cell, concerned)
+		cq_relation_mark_changed(lfirst_oid(cell));
+	cq_epoch_mark();
+}
+
+/* The partitions have triggers and are not watched any more. */
+void
+cq_watch_follow_detached(void)
+{
+	ListCell   *cell;
+
+	foreach(cell, cq_watch_relations())
+	{
+		Oid			relid = lfirst_oid(cell);
+
+		if (!cq_watch_spec_exists(cq_watch_spec(relid)) && is_locked_by_us(relid))
+			cq_watch_follow(relid);
+	}
+}
+
+void
+cq_watch_keep_enabled(Oid relid)
+{
+	ListCell   *cell;
+
+	foreach(cell, cq_watch_tree(relid, NoLock))
+	{
+		if (cq_watch_enable(lfirst_oid(cell)))
+			ereport(WARNING,
+					(errmsg("the triggers of cq.cache_watch on table \"%s\" stay enabled",
+							cq_relation_name(lfirst_oid(cell))),
+					 errhint("Call cq.cache_unwatch to stop watching.")));
+	}
+}

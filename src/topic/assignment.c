@@ -1,0 +1,310 @@
+/*-------------------------------------------------------------------------
+ *
+ * assignment.c
+ *	  Groups: members, who owns which partition, positions.
+ *
+ * Members live in shared memory only: they end with the server, and join again.
+ * How far a group is done is in the tables (offsets.c), and is read when the group
+ * is first used (load.c).
+ *
+ * Whenever members come or go, each partition gets a target, the member that is to
+ * own it.  The target becomes the owner at once, unless the owner is alive and in a
+ * transaction that has polled the partition or committed offsets for it: then at
+ * the end of that.  Only an owner that is gone loses a partition in the middle of
+ * a transaction: it has left, has sent no heartbeat for the group's
+ * session_timeout, or its session has ended.  The transaction finds out when it
+ * commits, by the epoch of the assignment.
+ *
+ * The new owner starts from the committed offset, once the transactions that may
+ * still change it (passing) have ended.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "core/clock.h"
+#include "topic/assignment.h"
+#include "utils/timestamp.h"
+
+/* ---- owners ---------------------------------------------------------- */
+
+void
+cq_assignment_fence(CqTopicRow *row, uint32 i)
+{
+	CqShare    *share = &CQ_CELL(i)->share;
+
+	share->epoch++;
+	share->started = false;
+	share->busy = 0;
+	share->owner = share->target;
+}
+
+void
+cq_assignment_end_busy(CqTopicRow *row, uint32 i)
+{
+	CqShare    *share = &CQ_CELL(i)->share;
+
+	share->busy = 0;
+	if (share->owner != share->target)
+		cq_assignment_fence(row, i);
+}
+
+void
+cq_assignment_commit(CqShare *share, int64 offset, int64 rewind, TimestampTz at)
+{
+	if (rewind < share->rewind)
+		return;
+	if (rewind > share->rewind)
+	{
+		share->rewind = rewind;
+		share->committed = offset;
+	}
+	share->committed = Max(share->committed, offset);
+	share->committed_at = at;
+}
+
+uint32
+cq_assignment_find(const CqTopicRow *row, uint32 group, int partition)
+{
+	uint32		i = CQ_CELL(group)->group.shares;
+
+	while (i != CQ_NO_CELL && CQ_CELL(i)->share.number != partition)
+		i = CQ_CELL(i)->next;
+	return i;
+}
+
+/* ---- assignment ------------------------------------------------------ */
+
+/* Give partitions, in order, to members in the order of their names. */
+static void
+assign_range(CqLogGroup *group, int npartitions)
+{
+	uint32		member = group->members;
+	int			each = npartitions / group->nmembers;
+	int			extra = npartitions % group->nmembers;
+	int			left = each + (extra-- > 0 ? 1 : 0);
+
+	for (uint32 i = group->shares; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
+	{
+		while (left == 0)
+		{
+			member = CQ_CELL(member)->next;
+			left = each + (extra-- > 0 ? 1 : 0);
+		}
+		CQ_CELL(i)->share.target = member;
+		left--;
+	}
+}
+
+/* Give partitions to members as evenly as possible, moving as few as possible. */
+static void
+assign_sticky(CqLogGroup *group, int npartitions)
+{
+	int			each = npartitions / group->nmembers;
+	int			extra = npartitions % group->nmembers;
+	uint32		member;
+
+	for (member = group->members; member != CQ_NO_CELL; member = CQ_CELL(member)->next)
+		CQ_CELL(member)->member.count = 0;
+	for (uint32 i = group->shares; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
+	{
+		if (CQ_CELL(i)->share.target != CQ_NO_CELL)
+			CQ_CELL(CQ_CELL(i)->share.target)->member.count++;
+	}
+
+	/* members that have more than their part keep one that is left over */
+	for (member = group->members; member != CQ_NO_CELL; member = CQ_CELL(member)->next)
+	{
+		CqMember   *m = &CQ_CELL(member)->member;
+
+		m->allowed = each;
+		if (m->count > each && extra > 0)
+		{
+			m->allowed++;
+			extra--;
+		}
+	}
+	for (member = group->members; member != CQ_NO_CELL && extra > 0; member = CQ_CELL(member)->next)
+	{
+		CqMember   *m = &CQ_CELL(member)->member;
+
+		if (m->allowed == each)
+		{
+			m->allowed++;
+			extra--;
+		}
+	}
+
+	for (uint32 i = group->shares; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
+	{
+		CqShare    *share = &CQ_CELL(i)->share;
+
+		if (share->target != CQ_NO_CELL &&
+			CQ_CELL(share->target)->member.count > CQ_CELL(share->target)->member.allowed)
+		{
+			CQ_CELL(share->target)->member.count--;
+			share->target = CQ_NO_CELL;
+		}
+	}
+	member = group->members;
+	for (uint32 i = group->shares; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
+	{
+		CqShare    *share = &CQ_CELL(i)->share;
+
+		if (share->target != CQ_NO_CELL)
+			continue;
+		while (CQ_CELL(member)->member.count >= CQ_CELL(member)->member.allowed)
+			member = CQ_CELL(member)->next;
+		share->target = member;
+		CQ_CELL(member)->member.count++;
+	}
+}
+
+void
+cq_group_rebalance(CqTopicRow *row, uint32 g)
+{
+	CqLogGroup *group = &CQ_CELL(g)->group;
+
+	if (group->nmembers == 0)
+	{
+		for (uint32 i = group->shares; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
+			CQ_CELL(i)->share.target = CQ_NO_CELL;
+	}
+	else if (group->assignment == CQ_ASSIGN_RANGE)
+		assign_range(group, row->npartitions);
+	else
+		assign_sticky(group, row->npartitions);
+
+	for (uint32 i = group->shares; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
+	{
+		CqShare    *share = &CQ_CELL(i)->share;
+
+		if (share->owner != share->target &&
+			(share->busy == 0 || share->owner == CQ_NO_CELL))
+			cq_assignment_fence(row, i);
+	}
+}
+
+/* ---- members --------------------------------------------------------- */
+
+/* It lives for another session_timeout. */
+static void
+renew(CqTopicRow *row, CqMember *member)
+{
+	member->until_ms = cq_clock_ms_after(CQ_CELL(member->group)->group.timeout_ms);
+	cq_topic_plan(row, member->until_ms);
+}
+
+uint32
+cq_member_find(CqTopicRow *row, uint32 group, const char *name, int64 generation)
+{
+	uint32		i = CQ_CELL(group)->group.members;
+
+	while (i != CQ_NO_CELL && strcmp(CQ_CELL(i)->member.name, name) != 0)
+		i = CQ_CELL(i)->next;
+	if (i == CQ_NO_CELL || (generation != 0 && CQ_CELL(i)->member.generation != generation))
+		return CQ_NO_CELL;
+	if (CQ_CELL(i)->member.until_ms <= cq_clock_ms())
+	{
+		cq_member_remove(row, i);
+		return CQ_NO_CELL;
+	}
+	renew(row, &CQ_CELL(i)->member);
+	return i;
+}
+
+uint32
+cq_member_join(CqTopicRow *row, uint32 g, const char *name, int pid)
+{
+	CqLogGroup *group = &CQ_CELL(g)->group;
+	uint32	   *link = &group->members;
+	uint32		i;
+	CqMember   *member;
+	bool		new;
+
+	while (*link != CQ_NO_CELL && strcmp(CQ_CELL(*link)->member.name, name) < 0)
+		link = &CQ_CELL(*link)->next;
+	i = *link;
+	new = (i == CQ_NO_CELL || strcmp(CQ_CELL(i)->member.name, name) != 0);
+	if (new)
+	{
+		i = cq_cell_take(CQ_CELL_MEMBER);
+		if (i == CQ_NO_CELL)
+			return CQ_NO_CELL;
+		CQ_CELL(i)->next = *link;
+		*link = i;
+		group->nmembers++;
+		strlcpy(CQ_CELL(i)->member.name, name, CQ_MEMBER_NAME_BYTES_MAX + 1);
+	}
+	member = &CQ_CELL(i)->member;
+	member->group = g;
+	member->pid = pid;
+	member->turn = -1;
+	member->generation = ((int64) cq_topics->salt << 32) | (uint32) ++row->generations;
+	member->joined_at = GetCurrentTimestamp();
+	renew(row, member);
+	if (!new)
+	{
+		/* what the earlier holder of the name has begun is not ours */
+		for (uint32 s = group->shares; s != CQ_NO_CELL; s = CQ_CELL(s)->next)
+		{
+			if (CQ_CELL(s)->share.owner == i)
+				cq_assignment_fence(row, s);
+		}
+	}
+	cq_group_rebalance(row, g);
+	return i;
+}
+
+void
+cq_member_remove(CqTopicRow *row, uint32 i)
+{
+	uint32		g = CQ_CELL(i)->member.group;
+	CqLogGroup *group = &CQ_CELL(g)->group;
+	uint32	   *link = &group->members;
+
+	while (*link != i)
+		link = &CQ_CELL(*link)->next;
+	*link = CQ_CELL(i)->next;
+	group->nmembers--;
+	for (uint32 s = group->shares; s != CQ_NO_CELL; s = CQ_CELL(s)->next)
+	{
+		CqShare    *share = &CQ_CELL(s)->share;
+
+		if (share->target == i)
+			share->target = CQ_NO_CELL;
+		if (share->owner == i)
+		{
+			share->owner = CQ_NO_CELL;
+			share->epoch++;
+			share->started = false;
+			share->busy = 0;
+		}
+	}
+	cq_cell_free(i);
+	cq_group_rebalance(row, g);
+}
+
+int64
+cq_members_expire(CqTopicRow *row)
+{
+	int64		now = cq_clock_ms();
+	int64		next = PG_INT64_MAX;
+
+	for (uint32 g = row->groups; g != CQ_NO_CELL; g = CQ_CELL(g)->next)
+	{
+		uint32		i = CQ_CELL(g)->group.members;
+
+		while (i != CQ_NO_CELL)
+		{
+			uint32		following = CQ_CELL(i)->next;
+
+			if (CQ_CELL(i)->member.until_ms <= now)
+				cq_member_remove(row, i);
+			else
+				next = Min(next, CQ_CELL(i)->member.until_ms);
+			i = following;
+		}
+	}
+	return next;
+}
