@@ -1,7 +1,7 @@
 /*
  * slot.pml
- *	  One dependency slot and its two rules: src/cache/slots.h, judge.c and
- *	  view.h, line for line.
+ *	  One dependency slot and its two rules: slots.h, visibility.c and view.h of
+ *	  src/cache, line for line.
  *
  * Transaction ids are small: 1, 2, ...; a set of them is a bit mask.  Id 0 is
  * that of an empty place in the ring and has always ended.
