@@ -120,9 +120,9 @@ create_one(const char *name, const Datum *options, const bool *option_nulls)
 		cq_segment_create(queue_id, sequence, k);
 
 	CommandCounterIncrement();
-	cq_items_reserve(1);
+	cq_queue_items_reserve(1);
 	def = cq_queue_open(name, CQ_QUEUE_NONE);
-	cq_item_add(CQ_ITEM_CREATED, def)->msg_id = queue_id;
+	cq_queue_item_add(CQ_QUEUE_ITEM_CREATED, def)->msg_id = queue_id;
 	if (def->options.durable_leases)
 		(void) cq_queue_secret(def);
 	return def;
@@ -261,18 +261,18 @@ cq_queue_create_named(const char *name, Datum *values, bool *nulls, bool if_not_
 static void
 change_options(CqQueueDef *def, const char *command, CqParameters *parameters)
 {
-	CqItem	   *item;
+	CqQueueItem *item;
 	int			number;
 
 	/* from here on the row is not given what we read of the definition */
-	cq_items_reserve(1);
-	number = cq_item_number(cq_item_add(CQ_ITEM_OPTIONS, def));
+	cq_queue_items_reserve(1);
+	number = cq_queue_item_number(cq_queue_item_add(CQ_QUEUE_ITEM_OPTIONS, def));
 	(void) cq_execute_with(command, parameters);
 	CommandCounterIncrement();
 
 	if (cq_definition_read(CQ_OBJECT_QUEUE, def->name) == NULL)
 		elog(ERROR, "queue \"%s\" is gone", def->name);
-	item = cq_item_at(number);
+	item = cq_queue_item_at(number);
 	item->options = MemoryContextAlloc(TopTransactionContext, sizeof(CqQueueOptions));
 	*item->options = def->options;
 }
@@ -353,8 +353,8 @@ forget(int32 queue_id)
 	cq_queue_secret_drop(queue_id);
 	(void) cq_execute_with_int("DELETE FROM cq.queue WHERE queue_id = $1", queue_id);
 	CommandCounterIncrement();
-	cq_items_reserve(1);
-	cq_item_add_drop(queue_id);
+	cq_queue_items_reserve(1);
+	cq_queue_item_add_drop(queue_id);
 }
 
 bool

@@ -113,7 +113,7 @@ claim_ready(CqQueueDef *def, CqQueueRow *row, int max, const CqTerms *terms,
 		i = cq_deliver_next(row, terms, effects);
 		if (i == CQ_NONE)
 			break;
-		cq_item_add_entry(terms->take ? CQ_ITEM_SETTLE : CQ_ITEM_CLAIM, def, i);
+		cq_queue_item_add_entry(terms->take ? CQ_QUEUE_ITEM_SETTLE : CQ_QUEUE_ITEM_CLAIM, def, i);
 		msg = CQ_MSG(i);
 		claim->msg_id = msg->msg_id;
 		claim->entry = i;
@@ -185,7 +185,7 @@ claim(CqQueueDef *def, int max, int64 lease_ms, bool freely, CqClaim *claims)
 		 */
 		if (n == 0)
 			lease_until = set_terms(&terms, def, lease_ms, freely);
-		cq_items_reserve(max);
+		cq_queue_items_reserve(max);
 		row = cq_queue_lock(def, LW_EXCLUSIVE);
 		cq_entries_release_due(row, &effects);
 		allowance = freely ? max - n : Min(max - n, cq_row_allowance(row, &ignored));

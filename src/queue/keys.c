@@ -39,9 +39,8 @@
 #include "core/catalog.h"
 #include "core/clock.h"
 #include "core/faults.h"
-#include "core/horizon.h"
 #include "core/locktags.h"
-#include "core/owner.h"
+#include "core/pair.h"
 #include "core/step.h"
 #include "miscadmin.h"
 #include "queue/dispatch/backlog.h"
@@ -339,25 +338,28 @@ read_survivors(CqQueueDef *def, Relation rel, Survivor **survivors)
 	return (n > 1000 && n > seen / 2) ? -1 : n;
 }
 
-/*
- * Copy what is still needed of table k, which new keys no longer go to.  False
- * when a session still writes to it, or most of it is needed.
- */
-static bool
-copy_survivors(CqQueueDef *def, int k, int to)
+/* Which table to empty, and the other one, which new keys go to. */
+typedef struct Emptied
 {
-	Relation	rel;
-	Survivor   *survivors;
-	int64		n;
+	CqQueueDef *def;
+	int			k;
+	int			to;
+} Emptied;
 
-	if (!ConditionalLockRelationOid(def->keys[k], ShareLock))
-		return false;
-	rel = table_open(def->keys[k], NoLock);
-	n = read_survivors(def, rel, &survivors);
+/* Copy the keys that are still needed; false when that is most of them. */
+static bool
+copy_survivors(void *arg)
+{
+	const Emptied *emptied = arg;
+	const Oid  *keys = emptied->def->keys;
+	Relation	rel = table_open(keys[emptied->k], NoLock);
+	Survivor   *survivors;
+	int64		n = read_survivors(emptied->def, rel, &survivors);
+
 	table_close(rel, NoLock);
 	if (n > 0)
 	{
-		rel = table_open(def->keys[to], RowExclusiveLock);
+		rel = table_open(keys[emptied->to], RowExclusiveLock);
 		for (int64 j = 0; j < n; j++)
 			insert(rel, survivors[j].key, survivors[j].msg_id, survivors[j].until);
 		table_close(rel, NoLock);
@@ -365,37 +367,25 @@ copy_survivors(CqQueueDef *def, int k, int to)
 	return n >= 0;
 }
 
-typedef enum RotateResult
-{
-	EMPTY,						/* the table that was left is empty now */
-	COPIED,						/* what is needed of it has been copied */
-	NOT_YET						/* it is used, or needed */
-} RotateResult;
-
 /* A step towards an empty table k; *copied: the mark, if that has been done. */
-static RotateResult
+static CqPairResult
 rotate(CqQueueDef *def, int k, int to, FullTransactionId *copied)
 {
-	if (cq_table_is_empty(def->keys[k]))
-		return EMPTY;
-	if (!FullTransactionIdIsValid(*copied))
-	{
-		if (!copy_survivors(def, k, to))
-			return NOT_YET;
-		*copied = cq_horizon_mark();
-		return COPIED;
-	}
-	if (!cq_horizon_passed(cq_horizon(cq_relation("queue")), *copied) ||
-		!ConditionalLockRelationOid(def->keys[k], AccessExclusiveLock))
-		return NOT_YET;
-	(void) cq_execute_as_owner(psprintf("TRUNCATE cq.q%d_k%d", def->queue_id, k),
-							   0, NULL, NULL, NULL);
-	return EMPTY;
+	Emptied		emptied = {.def = def,.k = k,.to = to};
+	CqPairTable table = {
+		.relid = def->keys[k],
+		.name = psprintf("q%d_k%d", def->queue_id, k),
+		.catalog = "queue",
+		.copy = copy_survivors,
+		.arg = &emptied
+	};
+
+	return cq_pair_empty(&table, copied);
 }
 
 /* After the transaction: what became of table k. */
 static void
-note_result(CqQueueDef *def, int k, RotateResult result, FullTransactionId copied,
+note_result(CqQueueDef *def, int k, CqPairResult result, FullTransactionId copied,
 			bool used)
 {
 	CqQueueRow *row = cq_queue_lock_if_same(def, LW_EXCLUSIVE);
@@ -404,7 +394,7 @@ note_result(CqQueueDef *def, int k, RotateResult result, FullTransactionId copie
 	if (row == NULL)
 		return;
 	wait_ms = Max(row->options.dedup_window_ms, KEYS_RETRY_MS);
-	if (result == EMPTY)
+	if (result == CQ_PAIR_EMPTY)
 	{
 		copied = InvalidFullTransactionId;
 		if (used)
@@ -414,20 +404,20 @@ note_result(CqQueueDef *def, int k, RotateResult result, FullTransactionId copie
 		wait_ms = KEYS_RETRY_MS;
 	row->keys_copied = U64FromFullTransactionId(copied);
 	row->wants &= ~CQ_WANT_KEYS;
-	if (used || result != EMPTY)
+	if (used || result != CQ_PAIR_EMPTY)
 		row->wants |= CQ_WANT_KEYS;
 	row->keys_ms = cq_clock_ms() + wait_ms;
 	LWLockRelease(&row->lock);
 }
 
 /* The next step of the queue's rotation, in a transaction. */
-static RotateResult
+static CqPairResult
 rotate_step(int32 queue_id)
 {
 	CqQueueDef *def;
 	CqQueueRow *row;
 	FullTransactionId copied;
-	RotateResult result = NOT_YET;
+	CqPairResult result = CQ_PAIR_NOT_YET;
 	bool		used;
 	int			current;
 
@@ -436,7 +426,7 @@ rotate_step(int32 queue_id)
 	if (def == NULL)
 	{
 		cq_step_commit();
-		return NOT_YET;
+		return CQ_PAIR_NOT_YET;
 	}
 	def = cq_queue_open(def->name, CQ_QUEUE_NONE);
 	row = cq_queue_lock(def, LW_SHARED);
@@ -454,6 +444,6 @@ rotate_step(int32 queue_id)
 void
 cq_keys_rotate(int32 queue_id)
 {
-	if (rotate_step(queue_id) == COPIED)
+	if (rotate_step(queue_id) == CQ_PAIR_COPIED)
 		(void) rotate_step(queue_id);
 }

@@ -66,7 +66,7 @@ expire_leases(CqQueueDef *def)
 	int64		now;
 	uint32		i;
 
-	cq_items_reserve(SETTLE_MAX);
+	cq_queue_items_reserve(SETTLE_MAX);
 	row = cq_queue_lock(def, LW_EXCLUSIVE);
 	now = cq_clock_ms();
 	while (nfailed + ndead < SETTLE_MAX &&
@@ -101,7 +101,7 @@ settle_doomed(CqQueueDef *def)
 	CqEffects	effects = {0};
 	uint32		i;
 
-	cq_items_reserve(SETTLE_MAX);
+	cq_queue_items_reserve(SETTLE_MAX);
 	row = cq_queue_lock(def, LW_EXCLUSIVE);
 	while (ndead + ndeleted < SETTLE_MAX && (i = row->list[CQ_MSG_DOOMED]) != CQ_NONE)
 	{

@@ -144,9 +144,9 @@ add_loaded(Move *move, CqQueueRow *row)
 		straggler->due = msg->due;
 		msg->flags |= CQ_MSG_TAKEN;
 		msg->nonce = ++row->nonce;
-		straggler->item = cq_item_number(cq_claim_settling(move->def, row,
-														   straggler->claim.entry, CQ_OUTCOME_MOVED,
-														   &straggler->claim));
+		straggler->item = cq_queue_item_number(cq_claim_settling(move->def, row,
+																 straggler->claim.entry, CQ_OUTCOME_MOVED,
+																 &straggler->claim));
 	}
 }
 
@@ -170,7 +170,7 @@ append_some(Move *move, CqNewMessage *messages, Straggler **whose, int n)
 		}
 		else
 		{
-			CqItem	   *item = cq_item_at(whose[j]->item);
+			CqQueueItem *item = cq_queue_item_at(whose[j]->item);
 
 			item->unloaded.segment = move->to;
 			item->unloaded.block = block;
@@ -246,11 +246,11 @@ note_unloaded(const Move *move)
 	for (int j = 0; j < lengthof(move->unloaded); j++)
 	{
 		const Batch *batch = &move->unloaded[j];
-		CqItem	   *item;
+		CqQueueItem *item;
 
 		if (batch->place.amount.n == 0)
 			continue;
-		item = cq_item_add(CQ_ITEM_MOVED, move->def);
+		item = cq_queue_item_add(CQ_QUEUE_ITEM_MOVED, move->def);
 		item->from_segment = move->from;
 		item->unloaded = batch->place;
 		item->unloaded.segment = move->to;
@@ -278,7 +278,7 @@ move_segment(CqQueueDef *def, int k)
 	scan->ready.limit = scan->delayed.limit = 0;
 	cq_collect(scan);
 
-	cq_items_reserve(MOVE_MAX + lengthof(move->unloaded));
+	cq_queue_items_reserve(MOVE_MAX + lengthof(move->unloaded));
 	move->def = def;
 	move->from = k;
 	move->unloaded[0].place.block = move->unloaded[1].place.block = InvalidBlockNumber;

@@ -113,7 +113,7 @@ attach(CqQueueDef *def)
 	def->salt = def->row->salt;
 	if (def->row->key.database == MyDatabaseId && def->row->key.id == def->queue_id)
 	{
-		if (!cq_items_change_options(def))
+		if (!cq_queue_items_change_options(def))
 			cq_row_set_options(def->row, &def->options, &effects);
 		def->resolved = true;
 	}

@@ -119,14 +119,14 @@ note_unloaded(CqQueueDef *def, CqQueueRow *row, const CqNewMessage *message, Run
 	cq_backlog_open(row, &amount);
 	if (run->unloaded < 0)
 	{
-		CqItem	   *item = cq_item_add(CQ_ITEM_UNLOADED, def);
+		CqQueueItem *item = cq_queue_item_add(CQ_QUEUE_ITEM_UNLOADED, def);
 
-		run->unloaded = cq_item_number(item);
+		run->unloaded = cq_queue_item_number(item);
 		item->unloaded.segment = run->segment;
 		item->unloaded.block = InvalidBlockNumber;
 		item->unloaded.due = message->deliver_at;
 	}
-	u = &cq_item_at(run->unloaded)->unloaded;
+	u = &cq_queue_item_at(run->unloaded)->unloaded;
 	u->due = Min(u->due, message->deliver_at);
 	u->expires = cq_earlier(u->expires, message->expires_at);
 	u->amount.n++;
@@ -153,7 +153,7 @@ take_entry(CqQueueDef *def, CqQueueRow *row, const CqNewMessage *message, Run *r
 	msg->bytes = message->bytes;
 	msg->priority = message->priority;
 	cq_entry_link(row, i, CQ_MSG_OPEN);
-	cq_item_add_entry(CQ_ITEM_SEND, def, i);
+	cq_queue_item_add_entry(CQ_QUEUE_ITEM_SEND, def, i);
 	return i;
 }
 
@@ -215,7 +215,7 @@ append_run(CqQueueDef *def, CqNewMessage *messages, const Run *run)
 		}
 		else
 		{
-			CqItem	   *item = cq_item_at(run->unloaded);
+			CqQueueItem *item = cq_queue_item_at(run->unloaded);
 
 			item->unloaded.block = Min(item->unloaded.block, block);
 			item->last_block = Max(item->last_block, block);
@@ -295,7 +295,7 @@ check_full(CqQueueDef *def, CqQueueRow *row, const CqAmount *more)
 		LWLockRelease(&row->lock);
 		refuse(def, "Messages that are not acknowledged, or not committed yet, fill it.");
 	}
-	own = cq_items_length(def);
+	own = cq_queue_items_length(def);
 	if (!fits(&row->options, &own, more))
 	{
 		LWLockRelease(&row->lock);
@@ -395,7 +395,7 @@ send_all(CqQueueDef *def, CqNewMessage *messages, int n)
 		CqQueueRow *row;
 		CqEffects	effects = {0};
 
-		cq_items_reserve(want);
+		cq_queue_items_reserve(want);
 		row = cq_queue_lock(def, LW_EXCLUSIVE);
 		if ((row->options.max_length > 0 || row->options.max_bytes > 0) &&
 			!messages[done].exempt)

@@ -112,14 +112,14 @@ find_live(CqQueueRow *row, const CqReceipt *receipt, uint64 secret, int64 now)
 	return i;
 }
 
-CqItem *
+CqQueueItem *
 cq_claim_settling(CqQueueDef *def, CqQueueRow *row, uint32 i, CqOutcome outcome, CqClaim *claim)
 {
 	const CqMsg *msg = CQ_MSG(i);
-	CqItem	   *item;
+	CqQueueItem *item;
 
 	cq_entry_settling(row, i, outcome);
-	item = cq_item_add_entry(CQ_ITEM_SETTLE, def, i);
+	item = cq_queue_item_add_entry(CQ_QUEUE_ITEM_SETTLE, def, i);
 
 	claim->msg_id = msg->msg_id;
 	claim->entry = i;
@@ -175,7 +175,7 @@ cq_queue_acknowledge(CqQueueDef *def, const CqReceipt *receipts, int n)
 
 	prevent_where_not_allowed("queue_ack()");
 	secret = durable_secret(def, receipts, n);
-	cq_items_reserve(n);
+	cq_queue_items_reserve(n);
 	row = cq_queue_lock(def, LW_EXCLUSIVE);
 	now = cq_clock_ms();
 	for (int j = 0; j < n; j++)
@@ -280,7 +280,7 @@ settle_one(CqQueueDef *def, const CqReceipt *receipt, CqOutcome outcome,
 	CqQueueRow *row;
 	uint32		i;
 
-	cq_items_reserve(1);
+	cq_queue_items_reserve(1);
 	row = cq_queue_lock(def, LW_EXCLUSIVE);
 	i = find_live(row, receipt, secret, cq_clock_ms());
 	if (i != CQ_NONE)

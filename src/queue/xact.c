@@ -28,7 +28,7 @@
 #include "queue/wake.h"
 #include "queue/xact.h"
 
-static CqItemList list = CQ_ITEM_LIST("queue", CqItem);
+static CqItemList list = CQ_ITEM_LIST("queue", CqQueueItem);
 
 CqItemList *
 cq_queue_items(void)
@@ -37,28 +37,28 @@ cq_queue_items(void)
 }
 
 void
-cq_items_reserve(int n)
+cq_queue_items_reserve(int n)
 {
 	cq_item_list_reserve(&list, n);
 }
 
-CqItem *
-cq_item_at(int number)
+CqQueueItem *
+cq_queue_item_at(int number)
 {
 	Assert(number >= 0 && number < list.n);
-	return (CqItem *) list.items + number;
+	return (CqQueueItem *) list.items + number;
 }
 
 int
-cq_item_number(const CqItem *item)
+cq_queue_item_number(const CqQueueItem *item)
 {
-	return item - (CqItem *) list.items;
+	return item - (CqQueueItem *) list.items;
 }
 
-CqItem *
-cq_item_add(CqItemKind kind, const CqQueueDef *def)
+CqQueueItem *
+cq_queue_item_add(CqQueueItemKind kind, const CqQueueDef *def)
 {
-	CqItem	   *item = cq_item_list_add(&list, kind);
+	CqQueueItem *item = cq_item_list_add(&list, kind);
 
 	item->row = CQ_ROW_INDEX(def->row);
 	item->generation = def->generation;
@@ -66,17 +66,17 @@ cq_item_add(CqItemKind kind, const CqQueueDef *def)
 }
 
 void
-cq_item_add_drop(int32 queue_id)
+cq_queue_item_add_drop(int32 queue_id)
 {
-	CqItem	   *item = cq_item_list_add(&list, CQ_ITEM_DROPPED);
+	CqQueueItem *item = cq_item_list_add(&list, CQ_QUEUE_ITEM_DROPPED);
 
 	item->msg_id = queue_id;
 }
 
-CqItem *
-cq_item_add_entry(CqItemKind kind, const CqQueueDef *def, uint32 entry)
+CqQueueItem *
+cq_queue_item_add_entry(CqQueueItemKind kind, const CqQueueDef *def, uint32 entry)
 {
-	CqItem	   *item = cq_item_add(kind, def);
+	CqQueueItem *item = cq_queue_item_add(kind, def);
 
 	item->entry = entry;
 	item->nonce = CQ_MSG(entry)->nonce;
@@ -86,7 +86,7 @@ cq_item_add_entry(CqItemKind kind, const CqQueueDef *def, uint32 entry)
 
 /* Whether the item's entry still is what the item stands for. */
 static bool
-entry_is(const CqItem *item, CqMsgState state)
+entry_is(const CqQueueItem *item, CqMsgState state)
 {
 	const CqMsg *msg = CQ_MSG(item->entry);
 
@@ -95,36 +95,36 @@ entry_is(const CqItem *item, CqMsgState state)
 }
 
 bool
-cq_items_change_options(const CqQueueDef *def)
+cq_queue_items_change_options(const CqQueueDef *def)
 {
 	for (int i = 0; i < list.n; i++)
 	{
-		const CqItem *item = cq_item_at(i);
+		const CqQueueItem *item = cq_queue_item_at(i);
 
-		if (item->head.kind == CQ_ITEM_OPTIONS && item->row == CQ_ROW_INDEX(def->row))
+		if (item->head.kind == CQ_QUEUE_ITEM_OPTIONS && item->row == CQ_ROW_INDEX(def->row))
 			return true;
 	}
 	return false;
 }
 
 CqAmount
-cq_items_length(const CqQueueDef *def)
+cq_queue_items_length(const CqQueueDef *def)
 {
 	CqAmount	length = {0};
 
 	for (int i = 0; i < list.n; i++)
 	{
-		const CqItem *item = cq_item_at(i);
+		const CqQueueItem *item = cq_queue_item_at(i);
 
 		if (item->row != CQ_ROW_INDEX(def->row) || item->generation != def->generation)
 			continue;
-		if ((item->head.kind == CQ_ITEM_SEND && entry_is(item, CQ_MSG_OPEN)) ||
-			(item->head.kind == CQ_ITEM_SETTLE && entry_is(item, CQ_MSG_SETTLING)))
+		if ((item->head.kind == CQ_QUEUE_ITEM_SEND && entry_is(item, CQ_MSG_OPEN)) ||
+			(item->head.kind == CQ_QUEUE_ITEM_SETTLE && entry_is(item, CQ_MSG_SETTLING)))
 		{
 			length.n++;
 			length.bytes += CQ_MSG(item->entry)->bytes;
 		}
-		else if (item->head.kind == CQ_ITEM_UNLOADED || item->head.kind == CQ_ITEM_PURGED)
+		else if (item->head.kind == CQ_QUEUE_ITEM_UNLOADED || item->head.kind == CQ_QUEUE_ITEM_PURGED)
 		{
 			length.n += item->unloaded.amount.n;
 			length.bytes += item->unloaded.amount.bytes;
@@ -135,7 +135,7 @@ cq_items_length(const CqQueueDef *def)
 
 /* A moved message has its new place from now on. */
 static void
-commit_move(CqQueueRow *row, const CqItem *item)
+commit_move(CqQueueRow *row, const CqQueueItem *item)
 {
 	CqMsg	   *msg = CQ_MSG(item->entry);
 
@@ -147,22 +147,22 @@ commit_move(CqQueueRow *row, const CqItem *item)
 }
 
 static void
-commit_item(CqQueueRow *row, const CqItem *item, CqEffects *effects)
+commit_item(CqQueueRow *row, const CqQueueItem *item, CqEffects *effects)
 {
-	switch ((CqItemKind) item->head.kind)
+	switch ((CqQueueItemKind) item->head.kind)
 	{
-		case CQ_ITEM_SEND:
+		case CQ_QUEUE_ITEM_SEND:
 			if (entry_is(item, CQ_MSG_OPEN))
 				cq_entry_sent(row, item->entry, effects);
 			break;
-		case CQ_ITEM_UNLOADED:
+		case CQ_QUEUE_ITEM_UNLOADED:
 			row->sent += item->unloaded.amount.n;
 			cq_rate_count(&row->rate[CQ_RATE_SENT], item->unloaded.amount.n);
 			cq_backlog_close(row, &item->unloaded.amount);
 			cq_backlog_add(row, &item->unloaded, effects);
 			cq_backlog_note_block(row, item->unloaded.segment, item->last_block);
 			break;
-		case CQ_ITEM_SETTLE:
+		case CQ_QUEUE_ITEM_SETTLE:
 			if (entry_is(item, CQ_MSG_SETTLING))
 			{
 				if (CQ_MSG(item->entry)->outcome == CQ_OUTCOME_MOVED)
@@ -170,19 +170,19 @@ commit_item(CqQueueRow *row, const CqItem *item, CqEffects *effects)
 				cq_entry_settle(row, item->entry, effects);
 			}
 			break;
-		case CQ_ITEM_PURGED:
+		case CQ_QUEUE_ITEM_PURGED:
 			cq_backlog_remove(row, &item->unloaded.amount, 0);
 			row->timed_out += item->timed_out ? item->unloaded.amount.n : 0;
 			cq_row_want(row, CQ_WANT_SCAN, 0, effects);
 			effects->space = true;
 			break;
-		case CQ_ITEM_MOVED:
+		case CQ_QUEUE_ITEM_MOVED:
 			cq_backlog_remove(row, &item->unloaded.amount,
 							  item->unloaded.due != 0 ? item->unloaded.amount.n : 0);
 			cq_backlog_add(row, &item->unloaded, effects);
 			cq_backlog_note_block(row, item->unloaded.segment, item->last_block);
 			break;
-		case CQ_ITEM_OPTIONS:
+		case CQ_QUEUE_ITEM_OPTIONS:
 			cq_row_set_options(row, item->options, effects);
 			break;
 		default:
@@ -199,30 +199,30 @@ unload_everything(CqQueueRow *row, CqEffects *effects)
 }
 
 static void
-abort_item(CqQueueRow *row, const CqItem *item, CqEffects *effects)
+abort_item(CqQueueRow *row, const CqQueueItem *item, CqEffects *effects)
 {
-	switch ((CqItemKind) item->head.kind)
+	switch ((CqQueueItemKind) item->head.kind)
 	{
-		case CQ_ITEM_SEND:
+		case CQ_QUEUE_ITEM_SEND:
 			if (entry_is(item, CQ_MSG_OPEN))
 				cq_entry_unsent(row, item->entry, effects);
 			break;
-		case CQ_ITEM_CLAIM:
+		case CQ_QUEUE_ITEM_CLAIM:
 			if (entry_is(item, CQ_MSG_LEASED) && !CQ_FAULT("queue-keep-claim"))
 				cq_entry_give_back(row, item->entry, effects);
 			break;
-		case CQ_ITEM_SETTLE:
+		case CQ_QUEUE_ITEM_SETTLE:
 			if (entry_is(item, CQ_MSG_SETTLING))
 				cq_entry_unsettle(row, item->entry, effects);
 			break;
-		case CQ_ITEM_UNLOADED:
+		case CQ_QUEUE_ITEM_UNLOADED:
 			cq_backlog_close(row, &item->unloaded.amount);
 			effects->space = true;
 			break;
-		case CQ_ITEM_PURGED:
+		case CQ_QUEUE_ITEM_PURGED:
 			unload_everything(row, effects);
 			break;
-		case CQ_ITEM_MOVED:
+		case CQ_QUEUE_ITEM_MOVED:
 			cq_backlog_not_moved(row, item->from_segment, &item->unloaded);
 			break;
 		default:
@@ -232,16 +232,16 @@ abort_item(CqQueueRow *row, const CqItem *item, CqEffects *effects)
 
 /* Apply or undo one item; *locked is the row whose lock is held. */
 static void
-finish_item(const CqItem *item, bool commit, CqQueueRow **locked, CqEffects *effects)
+finish_item(const CqQueueItem *item, bool commit, CqQueueRow **locked, CqEffects *effects)
 {
 	CqQueueRow *row = &cq_rows[item->row];
 
-	if (item->head.kind == CQ_ITEM_CREATED || item->head.kind == CQ_ITEM_DROPPED)
+	if (item->head.kind == CQ_QUEUE_ITEM_CREATED || item->head.kind == CQ_QUEUE_ITEM_DROPPED)
 	{
 		if (*locked != NULL)
 			cq_row_unlock(*locked, effects);
 		*locked = NULL;
-		if (commit == (item->head.kind == CQ_ITEM_DROPPED))
+		if (commit == (item->head.kind == CQ_QUEUE_ITEM_DROPPED))
 			cq_queue_row_forget(MyDatabaseId, (int32) item->msg_id);
 		return;
 	}
@@ -265,7 +265,7 @@ finish_item(const CqItem *item, bool commit, CqQueueRow **locked, CqEffects *eff
 static int
 next_to_commit(int i)
 {
-	while (i < list.n && cq_item_at(i)->head.kind == CQ_ITEM_CLAIM)
+	while (i < list.n && cq_queue_item_at(i)->head.kind == CQ_QUEUE_ITEM_CLAIM)
 		i++;
 	return i;
 }
@@ -280,11 +280,11 @@ cq_queue_items_commit(void)
 
 	for (int i = next_to_commit(0); i < list.n; i = next)
 	{
-		const CqItem *item = cq_item_at(i);
+		const CqQueueItem *item = cq_queue_item_at(i);
 
 		next = next_to_commit(i + 1);
 		finish_item(item, true, &locked, &effects);
-		if (locked != NULL && (next == list.n || cq_item_at(next)->row != item->row))
+		if (locked != NULL && (next == list.n || cq_queue_item_at(next)->row != item->row))
 			cq_row_trim(locked, &effects);
 	}
 	if (locked != NULL)
@@ -296,7 +296,7 @@ cq_queue_items_undo(int level)
 {
 	CqQueueRow *locked = NULL;
 	CqEffects	effects = {0};
-	const CqItem *item;
+	const CqQueueItem *item;
 
 	while ((item = cq_item_list_pop(&list, level)) != NULL)
 		finish_item(item, false, &locked, &effects);
@@ -311,24 +311,24 @@ cq_queue_items_prepare(void)
 
 	for (int i = 0; i < list.n; i++)
 	{
-		const CqItem *item = cq_item_at(i);
+		const CqQueueItem *item = cq_queue_item_at(i);
 		CqQueueRow *row = &cq_rows[item->row];
 		CqEffects	effects = {0};
 
-		if (item->head.kind == CQ_ITEM_CREATED || item->head.kind == CQ_ITEM_DROPPED)
+		if (item->head.kind == CQ_QUEUE_ITEM_CREATED || item->head.kind == CQ_QUEUE_ITEM_DROPPED)
 			continue;
 		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
 		if (row->key.generation == item->generation)
 		{
-			if ((item->head.kind == CQ_ITEM_SEND && entry_is(item, CQ_MSG_OPEN)) ||
-				(item->head.kind == CQ_ITEM_SETTLE && entry_is(item, CQ_MSG_SETTLING)))
+			if ((item->head.kind == CQ_QUEUE_ITEM_SEND && entry_is(item, CQ_MSG_OPEN)) ||
+				(item->head.kind == CQ_QUEUE_ITEM_SETTLE && entry_is(item, CQ_MSG_SETTLING)))
 				cq_entry_set_by_xid(row, item->entry, xid);
-			else if (item->head.kind == CQ_ITEM_UNLOADED)
+			else if (item->head.kind == CQ_QUEUE_ITEM_UNLOADED)
 			{
 				cq_backlog_close(row, &item->unloaded.amount);
 				cq_backlog_add_prepared(row, &item->unloaded);
 			}
-			else if (item->head.kind == CQ_ITEM_PURGED)
+			else if (item->head.kind == CQ_QUEUE_ITEM_PURGED)
 				unload_everything(row, &effects);
 			if (row->by_xid > 0)
 				cq_row_plan(row, cq_clock_ms() + 1000, &effects);

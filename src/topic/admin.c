@@ -80,7 +80,7 @@ check_options(const CqTopicOptions *options)
 static const char *const topic_formats[] = {"t%d_o0", "t%d_c0", "t%d_s0", NULL};
 static const char *const group_formats[] = {NULL};
 
-/* Take the row of a topic that this transaction has created. */
+/* Take the state of a topic that this transaction has created. */
 static void
 open_created(const char *name, int32 topic_id)
 {
@@ -476,7 +476,7 @@ set_start(CqTopicDef *def, int32 group_id, const CqPosition *start)
 {
 	CqOffset   *offsets = palloc0(def->npartitions * sizeof(CqOffset));
 	int			n = def->npartitions;
-	CqTopicRow *row;
+	CqTopicState *state;
 	uint32		g;
 
 	for (int p = 0; p < n; p++)
@@ -487,16 +487,16 @@ set_start(CqTopicDef *def, int32 group_id, const CqPosition *start)
 		offsets[p].at = GetCurrentTimestamp();
 	}
 	cq_offsets_append(def, offsets, n);
-	row = cq_topic_lock(def, LW_EXCLUSIVE);
-	g = cq_row_group(row, group_id);
+	state = cq_topic_lock(def, LW_EXCLUSIVE);
+	g = cq_topic_group(state, group_id);
 	for (int p = 0; p < n && g != CQ_NO_CELL; p++)
 	{
-		uint32		i = cq_assignment_find(row, g, p);
+		uint32		i = cq_assignment_find(state, g, p);
 
 		if (i != CQ_NO_CELL)
 			CQ_CELL(i)->share.committed = offsets[p].offset;
 	}
-	cq_topic_unlock(row);
+	cq_topic_unlock(state);
 }
 
 /* Raises 42710 unless that group has these options; where it started is not known. */
@@ -581,10 +581,10 @@ cq_group_create_named(CqTopicDef *def, const char *name, const CqGroupOptions *o
 		set_start(def, group_id, &options->start);
 	if (options->shared)
 	{
-		CqTopicRow *row = cq_topic_lock(def, LW_EXCLUSIVE);
+		CqTopicState *state = cq_topic_lock(def, LW_EXCLUSIVE);
 
-		row->feed_due = true;
-		cq_topic_unlock(row);
+		state->feed_due = true;
+		cq_topic_unlock(state);
 	}
 }
 

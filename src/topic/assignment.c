@@ -29,7 +29,7 @@
 /* ---- owners ---------------------------------------------------------- */
 
 void
-cq_assignment_fence(CqTopicRow *row, uint32 i)
+cq_assignment_fence(CqTopicState *state, uint32 i)
 {
 	CqShare    *share = &CQ_CELL(i)->share;
 
@@ -40,13 +40,13 @@ cq_assignment_fence(CqTopicRow *row, uint32 i)
 }
 
 void
-cq_assignment_end_busy(CqTopicRow *row, uint32 i)
+cq_assignment_end_busy(CqTopicState *state, uint32 i)
 {
 	CqShare    *share = &CQ_CELL(i)->share;
 
 	share->busy = 0;
 	if (share->owner != share->target)
-		cq_assignment_fence(row, i);
+		cq_assignment_fence(state, i);
 }
 
 void
@@ -64,7 +64,7 @@ cq_assignment_commit(CqShare *share, int64 offset, int64 rewind, TimestampTz at)
 }
 
 uint32
-cq_assignment_find(const CqTopicRow *row, uint32 group, int partition)
+cq_assignment_find(const CqTopicState *state, uint32 group, int partition)
 {
 	uint32		i = CQ_CELL(group)->group.shares;
 
@@ -161,7 +161,7 @@ assign_sticky(CqLogGroup *group, int npartitions)
 }
 
 void
-cq_group_rebalance(CqTopicRow *row, uint32 g)
+cq_group_rebalance(CqTopicState *state, uint32 g)
 {
 	CqLogGroup *group = &CQ_CELL(g)->group;
 
@@ -171,9 +171,9 @@ cq_group_rebalance(CqTopicRow *row, uint32 g)
 			CQ_CELL(i)->share.target = CQ_NO_CELL;
 	}
 	else if (group->assignment == CQ_ASSIGN_RANGE)
-		assign_range(group, row->npartitions);
+		assign_range(group, state->npartitions);
 	else
-		assign_sticky(group, row->npartitions);
+		assign_sticky(group, state->npartitions);
 
 	for (uint32 i = group->shares; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
 	{
@@ -181,7 +181,7 @@ cq_group_rebalance(CqTopicRow *row, uint32 g)
 
 		if (share->owner != share->target &&
 			(share->busy == 0 || share->owner == CQ_NO_CELL))
-			cq_assignment_fence(row, i);
+			cq_assignment_fence(state, i);
 	}
 }
 
@@ -189,14 +189,14 @@ cq_group_rebalance(CqTopicRow *row, uint32 g)
 
 /* It lives for another session_timeout. */
 static void
-renew(CqTopicRow *row, CqMember *member)
+renew(CqTopicState *state, CqMember *member)
 {
 	member->until_ms = cq_clock_ms_after(CQ_CELL(member->group)->group.timeout_ms);
-	cq_topic_plan(row, member->until_ms);
+	cq_topic_plan(state, member->until_ms);
 }
 
 uint32
-cq_member_find(CqTopicRow *row, uint32 group, const char *name, int64 generation)
+cq_member_find(CqTopicState *state, uint32 group, const char *name, int64 generation)
 {
 	uint32		i = CQ_CELL(group)->group.members;
 
@@ -206,15 +206,15 @@ cq_member_find(CqTopicRow *row, uint32 group, const char *name, int64 generation
 		return CQ_NO_CELL;
 	if (CQ_CELL(i)->member.until_ms <= cq_clock_ms())
 	{
-		cq_member_remove(row, i);
+		cq_member_remove(state, i);
 		return CQ_NO_CELL;
 	}
-	renew(row, &CQ_CELL(i)->member);
+	renew(state, &CQ_CELL(i)->member);
 	return i;
 }
 
 uint32
-cq_member_join(CqTopicRow *row, uint32 g, const char *name, int pid)
+cq_member_join(CqTopicState *state, uint32 g, const char *name, int pid)
 {
 	CqLogGroup *group = &CQ_CELL(g)->group;
 	uint32	   *link = &group->members;
@@ -240,24 +240,24 @@ cq_member_join(CqTopicRow *row, uint32 g, const char *name, int pid)
 	member->group = g;
 	member->pid = pid;
 	member->turn = -1;
-	member->generation = ((int64) cq_topics->salt << 32) | (uint32) ++row->generations;
+	member->generation = ((int64) cq_topics->salt << 32) | (uint32) ++state->generations;
 	member->joined_at = GetCurrentTimestamp();
-	renew(row, member);
+	renew(state, member);
 	if (!new)
 	{
 		/* what the earlier holder of the name has begun is not ours */
 		for (uint32 s = group->shares; s != CQ_NO_CELL; s = CQ_CELL(s)->next)
 		{
 			if (CQ_CELL(s)->share.owner == i)
-				cq_assignment_fence(row, s);
+				cq_assignment_fence(state, s);
 		}
 	}
-	cq_group_rebalance(row, g);
+	cq_group_rebalance(state, g);
 	return i;
 }
 
 void
-cq_member_remove(CqTopicRow *row, uint32 i)
+cq_member_remove(CqTopicState *state, uint32 i)
 {
 	uint32		g = CQ_CELL(i)->member.group;
 	CqLogGroup *group = &CQ_CELL(g)->group;
@@ -282,16 +282,16 @@ cq_member_remove(CqTopicRow *row, uint32 i)
 		}
 	}
 	cq_cell_free(i);
-	cq_group_rebalance(row, g);
+	cq_group_rebalance(state, g);
 }
 
 int64
-cq_members_expire(CqTopicRow *row)
+cq_members_expire(CqTopicState *state)
 {
 	int64		now = cq_clock_ms();
 	int64		next = PG_INT64_MAX;
 
-	for (uint32 g = row->groups; g != CQ_NO_CELL; g = CQ_CELL(g)->next)
+	for (uint32 g = state->groups; g != CQ_NO_CELL; g = CQ_CELL(g)->next)
 	{
 		uint32		i = CQ_CELL(g)->group.members;
 
@@ -300,7 +300,7 @@ cq_members_expire(CqTopicRow *row)
 			uint32		following = CQ_CELL(i)->next;
 
 			if (CQ_CELL(i)->member.until_ms <= now)
-				cq_member_remove(row, i);
+				cq_member_remove(state, i);
 			else
 				next = Min(next, CQ_CELL(i)->member.until_ms);
 			i = following;

@@ -69,13 +69,13 @@ store_payload(const char *payload)
 }
 
 /*
- * The row of this database's channels and its generation.  stored: the worker
+ * The state of this database's channels and its generation.  stored: the worker
  * has payloads to look after.
  */
-static CqTopicRow *
-channels_row(bool stored, uint32 *generation)
+static CqTopicState *
+channels_state(bool stored, uint32 *generation)
 {
-	static CqTopicRow *known = NULL;
+	static CqTopicState *known = NULL;
 	static uint32 known_generation;
 
 	while (known == NULL || !cq_state_lock_if_same(known, known_generation, LW_EXCLUSIVE))
@@ -83,7 +83,7 @@ channels_row(bool stored, uint32 *generation)
 		bool		taken;
 		bool		same;
 
-		known = cq_topic_row_take(CQ_CHANNELS, InvalidOid, &taken);
+		known = cq_topic_state_take(CQ_CHANNELS, InvalidOid, &taken);
 		if (!taken)
 			LWLockAcquire(&known->lock, LW_SHARED);
 		known_generation = known->key.generation;
@@ -105,7 +105,7 @@ cq_channel_publish_text(const char *channel, const char *payload)
 {
 	bool		stored = strlen(payload) > PAYLOAD_BYTES_MAX ||
 	strncmp(payload, REFERENCE, strlen(REFERENCE)) == 0;
-	CqTopicRow *row;
+	CqTopicState *state;
 	uint32		generation;
 	Size		channel_bytes = strlen(channel) + 1;
 	Size		bytes;
@@ -118,7 +118,7 @@ cq_channel_publish_text(const char *channel, const char *payload)
 		PreventCommandIfReadOnly("channel_publish()");
 		payload = store_payload(payload);
 	}
-	row = channels_row(stored, &generation);
+	state = channels_state(stored, &generation);
 	bytes = channel_bytes + strlen(payload) + 1;
 	if (cq_topic_items_notice_cells() + CQ_NOTICE_CELLS(bytes) > cq_notice_cells_max())
 		ereport(ERROR,
@@ -130,7 +130,7 @@ cq_channel_publish_text(const char *channel, const char *payload)
 	chars = MemoryContextAlloc(TopTransactionContext, bytes);
 	memcpy(chars, channel, channel_bytes);
 	strcpy(chars + channel_bytes, payload);
-	cq_topic_item_add_notice(row, generation, chars, bytes);
+	cq_topic_item_add_notice(state, generation, chars, bytes);
 }
 
 /* ---- what was too long ----------------------------------------------- */
@@ -170,20 +170,20 @@ cq_channel_fetch_text(const text *payload)
 
 /* Whether no snapshot is left from before that turn's table was to be emptied. */
 static bool
-needed_by_none(CqTopicRow *row, uint32 generation, Oid relid, int64 turn)
+needed_by_none(CqTopicState *state, uint32 generation, Oid relid, int64 turn)
 {
 	FullTransactionId horizon = cq_horizon(relid);
 	bool		passed;
 
-	if (!cq_state_lock_if_same(row, generation, LW_EXCLUSIVE))
+	if (!cq_state_lock_if_same(state, generation, LW_EXCLUSIVE))
 		return false;
-	if (row->retired_turn != turn)
+	if (state->retired_turn != turn)
 	{
-		row->retired_turn = turn;
-		row->retired = cq_horizon_mark();
+		state->retired_turn = turn;
+		state->retired = cq_horizon_mark();
 	}
-	passed = cq_horizon_passed(horizon, row->retired);
-	cq_topic_unlock(row);
+	passed = cq_horizon_passed(horizon, state->retired);
+	cq_topic_unlock(state);
 	return passed;
 }
 
@@ -192,7 +192,7 @@ needed_by_none(CqTopicRow *row, uint32 generation, Oid relid, int64 turn)
  * when to look again.
  */
 static int64
-empty_payloads(CqTopicRow *row, uint32 generation)
+empty_payloads(CqTopicState *state, uint32 generation)
 {
 	int64		now_s = GetCurrentTimestamp() / USECS_PER_SEC;
 	int64		into_slot = now_s % SLOT_S;
@@ -205,7 +205,7 @@ empty_payloads(CqTopicRow *row, uint32 generation)
 		return cq_clock_ms() + (SLOT_S / 2 - into_slot) * 1000 + 1000;
 	cq_step_start();
 	relid = cq_relation(name);
-	if (!needed_by_none(row, generation, relid, turn) ||
+	if (!needed_by_none(state, generation, relid, turn) ||
 		!ConditionalLockRelationOid(relid, AccessExclusiveLock))
 		again_s = USED_RETRY_S;
 	else
@@ -250,7 +250,7 @@ send_notices(const Notice *notices, int n)
 
 /* Send up to SEND_MAX; returns how many there were. */
 static int
-send_some(CqTopicRow *row, uint32 generation)
+send_some(CqTopicState *state, uint32 generation)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext context = AllocSetContextCreate(caller, "cachequeue notifications",
@@ -261,7 +261,7 @@ send_some(CqTopicRow *row, uint32 generation)
 
 	MemoryContextSwitchTo(context);
 	notices = palloc(SEND_MAX * sizeof(Notice));
-	i = cq_notices_take(row, generation, SEND_MAX, &n);
+	i = cq_notices_take(state, generation, SEND_MAX, &n);
 	for (int j = 0; j < n; j++)
 	{
 		uint32		next = CQ_CELL(i)->notice.next_notice;
@@ -279,24 +279,24 @@ send_some(CqTopicRow *row, uint32 generation)
 }
 
 void
-cq_channels_maintain(CqTopicRow *row, uint32 generation)
+cq_channels_maintain(CqTopicState *state, uint32 generation)
 {
 	MemoryContext context = CurrentMemoryContext;
 	int64		at;
 	bool		stored;
 
-	if (!cq_state_lock_if_same(row, generation, LW_SHARED))
+	if (!cq_state_lock_if_same(state, generation, LW_SHARED))
 		return;
-	stored = row->stored;
-	cq_topic_unlock(row);
-	while (send_some(row, generation) == SEND_MAX)
+	stored = state->stored;
+	cq_topic_unlock(state);
+	while (send_some(state, generation) == SEND_MAX)
 		CHECK_FOR_INTERRUPTS();
 	if (!stored)
 		return;
-	at = empty_payloads(row, generation);
+	at = empty_payloads(state, generation);
 	MemoryContextSwitchTo(context);
-	if (!cq_state_lock_if_same(row, generation, LW_EXCLUSIVE))
+	if (!cq_state_lock_if_same(state, generation, LW_EXCLUSIVE))
 		return;
-	row->plan_ms = Min(row->plan_ms, at);
-	cq_topic_unlock(row);
+	state->plan_ms = Min(state->plan_ms, at);
+	cq_topic_unlock(state);
 }

@@ -30,6 +30,6 @@ extern text *cq_channel_fetch_text(const text *payload);
  * time; lowers plan_ms to when to do so again.  No lock held; starts and commits
  * transactions.
  */
-extern void cq_channels_maintain(CqTopicRow *row, uint32 generation);
+extern void cq_channels_maintain(CqTopicState *state, uint32 generation);
 
 #endif							/* CQ_TOPIC_CHANNEL_H */

@@ -90,10 +90,10 @@ grow(void *array, int n, Size size)
 
 /* CqRowReader */
 static void
-read_group(const CqRow *row, void *arg)
+read_group(const CqRow *state, void *arg)
 {
-	const Datum *values = row->values;
-	const bool *nulls = row->nulls;
+	const Datum *values = state->values;
+	const bool *nulls = state->nulls;
 	Contents   *contents = arg;
 	CqGroupDef *group;
 	MemoryContext old = MemoryContextSwitchTo(contents->context);
@@ -118,7 +118,7 @@ read_group(const CqRow *row, void *arg)
 
 /* CqRowReader */
 static void
-read_segment(const CqRow *row, void *arg)
+read_segment(const CqRow *state, void *arg)
 {
 	Contents   *contents = arg;
 	CqTopicSegment *segment;
@@ -127,8 +127,8 @@ read_segment(const CqRow *row, void *arg)
 	contents->segments = grow(contents->segments, contents->nsegments,
 							  sizeof(CqTopicSegment));
 	segment = &contents->segments[contents->nsegments++];
-	segment->number = DatumGetInt64(row->values[SEGMENT_NUMBER - 1]);
-	segment->table = DatumGetInt32(row->values[SEGMENT_TABLE - 1]);
+	segment->number = DatumGetInt64(state->values[SEGMENT_NUMBER - 1]);
+	segment->table = DatumGetInt32(state->values[SEGMENT_TABLE - 1]);
 	MemoryContextSwitchTo(old);
 }
 
@@ -186,14 +186,14 @@ read_contents(CqTopicDef *def, bool same)
 
 /* CqDefinitionKind.read */
 static void
-read_topic(CqDefinition *definition, const CqRow *row, bool same)
+read_topic(CqDefinition *definition, const CqRow *state, bool same)
 {
 	CqTopicDef *def = (CqTopicDef *) definition;
-	const Datum *values = row->values;
-	const bool *nulls = row->nulls;
+	const Datum *values = state->values;
+	const bool *nulls = state->nulls;
 
 	if (!same)
-		def->row = NULL;
+		def->state = NULL;
 	def->located = def->attached = false;
 	def->topic_id = DatumGetInt32(values[TOPIC_ID - 1]);
 	def->npartitions = DatumGetInt32(values[TOPIC_PARTITIONS - 1]);
@@ -210,7 +210,7 @@ read_topic(CqDefinition *definition, const CqRow *row, bool same)
 	def->ntables = nulls[TOPIC_TABLES - 1] ? CQ_TOPIC_SEGMENTS_MAX * 2 :
 		DatumGetInt32(values[TOPIC_TABLES - 1]);
 	def->uncommitted =
-		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(row->tuple->t_data));
+		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(state->tuple->t_data));
 	read_contents(def, same);
 }
 
@@ -418,15 +418,15 @@ cq_topic_read_again(CqTopicDef *def)
 		cq_object_missing(CQ_OBJECT_TOPIC, def->name);
 }
 
-CqTopicRow *
+CqTopicState *
 cq_topic_lock_if_same(CqTopicDef *def, LWLockMode mode)
 {
-	CqTopicRow *row = def->row;
+	CqTopicState *state = def->state;
 
-	if (!def->attached || row == NULL || !cq_state_lock_if_same(row, def->generation, mode))
+	if (!def->attached || state == NULL || !cq_state_lock_if_same(state, def->generation, mode))
 		return NULL;
-	if (row->key.database == MyDatabaseId && row->key.id == def->topic_id)
-		return row;
-	cq_topic_unlock(row);
+	if (state->key.database == MyDatabaseId && state->key.id == def->topic_id)
+		return state;
+	cq_topic_unlock(state);
 	return NULL;
 }

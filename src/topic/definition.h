@@ -2,7 +2,7 @@
  *
  * definition.h
  *	  What a backend remembers of the topics it uses: options, privileges,
- *	  groups, segments, the row in shared memory.
+ *	  groups, segments, the state in shared memory.
  *
  *-------------------------------------------------------------------------
  */
@@ -91,9 +91,9 @@ typedef struct CqTopicDef
 	int64	   *hint_segment;
 
 	/* what follows is found by cq_topic_open(), see open.c */
-	bool		attached;		/* partitions and options are the row's */
-	CqTopicRow *row;			/* NULL during recovery */
-	uint32		generation;		/* of row, when attached */
+	bool		attached;		/* partitions and options are the state's */
+	CqTopicState *state;		/* NULL during recovery */
+	uint32		generation;		/* of state, when attached */
 	uint32	   *partitions;		/* cells */
 
 	int			sticky;			/* partition of records without a key */
@@ -135,16 +135,16 @@ extern bool cq_topic_find_relations(CqTopicDef *def, bool missing_ok);
 extern void cq_topic_enter(const CqTopicDef *def);
 
 /*
- * Read the definition again, and find the relations.  It is not attached to a row
+ * Read the definition again, and find the relations.  It is not attached to a state
  * then; cq_topic_lock() attaches it.  Raises 42704 when the topic has been dropped.
  */
 extern void cq_topic_read_again(CqTopicDef *def);
 
 /*
- * Lock its row.  NULL, with no lock held, when the definition is not attached to one
- * or the row has become another topic's.  Reads nothing, and does not raise.
+ * Lock its state.  NULL, with no lock held, when the definition is not attached to one
+ * or the state has become another topic's.  Reads nothing, and does not raise.
  */
-extern CqTopicRow *cq_topic_lock_if_same(CqTopicDef *def, LWLockMode mode);
+extern CqTopicState *cq_topic_lock_if_same(CqTopicDef *def, LWLockMode mode);
 
 /* A group of the topic, or NULL; no privilege is asked for. */
 extern CqGroupDef *cq_group_def_find(CqTopicDef *def, const char *name);

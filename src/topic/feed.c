@@ -92,7 +92,7 @@ collect(TupleTableSlot *slot, void *arg)
 		toast_raw_datum_size(message->headers);
 }
 
-/* Row locked: whether there is something to be fed to the share. */
+/* State locked: whether there is something to be fed to the share. */
 static bool
 has_news(const CqShare *share)
 {
@@ -107,17 +107,17 @@ has_news(const CqShare *share)
 static bool
 take_share(CqTopicDef *def, int32 group_id, CqRecordRange *range, CqTopicItem **item)
 {
-	CqTopicRow *row;
+	CqTopicState *state;
 	uint32		g;
 	uint32		i = CQ_NO_CELL;
 	CqShare    *share;
 	bool		taken = false;
 
 	cq_topic_items_reserve(1);
-	row = cq_topic_lock(def, LW_EXCLUSIVE);
-	g = cq_row_group(row, group_id);
+	state = cq_topic_lock(def, LW_EXCLUSIVE);
+	g = cq_topic_group(state, group_id);
 	if (g != CQ_NO_CELL)
-		i = cq_assignment_find(row, g, range->partition);
+		i = cq_assignment_find(state, g, range->partition);
 	if (i != CQ_NO_CELL)
 	{
 		share = &CQ_CELL(i)->share;
@@ -134,7 +134,7 @@ take_share(CqTopicDef *def, int32 group_id, CqRecordRange *range, CqTopicItem **
 		(*item)->offset = range->from;
 		(*item)->busy = true;
 	}
-	cq_topic_unlock(row);
+	cq_topic_unlock(state);
 	return taken;
 }
 
@@ -181,8 +181,8 @@ add_jobs(CqTopicDef *def, const CqGroupDef *group, List *jobs)
 {
 	int			n = 0;
 	int		   *partitions = palloc(CQ_PARTITIONS_MAX * sizeof(int));
-	CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
-	uint32		g = cq_row_group(row, group->group_id);
+	CqTopicState *state = cq_topic_lock(def, LW_SHARED);
+	uint32		g = cq_topic_group(state, group->group_id);
 	uint32		i = (g == CQ_NO_CELL) ? CQ_NO_CELL : CQ_CELL(g)->group.shares;
 
 	for (; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
@@ -190,7 +190,7 @@ add_jobs(CqTopicDef *def, const CqGroupDef *group, List *jobs)
 		if (has_news(&CQ_CELL(i)->share))
 			partitions[n++] = CQ_CELL(i)->share.number;
 	}
-	cq_topic_unlock(row);
+	cq_topic_unlock(state);
 	for (int p = 0; p < n; p++)
 	{
 		Job		   *job = palloc(sizeof(Job));

@@ -4,7 +4,7 @@
  *	  Loading topics and groups from the tables into shared memory.
  *
  * What the tables say is read first, without a lock; then the cells are made under
- * the row's lock, unless another session has made them meanwhile.
+ * the state's lock, unless another session has made them meanwhile.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,12 +18,12 @@
 #include "topic/offsets.h"
 #include "topic/record.h"
 
-/* Append a partition to the row; false when there is no memory. */
+/* Append a partition to the state; false when there is no memory. */
 static bool
-add_partition(CqTopicRow *row, int number, int64 end, TimestampTz last_time)
+add_partition(CqTopicState *state, int number, int64 end, TimestampTz last_time)
 {
 	uint32		i = cq_cell_take(CQ_CELL_PARTITION);
-	uint32	   *link = &row->partitions;
+	uint32	   *link = &state->partitions;
 
 	if (i == CQ_NO_CELL)
 		return false;
@@ -34,13 +34,13 @@ add_partition(CqTopicRow *row, int number, int64 end, TimestampTz last_time)
 	while (*link != CQ_NO_CELL)
 		link = &CQ_CELL(*link)->next;
 	*link = i;
-	row->npartitions++;
+	state->npartitions++;
 	return true;
 }
 
 /* Append a share to the group; false when there is no memory. */
 static bool
-add_share(CqTopicRow *row, uint32 group, int number, const CqOffset *offset)
+add_share(CqTopicState *state, uint32 group, int number, const CqOffset *offset)
 {
 	uint32		i = cq_cell_take(CQ_CELL_SHARE);
 	uint32	   *link = &CQ_CELL(group)->group.shares;
@@ -50,7 +50,7 @@ add_share(CqTopicRow *row, uint32 group, int number, const CqOffset *offset)
 		return false;
 	share = &CQ_CELL(i)->share;
 	share->number = number;
-	share->partition = cq_row_partition(row, number);
+	share->partition = cq_topic_partition(state, number);
 	share->owner = share->target = CQ_NO_CELL;
 	if (offset != NULL)
 	{
@@ -68,9 +68,9 @@ add_share(CqTopicRow *row, uint32 group, int number, const CqOffset *offset)
  * in the order of their offsets.  False when there is no memory.
  */
 static bool
-add_prepared_open(CqTopicRow *row, const CqOffset *offset)
+add_prepared_open(CqTopicState *state, const CqOffset *offset)
 {
-	uint32		partition = cq_row_partition(row, offset->partition);
+	uint32		partition = cq_topic_partition(state, offset->partition);
 	CqPartition *p = &CQ_CELL(partition)->partition;
 	uint32		i = cq_cell_take(CQ_CELL_OPEN);
 	uint32		before;
@@ -82,7 +82,7 @@ add_prepared_open(CqTopicRow *row, const CqOffset *offset)
 	open->partition = partition;
 	open->lowest = offset->offset;
 	open->xid = offset->xid;
-	row->by_xid++;
+	state->by_xid++;
 	pg_atomic_fetch_add_u32(&cq_topics->by_xid, 1);
 
 	before = p->open_tail;
@@ -121,7 +121,7 @@ cq_topic_read_end(CqTopicDef *def, int partition, int64 *end, TimestampTz *last_
 		*end = Max(*end, limit.offset);
 }
 
-CqTopicRow *
+CqTopicState *
 cq_topic_load(CqTopicDef *def)
 {
 	/* reading the ends may read the definition again */
@@ -130,53 +130,53 @@ cq_topic_load(CqTopicDef *def)
 	TimestampTz *times = palloc(npartitions * sizeof(TimestampTz));
 	List	   *open = cq_offsets_open(def, CQ_OFFSETS_PREPARED);
 	ListCell   *cell;
-	CqTopicRow *row;
+	CqTopicState *state;
 	bool		taken;
 	bool		complete = true;
 
 	for (int p = 0; p < npartitions; p++)
 		cq_topic_read_end(def, p, &ends[p], &times[p]);
 
-	row = cq_topic_row_take(def->topic_id, def->sequences[0], &taken);
+	state = cq_topic_state_take(def->topic_id, def->sequences[0], &taken);
 	if (!taken)
-		return row;
+		return state;
 	for (int p = 0; p < npartitions && complete; p++)
-		complete = add_partition(row, p, ends[p], times[p]);
+		complete = add_partition(state, p, ends[p], times[p]);
 	foreach(cell, open)
 	{
 		const CqOffset *offset = lfirst(cell);
 
 		if (complete && offset->partition < npartitions)
-			complete = add_prepared_open(row, offset);
+			complete = add_prepared_open(state, offset);
 	}
-	row->creating = def->uncommitted;
-	row->current = (def->nsegments == 0) ? 0 : def->segments[def->nsegments - 1].number;
-	row->replica = def->replica;
-	row->began_ms = cq_clock_ms();
+	state->creating = def->uncommitted;
+	state->current = (def->nsegments == 0) ? 0 : def->segments[def->nsegments - 1].number;
+	state->replica = def->replica;
+	state->began_ms = cq_clock_ms();
 	/* segments, old tables of offsets, limits for others */
-	row->limits_due = true;
-	row->feed_due = true;
-	row->retired_at_ms = 1;		/* now; 0: never */
-	row->inserted = 1;			/* not empty; more is not known */
-	cq_topic_plan(row, cq_clock_ms());
-	cq_topic_unlock(row);
+	state->limits_due = true;
+	state->feed_due = true;
+	state->retired_at_ms = 1;	/* now; 0: never */
+	state->inserted = 1;		/* not empty; more is not known */
+	cq_topic_plan(state, cq_clock_ms());
+	cq_topic_unlock(state);
 	if (!complete)
 	{
-		cq_topic_row_forget(MyDatabaseId, def->topic_id);
+		cq_topic_state_forget(MyDatabaseId, def->topic_id);
 		cq_topic_memory_full();
 	}
 	cq_dbworker_request();
-	return row;
+	return state;
 }
 
 /* Take away the last partition, which has not been used yet, and its shares. */
 static void
-remove_last_partition(CqTopicRow *row)
+remove_last_partition(CqTopicState *state)
 {
-	int			number = row->npartitions - 1;
-	uint32	   *link = &row->partitions;
+	int			number = state->npartitions - 1;
+	uint32	   *link = &state->partitions;
 
-	for (uint32 g = row->groups; g != CQ_NO_CELL; g = CQ_CELL(g)->next)
+	for (uint32 g = state->groups; g != CQ_NO_CELL; g = CQ_CELL(g)->next)
 	{
 		uint32	   *share = &CQ_CELL(g)->group.shares;
 
@@ -192,46 +192,46 @@ remove_last_partition(CqTopicRow *row)
 		link = &CQ_CELL(*link)->next;
 	cq_cell_free(*link);
 	*link = CQ_NO_CELL;
-	row->npartitions--;
+	state->npartitions--;
 }
 
 void
 cq_topic_load_partitions(CqTopicDef *def)
 {
-	CqTopicRow *row = def->row;
+	CqTopicState *state = def->state;
 	bool		complete = true;
 
-	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	if (row->key.database != MyDatabaseId || row->key.id != def->topic_id)
+	LWLockAcquire(&state->lock, LW_EXCLUSIVE);
+	if (state->key.database != MyDatabaseId || state->key.id != def->topic_id)
 	{
 		/* dropped meanwhile, as the caller will see */
-		cq_topic_unlock(row);
+		cq_topic_unlock(state);
 		return;
 	}
-	while (complete && row->npartitions < def->npartitions)
+	while (complete && state->npartitions < def->npartitions)
 	{
-		int			number = row->npartitions;
+		int			number = state->npartitions;
 
-		complete = add_partition(row, number, 0, 0);
+		complete = add_partition(state, number, 0, 0);
 		if (!complete)
 			break;
-		for (uint32 g = row->groups; complete && g != CQ_NO_CELL; g = CQ_CELL(g)->next)
-			complete = add_share(row, g, number, NULL);
+		for (uint32 g = state->groups; complete && g != CQ_NO_CELL; g = CQ_CELL(g)->next)
+			complete = add_share(state, g, number, NULL);
 		if (!complete)
-			remove_last_partition(row);
+			remove_last_partition(state);
 	}
-	for (uint32 g = row->groups; g != CQ_NO_CELL; g = CQ_CELL(g)->next)
-		cq_group_rebalance(row, g);
-	cq_topic_unlock(row);
+	for (uint32 g = state->groups; g != CQ_NO_CELL; g = CQ_CELL(g)->next)
+		cq_group_rebalance(state, g);
+	cq_topic_unlock(state);
 	if (!complete)
 		cq_topic_memory_full();
 }
 
-/* Row locked: offsets that a prepared transaction has committed. */
+/* State locked: offsets that a prepared transaction has committed. */
 static bool
-add_prepared(CqTopicRow *row, uint32 group, const CqOffset *offset)
+add_prepared(CqTopicState *state, uint32 group, const CqOffset *offset)
 {
-	uint32		share = cq_assignment_find(row, group, offset->partition);
+	uint32		share = cq_assignment_find(state, group, offset->partition);
 	uint32		i;
 	CqPrepared *prepared;
 
@@ -251,9 +251,9 @@ add_prepared(CqTopicRow *row, uint32 group, const CqOffset *offset)
 	CQ_CELL(share)->share.passing++;
 	if (offset->rewind > CQ_CELL(share)->share.rewind)
 		CQ_CELL(share)->share.seeking++;
-	CQ_CELL(i)->next = row->prepared;
-	row->prepared = i;
-	row->by_xid++;
+	CQ_CELL(i)->next = state->prepared;
+	state->prepared = i;
+	state->by_xid++;
 	pg_atomic_fetch_add_u32(&cq_topics->by_xid, 1);
 	return true;
 }
@@ -266,19 +266,19 @@ cq_topic_load_group(CqTopicDef *def, const CqGroupDef *group)
 	bool	   *found = palloc(npartitions * sizeof(bool));
 	List	   *open = cq_offsets_open(def, group->group_id);
 	ListCell   *cell;
-	CqTopicRow *row;
+	CqTopicState *state;
 	bool		complete;
 	uint32		g;
 
 	for (int p = 0; p < npartitions; p++)
 		found[p] = cq_offsets_latest(def, group->group_id, p, &offsets[p]);
 
-	row = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
-	if (row == NULL)
+	state = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
+	if (state == NULL)
 		return false;
-	if (cq_row_group(row, group->group_id) != CQ_NO_CELL)
+	if (cq_topic_group(state, group->group_id) != CQ_NO_CELL)
 	{
-		cq_topic_unlock(row);
+		cq_topic_unlock(state);
 		return true;
 	}
 	g = cq_cell_take(CQ_CELL_GROUP);
@@ -289,17 +289,17 @@ cq_topic_load_group(CqTopicDef *def, const CqGroupDef *group)
 		CQ_CELL(g)->group.members = CQ_CELL(g)->group.shares = CQ_NO_CELL;
 		CQ_CELL(g)->group.assignment = group->assignment;
 		CQ_CELL(g)->group.timeout_ms = group->timeout_ms;
-		CQ_CELL(g)->next = row->groups;
-		row->groups = g;
-		for (int p = 0; p < row->npartitions && complete; p++)
-			complete = add_share(row, g, p,
+		CQ_CELL(g)->next = state->groups;
+		state->groups = g;
+		for (int p = 0; p < state->npartitions && complete; p++)
+			complete = add_share(state, g, p,
 								 p < npartitions && found[p] ? &offsets[p] : NULL);
 		foreach(cell, open)
-			complete = complete && add_prepared(row, g, lfirst(cell));
+			complete = complete && add_prepared(state, g, lfirst(cell));
 		if (!complete)
-			cq_row_drop_group(row, group->group_id);
+			cq_topic_drop_group(state, group->group_id);
 	}
-	cq_topic_unlock(row);
+	cq_topic_unlock(state);
 	if (!complete)
 		cq_topic_memory_full();
 	return true;

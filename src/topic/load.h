@@ -13,17 +13,17 @@
 #include "topic/definition.h"
 
 /*
- * A row for the topic, with its partitions and what prepared transactions hold of
+ * A state for the topic, with its partitions and what prepared transactions hold of
  * them; not locked.  Raises 53400.
  */
-extern CqTopicRow *cq_topic_load(CqTopicDef *def);
+extern CqTopicState *cq_topic_load(CqTopicDef *def);
 
-/* Add the partitions that the definition has and its row has not.  Raises 53400. */
+/* Add the partitions that the definition has and its state has not.  Raises 53400. */
 extern void cq_topic_load_partitions(CqTopicDef *def);
 
 /*
  * Give the group its cells, with its offsets, unless it has them.  False when the
- * definition is not attached to the topic's row any more.  Raises 53400.
+ * definition is not attached to the topic's state any more.  Raises 53400.
  */
 extern bool cq_topic_load_group(CqTopicDef *def, const CqGroupDef *group);
 

@@ -24,7 +24,7 @@
 /* A membership that ends with this session. */
 typedef struct Bound
 {
-	uint32		row;
+	uint32		state;
 	uint32		generation;
 	uint32		member;			/* cell */
 	uint32		serial;
@@ -40,16 +40,16 @@ leave_all(int code, Datum arg)
 	for (int i = 0; i < nbound; i++)
 	{
 		const Bound *b = &bound_members[i];
-		CqTopicRow *row = &cq_topic_rows[b->row];
+		CqTopicState *state = &cq_topic_states[b->state];
 
-		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-		if (row->key.generation == b->generation &&
+		LWLockAcquire(&state->lock, LW_EXCLUSIVE);
+		if (state->key.generation == b->generation &&
 			CQ_CELL(b->member)->kind == CQ_CELL_MEMBER &&
 			CQ_CELL(b->member)->serial == b->serial &&
 			CQ_CELL(b->member)->member.pid == MyProcPid)
-			cq_member_remove(row, b->member);
-		cq_topic_unlock(row);
-		cq_row_wake(row);
+			cq_member_remove(state, b->member);
+		cq_topic_unlock(state);
+		cq_topic_wake(state);
 	}
 	nbound = 0;
 }
@@ -108,7 +108,7 @@ cq_group_join_as(CqTopicDef *def, const char *name, const char *member, bool bou
 {
 	CqGroupDef *group;
 	int64		generation = 0;
-	CqTopicRow *row;
+	CqTopicState *state;
 	uint32		g;
 	uint32		i = CQ_NO_CELL;
 
@@ -118,11 +118,11 @@ cq_group_join_as(CqTopicDef *def, const char *name, const char *member, bool bou
 	if (bound)
 		reserve_bound();
 	cq_group_open(def, group);
-	row = cq_topic_lock(def, LW_EXCLUSIVE);
-	(void) cq_members_expire(row);
-	g = cq_row_group(row, group->group_id);
+	state = cq_topic_lock(def, LW_EXCLUSIVE);
+	(void) cq_members_expire(state);
+	g = cq_topic_group(state, group->group_id);
 	if (g != CQ_NO_CELL)
-		i = cq_member_join(row, g, member, bound ? MyProcPid : 0);
+		i = cq_member_join(state, g, member, bound ? MyProcPid : 0);
 	if (i != CQ_NO_CELL)
 	{
 		generation = CQ_CELL(i)->member.generation;
@@ -130,60 +130,60 @@ cq_group_join_as(CqTopicDef *def, const char *name, const char *member, bool bou
 		{
 			Bound	   *b = &bound_members[nbound++];
 
-			b->row = CQ_TOPIC_ROW_INDEX(row);
-			b->generation = row->key.generation;
+			b->state = CQ_TOPIC_STATE_INDEX(state);
+			b->generation = state->key.generation;
 			b->member = i;
 			b->serial = CQ_CELL(i)->serial;
 		}
 	}
-	cq_topic_unlock(row);
+	cq_topic_unlock(state);
 	if (i == CQ_NO_CELL)
 		cq_topic_memory_full();
-	cq_row_wake(row);
+	cq_topic_wake(state);
 	return generation;
 }
 
 /*
- * Lock the row and find the member; counts as a heartbeat.  The caller unlocks,
+ * Lock the state and find the member; counts as a heartbeat.  The caller unlocks,
  * whether there is one or not.
  */
-static CqTopicRow *
+static CqTopicState *
 lock_member(CqTopicDef *def, const char *name, const char *member, int64 generation,
 			uint32 *i)
 {
 	CqGroupDef *group = cq_group_to_consume(def, name);
-	CqTopicRow *row;
+	CqTopicState *state;
 	uint32		g;
 
 	PreventCommandDuringRecovery("group_heartbeat()");
 	cq_group_refuse_shared(def, group);
-	row = cq_topic_lock(def, LW_EXCLUSIVE);
-	g = cq_row_group(row, group->group_id);
-	*i = (g == CQ_NO_CELL) ? CQ_NO_CELL : cq_member_find(row, g, member, generation);
-	return row;
+	state = cq_topic_lock(def, LW_EXCLUSIVE);
+	g = cq_topic_group(state, group->group_id);
+	*i = (g == CQ_NO_CELL) ? CQ_NO_CELL : cq_member_find(state, g, member, generation);
+	return state;
 }
 
 bool
 cq_group_leave_as(CqTopicDef *def, const char *name, const char *member, int64 generation)
 {
-	CqTopicRow *row;
+	CqTopicState *state;
 	uint32		i;
 
 	cq_topic_items_reserve(1);
-	row = lock_member(def, name, member, generation, &i);
+	state = lock_member(def, name, member, generation, &i);
 	if (i != CQ_NO_CELL)
 		(void) cq_topic_item_add(CQ_TOPIC_ITEM_LEAVE, def, i);
-	cq_topic_unlock(row);
+	cq_topic_unlock(state);
 	return i != CQ_NO_CELL;
 }
 
 bool
 cq_group_heartbeat_as(CqTopicDef *def, const char *name, const char *member, int64 generation)
 {
-	CqTopicRow *row;
+	CqTopicState *state;
 	uint32		i;
 
-	row = lock_member(def, name, member, generation, &i);
-	cq_topic_unlock(row);
+	state = lock_member(def, name, member, generation, &i);
+	cq_topic_unlock(state);
 	return i != CQ_NO_CELL;
 }

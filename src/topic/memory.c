@@ -25,11 +25,11 @@
 #include "utils/timestamp.h"
 
 CqTopics   *cq_topics = NULL;
-CqTopicRow *cq_topic_rows = NULL;
+CqTopicState *cq_topic_states = NULL;
 CqCell	   *cq_cells = NULL;
 
 static Size
-rows_offset(void)
+states_offset(void)
 {
 	return CACHELINEALIGN(sizeof(CqTopics));
 }
@@ -37,8 +37,8 @@ rows_offset(void)
 static Size
 cells_offset(void)
 {
-	return CACHELINEALIGN(add_size(rows_offset(),
-								   mul_size(cq_max_topics, sizeof(CqTopicRow))));
+	return CACHELINEALIGN(add_size(states_offset(),
+								   mul_size(cq_max_topics, sizeof(CqTopicState))));
 }
 
 static uint32
@@ -54,14 +54,14 @@ cq_topic_shmem_size(void)
 }
 
 static void
-row_reset(CqTopicRow *row)
+reset(CqTopicState *state)
 {
-	Size		from = offsetof(CqTopicRow, creating);
+	Size		from = offsetof(CqTopicState, creating);
 
-	memset((char *) row + from, 0, sizeof(*row) - from);
-	row->partitions = row->groups = row->prepared = CQ_NO_CELL;
-	row->pending_head = row->pending_tail = CQ_NO_CELL;
-	row->plan_ms = PG_INT64_MAX;
+	memset((char *) state + from, 0, sizeof(*state) - from);
+	state->partitions = state->groups = state->prepared = CQ_NO_CELL;
+	state->pending_head = state->pending_tail = CQ_NO_CELL;
+	state->plan_ms = PG_INT64_MAX;
 }
 
 void
@@ -70,27 +70,27 @@ cq_topic_shmem_init(void *mem)
 	CqTopics   *t = mem;
 
 	cq_topics = t;
-	cq_topic_rows = (CqTopicRow *) ((char *) mem + rows_offset());
+	cq_topic_states = (CqTopicState *) ((char *) mem + states_offset());
 	cq_cells = (CqCell *) ((char *) mem + cells_offset());
 
 	memset(t, 0, sizeof(*t));
 	t->tranche = cq_lwlock_tranche("CachequeueTopic");
 	LWLockInitialize(&t->registry_lock, t->tranche);
-	t->nrows = cq_max_topics;
+	t->nstates = cq_max_topics;
 	t->salt = (uint32) (GetCurrentTimestamp() / USECS_PER_SEC) & 0x7fffffff;
 	pg_atomic_init_u32(&t->by_xid, 0);
 	SpinLockInit(&t->pool_lock);
 	t->pool_free = CQ_NO_CELL;
 	t->pool_size = t->pool_nfree = pool_size();
 
-	for (int i = 0; i < t->nrows; i++)
+	for (int i = 0; i < t->nstates; i++)
 	{
-		CqTopicRow *row = &cq_topic_rows[i];
+		CqTopicState *state = &cq_topic_states[i];
 
-		memset(row, 0, sizeof(*row));
-		LWLockInitialize(&row->lock, t->tranche);
-		ConditionVariableInit(&row->cv);
-		row_reset(row);
+		memset(state, 0, sizeof(*state));
+		LWLockInitialize(&state->lock, t->tranche);
+		ConditionVariableInit(&state->cv);
+		reset(state);
 	}
 }
 
@@ -195,15 +195,15 @@ cq_topic_memory_full(void)
 			 errhint("Raise cachequeue.topic_memory, or use fewer partitions, groups or members.")));
 }
 
-/* ---- rows ------------------------------------------------------------ */
+/* ---- states ------------------------------------------------------------ */
 
 static void
 release(void *arg)
 {
-	CqTopicRow *row = arg;
+	CqTopicState *state = arg;
 	uint32		i;
 
-	for (i = row->partitions; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
+	for (i = state->partitions; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
 	{
 		for (uint32 j = CQ_CELL(i)->partition.open_head; j != CQ_NO_CELL; j = CQ_CELL(j)->next)
 		{
@@ -212,21 +212,21 @@ release(void *arg)
 		}
 		cq_cells_free_list(CQ_CELL(i)->partition.open_head);
 	}
-	while (row->groups != CQ_NO_CELL)
-		cq_row_drop_group(row, CQ_CELL(row->groups)->group.group_id);
-	cq_cells_free_list(row->partitions);
-	for (i = row->pending_head; i != CQ_NO_CELL; i = row->pending_head)
+	while (state->groups != CQ_NO_CELL)
+		cq_topic_drop_group(state, CQ_CELL(state->groups)->group.group_id);
+	cq_cells_free_list(state->partitions);
+	for (i = state->pending_head; i != CQ_NO_CELL; i = state->pending_head)
 	{
-		row->pending_head = CQ_CELL(i)->notice.next_notice;
+		state->pending_head = CQ_CELL(i)->notice.next_notice;
 		cq_cells_free_list(i);
 	}
-	row_reset(row);
+	reset(state);
 }
 
 static void
 wake(void *arg)
 {
-	cq_row_wake(arg);
+	cq_topic_wake(arg);
 }
 
 static const CqRegistry *
@@ -237,40 +237,40 @@ registry(void)
 		.setting = "cachequeue.max_topics",
 		.release = release,
 		.wake = wake,
-		.state_size = sizeof(CqTopicRow)
+		.state_size = sizeof(CqTopicState)
 	};
 
 	if (r.states == NULL)
 	{
 		r.lock = &cq_topics->registry_lock;
-		r.states = (char *) cq_topic_rows;
-		r.n = cq_topics->nrows;
+		r.states = (char *) cq_topic_states;
+		r.n = cq_topics->nstates;
 	}
 	return &r;
 }
 
-CqTopicRow *
-cq_topic_row_find(int32 topic_id, Oid sequence)
+CqTopicState *
+cq_topic_state_find(int32 topic_id, Oid sequence)
 {
 	return cq_registry_find(registry(), topic_id, sequence);
 }
 
-CqTopicRow *
-cq_topic_row_take(int32 topic_id, Oid sequence, bool *taken)
+CqTopicState *
+cq_topic_state_take(int32 topic_id, Oid sequence, bool *taken)
 {
 	return cq_registry_take(registry(), topic_id, sequence, taken);
 }
 
 void
-cq_topic_row_forget(Oid database, int32 topic_id)
+cq_topic_state_forget(Oid database, int32 topic_id)
 {
 	cq_registry_forget(registry(), database, topic_id);
 }
 
 uint32
-cq_row_partition(const CqTopicRow *row, int number)
+cq_topic_partition(const CqTopicState *state, int number)
 {
-	uint32		i = row->partitions;
+	uint32		i = state->partitions;
 
 	while (i != CQ_NO_CELL && CQ_CELL(i)->partition.number != number)
 		i = CQ_CELL(i)->next;
@@ -278,9 +278,9 @@ cq_row_partition(const CqTopicRow *row, int number)
 }
 
 uint32
-cq_row_group(const CqTopicRow *row, int32 group_id)
+cq_topic_group(const CqTopicState *state, int32 group_id)
 {
-	uint32		i = row->groups;
+	uint32		i = state->groups;
 
 	while (i != CQ_NO_CELL && CQ_CELL(i)->group.group_id != group_id)
 		i = CQ_CELL(i)->next;
@@ -288,14 +288,14 @@ cq_row_group(const CqTopicRow *row, int32 group_id)
 }
 
 void
-cq_row_drop_group(CqTopicRow *row, int32 group_id)
+cq_topic_drop_group(CqTopicState *state, int32 group_id)
 {
-	uint32		i = cq_row_group(row, group_id);
+	uint32		i = cq_topic_group(state, group_id);
 	uint32	   *link;
 
 	if (i == CQ_NO_CELL)
 		return;
-	link = &row->prepared;
+	link = &state->prepared;
 	while (*link != CQ_NO_CELL)
 	{
 		CqCell	   *cell = CQ_CELL(*link);
@@ -309,13 +309,13 @@ cq_row_drop_group(CqTopicRow *row, int32 group_id)
 
 			*link = cell->next;
 			cq_cell_free(gone);
-			row->by_xid--;
+			state->by_xid--;
 			pg_atomic_fetch_sub_u32(&cq_topics->by_xid, 1);
 		}
 		else
 			link = &cell->next;
 	}
-	link = &row->groups;
+	link = &state->groups;
 	while (*link != i)
 		link = &CQ_CELL(*link)->next;
 	*link = CQ_CELL(i)->next;
@@ -325,28 +325,28 @@ cq_row_drop_group(CqTopicRow *row, int32 group_id)
 }
 
 void
-cq_row_wake(CqTopicRow *row)
+cq_topic_wake(CqTopicState *state)
 {
-	ConditionVariableBroadcast(&row->cv);
+	ConditionVariableBroadcast(&state->cv);
 }
 
-/* of this database, when the row is unlocked */
+/* of this database, when the state is unlocked */
 static bool wake_worker = false;
 
 void
-cq_topic_plan(CqTopicRow *row, int64 at_ms)
+cq_topic_plan(CqTopicState *state, int64 at_ms)
 {
-	if (at_ms >= row->plan_ms)
+	if (at_ms >= state->plan_ms)
 		return;
-	row->plan_ms = at_ms;
+	state->plan_ms = at_ms;
 	/* it works out itself how long to sleep */
 	wake_worker = true;
 }
 
 void
-cq_topic_unlock(CqTopicRow *row)
+cq_topic_unlock(CqTopicState *state)
 {
-	LWLockRelease(&row->lock);
+	LWLockRelease(&state->lock);
 	if (wake_worker)
 	{
 		wake_worker = false;
@@ -371,7 +371,7 @@ cq_partition_stable(const CqPartition *partition)
 }
 
 uint32
-cq_open_register(CqTopicRow *row, uint32 partition, int64 lowest, int64 segment)
+cq_open_register(CqTopicState *state, uint32 partition, int64 lowest, int64 segment)
 {
 	CqPartition *p = &CQ_CELL(partition)->partition;
 	uint32		i = cq_cell_take(CQ_CELL_OPEN);
@@ -398,7 +398,7 @@ cq_open_register(CqTopicRow *row, uint32 partition, int64 lowest, int64 segment)
 }
 
 void
-cq_open_release(CqTopicRow *row, uint32 partition, uint32 i)
+cq_open_release(CqTopicState *state, uint32 partition, uint32 i)
 {
 	CqPartition *p = &CQ_CELL(partition)->partition;
 	CqOpen	   *open;
@@ -412,7 +412,7 @@ cq_open_release(CqTopicRow *row, uint32 partition, uint32 i)
 	open = &CQ_CELL(i)->open;
 	if (TransactionIdIsValid(open->xid))
 	{
-		row->by_xid--;
+		state->by_xid--;
 		pg_atomic_fetch_sub_u32(&cq_topics->by_xid, 1);
 	}
 	if (open->prev == CQ_NO_CELL)
@@ -427,9 +427,9 @@ cq_open_release(CqTopicRow *row, uint32 partition, uint32 i)
 }
 
 bool
-cq_row_open_since(const CqTopicRow *row, int64 segment)
+cq_topic_open_since(const CqTopicState *state, int64 segment)
 {
-	for (uint32 i = row->partitions; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
+	for (uint32 i = state->partitions; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
 	{
 		const CqPartition *p = &CQ_CELL(i)->partition;
 

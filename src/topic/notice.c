@@ -46,34 +46,34 @@ cq_notice_store(const char *chars, Size bytes)
 }
 
 void
-cq_notice_pend(CqTopicRow *row, uint32 notice)
+cq_notice_pend(CqTopicState *state, uint32 notice)
 {
-	if (row->pending_head == CQ_NO_CELL)
-		row->pending_head = notice;
+	if (state->pending_head == CQ_NO_CELL)
+		state->pending_head = notice;
 	else
-		CQ_CELL(row->pending_tail)->notice.next_notice = notice;
-	row->pending_tail = notice;
-	cq_topic_plan(row, 1);
+		CQ_CELL(state->pending_tail)->notice.next_notice = notice;
+	state->pending_tail = notice;
+	cq_topic_plan(state, 1);
 }
 
 uint32
-cq_notices_take(CqTopicRow *row, uint32 generation, int max, int *n)
+cq_notices_take(CqTopicState *state, uint32 generation, int max, int *n)
 {
 	uint32		first;
 	uint32		last = CQ_NO_CELL;
 
 	*n = 0;
-	if (!cq_state_lock_if_same(row, generation, LW_EXCLUSIVE))
+	if (!cq_state_lock_if_same(state, generation, LW_EXCLUSIVE))
 		return CQ_NO_CELL;
-	first = row->pending_head;
-	for (; *n < max && row->pending_head != CQ_NO_CELL; (*n)++)
+	first = state->pending_head;
+	for (; *n < max && state->pending_head != CQ_NO_CELL; (*n)++)
 	{
-		last = row->pending_head;
-		row->pending_head = CQ_CELL(last)->notice.next_notice;
+		last = state->pending_head;
+		state->pending_head = CQ_CELL(last)->notice.next_notice;
 	}
 	if (last != CQ_NO_CELL)
 		CQ_CELL(last)->notice.next_notice = CQ_NO_CELL;
-	cq_topic_unlock(row);
+	cq_topic_unlock(state);
 	return first;
 }
 

@@ -17,15 +17,15 @@
  */
 extern uint32 cq_notice_store(const char *chars, Size bytes);
 
-/* Row of the channels locked: append it to those that are to be sent. */
-extern void cq_notice_pend(CqTopicRow *row, uint32 notice);
+/* State of the channels locked: append it to those that are to be sent. */
+extern void cq_notice_pend(CqTopicState *state, uint32 notice);
 
 /*
  * Take the first n that are to be sent, at most max, off the list.  Returns the
  * first of them, which links to the others; the caller frees them.  CQ_NO_CELL
- * when there are none, or the row has another generation.  No lock held.
+ * when there are none, or the state has another generation.  No lock held.
  */
-extern uint32 cq_notices_take(CqTopicRow *row, uint32 generation, int max, int *n);
+extern uint32 cq_notices_take(CqTopicState *state, uint32 generation, int max, int *n);
 
 /* A notification's bytes, palloc'd. */
 extern char *cq_notice_copy(uint32 i);

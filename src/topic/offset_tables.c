@@ -17,8 +17,8 @@
 #include "catalog/indexing.h"
 #include "core/catalog.h"
 #include "core/clock.h"
-#include "core/horizon.h"
 #include "core/owner.h"
+#include "core/pair.h"
 #include "core/step.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
@@ -65,22 +65,22 @@ open_current(CqTopicDef *def, int n)
 {
 	for (;;)
 	{
-		CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
-		int			k = row->offsets_table;
+		CqTopicState *state = cq_topic_lock(def, LW_SHARED);
+		int			k = state->offsets_table;
 		Relation	rel;
 		bool		same;
 
-		cq_topic_unlock(row);
+		cq_topic_unlock(state);
 		rel = table_open(def->offsets[k], RowExclusiveLock);
-		row = cq_topic_lock(def, LW_EXCLUSIVE);
-		same = (row->offsets_table == k);
+		state = cq_topic_lock(def, LW_EXCLUSIVE);
+		same = (state->offsets_table == k);
 		if (same)
 		{
-			row->offsets_rows += n;
-			if (row->offsets_rows >= CQ_OFFSETS_ROWS)
-				cq_topic_plan(row, 1);
+			state->offsets_rows += n;
+			if (state->offsets_rows >= CQ_OFFSETS_ROWS)
+				cq_topic_plan(state, 1);
 		}
-		cq_topic_unlock(row);
+		cq_topic_unlock(state);
 		if (same)
 			return rel;
 		table_close(rel, RowExclusiveLock);
@@ -98,86 +98,83 @@ cq_offsets_append(CqTopicDef *def, const CqOffset *offsets, int n)
 
 /* ---- emptying -------------------------------------------------------- */
 
-/* Copy the latest of each group and partition that the table may be alone with. */
-static void
-copy_latest(CqTopicDef *def, int from, int to)
+/* Which table to empty, and the other one, which new offsets go to. */
+typedef struct Emptied
 {
+	CqTopicDef *def;
+	int			k;
+	int			to;
+} Emptied;
+
+/* Copy the latest of each group and partition, which may stand nowhere else. */
+static bool
+copy_latest(void *arg)
+{
+	const Emptied *emptied = arg;
+	int32		topic_id = emptied->def->topic_id;
+
 	(void) cq_execute_as_owner(psprintf("INSERT INTO cq.t%d_c%d "
 										"SELECT DISTINCT ON (group_id, partition) * "
 										"FROM cq.t%d_c%d WHERE group_id = 0 OR "
 										"group_id IN (SELECT group_id FROM cq.topic_group) "
 										"ORDER BY group_id, partition, rewind DESC, next_offset DESC",
-										def->topic_id, to, def->topic_id, from),
+										topic_id, emptied->to, topic_id, emptied->k),
 							   0, NULL, NULL, NULL);
+	return true;
 }
 
-typedef enum RotateResult
-{
-	EMPTY,						/* the table that was left is empty now */
-	COPIED,						/* what is needed of it has been copied */
-	NOT_YET						/* it is used, or needed */
-} RotateResult;
-
-/* A step towards an empty table k; *copied: the mark, if that has been done. */
-static RotateResult
+/*
+ * A step towards an empty table k; *copied: the mark, if that has been done.
+ *
+ * On a replica, limits go on coming to the table after they were copied.  Older
+ * snapshots lose the latest of them, but have those that were copied before.
+ */
+static CqPairResult
 rotate(CqTopicDef *def, int k, int to, FullTransactionId *copied)
 {
-	if (cq_table_is_empty(def->offsets[k]))
-		return EMPTY;
-	if (!FullTransactionIdIsValid(*copied))
-	{
-		/* with this lock, no session writes to it any more */
-		if (!ConditionalLockRelationOid(def->offsets[k], ShareLock))
-			return NOT_YET;
-		copy_latest(def, k, to);
-		*copied = cq_horizon_mark();
-		return COPIED;
-	}
-	if (!cq_horizon_passed(cq_horizon(cq_relation("topic")), *copied) ||
-		!ConditionalLockRelationOid(def->offsets[k], AccessExclusiveLock))
-		return NOT_YET;
+	Emptied		emptied = {.def = def,.k = k,.to = to};
+	CqPairTable table = {
+		.relid = def->offsets[k],
+		.name = psprintf("t%d_c%d", def->topic_id, k),
+		.catalog = "topic",
+		.copy = copy_latest,
+		.arg = &emptied,
+		.copy_again = def->replica
+	};
 
-	/*
-	 * On a replica, limits have gone on coming to it.  Older snapshots lose
-	 * the latest of them, but have those that were copied before.
-	 */
-	if (def->replica)
-		copy_latest(def, k, to);
-	(void) cq_execute_as_owner(psprintf("TRUNCATE cq.t%d_c%d", def->topic_id, k),
-							   0, NULL, NULL, NULL);
-	return EMPTY;
+	return cq_pair_empty(&table, copied);
 }
 
 /* After the transaction: what became of table k.  Returns when to look again. */
 static int64
-note_result(CqTopicDef *def, int k, RotateResult result, FullTransactionId copied)
+note_result(CqTopicDef *def, int k, CqPairResult result, FullTransactionId copied)
 {
-	CqTopicRow *row = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
-	bool		again = result != EMPTY;
+	CqTopicState *state = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
+	bool		again = result != CQ_PAIR_EMPTY;
 
-	if (row == NULL)
+	if (state == NULL)
 		return 0;
-	row->offsets_copied = (result == EMPTY) ? InvalidFullTransactionId : copied;
-	if (result == EMPTY && row->offsets_rows >= CQ_OFFSETS_ROWS)
+	state->offsets_copied = (result == CQ_PAIR_EMPTY) ? InvalidFullTransactionId : copied;
+	if (result == CQ_PAIR_EMPTY && state->offsets_rows >= CQ_OFFSETS_ROWS)
 	{
-		row->offsets_table = k;
-		row->offsets_rows = 0;
+		state->offsets_table = k;
+		state->offsets_rows = 0;
 		again = true;
 	}
-	cq_topic_unlock(row);
+	cq_topic_unlock(state);
 	return again ? cq_clock_ms() + RETRY_MS : 0;
 }
 
 int64
 cq_offsets_rotate(int32 topic_id)
 {
-	RotateResult result;
+	CqPairResult result;
 	int64		at;
 
 	do
 	{
 		CqTopicDef *def;
-		CqTopicRow *row;
+		CqTopicState *state;
 		FullTransactionId copied;
 		int			k;
 
@@ -188,14 +185,14 @@ cq_offsets_rotate(int32 topic_id)
 			cq_step_commit();
 			return 0;
 		}
-		row = cq_topic_lock(def, LW_SHARED);
-		k = 1 - row->offsets_table;
-		copied = row->offsets_copied;
-		cq_topic_unlock(row);
+		state = cq_topic_lock(def, LW_SHARED);
+		k = 1 - state->offsets_table;
+		copied = state->offsets_copied;
+		cq_topic_unlock(state);
 
 		result = rotate(def, k, 1 - k, &copied);
 		cq_step_commit();
 		at = note_result(def, k, result, copied);
-	} while (result == COPIED);
+	} while (result == CQ_PAIR_COPIED);
 	return at;
 }

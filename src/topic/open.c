@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * open.c
- *	  Opening a topic, or a group: privileges, relations, the row in shared memory.
+ *	  Opening a topic, or a group: privileges, relations, the state in shared memory.
  *
- * The row is loaded from the tables by the session that first opens the topic.
+ * The state is loaded from the tables by the session that first opens the topic.
  * Functions below this file (record.c, assignment.c) may find that a definition is
- * stale.  They read it again without the row, which detaches it; cq_topic_lock()
+ * stale.  They read it again without the state, which detaches it; cq_topic_lock()
  * attaches it.
  *
  *-------------------------------------------------------------------------
@@ -21,36 +21,36 @@
 #include "topic/load.h"
 #include "topic/open.h"
 
-/* Row locked: what the row knows of the definition. */
+/* State locked: what the state knows of the definition. */
 static void
-set_row(CqTopicDef *def, CqTopicRow *row)
+set_state(CqTopicDef *def, CqTopicState *state)
 {
-	uint32		i = row->partitions;
+	uint32		i = state->partitions;
 
-	def->generation = row->key.generation;
+	def->generation = state->key.generation;
 	for (int p = 0; p < def->npartitions && i != CQ_NO_CELL; p++)
 	{
 		def->partitions[p] = i;
 		i = CQ_CELL(i)->next;
 	}
-	if (!def->uncommitted || row->creating)
+	if (!def->uncommitted || state->creating)
 	{
-		if (row->retain_ms != def->retain_ms || row->retain_bytes != def->retain_bytes)
+		if (state->retain_ms != def->retain_ms || state->retain_bytes != def->retain_bytes)
 		{
-			row->retain_at_ms = CQ_AT_ONCE;
-			cq_topic_plan(row, cq_clock_ms());
+			state->retain_at_ms = CQ_AT_ONCE;
+			cq_topic_plan(state, cq_clock_ms());
 		}
-		row->retain_ms = def->retain_ms;
-		row->retain_bytes = def->retain_bytes;
-		row->compact_due |= def->compact && !row->compact;
-		row->compact = def->compact;
-		row->replica = def->replica;
+		state->retain_ms = def->retain_ms;
+		state->retain_bytes = def->retain_bytes;
+		state->compact_due |= def->compact && !state->compact;
+		state->compact = def->compact;
+		state->replica = def->replica;
 	}
-	row->feeds = 0;
+	state->feeds = 0;
 	for (int g = 0; g < def->ngroups; g++)
 	{
-		row->feeds += def->groups[g].shared ? 1 : 0;
-		i = cq_row_group(row, def->groups[g].group_id);
+		state->feeds += def->groups[g].shared ? 1 : 0;
+		i = cq_topic_group(state, def->groups[g].group_id);
 		if (i != CQ_NO_CELL)
 		{
 			CQ_CELL(i)->group.timeout_ms = def->groups[g].timeout_ms;
@@ -60,40 +60,40 @@ set_row(CqTopicDef *def, CqTopicRow *row)
 }
 
 /*
- * Find the topic's row in shared memory, and give it the options.  False when it is
+ * Find the topic's state in shared memory, and give it the options.  False when it is
  * another topic's by now.
  */
 static bool
 attach(CqTopicDef *def)
 {
-	CqTopicRow *row;
+	CqTopicState *state;
 
-	def->row = NULL;
+	def->state = NULL;
 	if (RecoveryInProgress())
 	{
 		def->attached = true;
 		return true;
 	}
-	row = cq_topic_row_find(def->topic_id, def->sequences[0]);
-	if (row == NULL)
-		row = cq_topic_load(def);
-	def->row = row;
-	if (row->npartitions < def->npartitions)
+	state = cq_topic_state_find(def->topic_id, def->sequences[0]);
+	if (state == NULL)
+		state = cq_topic_load(def);
+	def->state = state;
+	if (state->npartitions < def->npartitions)
 	{
 		/* the others must not see what may be rolled back */
-		if (def->uncommitted && row->npartitions > 0 && !row->creating)
-			def->npartitions = row->npartitions;
+		if (def->uncommitted && state->npartitions > 0 && !state->creating)
+			def->npartitions = state->npartitions;
 		else
 			cq_topic_load_partitions(def);
 	}
-	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	if (row->key.database == MyDatabaseId && row->key.id == def->topic_id &&
-		row->npartitions >= def->npartitions)
+	LWLockAcquire(&state->lock, LW_EXCLUSIVE);
+	if (state->key.database == MyDatabaseId && state->key.id == def->topic_id &&
+		state->npartitions >= def->npartitions)
 	{
-		set_row(def, row);
+		set_state(def, state);
 		def->attached = true;
 	}
-	cq_topic_unlock(row);
+	cq_topic_unlock(state);
 	return def->attached;
 }
 
@@ -123,7 +123,7 @@ open_if_exists(const char *name, AclMode privileges, bool missing_ok)
 	}
 	if (!def->located && !cq_topic_find_relations(def, missing_ok))
 		return NULL;
-	if ((!def->attached || (def->row == NULL && !RecoveryInProgress())) && !attach(def))
+	if ((!def->attached || (def->state == NULL && !RecoveryInProgress())) && !attach(def))
 		return NULL;
 	return def;
 }
@@ -160,22 +160,22 @@ cq_topic_refresh(CqTopicDef *def)
 		cq_object_missing(CQ_OBJECT_TOPIC, def->name);
 }
 
-CqTopicRow *
+CqTopicState *
 cq_topic_lock(CqTopicDef *def, LWLockMode mode)
 {
-	CqTopicRow *row;
+	CqTopicState *state;
 
-	while ((row = cq_topic_lock_if_same(def, mode)) == NULL)
+	while ((state = cq_topic_lock_if_same(def, mode)) == NULL)
 	{
 		CHECK_FOR_INTERRUPTS();
-		/* there are no rows */
+		/* there are no states */
 		PreventCommandDuringRecovery("this function");
 
 		/* it may have been read again a moment ago */
 		if (def->attached || !def->located || !attach(def))
 			cq_topic_refresh(def);
 	}
-	return row;
+	return state;
 }
 
 void
@@ -185,9 +185,9 @@ cq_group_open(CqTopicDef *def, const CqGroupDef *group)
 
 	do
 	{
-		CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
+		CqTopicState *state = cq_topic_lock(def, LW_SHARED);
 
-		loaded = cq_row_group(row, group->group_id) != CQ_NO_CELL;
-		cq_topic_unlock(row);
+		loaded = cq_topic_group(state, group->group_id) != CQ_NO_CELL;
+		cq_topic_unlock(state);
 	} while (!loaded && !cq_topic_load_group(def, group));
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * open.h
- *	  Opening a topic, or a group: privileges, relations, the row in shared memory.
+ *	  Opening a topic, or a group: privileges, relations, the state in shared memory.
  *
  *-------------------------------------------------------------------------
  */
@@ -31,10 +31,10 @@ extern CqTopicDef *cq_topic_open_if_exists(const char *name);
 extern void cq_topic_refresh(CqTopicDef *def);
 
 /*
- * Lock its row; the definition may be read again before that.  Raises, with no lock
+ * Lock its state; the definition may be read again before that.  Raises, with no lock
  * held, 42704 when the topic has been dropped meanwhile, and 25006 during recovery.
  */
-extern CqTopicRow *cq_topic_lock(CqTopicDef *def, LWLockMode mode);
+extern CqTopicState *cq_topic_lock(CqTopicDef *def, LWLockMode mode);
 
 /*
  * Make sure that the group has its cells, with its offsets.  No lock held.  Raises

@@ -72,7 +72,7 @@ typedef struct Job
 	CqRecordRange range;		/* its max is not set */
 } Job;
 
-/* Row locked: whether the member may read of the share now. */
+/* State locked: whether the member may read of the share now. */
 static bool
 may_read(const CqShare *share, uint32 member)
 {
@@ -81,7 +81,7 @@ may_read(const CqShare *share, uint32 member)
 		(share->started || share->passing == 0 || CQ_FAULT("topic-start-early"));
 }
 
-/* Row locked: where the owner goes on reading. */
+/* State locked: where the owner goes on reading. */
 static int64
 share_position(const CqShare *share)
 {
@@ -94,7 +94,7 @@ has_news(const CqShare *share)
 	return share_position(share) < cq_partition_stable(&CQ_CELL(share->partition)->partition);
 }
 
-/* Row locked: the share of the partition behind that one, or the first. */
+/* State locked: the share of the partition behind that one, or the first. */
 static uint32
 share_behind(uint32 group, int number)
 {
@@ -107,17 +107,17 @@ share_behind(uint32 group, int number)
 }
 
 /*
- * Row locked: take the next share from which the member can read, behind its
+ * State locked: take the next share from which the member can read, behind its
  * turn, of those that have not been visited.
  */
 static bool
-take_job(CqTopicDef *def, CqTopicRow *row, uint32 group, uint32 member, int *visited,
+take_job(CqTopicDef *def, CqTopicState *state, uint32 group, uint32 member, int *visited,
 		 Job *job)
 {
 	CqMember   *m = &CQ_CELL(member)->member;
 	uint32		i = share_behind(group, m->turn);
 
-	while (i != CQ_NO_CELL && *visited < row->npartitions)
+	while (i != CQ_NO_CELL && *visited < state->npartitions)
 	{
 		CqShare    *share = &CQ_CELL(i)->share;
 		CqTopicItem *item;
@@ -154,38 +154,38 @@ take_job(CqTopicDef *def, CqTopicRow *row, uint32 group, uint32 member, int *vis
 }
 
 /*
- * Lock the row and find the member; raises, with no lock held, when it is none.
+ * Lock the state and find the member; raises, with no lock held, when it is none.
  */
-static CqTopicRow *
+static CqTopicState *
 lock_member(CqTopicDef *def, const CqGroupDef *group, const char *name,
 			int64 generation, uint32 *g, uint32 *member)
 {
-	CqTopicRow *row = cq_topic_lock(def, LW_EXCLUSIVE);
+	CqTopicState *state = cq_topic_lock(def, LW_EXCLUSIVE);
 
 	*member = CQ_NO_CELL;
-	*g = cq_row_group(row, group->group_id);
+	*g = cq_topic_group(state, group->group_id);
 	if (*g != CQ_NO_CELL)
-		*member = cq_member_find(row, *g, name, generation);
+		*member = cq_member_find(state, *g, name, generation);
 	if (*member == CQ_NO_CELL)
 	{
-		cq_topic_unlock(row);
+		cq_topic_unlock(state);
 		not_a_member(def, group->name, name);
 	}
-	return row;
+	return state;
 }
 
 /* Go on behind what was read; returns false when the share was lost meanwhile. */
 static bool
 advance(CqTopicDef *def, const Job *job, int64 next)
 {
-	CqTopicRow *row = cq_topic_lock(def, LW_EXCLUSIVE);
+	CqTopicState *state = cq_topic_lock(def, LW_EXCLUSIVE);
 	CqCell	   *cell = CQ_CELL(job->share);
 	bool		same = cell->kind == CQ_CELL_SHARE && cell->serial == job->serial &&
 	cell->share.epoch == job->epoch;
 
 	if (same)
 		cell->share.position = next;
-	cq_topic_unlock(row);
+	cq_topic_unlock(state);
 	return same;
 }
 
@@ -246,7 +246,7 @@ cq_topic_poll_records(CqTopicDef *def, const CqGroupDef *group,
 	cq_topic_follow(def);
 	while (n < request->max)
 	{
-		CqTopicRow *row;
+		CqTopicState *state;
 		uint32		g;
 		uint32		m;
 		Job			job;
@@ -255,9 +255,9 @@ cq_topic_poll_records(CqTopicDef *def, const CqGroupDef *group,
 		int64		next;
 
 		cq_topic_items_reserve(2);
-		row = lock_member(def, group, request->member, request->generation, &g, &m);
-		any = take_job(def, row, g, m, &visited, &job);
-		cq_topic_unlock(row);
+		state = lock_member(def, group, request->member, request->generation, &g, &m);
+		any = take_job(def, state, g, m, &visited, &job);
+		cq_topic_unlock(state);
 		if (!any)
 			break;
 		CQ_PAUSE("topic-poll");
@@ -282,7 +282,7 @@ bool
 cq_topic_commit_offset(CqTopicDef *def, const CqGroupDef *group, const char *member,
 					   int64 generation, int partition, int64 record_offset)
 {
-	CqTopicRow *row;
+	CqTopicState *state;
 	uint32		g;
 	uint32		m;
 	uint32		i;
@@ -301,15 +301,15 @@ cq_topic_commit_offset(CqTopicDef *def, const CqGroupDef *group, const char *mem
 				 errmsg("topic \"%s\" has no partition %d", def->name, partition)));
 
 	cq_topic_items_reserve(1);
-	row = cq_topic_lock(def, LW_EXCLUSIVE);
-	g = cq_row_group(row, group->group_id);
-	m = (g == CQ_NO_CELL) ? CQ_NO_CELL : cq_member_find(row, g, member, generation);
+	state = cq_topic_lock(def, LW_EXCLUSIVE);
+	g = cq_topic_group(state, group->group_id);
+	m = (g == CQ_NO_CELL) ? CQ_NO_CELL : cq_member_find(state, g, member, generation);
 	if (m == CQ_NO_CELL)
 	{
-		cq_topic_unlock(row);
+		cq_topic_unlock(state);
 		return false;
 	}
-	i = cq_assignment_find(row, g, partition);
+	i = cq_assignment_find(state, g, partition);
 	share = &CQ_CELL(i)->share;
 	mine = share->owner == m && share->started && record_offset >= 0 &&
 		record_offset < share->position && record_offset + 1 >= share->committed &&
@@ -323,7 +323,7 @@ cq_topic_commit_offset(CqTopicDef *def, const CqGroupDef *group, const char *mem
 	job.epoch = share->epoch;
 	job.range.partition = partition;
 	job.rewind = share->rewind;
-	cq_topic_unlock(row);
+	cq_topic_unlock(state);
 	if (mine && !done)
 		commit_share(def, group, &job, record_offset + 1, busy);
 	return mine;
@@ -347,16 +347,16 @@ static Readiness
 look(CqTopicDef *def, int32 group_id, const char *member, int64 generation,
 	 int64 *again_ms)
 {
-	CqTopicRow *row = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
+	CqTopicState *state = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
 	uint32		g;
 	uint32		m = CQ_NO_CELL;
 	Readiness	result = NOTHING;
 
-	if (row == NULL)
+	if (state == NULL)
 		return GONE;
-	g = cq_row_group(row, group_id);
+	g = cq_topic_group(state, group_id);
 	if (g != CQ_NO_CELL)
-		m = cq_member_find(row, g, member, generation);
+		m = cq_member_find(state, g, member, generation);
 	if (m == CQ_NO_CELL)
 		result = NO_MEMBER;
 	else
@@ -368,7 +368,7 @@ look(CqTopicDef *def, int32 group_id, const char *member, int64 generation,
 				result = READY;
 		}
 	}
-	cq_topic_unlock(row);
+	cq_topic_unlock(state);
 	return result;
 }
 
@@ -377,10 +377,10 @@ sleep_until_ready(CqTopicDef *def, int32 group_id, const char *member, int64 gen
 				  int64 timeout_ms)
 {
 	int64		end = (timeout_ms < 0) ? PG_INT64_MAX : cq_clock_ms() + timeout_ms;
-	CqTopicRow *row = def->row;
+	CqTopicState *state = def->state;
 	Readiness	result;
 
-	ConditionVariablePrepareToSleep(&row->cv);
+	ConditionVariablePrepareToSleep(&state->cv);
 	for (;;)
 	{
 		int64		until = end;
@@ -390,18 +390,18 @@ sleep_until_ready(CqTopicDef *def, int32 group_id, const char *member, int64 gen
 		now = cq_clock_ms();
 		if (result != NOTHING || now >= end)
 			break;
-		if (row->by_xid > 0)
+		if (state->by_xid > 0)
 			until = Min(until, now + CQ_XID_POLL_MS);
 		if (def->replica)
 			until = Min(until, now + CQ_REPLICA_POLL_MS);
-		(void) ConditionVariableTimedSleep(&row->cv, Min(Max(until - now, 1), SLEEP_MS_MAX),
+		(void) ConditionVariableTimedSleep(&state->cv, Min(Max(until - now, 1), SLEEP_MS_MAX),
 										   PG_WAIT_EXTENSION);
 		if (def->replica)
 		{
 			/* scans may sleep on other condition variables */
 			ConditionVariableCancelSleep();
 			cq_topic_follow(def);
-			ConditionVariablePrepareToSleep(&row->cv);
+			ConditionVariablePrepareToSleep(&state->cv);
 		}
 	}
 	ConditionVariableCancelSleep();

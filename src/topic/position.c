@@ -91,7 +91,7 @@ seek_partition(CqTopicDef *def, const CqGroupDef *group, int partition,
 {
 	CqOffset	offset = {0};
 	CqTopicItem *item;
-	CqTopicRow *row;
+	CqTopicState *state;
 	uint32		g;
 	uint32		i = CQ_NO_CELL;
 
@@ -101,18 +101,18 @@ seek_partition(CqTopicDef *def, const CqGroupDef *group, int partition,
 	offset.at = GetCurrentTimestamp();
 
 	cq_topic_items_reserve(1);
-	row = cq_topic_lock(def, LW_EXCLUSIVE);
-	g = cq_row_group(row, group->group_id);
+	state = cq_topic_lock(def, LW_EXCLUSIVE);
+	g = cq_topic_group(state, group->group_id);
 	if (g != CQ_NO_CELL)
-		i = cq_assignment_find(row, g, partition);
+		i = cq_assignment_find(state, g, partition);
 	if (i == CQ_NO_CELL)
 	{
-		cq_topic_unlock(row);
+		cq_topic_unlock(state);
 		elog(ERROR, "group \"%s\" has no partition %d", group->name, partition);
 	}
 	if (cq_topic_item_exists(CQ_TOPIC_ITEM_SEEK, def, i))
 	{
-		cq_topic_unlock(row);
+		cq_topic_unlock(state);
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("cannot seek twice in one transaction")));
@@ -121,7 +121,7 @@ seek_partition(CqTopicDef *def, const CqGroupDef *group, int partition,
 	item = cq_topic_item_add(CQ_TOPIC_ITEM_SEEK, def, i);
 	item->offset = offset.offset;
 	item->rewind = offset.rewind;
-	cq_topic_unlock(row);
+	cq_topic_unlock(state);
 	cq_offsets_append(def, &offset, 1);
 }
 

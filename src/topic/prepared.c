@@ -19,9 +19,9 @@
 #include "topic/prepared.h"
 #include "utils/timestamp.h"
 
-/* Row locked: a prepared transaction has ended. */
+/* State locked: a prepared transaction has ended. */
 static void
-settle_prepared(CqTopicRow *row, const CqPrepared *prepared, bool committed)
+settle_prepared(CqTopicState *state, const CqPrepared *prepared, bool committed)
 {
 	CqCell	   *cell = CQ_CELL(prepared->share);
 	CqShare    *share = &cell->share;
@@ -39,27 +39,27 @@ settle_prepared(CqTopicRow *row, const CqPrepared *prepared, bool committed)
 	if (prepared->polled && !committed && share->epoch == prepared->epoch && share->started)
 		share->position = Max(prepared->position, share->committed);
 	if (prepared->busy && share->epoch == prepared->epoch)
-		cq_assignment_end_busy(row, prepared->share);
+		cq_assignment_end_busy(state, prepared->share);
 }
 
-/* Row locked: note the transactions that it waits for. */
+/* State locked: note the transactions that it waits for. */
 static void
-note_xids(const CqTopicRow *row, CqXids *xids)
+note_xids(const CqTopicState *state, CqXids *xids)
 {
-	for (uint32 i = row->prepared; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
+	for (uint32 i = state->prepared; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
 		cq_xids_note(xids, CQ_CELL(i)->prepared.xid);
-	for (uint32 p = row->partitions; p != CQ_NO_CELL; p = CQ_CELL(p)->next)
+	for (uint32 p = state->partitions; p != CQ_NO_CELL; p = CQ_CELL(p)->next)
 	{
 		for (uint32 i = CQ_CELL(p)->partition.open_head; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
 			cq_xids_note(xids, CQ_CELL(i)->open.xid);
 	}
 }
 
-/* Row locked: all that belongs to that transaction. */
+/* State locked: all that belongs to that transaction. */
 static void
-settle_xid(CqTopicRow *row, const CqXid *xid)
+settle_xid(CqTopicState *state, const CqXid *xid)
 {
-	uint32	   *link = &row->prepared;
+	uint32	   *link = &state->prepared;
 
 	while (*link != CQ_NO_CELL)
 	{
@@ -71,12 +71,12 @@ settle_xid(CqTopicRow *row, const CqXid *xid)
 			continue;
 		}
 		*link = CQ_CELL(i)->next;
-		settle_prepared(row, &CQ_CELL(i)->prepared, xid->committed);
+		settle_prepared(state, &CQ_CELL(i)->prepared, xid->committed);
 		cq_cell_free(i);
-		row->by_xid--;
+		state->by_xid--;
 		pg_atomic_fetch_sub_u32(&cq_topics->by_xid, 1);
 	}
-	for (uint32 p = row->partitions; p != CQ_NO_CELL; p = CQ_CELL(p)->next)
+	for (uint32 p = state->partitions; p != CQ_NO_CELL; p = CQ_CELL(p)->next)
 	{
 		uint32		i = CQ_CELL(p)->partition.open_head;
 
@@ -85,7 +85,7 @@ settle_xid(CqTopicRow *row, const CqXid *xid)
 			uint32		next = CQ_CELL(i)->next;
 
 			if (CQ_CELL(i)->open.xid == xid->xid)
-				cq_open_release(row, p, i);
+				cq_open_release(state, p, i);
 			i = next;
 		}
 	}
@@ -93,39 +93,39 @@ settle_xid(CqTopicRow *row, const CqXid *xid)
 
 /* Settle what the ended transactions of a batch decide about; whether any has. */
 static bool
-settle_batch(CqTopicRow *row, CqXids *xids)
+settle_batch(CqTopicState *state, CqXids *xids)
 {
 	uint32		generation;
 
-	LWLockAcquire(&row->lock, LW_SHARED);
-	generation = row->key.generation;
-	note_xids(row, xids);
-	cq_topic_unlock(row);
+	LWLockAcquire(&state->lock, LW_SHARED);
+	generation = state->key.generation;
+	note_xids(state, xids);
+	cq_topic_unlock(state);
 	if (!cq_xids_decide(xids))
 		return false;
 
-	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	for (int i = 0; i < xids->n && row->key.generation == generation; i++)
+	LWLockAcquire(&state->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < xids->n && state->key.generation == generation; i++)
 	{
 		if (xids->xids[i].ended)
-			settle_xid(row, &xids->xids[i]);
+			settle_xid(state, &xids->xids[i]);
 	}
-	row->limits_due = true;
-	row->feed_due = row->feeds > 0;
-	cq_topic_plan(row, cq_clock_ms());
-	cq_topic_unlock(row);
-	cq_row_wake(row);
+	state->limits_due = true;
+	state->feed_due = state->feeds > 0;
+	cq_topic_plan(state, cq_clock_ms());
+	cq_topic_unlock(state);
+	cq_topic_wake(state);
 	return true;
 }
 
 bool
-cq_topic_settle_prepared(CqTopicRow *row)
+cq_topic_settle_prepared(CqTopicState *state)
 {
 	CqXids		xids = {0};
 	bool		any = false;
 
 	do
-		any |= settle_batch(row, &xids);
+		any |= settle_batch(state, &xids);
 	while (cq_xids_next(&xids));
 	return any;
 }

@@ -11,9 +11,9 @@
 #include "topic/memory.h"
 
 /*
- * Find out which of the prepared transactions that the row waits for have ended,
+ * Find out which of the prepared transactions that the state waits for have ended,
  * and apply or undo what they did.  No lock held.  Returns whether any had.
  */
-extern bool cq_topic_settle_prepared(CqTopicRow *row);
+extern bool cq_topic_settle_prepared(CqTopicState *state);
 
 #endif							/* CQ_TOPIC_PREPARED_H */

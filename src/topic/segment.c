@@ -11,9 +11,9 @@
  * Tables wait for that in batches: when no batch is waiting, all tables that hold no
  * segment become one, with one mark.  Tables that come later do not put it off.
  *
- * Publishers choose the current segment under the row's lock and lock its table
+ * Publishers choose the current segment under the state's lock and lock its table
  * afterwards.  So a segment is closed for good when it is not current, no transaction
- * is open that began to publish when it was (cq_row_open_since), and no session holds
+ * is open that began to publish when it was (cq_topic_open_since), and no session holds
  * a lock on its table for writing.
  *
  * Compaction writes what is left of all closed segments to an empty table, and
@@ -122,22 +122,22 @@ free_table(const CqTopicDef *def)
 }
 
 void
-cq_topic_next_segment(CqTopicRow *row)
+cq_topic_next_segment(CqTopicState *state)
 {
-	row->current = row->next;
-	row->next = 0;
-	row->inserted = row->bytes = 0;
-	row->began_ms = cq_clock_ms();
-	row->segment_at_ms = CQ_AT_ONCE;
-	row->compact_due = true;
-	cq_topic_plan(row, row->began_ms);
+	state->current = state->next;
+	state->next = 0;
+	state->inserted = state->bytes = 0;
+	state->began_ms = cq_clock_ms();
+	state->segment_at_ms = CQ_AT_ONCE;
+	state->compact_due = true;
+	cq_topic_plan(state, state->began_ms);
 }
 
 int64
 cq_topic_add_segment(int32 topic_id)
 {
 	CqTopicDef *def = start(topic_id);
-	CqTopicRow *row;
+	CqTopicState *state;
 	int64		number = 0;
 	int64		current;
 	int			k;
@@ -147,9 +147,9 @@ cq_topic_add_segment(int32 topic_id)
 		cq_step_commit();
 		return cq_clock_ms() + FULL_RETRY_MS;
 	}
-	row = cq_topic_lock(def, LW_SHARED);
-	current = row->current;
-	cq_topic_unlock(row);
+	state = cq_topic_lock(def, LW_SHARED);
+	current = state->current;
+	cq_topic_unlock(state);
 
 	/* it may be there, when we were interrupted last time */
 	number = def->segments[def->nsegments - 1].number;
@@ -169,12 +169,12 @@ cq_topic_add_segment(int32 topic_id)
 	}
 	cq_step_commit();
 
-	row = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
-	if (row == NULL)
+	state = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
+	if (state == NULL)
 		return 0;
-	if (row->current < number)
-		row->next = number;
-	cq_topic_unlock(row);
+	if (state->current < number)
+		state->next = number;
+	cq_topic_unlock(state);
 	return 0;
 }
 
@@ -209,10 +209,10 @@ segment_bytes(const CqTopicSegment *segment)
 static bool
 is_closed(CqTopicDef *def, int64 number)
 {
-	CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
-	bool		closed = number < row->current && !cq_row_open_since(row, number);
+	CqTopicState *state = cq_topic_lock(def, LW_SHARED);
+	bool		closed = number < state->current && !cq_topic_open_since(state, number);
 
-	cq_topic_unlock(row);
+	cq_topic_unlock(state);
 	return closed;
 }
 
@@ -235,25 +235,25 @@ drop_segment(CqTopicDef *def, const CqTopicSegment *segment)
 static void
 roll(CqTopicDef *def, int64 look_ms)
 {
-	CqTopicRow *row = cq_topic_lock(def, LW_EXCLUSIVE);
+	CqTopicState *state = cq_topic_lock(def, LW_EXCLUSIVE);
 
-	if (row->next != 0 && row->inserted > 0 && row->retain_ms > 0 &&
-		cq_clock_ms() - row->began_ms >= look_ms)
-		cq_topic_next_segment(row);
-	cq_topic_unlock(row);
+	if (state->next != 0 && state->inserted > 0 && state->retain_ms > 0 &&
+		cq_clock_ms() - state->began_ms >= look_ms)
+		cq_topic_next_segment(state);
+	cq_topic_unlock(state);
 }
 
 /* A segment is being dropped. */
 static void
 note_dropped(CqTopicDef *def)
 {
-	CqTopicRow *row = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
+	CqTopicState *state = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
 
-	if (row == NULL)
+	if (state == NULL)
 		return;
-	row->segment_at_ms = CQ_AT_ONCE;	/* there may be room now */
-	row->retired_at_ms = 1;
-	cq_topic_unlock(row);
+	state->segment_at_ms = CQ_AT_ONCE;	/* there may be room now */
+	state->retired_at_ms = 1;
+	cq_topic_unlock(state);
 }
 
 int64
@@ -382,12 +382,12 @@ count_closed(CqTopicDef *def)
 static bool
 is_worth_it(CqTopicDef *def, int n)
 {
-	CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
-	int64		compacted = row->compacted;
+	CqTopicState *state = cq_topic_lock(def, LW_SHARED);
+	int64		compacted = state->compacted;
 	int64		clean = 0;
 	int64		dirty = 0;
 
-	cq_topic_unlock(row);
+	cq_topic_unlock(state);
 	for (int i = 0; i < n; i++)
 	{
 		if (def->segments[i].number <= compacted)
@@ -402,14 +402,14 @@ is_worth_it(CqTopicDef *def, int n)
 static void
 note_retired(CqTopicDef *def, const int64 *compacted)
 {
-	CqTopicRow *row = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
+	CqTopicState *state = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
 
-	if (row == NULL)
+	if (state == NULL)
 		return;
 	if (compacted != NULL)
-		row->compacted = *compacted;
-	row->retired_at_ms = cq_clock_ms() + LOCKED_RETRY_MS;
-	cq_topic_unlock(row);
+		state->compacted = *compacted;
+	state->retired_at_ms = cq_clock_ms() + LOCKED_RETRY_MS;
+	cq_topic_unlock(state);
 }
 
 void
@@ -448,7 +448,7 @@ cq_topic_compact(int32 topic_id)
 
 /* ---- tables that hold no segment ------------------------------------- */
 
-/* A set of tables, as in the row. */
+/* A set of tables, as in the state. */
 typedef struct TableSet
 {
 	uint64		bits[2];
@@ -491,20 +491,20 @@ static TableSet
 needed_by_none(CqTopicDef *def, const TableSet *unused)
 {
 	FullTransactionId horizon = cq_horizon(cq_relation("topic"));
-	CqTopicRow *row = cq_topic_lock(def, LW_EXCLUSIVE);
+	CqTopicState *state = cq_topic_lock(def, LW_EXCLUSIVE);
 	TableSet	set = {{0}};
 
-	if (!FullTransactionIdIsValid(row->retired) && !set_is_empty(unused))
+	if (!FullTransactionIdIsValid(state->retired) && !set_is_empty(unused))
 	{
-		memcpy(row->retired_tables, unused->bits, sizeof(row->retired_tables));
-		row->retired = cq_horizon_mark();
+		memcpy(state->retired_tables, unused->bits, sizeof(state->retired_tables));
+		state->retired = cq_horizon_mark();
 	}
-	if (FullTransactionIdIsValid(row->retired) && cq_horizon_passed(horizon, row->retired))
+	if (FullTransactionIdIsValid(state->retired) && cq_horizon_passed(horizon, state->retired))
 	{
-		set.bits[0] = row->retired_tables[0] & unused->bits[0];
-		set.bits[1] = row->retired_tables[1] & unused->bits[1];
+		set.bits[0] = state->retired_tables[0] & unused->bits[0];
+		set.bits[1] = state->retired_tables[1] & unused->bits[1];
 	}
-	cq_topic_unlock(row);
+	cq_topic_unlock(state);
 	return set;
 }
 
@@ -512,15 +512,15 @@ needed_by_none(CqTopicDef *def, const TableSet *unused)
 static void
 note_left(CqTopicDef *def, const TableSet *left)
 {
-	CqTopicRow *row = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
+	CqTopicState *state = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
 
-	if (row == NULL)
+	if (state == NULL)
 		return;
-	row->retired_tables[0] &= left->bits[0];
-	row->retired_tables[1] &= left->bits[1];
-	if (row->retired_tables[0] == 0 && row->retired_tables[1] == 0)
-		row->retired = InvalidFullTransactionId;
-	cq_topic_unlock(row);
+	state->retired_tables[0] &= left->bits[0];
+	state->retired_tables[1] &= left->bits[1];
+	if (state->retired_tables[0] == 0 && state->retired_tables[1] == 0)
+		state->retired = InvalidFullTransactionId;
+	cq_topic_unlock(state);
 }
 
 int64

@@ -18,8 +18,8 @@
  */
 extern int64 cq_topic_add_segment(int32 topic_id);
 
-/* Row locked: go on to the next segment, of which there is one. */
-extern void cq_topic_next_segment(CqTopicRow *row);
+/* State locked: go on to the next segment, of which there is one. */
+extern void cq_topic_next_segment(CqTopicState *state);
 
 /*
  * Drop segments that have become too old or are too much.  Returns when to look

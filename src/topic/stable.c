@@ -77,12 +77,12 @@ static void
 follow_limit(CqTopicDef *def, int partition)
 {
 	int64		limit = written_limit(def, partition);
-	CqTopicRow *row = cq_topic_lock(def, LW_EXCLUSIVE);
+	CqTopicState *state = cq_topic_lock(def, LW_EXCLUSIVE);
 	CqPartition *p = &CQ_CELL(def->partitions[partition])->partition;
 
 	/* it has been loaded with what is there already */
 	p->end = limit;
-	cq_topic_unlock(row);
+	cq_topic_unlock(state);
 }
 
 /*
@@ -94,41 +94,41 @@ check_end(CqTopicDef *def, int partition)
 {
 	int64		end;
 	TimestampTz last_time;
-	CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
+	CqTopicState *state = cq_topic_lock(def, LW_SHARED);
 	bool		fresh = CQ_CELL(def->partitions[partition])->partition.offset_limit == 0;
 	CqPartition *p;
 
-	cq_topic_unlock(row);
+	cq_topic_unlock(state);
 	if (!fresh)
 		return;
 	cq_topic_read_end(def, partition, &end, &last_time);
-	row = cq_topic_lock(def, LW_EXCLUSIVE);
+	state = cq_topic_lock(def, LW_EXCLUSIVE);
 	p = &CQ_CELL(def->partitions[partition])->partition;
 	if (p->offset_limit == 0)
 	{
 		p->end = Max(p->end, end);
 		p->last_time = Max(p->last_time, last_time);
 	}
-	cq_topic_unlock(row);
+	cq_topic_unlock(state);
 }
 
 int64
 cq_topic_stable_offset(CqTopicDef *def, int partition)
 {
-	CqTopicRow *row;
+	CqTopicState *state;
 	int64		stable;
 
-	if (def->row == NULL)
+	if (def->state == NULL)
 		return written_limit(def, partition);
 	if (def->replica)
 		follow_limit(def, partition);
 	else
 		check_end(def, partition);
-	if (def->row->by_xid > 0)
-		(void) cq_topic_settle_prepared(def->row);
-	row = cq_topic_lock(def, LW_SHARED);
+	if (def->state->by_xid > 0)
+		(void) cq_topic_settle_prepared(def->state);
+	state = cq_topic_lock(def, LW_SHARED);
 	stable = cq_partition_stable(&CQ_CELL(def->partitions[partition])->partition);
-	cq_topic_unlock(row);
+	cq_topic_unlock(state);
 	return stable;
 }
 
@@ -142,6 +142,6 @@ cq_topic_follow(CqTopicDef *def)
 		else if (CQ_CELL(def->partitions[p])->partition.offset_limit == 0)
 			check_end(def, p);
 	}
-	if (def->row->by_xid > 0)
-		(void) cq_topic_settle_prepared(def->row);
+	if (def->state->by_xid > 0)
+		(void) cq_topic_settle_prepared(def->state);
 }

@@ -83,12 +83,12 @@ cq_topic_bytes(const CqTopicDef *def)
 char *
 cq_topic_held_by(CqTopicDef *def)
 {
-	CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
-	FullTransactionId mark = row->retired;
+	CqTopicState *state = cq_topic_lock(def, LW_SHARED);
+	FullTransactionId mark = state->retired;
 
 	if (!FullTransactionIdIsValid(mark))
-		mark = row->offsets_copied;
-	LWLockRelease(&row->lock);
+		mark = state->offsets_copied;
+	LWLockRelease(&state->lock);
 	if (!FullTransactionIdIsValid(mark) ||
 		cq_horizon_passed(cq_horizon(cq_relation("topic")), mark))
 		return NULL;
@@ -99,13 +99,13 @@ void
 cq_partition_stat(CqTopicDef *def, int partition, CqPartitionStat *stat)
 {
 	int64		stable = cq_topic_stable_offset(def, partition);
-	CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
+	CqTopicState *state = cq_topic_lock(def, LW_SHARED);
 	CqPartition copy = CQ_CELL(def->partitions[partition])->partition;
 
 	stat->open = copy.untracked;
 	for (uint32 i = copy.open_head; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
 		stat->open++;
-	LWLockRelease(&row->lock);
+	LWLockRelease(&state->lock);
 	stat->end = copy.end;
 	stat->stable = Min(stable, copy.end);
 	stat->published = copy.published;
@@ -116,9 +116,9 @@ cq_partition_stat(CqTopicDef *def, int partition, CqPartitionStat *stat)
 bool
 cq_assignment_stat(CqTopicDef *def, int32 group_id, int partition, CqAssignmentStat *copy)
 {
-	CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
-	uint32		g = cq_row_group(row, group_id);
-	uint32		i = (g == CQ_NO_CELL) ? CQ_NO_CELL : cq_assignment_find(row, g, partition);
+	CqTopicState *state = cq_topic_lock(def, LW_SHARED);
+	uint32		g = cq_topic_group(state, group_id);
+	uint32		i = (g == CQ_NO_CELL) ? CQ_NO_CELL : cq_assignment_find(state, g, partition);
 
 	if (i != CQ_NO_CELL)
 	{
@@ -130,7 +130,7 @@ cq_assignment_stat(CqTopicDef *def, int32 group_id, int partition, CqAssignmentS
 		copy->end = p->end;
 		copy->stable = cq_partition_stable(p);
 	}
-	LWLockRelease(&row->lock);
+	LWLockRelease(&state->lock);
 	return i != CQ_NO_CELL;
 }
 
@@ -159,8 +159,8 @@ cq_assignment_lag_since(CqTopicDef *def, int partition, const CqAssignmentStat *
 bool
 cq_member_stat(CqTopicDef *def, int32 group_id, int n, CqMemberStat *stat)
 {
-	CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
-	uint32		g = cq_row_group(row, group_id);
+	CqTopicState *state = cq_topic_lock(def, LW_SHARED);
+	uint32		g = cq_topic_group(state, group_id);
 	uint32		i = (g == CQ_NO_CELL) ? CQ_NO_CELL : CQ_CELL(g)->group.members;
 
 	while (i != CQ_NO_CELL && n-- > 0)
@@ -175,6 +175,6 @@ cq_member_stat(CqTopicDef *def, int32 group_id, int n, CqMemberStat *stat)
 				stat->partitions[stat->npartitions++] = CQ_CELL(s)->share.number;
 		}
 	}
-	LWLockRelease(&row->lock);
+	LWLockRelease(&state->lock);
 	return i != CQ_NO_CELL;
 }

@@ -37,7 +37,7 @@ forget_topic(int32 topic_id)
 	(void) cq_execute_with_int("DELETE FROM cq.topic WHERE topic_id = $1", topic_id);
 	CommandCounterIncrement();
 	cq_topic_items_reserve(1);
-	def->row = &cq_topic_rows[0];
+	def->state = &cq_topic_states[0];
 	cq_topic_item_add(CQ_TOPIC_ITEM_DROPPED, def, CQ_NO_CELL)->offset = topic_id;
 	def->attached = false;
 }

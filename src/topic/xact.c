@@ -57,12 +57,12 @@ item_at(int i)
 }
 
 static CqTopicItem *
-add_to(CqTopicItemKind kind, const CqTopicRow *row, uint32 generation,
+add_to(CqTopicItemKind kind, const CqTopicState *state, uint32 generation,
 	   uint32 cell)
 {
 	CqTopicItem *item = cq_item_list_add(&list, kind);
 
-	item->row = CQ_TOPIC_ROW_INDEX(row);
+	item->state = CQ_TOPIC_STATE_INDEX(state);
 	item->generation = generation;
 	item->cell = cell;
 	item->serial = (cell == CQ_NO_CELL) ? 0 : CQ_CELL(cell)->serial;
@@ -72,13 +72,13 @@ add_to(CqTopicItemKind kind, const CqTopicRow *row, uint32 generation,
 CqTopicItem *
 cq_topic_item_add(CqTopicItemKind kind, const CqTopicDef *def, uint32 cell)
 {
-	return add_to(kind, def->row, def->generation, cell);
+	return add_to(kind, def->state, def->generation, cell);
 }
 
 void
-cq_topic_item_add_notice(const CqTopicRow *row, uint32 generation, char *notice, Size bytes)
+cq_topic_item_add_notice(const CqTopicState *state, uint32 generation, char *notice, Size bytes)
 {
-	CqTopicItem *item = add_to(CQ_TOPIC_ITEM_NOTICE, row, generation, CQ_NO_CELL);
+	CqTopicItem *item = add_to(CQ_TOPIC_ITEM_NOTICE, state, generation, CQ_NO_CELL);
 
 	item->notice = notice;
 	item->count = bytes;
@@ -99,7 +99,7 @@ cq_topic_item_open(CqTopicDef *def, int partition)
 		CqTopicItem *item = item_at(i);
 
 		if ((item->head.kind == CQ_TOPIC_ITEM_OPEN || item->head.kind == CQ_TOPIC_ITEM_COUNT) &&
-			item->row == CQ_TOPIC_ROW_INDEX(def->row) &&
+			item->state == CQ_TOPIC_STATE_INDEX(def->state) &&
 			item->generation == def->generation &&
 			item->partition == def->partitions[partition])
 			return item;
@@ -134,22 +134,22 @@ item_share(const CqTopicItem *item)
 /* ---- outcomes -------------------------------------------------------- */
 
 static void
-finish_open(CqTopicRow *row, const CqTopicItem *item, bool commit)
+finish_open(CqTopicState *state, const CqTopicItem *item, bool commit)
 {
-	cq_open_release(row, item->partition, item->cell);
+	cq_open_release(state, item->partition, item->cell);
 	if (commit)
 		CQ_CELL(item->partition)->partition.published += item->count;
-	row->limits_due = true;
-	cq_topic_plan(row, Max(row->limits_at_ms, 1));
-	if (row->feeds > 0)
+	state->limits_due = true;
+	cq_topic_plan(state, Max(state->limits_at_ms, 1));
+	if (state->feeds > 0)
 	{
-		row->feed_due = true;
-		cq_topic_plan(row, cq_clock_ms());
+		state->feed_due = true;
+		cq_topic_plan(state, cq_clock_ms());
 	}
 }
 
 static void
-finish_polled(CqTopicRow *row, const CqTopicItem *item, bool commit)
+finish_polled(CqTopicState *state, const CqTopicItem *item, bool commit)
 {
 	CqShare    *share = item_share(item);
 
@@ -158,11 +158,11 @@ finish_polled(CqTopicRow *row, const CqTopicItem *item, bool commit)
 	if (!commit && share->started && !CQ_FAULT("topic-keep-position"))
 		share->position = Max(item->offset, share->committed);
 	if (item->busy)
-		cq_assignment_end_busy(row, item->cell);
+		cq_assignment_end_busy(state, item->cell);
 }
 
 static void
-finish_commit_of(CqTopicRow *row, const CqTopicItem *item, bool commit)
+finish_commit_of(CqTopicState *state, const CqTopicItem *item, bool commit)
 {
 	CqShare    *share = item_share(item);
 
@@ -177,34 +177,34 @@ finish_commit_of(CqTopicRow *row, const CqTopicItem *item, bool commit)
 	if (commit)
 		cq_assignment_commit(share, item->offset, item->rewind, GetCurrentTimestamp());
 	if (item->busy && share->epoch == item->epoch)
-		cq_assignment_end_busy(row, item->cell);
+		cq_assignment_end_busy(state, item->cell);
 }
 
-/* Row locked: do what follows from the outcome for one item. */
+/* State locked: do what follows from the outcome for one item. */
 static void
-finish_item(CqTopicRow *row, const CqTopicItem *item, bool commit)
+finish_item(CqTopicState *state, const CqTopicItem *item, bool commit)
 {
 	switch ((CqTopicItemKind) item->head.kind)
 	{
 		case CQ_TOPIC_ITEM_OPEN:
-			finish_open(row, item, commit);
+			finish_open(state, item, commit);
 			break;
 		case CQ_TOPIC_ITEM_POLLED:
-			finish_polled(row, item, commit);
+			finish_polled(state, item, commit);
 			break;
 		case CQ_TOPIC_ITEM_COMMIT:
 		case CQ_TOPIC_ITEM_SEEK:
-			finish_commit_of(row, item, commit);
-			if (item->head.kind == CQ_TOPIC_ITEM_SEEK && commit && row->feeds > 0)
+			finish_commit_of(state, item, commit);
+			if (item->head.kind == CQ_TOPIC_ITEM_SEEK && commit && state->feeds > 0)
 			{
-				row->feed_due = true;
-				cq_topic_plan(row, cq_clock_ms());
+				state->feed_due = true;
+				cq_topic_plan(state, cq_clock_ms());
 			}
 			break;
 		case CQ_TOPIC_ITEM_LEAVE:
 			if (commit && CQ_CELL(item->cell)->kind == CQ_CELL_MEMBER &&
 				CQ_CELL(item->cell)->serial == item->serial)
-				cq_member_remove(row, item->cell);
+				cq_member_remove(state, item->cell);
 			break;
 		case CQ_TOPIC_ITEM_COUNT:
 			if (commit)
@@ -213,27 +213,27 @@ finish_item(CqTopicRow *row, const CqTopicItem *item, bool commit)
 		case CQ_TOPIC_ITEM_ALTERED:
 			if (commit)
 			{
-				row->retain_at_ms = CQ_AT_ONCE;
-				row->compact_due = true;
-				cq_topic_plan(row, 1);
+				state->retain_at_ms = CQ_AT_ONCE;
+				state->compact_due = true;
+				cq_topic_plan(state, 1);
 			}
 			break;
 		case CQ_TOPIC_ITEM_NOTICE:
 			if (commit)
-				cq_notice_pend(row, item->cell);
+				cq_notice_pend(state, item->cell);
 			break;
 		case CQ_TOPIC_ITEM_GROUP_CREATED:
 			if (!commit)
-				cq_row_drop_group(row, (int32) item->offset);
-			else if (row->feeds > 0)
+				cq_topic_drop_group(state, (int32) item->offset);
+			else if (state->feeds > 0)
 			{
-				row->feed_due = true;
-				cq_topic_plan(row, cq_clock_ms());
+				state->feed_due = true;
+				cq_topic_plan(state, cq_clock_ms());
 			}
 			break;
 		case CQ_TOPIC_ITEM_GROUP_DROPPED:
 			if (commit)
-				cq_row_drop_group(row, (int32) item->offset);
+				cq_topic_drop_group(state, (int32) item->offset);
 			break;
 		default:
 			break;
@@ -243,30 +243,30 @@ finish_item(CqTopicRow *row, const CqTopicItem *item, bool commit)
 static void
 finish(const CqTopicItem *item, bool commit)
 {
-	CqTopicRow *row = &cq_topic_rows[item->row];
+	CqTopicState *state = &cq_topic_states[item->state];
 	bool		same;
 
 	if (item->head.kind == CQ_TOPIC_ITEM_CREATED || item->head.kind == CQ_TOPIC_ITEM_DROPPED)
 	{
 		if (commit == (item->head.kind == CQ_TOPIC_ITEM_DROPPED))
-			cq_topic_row_forget(MyDatabaseId, (int32) item->offset);
+			cq_topic_state_forget(MyDatabaseId, (int32) item->offset);
 		else if (commit)
 		{
 			/* the worker looks after it from now on */
-			LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-			if (row->key.generation == item->generation)
-				row->creating = false;
-			cq_topic_unlock(row);
+			LWLockAcquire(&state->lock, LW_EXCLUSIVE);
+			if (state->key.generation == item->generation)
+				state->creating = false;
+			cq_topic_unlock(state);
 			cq_dbworker_wake(MyDatabaseId);
 		}
 		return;
 	}
-	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	same = row->key.generation == item->generation;
+	LWLockAcquire(&state->lock, LW_EXCLUSIVE);
+	same = state->key.generation == item->generation;
 	if (same)
-		finish_item(row, item, commit);
-	cq_topic_unlock(row);
-	cq_row_wake(row);
+		finish_item(state, item, commit);
+	cq_topic_unlock(state);
+	cq_topic_wake(state);
 	if (item->head.kind == CQ_TOPIC_ITEM_NOTICE)
 	{
 		if (item->cell != CQ_NO_CELL && !(commit && same))
@@ -294,13 +294,13 @@ cq_topic_items_undo(int level)
 
 /* ---- before the commit ----------------------------------------------- */
 
-/* Row locked: whether the item may pass; if so, it is counted. */
+/* State locked: whether the item may pass; if so, it is counted. */
 static bool
-pass_item(CqTopicRow *row, CqTopicItem *item)
+pass_item(CqTopicState *state, CqTopicItem *item)
 {
 	CqShare    *share = item_share(item);
 
-	if (row->key.generation != item->generation || share == NULL)
+	if (state->key.generation != item->generation || share == NULL)
 		return false;
 	if (item->head.kind == CQ_TOPIC_ITEM_COMMIT)
 	{
@@ -313,7 +313,7 @@ pass_item(CqTopicRow *row, CqTopicItem *item)
 		if (share->rewind != item->rewind - 1 || share->seeking > 0)
 			return false;
 		share->seeking++;
-		cq_assignment_fence(row, item->cell);
+		cq_assignment_fence(state, item->cell);
 	}
 	share->passing++;
 	item->passing = true;
@@ -326,7 +326,7 @@ cq_topic_items_before_commit(void)
 	for (int i = 0; i < list.n; i++)
 	{
 		CqTopicItem *item = item_at(i);
-		CqTopicRow *row = &cq_topic_rows[item->row];
+		CqTopicState *state = &cq_topic_states[item->state];
 		bool		pass;
 
 		if (item->head.kind == CQ_TOPIC_ITEM_NOTICE && item->cell == CQ_NO_CELL)
@@ -334,9 +334,9 @@ cq_topic_items_before_commit(void)
 		if ((item->head.kind != CQ_TOPIC_ITEM_COMMIT && item->head.kind != CQ_TOPIC_ITEM_SEEK) ||
 			item->passing)
 			continue;
-		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-		pass = pass_item(row, item);
-		cq_topic_unlock(row);
+		LWLockAcquire(&state->lock, LW_EXCLUSIVE);
+		pass = pass_item(state, item);
+		cq_topic_unlock(state);
 		if (!pass)
 			ereport(ERROR,
 					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
@@ -353,8 +353,8 @@ cq_topic_items_before_commit(void)
 static void
 write_prepared(const CqTopicItem *item)
 {
-	CqTopicRow *row = &cq_topic_rows[item->row];
-	CqTopicDef *def = cq_topic_by_id(row->key.id);
+	CqTopicState *state = &cq_topic_states[item->state];
+	CqTopicDef *def = cq_topic_by_id(state->key.id);
 	CqOffset	offset = {0};
 
 	if (def == NULL)
@@ -389,9 +389,9 @@ prepared_cell(const CqTopicItem *item, TransactionId xid)
 	return i;
 }
 
-/* Row locked: hand one item over to shared memory. */
+/* State locked: hand one item over to shared memory. */
 static void
-hand_over(CqTopicRow *row, CqTopicItem *item, uint32 cell, TransactionId xid)
+hand_over(CqTopicState *state, CqTopicItem *item, uint32 cell, TransactionId xid)
 {
 	CqShare    *share;
 
@@ -407,10 +407,10 @@ hand_over(CqTopicRow *row, CqTopicItem *item, uint32 cell, TransactionId xid)
 		}
 		if (item->busy && share->epoch == item->epoch)
 			share->busy = CQ_BUSY_PREPARED;
-		CQ_CELL(cell)->next = row->prepared;
-		row->prepared = cell;
+		CQ_CELL(cell)->next = state->prepared;
+		state->prepared = cell;
 	}
-	row->by_xid++;
+	state->by_xid++;
 	pg_atomic_fetch_add_u32(&cq_topics->by_xid, 1);
 }
 
@@ -418,12 +418,12 @@ hand_over(CqTopicRow *row, CqTopicItem *item, uint32 cell, TransactionId xid)
 static void
 note_creator(const CqTopicItem *item, TransactionId xid)
 {
-	CqTopicRow *row = &cq_topic_rows[item->row];
+	CqTopicState *state = &cq_topic_states[item->state];
 
-	if (!cq_state_lock_if_same(row, item->generation, LW_EXCLUSIVE))
+	if (!cq_state_lock_if_same(state, item->generation, LW_EXCLUSIVE))
 		return;
-	row->creating_xid = xid;
-	cq_topic_unlock(row);
+	state->creating_xid = xid;
+	cq_topic_unlock(state);
 }
 
 /* Refuse what cannot be prepared; write to the tables what is needed there. */
@@ -461,20 +461,20 @@ cq_topic_items_before_prepare(void)
 	for (int i = 0; i < list.n; i++)
 	{
 		CqTopicItem *item = item_at(i);
-		CqTopicRow *row = &cq_topic_rows[item->row];
+		CqTopicState *state = &cq_topic_states[item->state];
 		uint32		cell = CQ_NO_CELL;
 
 		if (item->head.kind > CQ_TOPIC_ITEM_SEEK)
 			continue;
 		if (item->head.kind != CQ_TOPIC_ITEM_OPEN)
 			cell = prepared_cell(item, xid);
-		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-		if (row->key.generation == item->generation)
-			hand_over(row, item, cell, xid);
+		LWLockAcquire(&state->lock, LW_EXCLUSIVE);
+		if (state->key.generation == item->generation)
+			hand_over(state, item, cell, xid);
 		else if (cell != CQ_NO_CELL)
 			cq_cell_free(cell);
-		cq_topic_plan(row, cq_clock_ms() + CQ_XID_POLL_MS);
-		cq_topic_unlock(row);
+		cq_topic_plan(state, cq_clock_ms() + CQ_XID_POLL_MS);
+		cq_topic_unlock(state);
 		/* after an error from here on, the xid says that it was aborted */
 		item->head.kind = CQ_TOPIC_ITEM_HANDED_OVER;
 	}

@@ -28,7 +28,7 @@ typedef enum CqTopicItemKind
 	CQ_TOPIC_ITEM_ALTERED,		/* options of the topic */
 	CQ_TOPIC_ITEM_GROUP_CREATED,	/* offset: group_id */
 	CQ_TOPIC_ITEM_GROUP_DROPPED,
-	CQ_TOPIC_ITEM_CREATED,		/* offset: topic_id; without a row */
+	CQ_TOPIC_ITEM_CREATED,		/* offset: topic_id; without a state */
 	CQ_TOPIC_ITEM_DROPPED,
 	CQ_TOPIC_ITEM_HANDED_OVER	/* to a prepared transaction */
 } CqTopicItemKind;
@@ -39,8 +39,8 @@ typedef struct CqTopicItem
 	bool		passing;		/* COMMIT, SEEK: counted in the share */
 	bool		busy;			/* the share is this transaction's until its
 								 * end */
-	uint32		row;			/* index */
-	uint32		generation;		/* of the row */
+	uint32		state;			/* index */
+	uint32		generation;		/* of the state */
 	uint32		cell;
 	uint32		serial;			/* of the cell */
 	uint32		epoch;			/* of the share */
@@ -66,19 +66,19 @@ extern void cq_topic_items_undo(int level);
 /* Make room for n more items; may raise. */
 extern void cq_topic_items_reserve(int n);
 
-/* Add an item, of reserved ones.  Never raises: fit for a locked row. */
+/* Add an item, of reserved ones.  Never raises: fit for a locked state. */
 extern CqTopicItem *cq_topic_item_add(CqTopicItemKind kind, const CqTopicDef *def,
 									  uint32 cell);
 
 /* Add a notification, of reserved items. */
-extern void cq_topic_item_add_notice(const CqTopicRow *row, uint32 generation,
+extern void cq_topic_item_add_notice(const CqTopicState *state, uint32 generation,
 									 char *notice, Size bytes);
 
 /* Cells that the notifications of this transaction are going to need. */
 extern int64 cq_topic_items_notice_cells(void);
 
 /*
- * Row locked: the latest OPEN or COUNT item of this transaction for the
+ * State locked: the latest OPEN or COUNT item of this transaction for the
  * partition, or NULL.
  */
 extern CqTopicItem *cq_topic_item_open(CqTopicDef *def, int partition);
