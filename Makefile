@@ -39,7 +39,7 @@ override with_llvm = no
 EXTRA_CLEAN = $(OBJS:.o=.d) .build-flags tmp/check results output_iso \
 	regression.diffs regression.out
 
-DEV_GOALS = help check matrix demo demo-stop bench sim memory fuzz soak valgrind debug ubsan \
+DEV_GOALS = help check check-extras matrix demo demo-stop bench sim memory fuzz soak valgrind debug ubsan \
 	format format-check typedefs layers docs-check model packages
 
 # Developers' goals work before PostgreSQL is installed, hence without PGXS.

@@ -15,6 +15,8 @@
 ##                      TESTS="name..." choose, JOBS=N TAP files run side by side,
 ##                      KEEP=1 keeps the work directory; PGVERSION=17, 18 or 19
 ##                      (root) does it with that version
+##   make check-extras  what would make that longer than 7 minutes, and the random
+##                      checkers for a minute each
 ##   make matrix        every test on every version, in one table
 ##   make ubsan         the same with the undefined behaviour sanitizer
 ##   make demo          the main job on a private cluster, which stays running
@@ -48,6 +50,9 @@ help:
 
 check:
 	@scripts/private check debug scripts/run-tests
+
+check-extras:
+	@EXTRAS=1 scripts/private check-extras debug scripts/run-tests
 
 matrix:
 	@scripts/matrix

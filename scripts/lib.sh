@@ -32,7 +32,7 @@ run_as_user()
 	local path=/usr/local/bin:/usr/bin:/bin
 
 	[ "$(id -u)" != 0 ] || as=(runuser -u "$user" --)
-	for var in PG_CONFIG CC COPT KINDS TESTS ARGS JOBS KEEP; do
+	for var in PG_CONFIG PG_OLDER CC COPT KINDS TESTS ARGS JOBS KEEP EXTRAS CQ_CHECKER_SECONDS; do
 		[ -z "${!var:-}" ] || pass+=("$var=${!var}")
 	done
 	(

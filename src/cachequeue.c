@@ -23,8 +23,8 @@
 #include "exchange/definition.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "queue/maintain.h"
 #include "queue/queue.h"
-#include "sql/object_functions.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
@@ -35,6 +35,7 @@
 #include "topic/memory.h"
 #include "topic/topic.h"
 #include "worker/launcher.h"
+#include "worker/sweep.h"
 
 PG_MODULE_MAGIC;
 
@@ -58,12 +59,12 @@ layout(void)
 	Size		end = sizeof(CqShared);
 
 	end = place(&l.workers, end, cq_dbworkers_size());
-	end = place(&l.cache, end, cq_cache_shmem_size());
+	end = place(&l.cache, end, cq_cache_state_size());
 	end = place(&l.slots, end, cq_slots_size());
 	end = place(&l.engine, end, cq_engine_size((Size) cq_cache_memory_kb * 1024));
 	end = place(&l.loads, end, cq_load_size());
 	end = place(&l.counters, end, cq_counters_size());
-	end = place(&l.namespaces, end, cq_namespace_rows_size());
+	end = place(&l.namespaces, end, cq_namespace_states_size());
 	end = place(&l.hot_keys, end, cq_hot_keys_size());
 	end = place(&l.queues, end, cq_queue_shmem_size());
 	end = place(&l.topics, end, cq_topic_shmem_size());

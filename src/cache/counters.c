@@ -1,34 +1,34 @@
 /*-------------------------------------------------------------------------
  *
  * counters.c
- *	  What the cache counts, for the server and by namespace.
+ *	  Counters of the cache, for the server and by namespace.
  *
- * Each process has a block of counters that it alone writes: a plain load and
- * store, no atomic addition, and no cache line that goes from one processor to
- * another.  Who reads the statistics adds all blocks up.
+ * Each process has a block of counters that no other process writes to.  So
+ * counting is a plain load and store: no atomic addition, and no cache line that
+ * moves between processors.  Reading the statistics adds all blocks up.
  *
- *	block of a process			the counts of row 3 are the sum of
- *	+-----------------+
- *	| of the server	  |			  the blocks' entries for row 3 whose serial
- *	+-----------------+			  number is that of the row now
- *	| row 3, serial 9 |			+ carried[3]
- *	| row 0, serial 1 |			- baseline[3], the sum when it was last reset
- *	| ... 8 of them	  |
- *	+-----------------+
+ *	block of a process			the counters of state 3 are the sum of
+ *	+-------------------+
+ *	| server			|		  the blocks' entries for state 3 whose serial
+ *	+-------------------+		  number is the state's current one
+ *	| state 3, serial 9 |		+ carried[3]
+ *	| state 0, serial 1 |		- baseline[3], the sum at the last reset
+ *	| ... 8 of these	|
+ *	+-------------------+
  *
- * A block stays when its process ends, and the next one with that number goes
- * on counting in it.  A block has entries for the first CQ_COUNTED_ROWS
- * namespaces that a process uses; it counts the others in carried, which all
- * share.
+ * A block stays when its process ends, and the next process with that number
+ * continues to count in it.  A block has entries for the first CQ_COUNTED_NAMESPACES
+ * namespaces that a process uses; it counts others in carried, which all
+ * processes share.
  *
- * A row that comes to stand for another namespace gets a new serial number.
- * Entries with an old one count for row 0, and are taken anew when their
- * process needs room.
+ * When a state is taken for another namespace, it gets a new serial number.
+ * Entries with an old number count for state 0, and are reused when their process
+ * needs room.
  *
- * Locking: counts are written by their process only, without a lock.  The lock
- * guards what an entry stands for, the serial numbers and the baselines: taken
- * exclusively to change them, shared to read the statistics.  It comes below
- * the lock of the namespaces' rows.  carried is atomic.
+ * Locking: a counter is written by its process without a lock.  The lock guards
+ * which state an entry counts for, the serial numbers and the baselines: taken
+ * exclusively to change them, shared to read the statistics.  It comes after the
+ * lock of namespace_states.c.  carried is atomic.
  *
  *-------------------------------------------------------------------------
  */
@@ -40,19 +40,19 @@
 #include "storage/proc.h"
 #include "utils/timestamp.h"
 
-#define CQ_COUNTED_ROWS 8
+#define CQ_COUNTED_NAMESPACES 8
 
-typedef struct CqRowCounts
+typedef struct CqNamespaceCounts
 {
-	uint32		row;			/* guarded by the lock */
-	uint32		serial;			/* the same */
+	uint32		state;			/* guarded by lock */
+	uint32		serial;			/* guarded by lock */
 	pg_atomic_uint64 counts[CQ_NAMESPACE_COUNTERS];
-} CqRowCounts;
+} CqNamespaceCounts;
 
 typedef struct CqProcessCounts
 {
 	pg_atomic_uint64 counts[CQ_NCOUNTERS];
-	CqRowCounts rows[CQ_COUNTED_ROWS];
+	CqNamespaceCounts namespaces[CQ_COUNTED_NAMESPACES];
 	char		padding[PG_CACHE_LINE_SIZE];	/* from the next process */
 } CqProcessCounts;
 
@@ -60,21 +60,21 @@ typedef struct CqCounters
 {
 	LWLock		lock;
 	uint32		nprocesses;		/* constant */
-	uint32		last_serial;	/* this and the rest: guarded by lock */
+	uint32		last_serial;	/* lock guards this and the following */
 	TimestampTz reset_at;
-	uint32		serials[CQ_NAMESPACE_ROWS];
+	uint32		serials[CQ_NAMESPACE_STATES];
 	uint64		baseline[CQ_NCOUNTERS];
-	uint64		row_baseline[CQ_NAMESPACE_ROWS][CQ_NAMESPACE_COUNTERS];
-	pg_atomic_uint64 carried[CQ_NAMESPACE_ROWS][CQ_NAMESPACE_COUNTERS];
+	uint64		namespace_baseline[CQ_NAMESPACE_STATES][CQ_NAMESPACE_COUNTERS];
+	pg_atomic_uint64 carried[CQ_NAMESPACE_STATES][CQ_NAMESPACE_COUNTERS];
 	CqProcessCounts processes[FLEXIBLE_ARRAY_MEMBER];
 } CqCounters;
 
 pg_atomic_uint64 *cq_own_counts = NULL;
-pg_atomic_uint64 *cq_own_row_counts[CQ_NAMESPACE_ROWS];
+pg_atomic_uint64 *cq_own_namespace_counts[CQ_NAMESPACE_STATES];
 
 static CqCounters *shared = NULL;
 
-/* Numbers of processes that run at a time. */
+/* Number of processes that can run at the same time. */
 static uint32
 processes_max(void)
 {
@@ -103,15 +103,15 @@ cq_counters_init(void *mem, int tranche)
 	memset(mem, 0, cq_counters_size());
 	LWLockInitialize(&shared->lock, tranche);
 	shared->nprocesses = processes_max();
-	for (int row = 0; row < CQ_NAMESPACE_ROWS; row++)
-		init_counts(shared->carried[row], CQ_NAMESPACE_COUNTERS);
+	for (int state = 0; state < CQ_NAMESPACE_STATES; state++)
+		init_counts(shared->carried[state], CQ_NAMESPACE_COUNTERS);
 	for (uint32 i = 0; i < shared->nprocesses; i++)
 	{
 		CqProcessCounts *process = &shared->processes[i];
 
 		init_counts(process->counts, CQ_NCOUNTERS);
-		for (int j = 0; j < CQ_COUNTED_ROWS; j++)
-			init_counts(process->rows[j].counts, CQ_NAMESPACE_COUNTERS);
+		for (int j = 0; j < CQ_COUNTED_NAMESPACES; j++)
+			init_counts(process->namespaces[j].counts, CQ_NAMESPACE_COUNTERS);
 	}
 	shared->serials[0] = shared->last_serial = 1;
 }
@@ -133,88 +133,91 @@ cq_count_first(CqCounter counter, uint64 n)
 }
 
 void
-cq_count_shared(uint16 row, CqCounter counter, uint64 n)
+cq_count_shared(uint16 state, CqCounter counter, uint64 n)
 {
-	pg_atomic_fetch_add_u64(&shared->carried[row][counter], n);
+	pg_atomic_fetch_add_u64(&shared->carried[state][counter], n);
 }
 
 void
-cq_counters_row_begin(uint16 row)
+cq_counters_state_begin(uint16 state)
 {
 	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
-	shared->serials[row] = ++shared->last_serial;
+	shared->serials[state] = ++shared->last_serial;
 	LWLockRelease(&shared->lock);
 }
 
 void
-cq_counters_row_end(uint16 row)
+cq_counters_state_end(uint16 state)
 {
-	Assert(row != 0);
+	Assert(state != 0);
 	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
-	shared->serials[row] = 0;
+	shared->serials[state] = 0;
 	for (int i = 0; i < CQ_NAMESPACE_COUNTERS; i++)
 	{
 		pg_atomic_fetch_add_u64(&shared->carried[0][i],
-								pg_atomic_exchange_u64(&shared->carried[row][i], 0));
-		shared->row_baseline[0][i] += shared->row_baseline[row][i];
-		shared->row_baseline[row][i] = 0;
+								pg_atomic_exchange_u64(&shared->carried[state][i], 0));
+		shared->namespace_baseline[0][i] += shared->namespace_baseline[state][i];
+		shared->namespace_baseline[state][i] = 0;
 	}
 	LWLockRelease(&shared->lock);
 }
 
-/* Does the entry stand for a namespace that is still there?  Lock held. */
+/* Does the entry count for a namespace that still exists?  Lock held. */
 static bool
-is_current(const CqRowCounts *entry)
+is_current(const CqNamespaceCounts *entry)
 {
-	return entry->serial != 0 && entry->serial == shared->serials[entry->row];
+	return entry->serial != 0 && entry->serial == shared->serials[entry->state];
 }
 
-/* Take an entry that nobody needs any more.  Lock held exclusively. */
+/*
+ * Let an entry of this process that is not current count for another namespace.
+ * Lock held exclusively.
+ */
 static void
-take_entry(CqRowCounts *entry, uint16 row)
+take_entry(CqNamespaceCounts *entry, uint16 state)
 {
-	if (cq_own_row_counts[entry->row] == entry->counts)
-		cq_own_row_counts[entry->row] = NULL;
+	if (cq_own_namespace_counts[entry->state] == entry->counts)
+		cq_own_namespace_counts[entry->state] = NULL;
 	for (int i = 0; i < CQ_NAMESPACE_COUNTERS; i++)
 		pg_atomic_fetch_add_u64(&shared->carried[0][i],
 								pg_atomic_exchange_u64(&entry->counts[i], 0));
-	entry->row = row;
-	entry->serial = shared->serials[row];
+	entry->state = state;
+	entry->serial = shared->serials[state];
 }
 
 void
-cq_counters_attach(uint16 row)
+cq_counters_attach(uint16 state)
 {
 	CqProcessCounts *own = own_process();
-	CqRowCounts *mine = NULL;
+	CqNamespaceCounts *mine = NULL;
 
 	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
-	for (int i = 0; i < CQ_COUNTED_ROWS; i++)
+	for (int i = 0; i < CQ_COUNTED_NAMESPACES; i++)
 	{
-		CqRowCounts *entry = &own->rows[i];
+		CqNamespaceCounts *entry = &own->namespaces[i];
 
 		if (!is_current(entry))
 			mine = mine == NULL ? entry : mine;
-		else if (entry->row == row)
+		else if (entry->state == state)
 		{
 			mine = entry;
 			break;
 		}
 	}
-	if (mine != NULL && (mine->row != row || !is_current(mine)))
-		take_entry(mine, row);
+	if (mine != NULL && (mine->state != state || !is_current(mine)))
+		take_entry(mine, state);
 	LWLockRelease(&shared->lock);
-	cq_own_row_counts[row] = mine == NULL ? NULL : mine->counts;
+	cq_own_namespace_counts[state] = mine == NULL ? NULL : mine->counts;
 }
 
-/* Sums since the server started.  Lock held. */
+/* Sums since the server start.  Lock held. */
 static void
 add_up(CqCounts *counts, uint64 evictions, uint64 expirations)
 {
 	memset(counts, 0, sizeof(*counts));
-	for (int row = 0; row < CQ_NAMESPACE_ROWS; row++)
+	for (int state = 0; state < CQ_NAMESPACE_STATES; state++)
 		for (int i = 0; i < CQ_NAMESPACE_COUNTERS; i++)
-			counts->rows[row][i] = pg_atomic_read_u64(&shared->carried[row][i]);
+			counts->namespaces[state][i] = pg_atomic_read_u64(&shared->carried[state][i]);
 
 	for (uint32 p = 0; p < shared->nprocesses; p++)
 	{
@@ -222,13 +225,13 @@ add_up(CqCounts *counts, uint64 evictions, uint64 expirations)
 
 		for (int i = CQ_NAMESPACE_COUNTERS; i < CQ_NCOUNTERS; i++)
 			counts->totals[i] += pg_atomic_read_u64(&process->counts[i]);
-		for (int j = 0; j < CQ_COUNTED_ROWS; j++)
+		for (int j = 0; j < CQ_COUNTED_NAMESPACES; j++)
 		{
-			CqRowCounts *entry = &process->rows[j];
-			uint32		row = is_current(entry) ? entry->row : 0;
+			CqNamespaceCounts *entry = &process->namespaces[j];
+			uint32		state = is_current(entry) ? entry->state : 0;
 
 			for (int i = 0; i < CQ_NAMESPACE_COUNTERS; i++)
-				counts->rows[row][i] += pg_atomic_read_u64(&entry->counts[i]);
+				counts->namespaces[state][i] += pg_atomic_read_u64(&entry->counts[i]);
 		}
 	}
 	counts->totals[CQ_COUNT_EVICTIONS] = evictions;
@@ -242,17 +245,17 @@ cq_counters_read(CqCounts *counts, uint64 evictions, uint64 expirations)
 	add_up(counts, evictions, expirations);
 	for (int i = 0; i < CQ_NCOUNTERS; i++)
 		counts->totals[i] -= shared->baseline[i];
-	for (int row = 0; row < CQ_NAMESPACE_ROWS; row++)
+	for (int state = 0; state < CQ_NAMESPACE_STATES; state++)
 		for (int i = 0; i < CQ_NAMESPACE_COUNTERS; i++)
 		{
-			counts->rows[row][i] -= shared->row_baseline[row][i];
-			counts->totals[i] += counts->rows[row][i];
+			counts->namespaces[state][i] -= shared->namespace_baseline[state][i];
+			counts->totals[i] += counts->namespaces[state][i];
 		}
 	counts->reset_at = shared->reset_at;
 	LWLockRelease(&shared->lock);
 }
 
-/* The work space is too large for the stack; allocated before the lock. */
+/* The sums are too large for the stack, and no memory is allocated under a lock. */
 void
 cq_counters_reset(uint64 evictions, uint64 expirations)
 {
@@ -262,7 +265,7 @@ cq_counters_reset(uint64 evictions, uint64 expirations)
 	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
 	add_up(counts, evictions, expirations);
 	memcpy(shared->baseline, counts->totals, sizeof(shared->baseline));
-	memcpy(shared->row_baseline, counts->rows, sizeof(shared->row_baseline));
+	memcpy(shared->namespace_baseline, counts->namespaces, sizeof(shared->namespace_baseline));
 	shared->reset_at = now;
 	LWLockRelease(&shared->lock);
 	pfree(counts);

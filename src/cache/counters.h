@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * counters.h
- *	  What the cache counts, for the server and by namespace.
+ *	  Counters of the cache, for the server and by namespace.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,8 +11,8 @@
 #include "datatype/timestamp.h"
 #include "port/atomics.h"
 
-/* Namespaces that are counted one by one; row 0 is all others together. */
-#define CQ_NAMESPACE_ROWS 1024
+/* States of namespaces (namespace_states.c); 0 counts for all that have none. */
+#define CQ_NAMESPACE_STATES 1024
 
 /* In the order of cq.stat_cache's columns. */
 typedef enum CqCounter
@@ -25,7 +25,7 @@ typedef enum CqCounter
 	CQ_COUNT_MISSES_SNAPSHOT,
 	CQ_COUNT_MISSES_BYPASS,
 	CQ_COUNT_SETS,
-	CQ_COUNT_SETS_REFUSED,		/* for whatever reason */
+	CQ_COUNT_SETS_REFUSED,		/* for any reason */
 	CQ_COUNT_DELETES,
 
 	/* of the server */
@@ -53,15 +53,15 @@ typedef enum CqCounter
 extern Size cq_counters_size(void);
 extern void cq_counters_init(void *mem, int tranche);
 
-/* This process's counts, NULL where it has none; private to the inlines. */
+/* This process's counters, NULL: none.  Private to the inline functions. */
 extern pg_atomic_uint64 *cq_own_counts;
-extern pg_atomic_uint64 *cq_own_row_counts[CQ_NAMESPACE_ROWS];
+extern pg_atomic_uint64 *cq_own_namespace_counts[CQ_NAMESPACE_STATES];
 extern void cq_count_first(CqCounter counter, uint64 n);
-extern void cq_count_shared(uint16 row, CqCounter counter, uint64 n);
+extern void cq_count_shared(uint16 state, CqCounter counter, uint64 n);
 
 /*
- * Count, for the server or for a namespace's row.  No lock, no barrier, no
- * cache line that another process writes; never raises.
+ * Count for the server, or for a namespace by its state.  Takes no lock, and
+ * never raises.
  */
 static inline void
 cq_count(CqCounter counter, uint64 n)
@@ -76,36 +76,36 @@ cq_count(CqCounter counter, uint64 n)
 }
 
 static inline void
-cq_count_row(uint16 row, CqCounter counter, uint64 n)
+cq_count_namespace(uint16 state, CqCounter counter, uint64 n)
 {
-	pg_atomic_uint64 *counts = cq_own_row_counts[row];
+	pg_atomic_uint64 *counts = cq_own_namespace_counts[state];
 
 	if (likely(counts != NULL))
 		pg_atomic_write_u64(&counts[counter],
 							pg_atomic_read_u64(&counts[counter]) + n);
 	else
-		cq_count_shared(row, counter, n);
+		cq_count_shared(state, counter, n);
 }
 
 /*
- * A row begins to count for a namespace, has ended: what it has counted goes
- * to row 0 then.  Never raise; fit for commit callbacks.
+ * Begin, and end, counting for the namespace of a state.  At the end its counts
+ * go to state 0.  Never raise; may be called from commit callbacks.
  */
-extern void cq_counters_row_begin(uint16 row);
-extern void cq_counters_row_end(uint16 row);
+extern void cq_counters_state_begin(uint16 state);
+extern void cq_counters_state_end(uint16 state);
 
-/* Give the row counts of this process's own, if there is room. */
-extern void cq_counters_attach(uint16 row);
+/* Give the state an entry in this process's block, if there is room. */
+extern void cq_counters_attach(uint16 state);
 
-/* Everything that is counted, since the last reset. */
+/* All counts since the last reset. */
 typedef struct CqCounts
 {
 	uint64		totals[CQ_NCOUNTERS];
-	uint64		rows[CQ_NAMESPACE_ROWS][CQ_NAMESPACE_COUNTERS];
-	TimestampTz reset_at;		/* 0: never since the server started */
+	uint64		namespaces[CQ_NAMESPACE_STATES][CQ_NAMESPACE_COUNTERS];
+	TimestampTz reset_at;		/* 0: never since the server start */
 } CqCounts;
 
-/* evictions, expirations: what the engine has counted since the start. */
+/* evictions, expirations: counts of the engine since the server start. */
 extern void cq_counters_read(CqCounts *counts, uint64 evictions,
 							 uint64 expirations);
 extern void cq_counters_reset(uint64 evictions, uint64 expirations);

@@ -3,21 +3,21 @@
  * hot_keys.c
  *	  The keys that are read most.
  *
- * Each process takes a sample of its hits, one of CQ_HOT_KEY_SAMPLE at random
- * distances, and counts them in one table in shared memory by the algorithm
- * Space-Saving (Metwally, Agrawal, El Abbadi, ICDT 2005, section 3):
+ * Each process samples its hits, one in CQ_HOT_KEY_SAMPLE at random distances,
+ * and counts them in a table in shared memory by the algorithm Space-Saving
+ * (Metwally, Agrawal, El Abbadi, ICDT 2005, section 3):
  *
- *	- a key of the table: its count + 1
- *	- another, and there is room: it comes in with 1
- *	- another, and there is none: it takes the place of the key with the
- *	  smallest count m, with m + 1, of which m may be too much (its error)
+ *	- the key is in the table: its count is incremented
+ *	- it is not, and there is room: it is added with count 1
+ *	- it is not, and there is no room: it replaces the key with the smallest count
+ *	  m and gets m + 1, of which m is its error
  *
- * So a count is never too small, too large by the error at most, and each key
- * with more than 1/CQ_HOT_KEYS of the sample is in the table.
+ * So a count is never too small, and too large by its error at most; and each key
+ * with more than 1/CQ_HOT_KEYS of the samples is in the table.
  *
- * Locking: lock guards the table.  Who samples only tries for it, and lets the
- * sample go when somebody else has it.  The hashes and the counts stand in
- * arrays of their own, since all of them are looked at each time.
+ * Locking: lock guards the table.  A process that cannot take it at once drops
+ * its sample.  Hashes and counts are in arrays of their own, since each sample
+ * looks at all of them.
  *
  *-------------------------------------------------------------------------
  */
@@ -70,7 +70,7 @@ set_name(int i, const CqEngineKey *key)
 	memcpy(shared->names[i].bytes, key->bytes, key->len);
 }
 
-/* Space-Saving; the lock is held. */
+/* A step of Space-Saving.  Lock held exclusively. */
 static void
 count_key(const CqEngineKey *key)
 {
@@ -101,12 +101,12 @@ cq_hot_key_sample(const CqEngineKey *key)
 {
 	bool		first = cq_hot_key_countdown == PG_UINT32_MAX;
 
-	/* uniform from 1 to 2 * SAMPLE - 1: SAMPLE on the average */
+	/* uniform from 1 to 2 * SAMPLE - 1: SAMPLE on average */
 	cq_hot_key_countdown =
 		(uint32) pg_prng_uint64_range(&pg_global_prng_state, 1,
 									  2 * CQ_HOT_KEY_SAMPLE - 1);
 	if (first)
-		return;					/* a session's first hit is no sample */
+		return;					/* do not sample a session's first hit */
 	if (!LWLockConditionalAcquire(&shared->lock, LW_EXCLUSIVE))
 		return;
 	count_key(key);

@@ -1,31 +1,30 @@
 /*-------------------------------------------------------------------------
  *
  * load.c
- *	  Load leases: of many who miss one key, one computes.
+ *	  Load leases: of many sessions that miss one key, one computes the value.
  *
- * A backend loads one key at a time, so it needs one row, which is its own for
- * good: the table has one for each possible backend, is never full and
- * allocates nothing.  While it loads, its row hangs in the chain of its key's
- * bucket:
+ * A backend loads one key at a time, so one load for each possible backend is
+ * enough: the table is never full and nothing is allocated.  While a backend
+ * loads, its entry is in the chain of the key's bucket:
  *
- *	buckets   | 3 |   |   |   | 0 |   |		lock, first row
+ *	buckets   | 3 |   |   |   | 0 |   |		lock, first load
  *				|				|
- *	rows	  [3: hash, round] -> [7: hash, round]	   [0: hash, round]
+ *	loads	  [3: hash, round] -> [7: hash, round]	   [0: hash, round]
  *
- * Keys are told apart by their 64-bit hash alone.  Two keys that share one
+ * Keys are identified by their 64-bit hash alone.  Two keys with the same hash
  * only wait for each other.
  *
- * Each use of a row is a round.  A waiter sleeps on the row's condition
- * variable until the row says how that round, or a later one, has ended; it
- * needs no lock for that, and doesn't mind what the row does next.
+ * Each use of an entry is a round.  A waiter sleeps on its condition variable
+ * until the entry says how that round, or a later one, has ended.  For this it
+ * needs no lock, whatever the entry is used for afterwards.
  *
- * A lease is a courtesy, not a right: whoever has waited long enough computes
- * without one, and what may be stored is decided by the consistency rules
- * alone.  So nothing here can make a value wrong.
+ * Leases are advisory: a session that has waited long enough computes the value
+ * without one, and the consistency rules alone decide whether it is stored.  So
+ * an error here cannot make a value wrong.
  *
- * The holder ends its lease when it has stored the value, or from its error
- * handler; a backend that is terminated ends it on its way out.  After a
- * crash shared memory starts anew.
+ * The holder ends its lease when it has stored the value, or in its error
+ * handler; a terminated backend ends it while it exits.  After a crash the shared
+ * memory starts anew.
  *
  *-------------------------------------------------------------------------
  */
@@ -43,39 +42,39 @@
 #include "storage/spin.h"
 
 #define CQ_LOAD_BUCKETS 1024
-#define NO_ROW PG_UINT32_MAX
+#define NO_LOAD PG_UINT32_MAX
 
 typedef struct CqLoadBucket
 {
-	slock_t		lock;			/* guards first, and the rows in the chain */
-	uint32		first;			/* NO_ROW: nobody loads such a key */
+	slock_t		lock;			/* guards first, and the loads in the chain */
+	uint32		first;			/* NO_LOAD: the chain is empty */
 } CqLoadBucket;
 
-typedef struct CqLoadRow
+typedef struct CqLoad
 {
 	uint64		key_hash;		/* guarded by the bucket's lock */
-	uint64		round;			/* the same; written by the owner only */
-	uint32		next;			/* the same; NO_ROW: last of the chain */
+	uint64		round;			/* the same; only the owner writes it */
+	uint32		next;			/* the same; NO_LOAD: last in the chain */
 
-	/* of the last round that has ended: round * 2 + (outcome is DONE) */
+	/* the last round that has ended: round * 2 + (outcome is DONE) */
 	pg_atomic_uint64 ended;
-	ConditionVariable done;		/* broadcast after that; has its own lock */
-} CqLoadRow;
+	ConditionVariable done;		/* broadcast when ended has been set */
+} CqLoad;
 
 typedef struct CqLoads
 {
 	CqLoadBucket buckets[CQ_LOAD_BUCKETS];
-	CqLoadRow	rows[FLEXIBLE_ARRAY_MEMBER];	/* MaxBackends, by process */
+	CqLoad		by_process[FLEXIBLE_ARRAY_MEMBER];	/* MaxBackends, by process */
 } CqLoads;
 
 static CqLoads *loads = NULL;
-static CqLoadRow *held = NULL;	/* our row while it is in a chain */
+static CqLoad *held = NULL;		/* own load while it is in a chain */
 
 Size
 cq_load_size(void)
 {
-	return add_size(offsetof(CqLoads, rows),
-					mul_size(MaxBackends, sizeof(CqLoadRow)));
+	return add_size(offsetof(CqLoads, by_process),
+					mul_size(MaxBackends, sizeof(CqLoad)));
 }
 
 /* In the postmaster, once. */
@@ -86,17 +85,17 @@ cq_load_init(void *mem)
 	for (int i = 0; i < CQ_LOAD_BUCKETS; i++)
 	{
 		SpinLockInit(&loads->buckets[i].lock);
-		loads->buckets[i].first = NO_ROW;
+		loads->buckets[i].first = NO_LOAD;
 	}
 	for (int i = 0; i < MaxBackends; i++)
 	{
-		CqLoadRow  *row = &loads->rows[i];
+		CqLoad	   *load = &loads->by_process[i];
 
-		row->key_hash = 0;
-		row->round = 0;
-		row->next = NO_ROW;
-		pg_atomic_init_u64(&row->ended, 0);
-		ConditionVariableInit(&row->done);
+		load->key_hash = 0;
+		load->round = 0;
+		load->next = NO_LOAD;
+		pg_atomic_init_u64(&load->ended, 0);
+		ConditionVariableInit(&load->done);
 	}
 }
 
@@ -106,17 +105,20 @@ bucket_of(uint64 key_hash)
 	return &loads->buckets[key_hash % CQ_LOAD_BUCKETS];
 }
 
-/* Whether the key is in the chain; the caller holds the bucket's lock. */
+/*
+ * Is the key in the chain?  If so, fills *ticket.  The caller holds the bucket's
+ * lock.
+ */
 static bool
 find_in_chain(const CqLoadBucket *bucket, uint64 key_hash,
 			  CqLoadTicket *ticket)
 {
-	for (uint32 i = bucket->first; i != NO_ROW; i = loads->rows[i].next)
+	for (uint32 i = bucket->first; i != NO_LOAD; i = loads->by_process[i].next)
 	{
-		if (loads->rows[i].key_hash == key_hash)
+		if (loads->by_process[i].key_hash == key_hash)
 		{
-			ticket->row = i;
-			ticket->round = loads->rows[i].round;
+			ticket->load = i;
+			ticket->round = loads->by_process[i].round;
 			return true;
 		}
 	}
@@ -147,7 +149,7 @@ cq_load_begin(uint64 key_hash, CqLoadTicket *ticket)
 	static bool registered = false;
 	CqLoadBucket *bucket = bucket_of(key_hash);
 	uint32		own = MyProc - ProcGlobal->allProcs;
-	CqLoadRow  *row = &loads->rows[own];
+	CqLoad	   *load = &loads->by_process[own];
 	bool		taken;
 
 	Assert(held == NULL && own < (uint32) MaxBackends);
@@ -163,61 +165,61 @@ cq_load_begin(uint64 key_hash, CqLoadTicket *ticket)
 	taken = find_in_chain(bucket, key_hash, ticket);
 	if (!taken)
 	{
-		row->key_hash = key_hash;
-		row->round++;
-		row->next = bucket->first;
+		load->key_hash = key_hash;
+		load->round++;
+		load->next = bucket->first;
 		bucket->first = own;
 	}
 	SpinLockRelease(&bucket->lock);
 	if (!taken)
-		held = row;
+		held = load;
 	return !taken;
 }
 
 void
 cq_load_end(CqLoadOutcome outcome)
 {
-	CqLoadRow  *row = held;
+	CqLoad	   *load = held;
 	CqLoadBucket *bucket;
 	uint32	   *link;
 
-	if (row == NULL)
+	if (load == NULL)
 		return;
 	held = NULL;
-	bucket = bucket_of(row->key_hash);
+	bucket = bucket_of(load->key_hash);
 	SpinLockAcquire(&bucket->lock);
 	link = &bucket->first;
-	while (*link != (uint32) (row - loads->rows))
-		link = &loads->rows[*link].next;
-	*link = row->next;
+	while (*link != (uint32) (load - loads->by_process))
+		link = &loads->by_process[*link].next;
+	*link = load->next;
 	SpinLockRelease(&bucket->lock);
 
-	pg_atomic_write_u64(&row->ended,
-						row->round * 2 + (outcome == CQ_LOAD_DONE ? 1 : 0));
-	ConditionVariableBroadcast(&row->done);
+	pg_atomic_write_u64(&load->ended,
+						load->round * 2 + (outcome == CQ_LOAD_DONE ? 1 : 0));
+	ConditionVariableBroadcast(&load->done);
 }
 
 CqLoadOutcome
 cq_load_wait(const CqLoadTicket *ticket, int64 deadline_ms)
 {
-	CqLoadRow  *row = &loads->rows[ticket->row];
+	CqLoad	   *load = &loads->by_process[ticket->load];
 	CqLoadOutcome outcome = CQ_LOAD_TIMEOUT;
 	int64		left_ms;
 
 	Assert(held == NULL);
-	ConditionVariablePrepareToSleep(&row->done);
+	ConditionVariablePrepareToSleep(&load->done);
 	while ((left_ms = deadline_ms - cq_clock_ms()) > 0)
 	{
-		uint64		ended = pg_atomic_read_u64(&row->ended);
+		uint64		ended = pg_atomic_read_u64(&load->ended);
 
 		if (ended / 2 >= ticket->round)
 		{
-			/* if the row has been used again since, nobody knows: ask again */
+			/* if it has been used again since, the outcome is unknown */
 			outcome = ended == ticket->round * 2 + 1 ?
 				CQ_LOAD_DONE : CQ_LOAD_FAILED;
 			break;
 		}
-		(void) ConditionVariableTimedSleep(&row->done, left_ms,
+		(void) ConditionVariableTimedSleep(&load->done, left_ms,
 										   PG_WAIT_EXTENSION);
 	}
 	ConditionVariableCancelSleep();

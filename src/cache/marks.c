@@ -3,23 +3,23 @@
  * marks.c
  *	  The running transaction's marks, and its own-change counter.
  *
- * A mark is kept by slot, not by dependency: the slot is all that others will
- * ever see of it.  The table is emptied at the end of the transaction; it can
- * not outgrow the number of slots.
+ * Marks are kept by slot, not by dependency: other transactions see only the
+ * slot.  The table is emptied at the end of the transaction; it cannot outgrow
+ * the number of slots.
  *
- * Each change advances a counter, and so does the rollback of a savepoint
- * that held one, for each slot it had changed.  A miss remembers the counter.
- * A value read after that miss is of use only if none of its dependencies has
- * been changed by us since: it could be older than our change, or newer than
- * what is left of it after a rollback.
+ * Each change advances the counter.  So does the rollback of a savepoint, for each
+ * slot that was changed after it.  A miss remembers the counter.  A value that was
+ * read after that miss can only be stored if this transaction has changed none of
+ * its dependencies since: the value could be older than the change, or newer than
+ * what is left of the change after a rollback.
  *
- * For that each open savepoint needs the counter's value at its start.  Those
- * are kept on a stack which only has the levels started since the first mark;
- * for older ones the value is 0.
+ * For a rollback each open savepoint needs the counter's value at its start.
+ * These are kept on a stack, which has only the levels started since the first
+ * mark; for earlier ones the value is 0.
  *
- * Marks made by triggers of a statement that found no row don't assign a
- * transaction id; if there is none at commit, nothing was changed and nothing
- * is pushed.
+ * Triggers of a statement that found no row make marks without assigning a
+ * transaction id.  If there is no id at commit, nothing has been changed, and
+ * nothing is pushed.
  *
  *-------------------------------------------------------------------------
  */
@@ -40,7 +40,7 @@ typedef struct CqMark
 	uint32		slot;
 	char		status;			/* simplehash's */
 	bool		barrier;
-	bool		pushed;			/* already in the slot, barrier included */
+	bool		pushed;			/* to the slot, including barrier */
 	uint64		last_change;
 } CqMark;
 
@@ -58,8 +58,8 @@ typedef struct CqMark
 typedef struct CqLevel
 {
 	int			level;
-	uint64		change;			/* counter at its start */
-	int			statements;		/* open at its start */
+	uint64		change;			/* value of change_counter at its start */
+	int			statements;		/* value of statements at its start */
 } CqLevel;
 
 static MemoryContext local_context = NULL;
@@ -68,13 +68,14 @@ static uint64 change_counter = 0;
 static bool push_early = false; /* a lease has been handed out, or the
 								 * transaction is past PRE_COMMIT */
 
-static uint64 last_break = 0;	/* see cq_local_last_break() */
-static int	statements = 0;		/* open ones that change watched rows */
+static uint64 last_break = 0;	/* see cq_marks_last_break() */
+static int	statements = 0;		/* running ones that change watched rows */
 
 static CqLevel *levels = NULL;	/* in local_context */
 static int	nlevels = 0;
 static int	levels_max = 0;
 
+/* Push a mark; the transaction has an id. */
 static void
 push(CqMark *mark)
 {
@@ -86,7 +87,7 @@ push(CqMark *mark)
 }
 
 void
-cq_local_mark(uint32 slot, bool barrier)
+cq_mark_slot(uint32 slot, bool barrier)
 {
 	CqMark	   *mark;
 	bool		found;
@@ -120,26 +121,26 @@ cq_local_mark(uint32 slot, bool barrier)
 }
 
 void
-cq_local_statement_begin(void)
+cq_marks_statement_begin(void)
 {
 	statements++;
 }
 
 void
-cq_local_statement_end(void)
+cq_marks_statement_end(void)
 {
 	if (statements > 0)
 		statements--;
 }
 
 bool
-cq_local_in_statement(void)
+cq_marks_in_statement(void)
 {
 	return statements > 0;
 }
 
 uint64
-cq_local_last_change(uint32 slot)
+cq_marks_last_change(uint32 slot)
 {
 	CqMark	   *mark = marks == NULL ? NULL : cqmarks_lookup(marks, slot);
 
@@ -147,13 +148,13 @@ cq_local_last_change(uint32 slot)
 }
 
 uint64
-cq_local_change(void)
+cq_marks_change(void)
 {
 	return change_counter;
 }
 
 void
-cq_local_push_all(void)
+cq_marks_push_all(void)
 {
 	cqmarks_iterator it;
 	CqMark	   *mark;
@@ -174,7 +175,7 @@ cq_local_push_all(void)
 }
 
 void
-cq_local_subxact_start(int level)
+cq_marks_subxact_start(int level)
 {
 	if (marks == NULL)
 		return;
@@ -195,14 +196,14 @@ cq_local_subxact_start(int level)
 }
 
 void
-cq_local_subxact_commit(int level)
+cq_marks_subxact_commit(int level)
 {
 	while (nlevels > 0 && levels[nlevels - 1].level >= level)
 		nlevels--;
 }
 
 void
-cq_local_subxact_abort(int level)
+cq_marks_subxact_abort(int level)
 {
 	uint64		since = 0;
 	int			open_before = 0;
@@ -232,17 +233,17 @@ cq_local_subxact_abort(int level)
 }
 
 uint64
-cq_local_last_break(void)
+cq_marks_last_break(void)
 {
 	return last_break;
 }
 
 /*
- * Rollback of the whole in the middle of a statement, with a lease about:
- * what it had changed is not known, so everything is marked.
+ * If the transaction rolls back within a statement, and a lease has been issued,
+ * it is not known what the statement has changed; so the epoch is marked.
  */
 void
-cq_local_abort(void)
+cq_marks_abort(void)
 {
 	FullTransactionId xid = GetTopFullTransactionIdIfAny();
 
@@ -251,9 +252,9 @@ cq_local_abort(void)
 					 U64FromFullTransactionId(xid), false);
 }
 
-/* At the end of the transaction, whichever way. */
+/* At the end of the transaction. */
 void
-cq_local_forget(void)
+cq_marks_forget(void)
 {
 	if (marks != NULL)
 	{

@@ -3,20 +3,19 @@
  * misses.c
  *	  Remembered misses.
  *
- * In READ COMMITTED a row is read in an earlier statement than the cache_set
- * that stores it; judging the set by its own snapshot would bless a value
- * that was changed in between.  So the snapshot of the *miss* is kept, and a
- * later set of that key is judged by it.  Within a transaction the earliest
- * miss of a key counts, for good.
+ * In READ COMMITTED a value is read by an earlier statement than the cache_set
+ * that stores it.  Under the snapshot of the set's own statement, a value that was
+ * changed in between would pass the set rule.  So the snapshot of the *miss* is
+ * kept, and a later set of the key is checked under it.  Within a transaction the
+ * earliest miss of a key counts.
  *
- * Memory is bounded: CQ_VIEWS_MAX snapshots (consecutive misses share one)
- * and CQ_MISSES_MAX keys.  Once either is used up, the oldest snapshot that
- * was not kept stands for every key that is not in the table: an older
+ * Memory is bounded: CQ_VIEWS_MAX snapshots (consecutive misses share one) and
+ * CQ_MISSES_MAX keys.  When either is used up, one snapshot, the oldest of those
+ * that were not kept, stands for all keys that are not in the table: an older
  * snapshot only refuses more.
  *
- * With cachequeue.remember_misses = session the table outlives the
- * transaction; a miss of a key in a later transaction then takes the place of
- * the one before.
+ * With cachequeue.remember_misses = session the table outlives the transaction; a
+ * miss of the key in a later transaction then replaces the previous one.
  *
  *-------------------------------------------------------------------------
  */
@@ -35,7 +34,7 @@ typedef struct CqMiss
 	uint64		key_hash;
 	char		status;			/* simplehash's */
 	uint16		view;			/* index into views */
-	uint64		transaction;	/* as transaction_counter */
+	uint64		transaction;	/* value of transaction_counter */
 	uint64		change;
 } CqMiss;
 
@@ -52,11 +51,11 @@ typedef struct CqMiss
 
 static MemoryContext misses_context = NULL;
 static cqmisses_hash *misses = NULL;
-static CqView views[CQ_VIEWS_MAX];	/* lists in misses_context */
+static CqView views[CQ_VIEWS_MAX];	/* their lists are in misses_context */
 static int	nviews = 0;
 
 static bool forgotten = false;	/* is forgotten_view in use? */
-static bool forgetting = false; /* in this transaction */
+static bool forgetting = false; /* has this transaction forgotten a miss? */
 static CqView forgotten_view;
 static uint64 forgotten_change;
 
@@ -84,7 +83,7 @@ same_view(const CqView *a, const CqView *b)
 		 memcmp(a->xip, b->xip, a->xcnt * sizeof(uint32)) == 0);
 }
 
-/* Index of a kept copy of the view, -1 if there is no room. */
+/* Keep a copy of the view; returns its index, -1 if there is no room. */
 static int
 keep_view(const CqView *view)
 {
@@ -96,6 +95,7 @@ keep_view(const CqView *view)
 	return nviews++;
 }
 
+/* Let forgotten_view stand for a miss under this view, too. */
 static void
 forget(const CqView *view, uint64 change)
 {
@@ -137,7 +137,7 @@ cq_misses_remember(uint64 key_hash, const CqView *view, uint64 change)
 		!cq_view_older(view, &views[miss->view]) && !CQ_FAULT("latest-miss"))
 		return;
 
-	/* a key forgotten in this transaction must not come back as newer */
+	/* do not remember a later miss of a key whose earlier one was forgotten */
 	if (miss == NULL && (forgetting || misses->members >= CQ_MISSES_MAX))
 		index = -1;
 	else
@@ -175,7 +175,7 @@ cq_misses_find(uint64 key_hash, uint64 *change)
 	return NULL;
 }
 
-/* Make room by forgetting the older half of the snapshots; allocates nothing. */
+/* Make room by forgetting the older half of the views; allocates nothing. */
 static void
 forget_older_half(void)
 {

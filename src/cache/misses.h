@@ -1,8 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * misses.h
- *	  Remembered misses: under which snapshot will a later set's value have
- *	  been read?
+ *	  Remembered misses: the snapshot under which a later set's value was read.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,19 +11,19 @@
 #include "cache/view.h"
 
 /*
- * Remember a miss of the key under the view (copied).  change: the own-change
- * counter (local.h).
+ * Remember a miss of the key under the view, which is copied.  change is the
+ * own-change counter (marks.h).  Raises out of memory only.
  */
 extern void cq_misses_remember(uint64 key_hash, const CqView *view,
 							   uint64 change);
 
 /*
- * The view and counter to be used for a set of the key; NULL if it was not
- * missed.  Valid until the next call into this module.
+ * The view for a set of the key, and in *change the counter; NULL if there was no
+ * miss.  Valid until the next call of a function declared here.
  */
 extern const CqView *cq_misses_find(uint64 key_hash, uint64 *change);
 
-/* End of the transaction. */
+/* At the end of the transaction.  Never raises. */
 extern void cq_misses_end_transaction(void);
 
 #endif							/* CQ_CACHE_MISSES_H */

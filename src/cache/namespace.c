@@ -3,18 +3,18 @@
  * namespace.c
  *	  Namespaces of the cache: options and privileges.
  *
- * Namespaces are rows of cq.namespace, changed by the SQL functions
- * cq.namespace_* only; owner and privileges are their carriers' (see
- * core/object.c).  Each backend keeps the ones it has used.  A statement
- * trigger on the tables sends a relcache invalidation of cq.namespace when they
- * change, which makes all backends read them again.
+ * Namespaces are rows of cq.namespace, which only the SQL functions cq.namespace_*
+ * change.  Owner and privileges are those of their carriers (core/object.c).  Each
+ * backend keeps the namespaces that it has used.  When the table changes, a
+ * statement trigger sends a relcache invalidation of cq.namespace, and all
+ * backends read their namespaces again.
  *
- * The memory quota is enforced by the cache's engine, which finds it in shared
- * memory: who reads a namespace's options puts it there, and so does the commit
- * of a transaction that has changed it.
+ * The engine enforces the memory quota, which it finds in shared memory.  A
+ * process puts it there when it reads a namespace's options, and when it commits
+ * a transaction that has changed them.
  *
- * 'default' needs no row: number 0, no default TTL, no quota.  Its carrier is
- * made by the extension's script and belongs to the extension's owner.
+ * 'default' needs no row: it has number 0, no default TTL and no quota.  The
+ * extension's script creates its carrier, which belongs to the extension's owner.
  *
  *-------------------------------------------------------------------------
  */
@@ -35,15 +35,11 @@
 #include "core/shmem.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
-#include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
-#include "utils/syscache.h"
 
 PG_FUNCTION_INFO_V1(cq_namespace_changed);
 
@@ -70,7 +66,7 @@ enum
 typedef struct CqKnownNamespace
 {
 	char		name[CQ_NAMESPACE_BYTES_MAX + 1];	/* hash key */
-	uint64		read_at;		/* value of 'changes' before it was read */
+	uint64		read_at;		/* value of changes before it was read */
 	CqObject	object;
 	CqNamespace namespace;
 } CqKnownNamespace;
@@ -78,7 +74,7 @@ typedef struct CqKnownNamespace
 static const CqNamespace default_namespace = {0};
 static CqObject default_object = {.kind = CQ_OBJECT_NAMESPACE};
 static HTAB *known = NULL;
-static uint64 changes = 1;		/* advances when any may have changed */
+static uint64 changes = 1;		/* incremented when a namespace may change */
 static Oid	namespace_relation = InvalidOid;
 
 static void
@@ -86,7 +82,7 @@ on_relation(Datum arg, Oid relid)
 {
 	if (!OidIsValid(relid) || relid == namespace_relation)
 	{
-		cq_namespace_rows_forget();
+		cq_namespace_states_forget();
 		changes++;
 	}
 }
@@ -98,14 +94,14 @@ cq_namespace_init(void)
 }
 
 /*
- * The carrier of default is found by its name; again when it is gone, for the
+ * The object of 'default'.  Its carrier is looked up again when it is gone, as the
  * extension may have been created anew.
  */
 static CqObject *
 find_default(void)
 {
 	if (!OidIsValid(default_object.carrier) ||
-		!OidIsValid(cq_carrier_owner(default_object.carrier)))
+		!OidIsValid(cq_relation_owner(default_object.carrier)))
 	{
 		Oid			carrier = cq_carrier_by_id(CQ_OBJECT_NAMESPACE, 0);
 
@@ -117,8 +113,8 @@ find_default(void)
 }
 
 /*
- * Let the engine know the quota, unless it may yet be rolled back: what this
- * transaction has changed takes effect at its commit.
+ * Tell the engine the quota, unless the running transaction has changed it: then
+ * it takes effect at commit.
  */
 static void
 push_quota(uint32 name_space, HeapTuple tuple, Datum quota, bool null)
@@ -129,7 +125,7 @@ push_quota(uint32 name_space, HeapTuple tuple, Datum quota, bool null)
 							   null ? 0 : (uint64) DatumGetInt64(quota));
 }
 
-/* Does a table follow the namespace, and how? */
+/* Read the rule of write-behind of a namespace, if there is one. */
 static void
 read_write_behind(CqNamespace *namespace)
 {
@@ -160,8 +156,8 @@ read_write_behind(CqNamespace *namespace)
 }
 
 /*
- * Read the one that the key finds; false if there is none.  Any of it may raise:
- * the caller publishes what was read when all of it is there.
+ * Read the namespace that the key finds; false if there is none.  May raise at any
+ * point, so the caller makes the entry known only after the return.
  */
 static bool
 read_namespace(ScanKey key, CqKnownNamespace *entry)
@@ -173,7 +169,7 @@ read_namespace(ScanKey key, CqKnownNamespace *entry)
 	bool		nulls[NCOLUMNS];
 	bool		found = false;
 
-	(void) find_default();		/* raises when the tables are older */
+	(void) find_default();		/* raises if the extension is older */
 	namespace_relation = cq_relation_if_exists("namespace");
 	rel = table_open(namespace_relation, AccessShareLock);
 	entry->read_at = changes;
@@ -203,7 +199,7 @@ read_namespace(ScanKey key, CqKnownNamespace *entry)
 	return found;
 }
 
-/* Read it and remember it; NULL: there is none. */
+/* Read the namespace that the key finds and remember it; NULL: none. */
 static CqKnownNamespace *
 remember(ScanKey key)
 {
@@ -306,7 +302,7 @@ is_default(const char *name, Size len)
 	return len == strlen(DEFAULT_NAMESPACE) && memcmp(name, DEFAULT_NAMESPACE, len) == 0;
 }
 
-/* The namespace by that name; raises 42704.  *object: who may do what. */
+/* The namespace of that name, and the object with its privileges; raises 42704. */
 static const CqNamespace *
 find(const char *name, Size len, CqObject **object)
 {
@@ -326,7 +322,7 @@ find(const char *name, Size len, CqObject **object)
 		buf[len] = '\0';
 		entry = find_known(buf);
 	}
-	if (entry == NULL || !OidIsValid(cq_carrier_owner(entry->object.carrier)))
+	if (entry == NULL || !OidIsValid(cq_relation_owner(entry->object.carrier)))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("namespace \"%s\" does not exist",

@@ -10,7 +10,7 @@
 
 #include "core/object.h"
 
-/* what the privileges on the carrier stand for; several may be added up */
+/* privileges on the carrier; they may be combined */
 #define CQ_NAMESPACE_READ ACL_SELECT
 #define CQ_NAMESPACE_WRITE ACL_INSERT
 #define CQ_NAMESPACE_INVALIDATE ACL_UPDATE
@@ -27,47 +27,41 @@ typedef struct CqNamespace
 } CqNamespace;
 
 /*
- * The namespace by that name, which the current role may use in all the ways, or
- * one of the ways, asked for.  Raises 42704, 42501 and 55000.
+ * The namespace of that name, on which the current role must have all, or any, of
+ * the privileges.  Raises 42704, 42501 and 55000.
  */
 extern const CqNamespace *cq_namespace_find(const char *name, Size len, AclMode all);
 extern const CqNamespace *cq_namespace_find_any(const char *name, Size len, AclMode any);
 
 /*
- * The namespace by that name, which the current role owns.  Raises 42704,
- * 42501; also for default, which is the extension's.
+ * The namespace of that name, which the current role must own.  Raises 42704 and
+ * 42501, the latter also for 'default', which belongs to the extension.
  */
 extern const CqNamespace *cq_namespace_find_own(const char *name, Size len);
 
-/* Raises 42501 unless the current role may invalidate tags, which all namespaces
- * of the database share: it must have that privilege on default. */
+/*
+ * Raises 42501 unless the current role may invalidate tags.  As all namespaces of
+ * a database share tags, this takes the privilege on 'default'.
+ */
 extern void cq_namespace_check_invalidate(void);
 
 /* Whether a role may write to the namespace with that number. */
 extern bool cq_namespace_role_may_write(Oid role, uint32 id);
 
-/* The object behind a namespace, to be granted or given away. */
+/* The object of a namespace, to change its privileges or owner. */
 extern CqObject cq_namespace_object(const char *name, Size len);
 
-/* The same whoever asks; NULL if there is none by that name. */
+/* The namespace of that name, without a check of privileges; NULL: none. */
 extern const CqNamespace *cq_namespace_lookup(const char *name);
 
-/* The one with that number, likewise; not that of default. */
+/* The same by number, which must not be that of 'default'. */
 extern const CqNamespace *cq_namespace_by_id(uint32 id);
 
-/* Its name, palloc'd; NULL if there is none by that number. */
+/* The name of the namespace with that number, palloc'd; NULL: none. */
 extern char *cq_namespace_name(uint32 id);
 
-/* The carrier of that one; InvalidOid if there is none by that number. */
+/* The carrier of the namespace with that number; InvalidOid: none. */
 extern Oid	cq_namespace_carrier(uint32 id);
-
-/*
- * Delete the definitions of namespaces whose carrier is gone.  Raises 55000 when
- * operations of write-behind are pending in one whose carrier is one of 'views'
- * (Oid list), as these are being dropped; what is pending in others is discarded
- * with a warning.
- */
-extern void cq_namespaces_sweep(const List *views);
 
 /* Once, from _PG_init. */
 extern void cq_namespace_init(void);

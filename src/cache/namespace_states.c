@@ -3,80 +3,82 @@
  * namespace_states.c
  *	  The namespaces in use, of all databases, in shared memory.
  *
- * A namespace gets a row when a process first uses it; the row's number goes
- * with its keys, and is the class of its entries in the engine, which keeps the
- * memory quota; its counters are in counters.c.  Row 0 stands for all namespaces
- * that found no row: they have no quota, and are counted together.
+ * A namespace gets a state when a process first uses it.  The state's number is
+ * the class of the namespace's entries in the engine, which enforces the memory
+ * quota, and counters.c counts by it.  State 0 stands for all namespaces for
+ * which there was no state left: they have no quota and are counted together.
  *
- * Rows are found by hash of database and namespace:
+ * States are found by hash of database and namespace:
  *
- *	buckets | 3 |   |   | 7 |		row 3 -> row 12 -> 0 (the end)
+ *	buckets | 3 |   |   | 7 |		state 3 -> state 12 -> 0 (the end)
  *
- * Each process remembers the rows it has found, by namespace, in an array that
- * is looked into with every key.  It forgets them when namespaces change.
+ * Each process remembers the states that it has found in an array, by number of
+ * the namespace; it looks there for every key.  It forgets them when namespaces
+ * change.
  *
- * A row is given back when the transaction that drops its namespace, its
- * extension or its database commits, or that has created the namespace rolls
- * back.  A process that still remembers it, and an entry stored under it, go on
- * naming it; so free rows are taken in turn, and one that was given back is the
- * last to be taken again.  The row of a namespace that was dropped by a prepared
- * transaction is lost until the server starts with an empty cache.
+ * A state is freed when a transaction commits that drops its namespace, its
+ * extension or its database, or when a transaction rolls back that has created
+ * the namespace.  Processes that remember the state, and entries stored with its
+ * number, still refer to it.  So free states are taken in turn, and the one that
+ * was freed last is taken last.  If a prepared transaction drops a namespace, the
+ * state is lost until the server starts with an empty cache.
  *
- * Locking: lock guards everything.  Below it come the lock of the counters and
- * those of the engine.
+ * Locking: lock guards all shared fields.  The lock of the counters and those of
+ * the engine come after it.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "cache/cache.h"
+#include "cache/counters.h"
 #include "cache/namespace_states.h"
+#include "cache/state.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "storage/lwlock.h"
 
 #define NBUCKETS 1024
 
-StaticAssertDecl(CQ_NAMESPACE_ROWS == CQ_CLASSES,
-				 "a row's number is a class of the engine");
+StaticAssertDecl(CQ_NAMESPACE_STATES == CQ_CLASSES,
+				 "a state's number is a class of the engine");
 
-typedef struct CqNamespaceRow
+typedef struct CqNamespaceState
 {
 	Oid			database;		/* InvalidOid: free */
 	uint32		name_space;
-	uint16		next;			/* in its bucket; 0: the last */
-} CqNamespaceRow;
+	uint16		next;			/* in its bucket; 0: none */
+} CqNamespaceState;
 
-typedef struct CqNamespaceRows
+typedef struct CqNamespaceStates
 {
 	LWLock		lock;
-	uint16		turn;			/* the row taken last */
+	uint16		last_taken;
 	uint16		buckets[NBUCKETS];
-	CqNamespaceRow rows[CQ_NAMESPACE_ROWS]; /* [0] is never used */
-} CqNamespaceRows;
+	CqNamespaceState states[CQ_NAMESPACE_STATES];	/* [0] is never used */
+} CqNamespaceStates;
 
-/* What this process has found, by the namespace's number. */
-typedef struct CqFoundRow
+/* A state that this process has found. */
+typedef struct CqFoundState
 {
 	uint32		name_space;
-	uint16		row;
+	uint16		state;
 	bool		valid;
-} CqFoundRow;
+} CqFoundState;
 
 #define NFOUND 1024				/* a power of 2 */
 
-static CqNamespaceRows *shared = NULL;
-static CqFoundRow found_rows[NFOUND];
+static CqNamespaceStates *shared = NULL;
+static CqFoundState found_states[NFOUND];
 
 Size
-cq_namespace_rows_size(void)
+cq_namespace_states_size(void)
 {
-	return sizeof(CqNamespaceRows);
+	return sizeof(CqNamespaceStates);
 }
 
 /* In the postmaster, once. */
 void
-cq_namespace_rows_init(void *mem, int tranche)
+cq_namespace_states_init(void *mem, int tranche)
 {
 	shared = mem;
 	memset(mem, 0, sizeof(*shared));
@@ -84,19 +86,19 @@ cq_namespace_rows_init(void *mem, int tranche)
 }
 
 bool
-cq_namespace_rows_transfer(CqTransfer transfer, void *arg)
+cq_namespace_states_transfer(CqTransfer transfer, void *arg)
 {
-	return transfer((char *) shared + offsetof(CqNamespaceRows, turn),
-					sizeof(*shared) - offsetof(CqNamespaceRows, turn), arg);
+	return transfer((char *) shared + offsetof(CqNamespaceStates, last_taken),
+					sizeof(*shared) - offsetof(CqNamespaceStates, last_taken), arg);
 }
 
 void
-cq_namespace_rows_count(void)
+cq_namespace_states_count(void)
 {
-	for (int row = 1; row < CQ_NAMESPACE_ROWS; row++)
+	for (int state = 1; state < CQ_NAMESPACE_STATES; state++)
 	{
-		if (OidIsValid(shared->rows[row].database))
-			cq_counters_row_begin(row);
+		if (OidIsValid(shared->states[state].database))
+			cq_counters_state_begin(state);
 	}
 }
 
@@ -109,121 +111,121 @@ bucket_of(Oid database, uint32 name_space)
 	return &shared->buckets[hash % NBUCKETS];
 }
 
-/* Lock held. */
+/* The state of a namespace, 0 if it has none.  Lock held. */
 static uint16
-find_row(Oid database, uint32 name_space)
+find_state(Oid database, uint32 name_space)
 {
-	uint16		row = *bucket_of(database, name_space);
+	uint16		state = *bucket_of(database, name_space);
 
-	while (row != 0 && (shared->rows[row].database != database ||
-						shared->rows[row].name_space != name_space))
-		row = shared->rows[row].next;
-	return row;
+	while (state != 0 && (shared->states[state].database != database ||
+						  shared->states[state].name_space != name_space))
+		state = shared->states[state].next;
+	return state;
 }
 
-/* A free row, 0 if there is none.  Lock held exclusively. */
+/* Take a free state for a namespace, 0 if there is none.  Lock held exclusively. */
 static uint16
-take_row(Oid database, uint32 name_space)
+take_state(Oid database, uint32 name_space)
 {
-	for (int i = 1; i < CQ_NAMESPACE_ROWS; i++)
+	for (int i = 1; i < CQ_NAMESPACE_STATES; i++)
 	{
-		CqNamespaceRow *row;
+		CqNamespaceState *state;
 		uint16	   *bucket;
 
-		shared->turn = shared->turn % (CQ_NAMESPACE_ROWS - 1) + 1;
-		row = &shared->rows[shared->turn];
-		if (OidIsValid(row->database))
+		shared->last_taken = shared->last_taken % (CQ_NAMESPACE_STATES - 1) + 1;
+		state = &shared->states[shared->last_taken];
+		if (OidIsValid(state->database))
 			continue;
 		bucket = bucket_of(database, name_space);
-		row->database = database;
-		row->name_space = name_space;
-		row->next = *bucket;
-		*bucket = shared->turn;
-		cq_counters_row_begin(shared->turn);
-		return shared->turn;
+		state->database = database;
+		state->name_space = name_space;
+		state->next = *bucket;
+		*bucket = shared->last_taken;
+		cq_counters_state_begin(shared->last_taken);
+		return shared->last_taken;
 	}
 	return 0;
 }
 
-/* Lock held exclusively. */
+/* Free a state, its quota and its counters.  Lock held exclusively. */
 static void
-free_row(uint16 number)
+free_state(uint16 number)
 {
-	CqNamespaceRow *row = &shared->rows[number];
-	uint16	   *link = bucket_of(row->database, row->name_space);
+	CqNamespaceState *state = &shared->states[number];
+	uint16	   *link = bucket_of(state->database, state->name_space);
 
 	while (*link != number)
-		link = &shared->rows[*link].next;
-	*link = row->next;
-	row->database = InvalidOid;
+		link = &shared->states[*link].next;
+	*link = state->next;
+	state->database = InvalidOid;
 	cq_engine_set_quota(cq_cache_engine(), number, 0);
-	cq_counters_row_end(number);
+	cq_counters_state_end(number);
 }
 
 static uint16
 find_or_take(uint32 name_space)
 {
-	uint16		row;
+	uint16		state;
 
 	LWLockAcquire(&shared->lock, LW_SHARED);
-	row = find_row(MyDatabaseId, name_space);
+	state = find_state(MyDatabaseId, name_space);
 	LWLockRelease(&shared->lock);
-	if (row == 0)
+	if (state == 0)
 	{
 		LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
-		row = find_row(MyDatabaseId, name_space);
-		if (row == 0)
-			row = take_row(MyDatabaseId, name_space);
+		state = find_state(MyDatabaseId, name_space);
+		if (state == 0)
+			state = take_state(MyDatabaseId, name_space);
 		LWLockRelease(&shared->lock);
 	}
-	return row;
+	return state;
 }
 
 uint16
-cq_namespace_row(uint32 name_space)
+cq_namespace_state(uint32 name_space)
 {
-	CqFoundRow *found = &found_rows[name_space % NFOUND];
+	CqFoundState *found = &found_states[name_space % NFOUND];
 
 	if (unlikely(!found->valid || found->name_space != name_space))
 	{
 		found->valid = false;
-		found->row = find_or_take(name_space);
-		cq_counters_attach(found->row);
+		found->state = find_or_take(name_space);
+		cq_counters_attach(found->state);
 		found->name_space = name_space;
 		found->valid = true;
 	}
-	return found->row;
+	return found->state;
 }
 
 uint16
-cq_namespace_row_find(uint32 name_space)
+cq_namespace_state_find(uint32 name_space)
 {
-	uint16		row;
+	uint16		state;
 
 	LWLockAcquire(&shared->lock, LW_SHARED);
-	row = find_row(MyDatabaseId, name_space);
+	state = find_state(MyDatabaseId, name_space);
 	LWLockRelease(&shared->lock);
-	return row;
+	return state;
 }
 
 void
 cq_namespace_set_quota(uint32 name_space, uint64 bytes)
 {
-	uint16		row = cq_namespace_row(name_space);
+	uint16		state = cq_namespace_state(name_space);
 
-	if (row != 0)
-		cq_engine_set_quota(cq_cache_engine(), row, bytes);
+	if (state != 0)
+		cq_engine_set_quota(cq_cache_engine(), state, bytes);
 }
 
 void
 cq_namespace_release(uint32 name_space)
 {
-	uint16		row;
+	uint16		state;
 
 	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
-	row = find_row(MyDatabaseId, name_space);
-	if (row != 0)
-		free_row(row);
+	state = find_state(MyDatabaseId, name_space);
+	if (state != 0)
+		free_state(state);
 	LWLockRelease(&shared->lock);
 }
 
@@ -231,17 +233,17 @@ void
 cq_namespace_release_database(Oid database)
 {
 	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
-	for (int row = 1; row < CQ_NAMESPACE_ROWS; row++)
+	for (int state = 1; state < CQ_NAMESPACE_STATES; state++)
 	{
-		if (shared->rows[row].database == database)
-			free_row(row);
+		if (shared->states[state].database == database)
+			free_state(state);
 	}
 	LWLockRelease(&shared->lock);
 }
 
 void
-cq_namespace_rows_forget(void)
+cq_namespace_states_forget(void)
 {
 	for (int i = 0; i < NFOUND; i++)
-		found_rows[i].valid = false;
+		found_states[i].valid = false;
 }

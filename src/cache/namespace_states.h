@@ -10,43 +10,43 @@
 
 #include "core/transfer.h"
 
-
-extern Size cq_namespace_rows_size(void);
-extern void cq_namespace_rows_init(void *mem, int tranche);
-
-/* All of them, when nobody uses them; then, in a new server: have them counted. */
-extern bool cq_namespace_rows_transfer(CqTransfer transfer, void *arg);
-extern void cq_namespace_rows_count(void);
+extern Size cq_namespace_states_size(void);
+extern void cq_namespace_states_init(void *mem, int tranche);
 
 /*
- * The row of a namespace of the current database, taken at its first use; 0
- * when there is none left.  Costs a look into an array of this process's own,
- * but for the first time.  Never raises.
+ * Transfer all states; no other process may use them.  After loading, _count
+ * lets counters.c count by them.
  */
-extern uint16 cq_namespace_row(uint32 name_space);
+extern bool cq_namespace_states_transfer(CqTransfer transfer, void *arg);
+extern void cq_namespace_states_count(void);
 
 /*
- * Limit what the entries of a namespace may take, in bytes; 0: no limit.  A
- * namespace without a row has none, nor has one for which the engine has no
- * room (see cq_engine_set_quota).
+ * The state of a namespace of the current database, taken at its first use; 0 if
+ * none is left.  After the first call this is a look into an array of the process.
+ * Never raises.
+ */
+extern uint16 cq_namespace_state(uint32 name_space);
+
+/*
+ * Limit the memory of a namespace to bytes; 0: no limit.  Has no effect if there
+ * is no state left for the namespace, or no pool (see cq_engine_set_quota).
  */
 extern void cq_namespace_set_quota(uint32 name_space, uint64 bytes);
 
 /*
- * Give back the row of a namespace of the current database, or those of a
- * database, which are no more.  What was stored under a row keeps its number;
- * rows are reused as late as possible.  Never raise; fit for commit callbacks.
+ * Free the state of a dropped namespace of the current database, or those of a
+ * dropped database.  Never raise; may be called from commit callbacks.
  */
 extern void cq_namespace_release(uint32 name_space);
 extern void cq_namespace_release_database(Oid database);
 
-/* Ask for the rows again: namespaces may have been dropped. */
-extern void cq_namespace_rows_forget(void);
+/* Forget the states that this process has found: namespaces may be dropped. */
+extern void cq_namespace_states_forget(void);
 
 /*
- * The row of a namespace of the current database, if it has one, else 0:
- * for statistics.
+ * The state of a namespace of the current database; 0 if it has none.  For
+ * statistics.
  */
-extern uint16 cq_namespace_row_find(uint32 name_space);
+extern uint16 cq_namespace_state_find(uint32 name_space);
 
 #endif							/* CQ_CACHE_NAMESPACE_STATES_H */

@@ -1,37 +1,42 @@
 /*-------------------------------------------------------------------------
  *
  * pending.c
- *	  Sets and deletes of the running transaction, until it commits.
+ *	  Operations of the running transaction on the cache, until it commits.
  *
- * And what it does to namespaces: clearing, quotas, dropping.
+ * These are sets and deletes of keys, and on namespaces: clearing, quotas,
+ * dropping.
  *
- * Every set stays in this backend until commit: nobody else may see what a
- * rollback would take back.  Its own transaction sees it at once.
+ * Sets stay in this backend until commit, as no other session may see what a
+ * rollback would undo.  The transaction itself sees them at once.
  *
- * Operations are kept in an array in the order in which they were made; the
- * levels of their subtransactions never decrease along it, so a rollback to a
- * savepoint cuts off its end.  A hash table finds the latest one of a key,
- * and each links to the one before it.
+ * Operations are in an array in the order in which they were made.  Levels of
+ * subtransactions never decrease along it, so a rollback to a savepoint cuts off
+ * its end.  A hash table finds the latest operation on a key; each operation
+ * links to the previous one on the same key.
  *
- *	PRE_COMMIT	 the transaction's marks have been pushed.  Each set that is
- *				 its key's last word is judged again under the view of its
- *				 miss; what holds is written to the arena, still invisible.
- *	COMMIT		 what was prepared is linked in; deletes unlink plain entries;
- *				 quotas of namespaces take effect.  None of it can fail.
- *	ABORT		 what was prepared is given back.
+ *	PRE_COMMIT	 The transaction's marks have been pushed.  Each set that is the
+ *				 last operation on its key is checked again under the view of its
+ *				 miss, and, if it holds, written to the arena, still invisible.
+ *	COMMIT		 Prepared sets are published; deletes remove plain entries;
+ *				 quotas of namespaces take effect.  None of this can fail.
+ *	ABORT		 Prepared sets are discarded.
  *
- * The set rule is judged on the slot as it is after the own mark, which
- * counts as seen: the value was read after the last own change, or the set
- * would have been refused.
+ * The set rule is checked on the slots as they are after the transaction's own
+ * mark.  That mark counts as seen: the value was read after the last own change,
+ * or else the set would have been refused.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "cache/maintain.h"
 #include "cache/marks.h"
 #include "cache/namespace_states.h"
+#include "cache/outcome.h"
 #include "cache/pending.h"
+#include "cache/slots.h"
+#include "cache/state.h"
 #include "cache/visibility.h"
 #include "core/clock.h"
 #include "core/faults.h"
@@ -42,7 +47,7 @@ typedef struct CqPendingIndex
 {
 	uint64		key_hash;
 	char		status;			/* simplehash's */
-	int			last;			/* into operations, -1: none */
+	int			last;			/* index of the operation, -1: none */
 } CqPendingIndex;
 
 #define SH_PREFIX cqpending
@@ -69,6 +74,7 @@ same_key(const CqKey *a, const CqKey *b)
 		memcmp(a->bytes, b->bytes, a->engine.len) == 0;
 }
 
+/* Add an operation at the end.  Raises out of memory only. */
 static CqPending *
 append(const CqKey *key, CqPendingKind kind)
 {
@@ -110,7 +116,7 @@ append(const CqKey *key, CqPendingKind kind)
 	return op;
 }
 
-/* Free what an operation holds beside its key. */
+/* Free the memory of an operation except its key. */
 static void
 release(CqPending *op)
 {
@@ -138,10 +144,10 @@ cq_pending_set(const CqSetRequest *request, const CqView *p, uint64 change,
 	op = cq_pending_find(request->key);
 	if (op != NULL && op->kind == CQ_PENDING_SET &&
 		op->level == GetCurrentTransactionNestLevel())
-		release(op);			/* nothing can bring it back: take its place */
+		release(op);			/* no rollback can restore it: replace it */
 	else
 		op = append(request->key, CQ_PENDING_SET);
-	op->dead = true;			/* until it is whole */
+	op->dead = true;			/* until it is complete */
 	op->key->behind = request->key->behind;
 
 	if (request->value_len > 0)
@@ -185,7 +191,7 @@ cq_pending_clear(uint32 name_space)
 {
 	CqKey		key;
 
-	/* of no key: stands for the namespace */
+	/* the operation is not on a key but on the namespace */
 	cq_key_init(&key, CQ_SPACE_NAMESPACE, name_space, "", 0);
 	append(&key, CQ_PENDING_CLEAR);
 }
@@ -241,58 +247,69 @@ cq_pending_next_behind(int *position)
 	return NULL;
 }
 
-/* Has an own change come after the set was judged? */
+/* Has this transaction changed a dependency after the set was checked? */
 static bool
 overtaken(const CqPending *op)
 {
-	if (op->dependent && cq_local_last_break() > op->change)
+	if (op->dependent && cq_marks_last_break() > op->change)
 		return true;
 	for (int i = 0; i < op->nstamps; i++)
 	{
-		if (cq_local_last_change(op->stamps[i].slot) > op->change)
+		if (cq_marks_last_change(op->stamps[i].slot) > op->change)
 			return !CQ_FAULT("no-own-change");
 	}
 	return false;
 }
 
 /*
- * Judge one set for good, and write it to the arena.  *room: bytes of it that
- * the transaction may still take.
+ * Check the slots of a set against the set rule, and stamp it with their
+ * versions.  Returns false, and counts that, if the set is refused.
  */
-static void
-prepare(CqPending *op, Size *room)
+static bool
+stamp_for_good(CqPending *op)
 {
-	Size		bytes = op->key->engine.len + op->value_len;
-
 	uint64		own = U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
-	CqEngineMeta meta = {0};
-	int64		now_ms = cq_clock_ms();
 
 	if (overtaken(op))
 	{
 		cq_count_refused(op->key, CQ_COUNT_REFUSED_OWN_CHANGE);
-		return;
+		return false;
 	}
 	for (int i = 0; i < op->nstamps; i++)
 	{
 		CqSlotState slot;
 
 		cq_slot_read(op->stamps[i].slot, &slot);
-		if (!cq_judge_set(&slot, &op->p, own))
+		if (!cq_visibility_set(&slot, &op->p, own))
 		{
 			cq_count_refused(op->key, cq_refusal(&op->p, i));
-			return;
+			return false;
 		}
 		op->stamps[i].version = slot.version;
 	}
-	if (op->expires_ms != 0 && op->expires_ms <= now_ms)
+	return true;
+}
+
+/*
+ * Write a set to the arena, if it still holds and has not expired.  Takes its
+ * bytes from *room, those that the transaction may still prepare.
+ */
+static void
+prepare(CqPending *op, Size *room)
+{
+	Size		bytes = op->key->engine.len + op->value_len;
+	int64		now_ms = cq_clock_ms();
+	CqEngineMeta meta = {0};
+
+	if (!stamp_for_good(op) ||
+		(op->expires_ms != 0 && op->expires_ms <= now_ms))
 		return;
 
 	meta.expires_ms = op->expires_ms;
 	meta.value_len = op->value_len;
 	meta.nstamps = op->nstamps;
 	meta.type = op->type;
-	meta.class_id = op->key->row;
+	meta.class_id = op->key->state;
 	meta.flags = op->dependent ? CQ_ENTRY_DEPENDENT : 0;
 	if (bytes <= *room)
 		op->handle = cq_engine_prepare(cq_cache_engine(), &op->key->engine,
@@ -304,8 +321,8 @@ prepare(CqPending *op, Size *room)
 }
 
 /*
- * What is prepared cannot be evicted until it is published, so one transaction
- * gets half of the arena at most.
+ * Prepared entries cannot be evicted until they are published, so a transaction
+ * may prepare half of the arena at most.
  */
 void
 cq_pending_prepare_all(void)
@@ -351,13 +368,13 @@ cq_pending_publish_all(void)
 		{
 			cq_engine_publish(engine, op->handle);
 			op->handle = 0;
-			cq_count_row(op->key->row, CQ_COUNT_SETS, 1);
+			cq_count_namespace(op->key->state, CQ_COUNT_SETS, 1);
 			cq_cache_expiry_added(op->expires_ms);
 		}
 		else if (op->kind == CQ_PENDING_SET && !op->dependent && !op->dead &&
 				 cq_pending_find(op->key) == op)
 		{
-			/* not stored: the value before must not outlive it */
+			/* it was not stored; the previous value must not survive */
 			cq_engine_remove(engine, &op->key->engine, 0, false,
 							 cq_clock_ms());
 		}
@@ -391,7 +408,7 @@ cq_pending_subxact_abort(int level)
 	}
 }
 
-/* End of the transaction: what was prepared and not published is given back. */
+/* At the end of the transaction; discards what is prepared but not published. */
 void
 cq_pending_forget(void)
 {

@@ -1,14 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * pending.h
- *	  Sets and deletes of the running transaction, until it commits.
+ *	  Operations of the running transaction on the cache, until it commits.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef CQ_CACHE_PENDING_H
 #define CQ_CACHE_PENDING_H
 
-#include "cache/cache.h"
+#include "cache/engine/engine.h"
+#include "cache/key.h"
+#include "cache/request.h"
+#include "cache/view.h"
 
 typedef enum CqPendingKind
 {
@@ -21,41 +24,42 @@ typedef enum CqPendingKind
 typedef struct CqPending
 {
 	CqPendingKind kind;
-	int			level;			/* of the subtransaction it belongs to */
-	int			previous;		/* earlier one of the same key, -1: none */
+	int			level;			/* nesting level of its subtransaction */
+	int			previous;		/* on the same key; -1: none */
 	CqKey	   *key;
 	char	   *value;
 	uint32		value_len;
 	uint8		type;
 	bool		dependent;
-	bool		dead;			/* refused meanwhile */
+	bool		dead;			/* incomplete: an error was raised */
 	int64		expires_ms;
-	uint64		change;			/* own-change counter of its miss */
-	CqView		p;				/* list copied */
+	uint64		change;			/* own-change counter at its miss */
+	CqView		p;				/* of its miss; owns the list */
 	int			nstamps;
-	CqStamp    *stamps;			/* as of the set, for own reads */
+	CqStamp    *stamps;			/* as of the set, for reads of this
+								 * transaction */
 	CqEngineHandle handle;		/* between PRE_COMMIT and COMMIT */
-	uint64		quota;			/* of CQ_PENDING_NAMESPACE */
-	bool		created;		/* the same: the namespace is new */
+	uint64		quota;			/* for CQ_PENDING_NAMESPACE */
+	bool		created;		/* for the same: the namespace is new */
 } CqPending;
 
-#define CQ_NAMESPACE_DROPPED PG_UINT64_MAX
+#define CQ_NAMESPACE_DROPPED PG_UINT64_MAX	/* as a quota */
 
 /*
- * Add a set (stamps: one per slot of the request, as judged now; p NULL for a
- * plain one) or a delete.  All is copied.
+ * Add a set or a delete.  stamps has one stamp for each slot of the request; p is
+ * NULL for a plain entry.  Arguments are copied.  Raise out of memory only.
  */
 extern void cq_pending_set(const CqSetRequest *request, const CqView *p,
 						   uint64 change, const CqStamp *stamps);
 extern void cq_pending_delete(const CqKey *key);
 
-/* Clear a namespace.  Has it been cleared by this transaction? */
+/* Clear a namespace.  _cleared: has this transaction cleared it? */
 extern void cq_pending_clear(uint32 name_space);
 extern bool cq_pending_cleared(uint32 name_space);
 
 /*
- * The namespace has got that memory quota, or CQ_NAMESPACE_DROPPED.  created:
- * it is new, and a rollback gives back the row it may have been used with.
+ * Set the memory quota of a namespace, or CQ_NAMESPACE_DROPPED.  created: the
+ * namespace is new, and a rollback frees its state.
  */
 extern void cq_pending_namespace(uint32 name_space, uint64 quota, bool created);
 
@@ -63,8 +67,8 @@ extern void cq_pending_namespace(uint32 name_space, uint64 quota, bool created);
 extern CqPending *cq_pending_find(const CqKey *key);
 
 /*
- * Of the keys that a table follows (CqKey.behind), the last operation of each,
- * one after the other; *position starts at 0.  NULL: no more.
+ * Iterate over the last operation on each key with write-behind (CqKey.behind).
+ * *position starts at 0.  Returns NULL at the end.
  */
 extern const CqPending *cq_pending_next_behind(int *position);
 

@@ -1,16 +1,34 @@
 /*-------------------------------------------------------------------------
  *
  * request.h
- *	  Keys, tags and values of SQL, for a request to the cache.
+ *	  Requests to the cache: made of keys, tags and values of SQL.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef CQ_CACHE_REQUEST_H
 #define CQ_CACHE_REQUEST_H
 
-#include "cache/cache.h"
+#include "cache/key.h"
+#include "cache/value.h"
+#include "core/limits.h"
 #include "utils/array.h"
 #include "utils/snapshot.h"
+
+/* Slots that every dependent entry has: epoch, namespace, key. */
+#define CQ_BASIC_SLOTS 3
+
+/* Everything that a set needs. */
+typedef struct CqSetRequest
+{
+	const CqKey *key;
+	const char *value;
+	uint32		value_len;
+	uint8		type;
+	int64		expires_ms;		/* 0: never */
+	bool		dependent;
+	int			nslots;			/* the basic slots, then those of tags */
+	uint32		slots[CQ_BASIC_SLOTS + CQ_TAGS_MAX];
+} CqSetRequest;
 
 /* Raises 22004 (NULL), 22023 (empty) and 54000 (too long). */
 extern void cq_check_key(const text *name);
@@ -39,17 +57,5 @@ extern Snapshot cq_statement_snapshot(void);
  * 54000 (larger than cachequeue.value_size_max).
  */
 extern void cq_request_value(CqSetRequest *request, struct varlena *value);
-
-/* Name of a value's type, for messages. */
-extern const char *cq_value_type_name(uint8 type);
-
-/* Whether cq_value_datum returns a value of the wanted type. */
-extern bool cq_value_reads_as(const CqValue *value, CqValueType wanted);
-
-/*
- * The value as a datum of the wanted type, palloc'd; a counter reads as text.
- * Raises 42809 for a value of another type.
- */
-extern Datum cq_value_datum(const CqValue *value, CqValueType wanted);
 
 #endif							/* CQ_CACHE_REQUEST_H */

@@ -1,14 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * slots.c
- *	  The table of dependency slots: who changed what, and in which order.
+ *	  The table of dependency slots: which transactions changed what, and in
+ *	  which order.
  *
- * A dependent entry depends on its key, on its tags, on its namespace and on its
- * database's epoch.  Each of these hashes to one slot of a fixed table.  A transaction
- * that changes what a dependency stands for pushes its id into the slot
- * before it commits; readers and setters judge the ids against snapshots
- * (judge.c).  Slots are never freed, resized or evicted, so an invalidation
- * cannot be forgotten; two dependencies in one slot only cost extra misses.
+ * A dependent entry depends on its key, its tags, its namespace and its database's
+ * epoch.  Each of these hashes to a slot of a fixed table.  A transaction that
+ * changes a dependency pushes its id to the slot before it commits; gets and sets
+ * compare the ids with snapshots (visibility.c).  Slots are never freed, resized
+ * or evicted, so an invalidation cannot be forgotten.  Two dependencies that share
+ * a slot only cost additional misses.
  *
  * One slot is one cache line:
  *
@@ -18,17 +19,18 @@
  *	+-------+---------+---------+--------+------+------+------+------+
  *
  * The table has three regions, so that a busy tag never shares a slot with an
- * epoch or a namespace, nor with a key:
+ * epoch, a namespace or a key:
  *
  *	| CQ_EPOCH_SLOTS | n tags | n keys |    n = dependency_slots
  *
  * Locking: seq is even at rest.  A writer makes it odd by compare-and-swap,
- * writes, and makes it even again; it is a spinlock whose value also tells
- * readers whether they saw a torn slot.  Nothing is called while it is odd.
- * Readers take no lock; they copy and try again if seq moved.
+ * writes, and makes it even again.  So it is a spinlock whose value also tells
+ * readers whether they have copied a slot while it was written.  No function is
+ * called while it is odd.  Readers take no lock; they copy, and try again if seq
+ * has changed.
  *
- * A slot starts with version 0 and an empty ring; id 0 in the ring is below
- * every xmin and therefore seen by everybody.
+ * A slot starts with version 0 and an empty ring.  Id 0 in the ring is below every
+ * xmin, so every view sees it.
  *
  *-------------------------------------------------------------------------
  */
@@ -43,10 +45,10 @@
 
 #define CQ_EPOCH_SLOTS 256
 
-/* cq_slots_marked() looks at so many at the most */
+/* slots that cq_slots_marked() reads at most */
 #define CQ_SLOTS_SAMPLED 65536
 
-/* changes with anything that changes the hashes */
+/* to be increased with any change of the hashes */
 #define CQ_DEPENDENCY_HASH_VERSION 1
 
 typedef struct CqSlot
@@ -135,7 +137,7 @@ cq_slot_prefetch(uint32 slot)
 #endif
 }
 
-/* Copy a slot, unless somebody is writing it. */
+/* Copy a slot; false if a writer is at it. */
 static inline bool
 try_read(CqSlot *s, CqSlotState *state)
 {
@@ -189,7 +191,7 @@ cq_slot_push(uint32 slot, uint64 writer, bool barrier)
 	pg_atomic_write_u64(&s->seq, seq + 2);
 }
 
-/* The part of n slots from the first one on that has been marked. */
+/* The part of n slots, beginning at the first one, that has been marked. */
 static double
 part_marked(uint32 first, uint32 n)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * slots.h
- *	  The table of dependency slots; what a slot is stands in slots.c.
+ *	  The table of dependency slots; slots.c explains what a slot is.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,7 +21,7 @@ typedef struct CqSlotState
 	uint64		ring[CQ_SLOT_RING]; /* writer of mark n at [n % RING] */
 } CqSlotState;
 
-/* What a mark does to a slot; the caller has it for itself. */
+/* Add a mark to a slot.  The caller has exclusive access to it. */
 static inline void
 cq_slot_state_push(CqSlotState *state, uint64 writer, bool barrier)
 {
@@ -36,7 +36,7 @@ cq_slot_state_push(CqSlotState *state, uint64 writer, bool barrier)
 		state->barrier = state->version;
 }
 
-/* What a dependency stands for; part of the hashed bytes. */
+/* Kind of a dependency; part of the hashed bytes. */
 typedef enum CqDependencyKind
 {
 	CQ_DEPENDENCY_EPOCH = 1,	/* the database itself */
@@ -48,34 +48,34 @@ typedef enum CqDependencyKind
 extern Size cq_slots_size(void);
 extern void cq_slots_init(void *mem);
 
-/* All of them, when nobody uses them. */
+/* Transfer all slots; no other process may use them. */
 extern bool cq_slots_transfer(CqTransfer transfer, void *arg);
 
 /*
- * The slot of a dependency.  A key's bytes name its database already, so its
- * hash is that of the engine; the others are hashed here.
+ * The slot of a dependency.  For a key the caller passes its hash (CqKey.identity),
+ * which depends on the database already; the others are hashed here.
  */
 extern uint32 cq_slot_of_epoch(Oid database);
 extern uint32 cq_slot_of_namespace(Oid database, uint32 name_space);
 extern uint32 cq_slot_of_tag(Oid database, const char *tag, Size len);
 extern uint32 cq_slot_of_key(uint64 key_hash);
 
-/* Have the processor fetch a slot that is going to be read. */
+/* Prefetch a slot that will be read. */
 extern void cq_slot_prefetch(uint32 slot);
 
-/* Copy a slot.  Never waits for more than a few instructions of a writer. */
+/* Copy a slot.  Waits for a few instructions of a writer at most. */
 extern void cq_slot_read(uint32 slot, CqSlotState *state);
 
 /*
- * Mark: version + 1, the oldest writer falls into the floor.  With barrier,
- * everything recorded before is a miss for everybody.
+ * Add a mark: version + 1; the oldest writer of the ring goes to the floor.  With
+ * barrier, all entries recorded before are misses for everybody.
  */
 extern void cq_slot_push(uint32 slot, uint64 writer, bool barrier);
 
 /*
- * Which part of the slots of tags, and of keys, has been marked since the
- * server started: the chance that a dependency shares its slot.  From a sample
- * when there are many.
+ * The part of the slots of tags, and of keys, that has been marked since the
+ * server started: the probability that a dependency shares its slot.  Estimated
+ * from a sample if there are many.
  */
 extern void cq_slots_marked(double *tags, double *keys);
 

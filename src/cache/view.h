@@ -3,20 +3,22 @@
  * view.h
  *	  What a snapshot sees of top-level transactions, in 64 bits.
  *
- * A view is the part of an MVCC snapshot that the consistency rules need:
- * which writers had ended when it was taken.  Only top-level ids are asked
- * about, so subtransactions don't matter.  A lease is a view without a list.
+ * A view is the part of an MVCC snapshot that the consistency rules need: which
+ * writers had ended when it was taken.  Writers are identified by top-level ids,
+ * so subtransactions don't matter.  A lease is a view without a list.
  *
  *	 ended     | ended unless listed in xip | not ended
  *	-----------+----------------------------+----------->  full xid
  *	          xmin                        xmax
  *
- * Builds without the server.
+ * The type and the inline functions also build without the server.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef CQ_CACHE_VIEW_H
 #define CQ_CACHE_VIEW_H
+
+struct SnapshotData;
 
 typedef struct CqView
 {
@@ -26,7 +28,7 @@ typedef struct CqView
 	const uint32 *xip;			/* running ids, the low 32 bits, any order */
 } CqView;
 
-/* Had this writer ended, whichever way, when the view was taken? */
+/* Had this writer committed or aborted when the view was taken? */
 static inline bool
 cq_view_sees(const CqView *view, uint64 xid)
 {
@@ -42,10 +44,7 @@ cq_view_sees(const CqView *view, uint64 xid)
 	return true;
 }
 
-/*
- * Of two views taken on one server: was a taken before b, as far as it makes
- * a difference?
- */
+/* Of two views of one server: does a see less than b? */
 static inline bool
 cq_view_older(const CqView *a, const CqView *b)
 {
@@ -53,5 +52,28 @@ cq_view_older(const CqView *a, const CqView *b)
 		return a->xmax < b->xmax;
 	return a->xcnt > b->xcnt;
 }
+
+/*
+ * The view of a snapshot, into which it points.  Returns false if dependent
+ * entries can neither be served nor stored under the snapshot: it is not an MVCC
+ * snapshot, it is older than this server start (F0), the isolation level is
+ * SERIALIZABLE, or the server is in recovery.  Never raises.
+ */
+extern bool cq_view_of_snapshot(struct SnapshotData *snapshot, CqView *view);
+
+/*
+ * Leases: a bigint that stands for a snapshot's xmin on this server start.
+ * cq_lease_issue pushes the marks of the transaction; if the snapshot has no
+ * view, its lease is always refused.  cq_lease_view returns false for a lease
+ * that must be refused.
+ */
+extern int64 cq_lease_issue(struct SnapshotData *snapshot);
+extern bool cq_lease_view(int64 lease, CqView *view);
+
+/*
+ * Fix F0, unless it is fixed.  The launcher calls this as soon as the server is
+ * out of recovery.
+ */
+extern void cq_cache_out_of_recovery(void);
 
 #endif							/* CQ_CACHE_VIEW_H */

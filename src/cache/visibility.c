@@ -3,20 +3,20 @@
  * visibility.c
  *	  The two consistency rules; docs/internals/consistency.md proves them.
  *
- * Terms: mark n of a slot was made by writer w(n), before w(n) committed.
- * The ring holds the writers of the last CQ_SLOT_RING marks; the floor is the
- * largest of all earlier ones.  An entry carries, for each of its slots, the
- * version v it was recorded under.
+ * Terms: mark n of a slot was made by writer w(n), before w(n) committed.  The
+ * ring holds the writers of the last CQ_SLOT_RING marks; the floor is the largest
+ * of all earlier ones.  An entry carries, for each of its slots, the version v
+ * under which it was recorded.
  *
- * Set: every writer so far had ended for P.  So the value reflects all of
- * them, and each writer that marks later was still running at P: "recorded
- * above v" and "not in the value" are the same thing.
+ * Set: every writer so far had ended for P.  So the value reflects all of them,
+ * and each writer that marks later was still running at P: "recorded above v" and
+ * "not in the value" mean the same.
  *
  * Get: R and the value agree if R sees every writer up to v and none above.
- * Writers are not in order of their ids, so all have to be looked at; a floor
- * below R's xmin speaks for those no longer in the ring.
+ * Writers are not ordered by id, so all have to be checked.  For those that are
+ * no longer in the ring, a floor below R's xmin is enough.
  *
- * An aborted writer counts as one: at worst a miss.
+ * An aborted writer counts as a writer: that costs a miss at most.
  *
  * Builds without the server.
  *
@@ -28,7 +28,7 @@
 #include "core/faults.h"
 
 CqVerdict
-cq_judge_get(const CqSlotState *slot, uint64 v, const CqView *r)
+cq_visibility_get(const CqSlotState *slot, uint64 v, const CqView *r)
 {
 	uint64		oldest;
 
@@ -58,7 +58,7 @@ cq_judge_get(const CqSlotState *slot, uint64 v, const CqView *r)
 }
 
 bool
-cq_judge_set(const CqSlotState *slot, const CqView *p, uint64 own)
+cq_visibility_set(const CqSlotState *slot, const CqView *p, uint64 own)
 {
 	if (CQ_FAULT("no-set-rule"))
 		return true;

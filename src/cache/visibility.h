@@ -14,21 +14,21 @@
 typedef enum CqVerdict
 {
 	CQ_VERDICT_HIT,
-	CQ_VERDICT_INVALIDATED,		/* changed since, or can't be known */
+	CQ_VERDICT_INVALIDATED,		/* changed since, or this is not known */
 	CQ_VERDICT_SNAPSHOT			/* newer than the reader's snapshot */
 } CqVerdict;
 
 /*
- * Get: may a reader with view R be served what was recorded under version v
- * of this slot?
+ * The get rule: may a reader with view r be served a value that was recorded
+ * under version v of this slot?
  */
-extern CqVerdict cq_judge_get(const CqSlotState *slot, uint64 v,
-							  const CqView *r);
+extern CqVerdict cq_visibility_get(const CqSlotState *slot, uint64 v,
+								   const CqView *r);
 
 /*
- * Set: may a value read under view P (or later) be recorded under the slot's
- * present version?  own: a writer that counts as seen, 0 for none.
+ * The set rule: may a value that was read under view p, or later, be recorded
+ * under the slot's current version?  own is a writer that counts as seen, 0: none.
  */
-extern bool cq_judge_set(const CqSlotState *slot, const CqView *p, uint64 own);
+extern bool cq_visibility_set(const CqSlotState *slot, const CqView *p, uint64 own);
 
 #endif							/* CQ_CACHE_VISIBILITY_H */

@@ -1,30 +1,32 @@
 /*-------------------------------------------------------------------------
  *
  * warm.c
- *	  The cache over a clean restart: saved to a file, loaded if still right.
+ *	  The cache over a clean restart: saved to a file, loaded if still valid.
  *
- * The postmaster saves the cache on its way out, after the shutdown checkpoint,
- * when no other process is left.  It loads it before the first one is there.
- * What is loaded is right if nothing was written in between:
- * docs/internals/consistency.md has the argument.  pg_control tells:
- * its last checkpoint is that of the shutdown, and it is the one that the
- * file names.  Any server that has run on these files since, with this library
- * or without it, has written another checkpoint, or crashed.
+ * The postmaster saves the cache while it exits, after the shutdown checkpoint,
+ * when there is no other process left.  It loads the cache before it starts the
+ * first one.
+ *
+ * The file is valid if nothing was written in between (docs/internals/consistency.md
+ * has the argument).  pg_control tells: its last checkpoint is a shutdown
+ * checkpoint, and the one that the file names.  Any server that has run on these
+ * files since, with or without this library, has written another checkpoint or
+ * crashed.
  *
  *	+--------------+-------------------------------------------+------------+
  *	| CqWarmHeader | contents: see cq_cache_transfer, save.c   | CRC-32C of |
  *	|			   |										   | all before |
  *	+--------------+-------------------------------------------+------------+
  *
- * The file is read straight into shared memory.  If its end turns out to be
- * missing, or the checksum to be wrong, the memory is laid out anew: nothing has
- * used it yet, and loading touches nothing beside it, whatever the bytes are.
+ * The file is read straight into shared memory.  If it turns out to be truncated,
+ * or the checksum to be wrong, the memory is laid out anew.  No process has used
+ * it yet, and loading writes to no other memory, whatever the bytes are.
  *
- * The file is unlinked when it is opened: it is used once, and if it should
- * bring the server down, then once.  A server that starts again after a crash
- * of one of its processes loads nothing.
+ * The file is unlinked when it is opened: it is used once, so if it should bring
+ * the server down, it does so once.  A server that restarts after a crash of one
+ * of its processes loads nothing.
  *
- * Failure: whatever goes wrong costs a warm cache and is a line in the log.
+ * Failure: any failure is logged and leaves the cache empty.
  *
  *-------------------------------------------------------------------------
  */
@@ -53,13 +55,13 @@
 #define WARM_FILE PGSTAT_STAT_PERMANENT_DIRECTORY "/cachequeue.cache"
 #define WARM_FILE_NEW WARM_FILE ".new"
 
-/* changes with what is saved, or with what any of it means */
+/* to be increased when contents or their meaning change */
 #define WARM_FORMAT 1
 
-/* older ones are of no use, and clocks do not go so wrong */
+/* older files are not loaded */
 #define WARM_AGE_MAX_MS (INT64CONST(1000) * 60 * 60 * 24 * 365)
 
-/* The only program that reads it is the one that has written it. */
+/* A file is read by the program only that has written it. */
 typedef struct CqWarmProgram
 {
 	char		name[16];
@@ -68,7 +70,7 @@ typedef struct CqWarmProgram
 	uint32		server_version;
 } CqWarmProgram;
 
-/* Sizes in shared memory: they differ with the settings, and among builds. */
+/* Sizes in shared memory, which depend on settings and build. */
 typedef struct CqWarmSizes
 {
 	uint64		cache;
@@ -77,7 +79,7 @@ typedef struct CqWarmSizes
 	uint64		engine;
 } CqWarmSizes;
 
-/* The shutdown that it was saved at. */
+/* The shutdown checkpoint before the file was written. */
 typedef struct CqWarmCheckpoint
 {
 	uint64		place;
@@ -92,7 +94,7 @@ typedef struct CqWarmHeader
 	CqWarmSizes sizes;
 	uint64		system_identifier;
 	CqWarmCheckpoint checkpoint;
-	int64		clock_ms;		/* when it was saved, by both clocks */
+	int64		clock_ms;		/* time of saving, by both clocks */
 	int64		wall_ms;
 } CqWarmHeader;
 
@@ -129,8 +131,8 @@ wall_ms(void)
 }
 
 /*
- * What a file is to begin with, given pg_control.  False if the server was not
- * shut down as it should be.
+ * Fill the header that a file must have now, according to pg_control.  Returns
+ * false if the server was not shut down cleanly.
  */
 static bool
 fill_header(CqWarmHeader *header)
@@ -145,9 +147,9 @@ fill_header(CqWarmHeader *header)
 			sizeof(header->program.version));
 	header->program.format = WARM_FORMAT;
 	header->program.server_version = CQ_SERVER_VERSION;
-	header->sizes.cache = cq_cache_shmem_size();
+	header->sizes.cache = cq_cache_state_size();
 	header->sizes.slots = cq_slots_size();
-	header->sizes.namespaces = cq_namespace_rows_size();
+	header->sizes.namespaces = cq_namespace_states_size();
 	header->sizes.engine = cq_engine_size((Size) cq_cache_memory_kb * 1024);
 	header->system_identifier = control->system_identifier;
 	header->checkpoint.place = control->checkPoint;
@@ -169,9 +171,9 @@ file_exists(const char *path)
 	return stat(path, &status) == 0;
 }
 
-/* Why a file that begins like this is of no use, NULL if it is. */
+/* Why a file with this header cannot be loaded, NULL if it can. */
 static const char *
-judge_header(const CqWarmHeader *saved)
+check_header(const CqWarmHeader *saved)
 {
 	CqWarmHeader now;
 	bool		clean = fill_header(&now);
@@ -197,7 +199,7 @@ judge_header(const CqWarmHeader *saved)
 	return NULL;
 }
 
-/* The contents and the checksum; what is wrong with them, NULL if nothing. */
+/* Load contents and checksum; returns what is wrong, NULL: nothing. */
 static const char *
 load_contents(CqWarmFile *file)
 {
@@ -212,7 +214,7 @@ load_contents(CqWarmFile *file)
 	return NULL;
 }
 
-/* Load the file; why not, NULL if that succeeded. */
+/* Load the file; returns why that is not possible, NULL on success. */
 static const char *
 load(CqWarmFile *file)
 {
@@ -222,7 +224,7 @@ load(CqWarmFile *file)
 	INIT_CRC32C(file->crc);
 	if (!read_bytes(&header, sizeof(header), file))
 		return "it is damaged";
-	reason = judge_header(&header);
+	reason = check_header(&header);
 	if (reason != NULL)
 		return reason;
 	reason = load_contents(file);
@@ -231,14 +233,14 @@ load(CqWarmFile *file)
 		cq_cache_start_empty();
 		return reason;
 	}
-	/* our clock goes on where it was, plus the time since */
+	/* the clock continues where it was, plus the time since */
 	cq_clock_shift_ms += header.clock_ms + (wall_ms() - header.wall_ms) -
 		cq_clock_ms();
 	cq_cache_start_loaded();
 	return NULL;
 }
 
-/* Open the file, which nobody else will find then. */
+/* Open the file and unlink it; NULL if there is none, or after logging why. */
 static FILE *
 take_file(void)
 {
@@ -336,7 +338,7 @@ save_at_exit(int code, Datum arg)
 void
 cq_warm_start(void)
 {
-	static bool started = false;	/* not again after a crash of a backend */
+	static bool started = false;	/* do not load after a crash of a process */
 
 	if (!IsPostmasterEnvironment || IsUnderPostmaster)
 		return;

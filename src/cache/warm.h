@@ -9,9 +9,9 @@
 #define CQ_CACHE_WARM_H
 
 /*
- * In the postmaster, when shared memory has been laid out: load the cache that
- * was saved, if it is still right, and see to it that it is saved when the
- * server is shut down.  Does nothing in other processes.  Raises no error.
+ * In the postmaster, when shared memory has been laid out: load the saved cache,
+ * if it is still valid, and arrange for it to be saved at shutdown.  Does nothing
+ * in other processes.  Never raises.
  */
 extern void cq_warm_start(void);
 

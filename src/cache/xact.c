@@ -3,17 +3,17 @@
  * xact.c
  *	  The cache's transaction callbacks.
  *
- *	PRE_COMMIT	 log what a table is to follow (tables/write_behind_log.c), push
- *				 the marks, then judge and prepare the pending sets
+ *	PRE_COMMIT	 log the operations of write-behind (tables/write_behind_log.c),
+ *				 push the marks, then check and prepare the pending sets
  *	COMMIT		 publish them
- *	PRE_PREPARE  push the marks: they are tagged with the transaction's id, so
- *				 nothing has to happen at COMMIT or ROLLBACK PREPARED, which
- *				 may run in another session, after a restart, or never
+ *	PRE_PREPARE  push the marks.  They carry the transaction's id, so nothing is
+ *				 left to do at COMMIT or ROLLBACK PREPARED, which may run in
+ *				 another session, after a restart, or never
  *	PREPARE		 drop the pending sets
  *	ABORT		 drop everything
  *
- * What runs before the commit record may raise; what runs after it allocates
- * nothing and cannot fail.
+ * Code that runs before the commit record is written may raise; code that runs
+ * after it allocates nothing and cannot fail.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,6 +29,7 @@
 
 void		(*cq_log_behind_hook) (void) = NULL;
 
+/* Has the transaction changed a namespace with write-behind? */
 static bool
 table_follows(void)
 {
@@ -41,7 +42,7 @@ static void
 forget_all(void)
 {
 	cq_pending_forget();
-	cq_local_forget();
+	cq_marks_forget();
 	cq_misses_end_transaction();
 }
 
@@ -56,7 +57,7 @@ at_transaction(XactEvent event, void *arg)
 			if (table_follows())
 				cq_log_behind_hook();
 			if (!CQ_FAULT("mark-at-commit"))
-				cq_local_push_all();
+				cq_marks_push_all();
 			cq_pending_prepare_all();
 			break;
 		case XACT_EVENT_PRE_PREPARE:
@@ -64,20 +65,20 @@ at_transaction(XactEvent event, void *arg)
 				ereport(ERROR,
 						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						 errmsg("cannot prepare a transaction that has changed a write-behind namespace")));
-			cq_local_push_all();
+			cq_marks_push_all();
 			break;
 		case XACT_EVENT_COMMIT:
 			if (CQ_FAULT("mark-at-commit") &&
 				TransactionIdIsValid(GetTopTransactionIdIfAny()))
 			{
-				pg_usleep(2000000); /* long enough to be seen */
-				cq_local_push_all();
+				pg_usleep(2000000); /* long enough for a test to notice */
+				cq_marks_push_all();
 			}
 			cq_pending_publish_all();
 			forget_all();
 			break;
 		case XACT_EVENT_ABORT:
-			cq_local_abort();
+			cq_marks_abort();
 			forget_all();
 			break;
 		case XACT_EVENT_PREPARE:
@@ -99,15 +100,15 @@ at_subtransaction(SubXactEvent event, SubTransactionId id,
 	switch (event)
 	{
 		case SUBXACT_EVENT_START_SUB:
-			cq_local_subxact_start(level);
+			cq_marks_subxact_start(level);
 			break;
 		case SUBXACT_EVENT_COMMIT_SUB:
 			cq_pending_subxact_commit(level);
-			cq_local_subxact_commit(level);
+			cq_marks_subxact_commit(level);
 			break;
 		case SUBXACT_EVENT_ABORT_SUB:
 			cq_pending_subxact_abort(level);
-			cq_local_subxact_abort(level);
+			cq_marks_subxact_abort(level);
 			break;
 		case SUBXACT_EVENT_PRE_COMMIT_SUB:
 			break;

@@ -9,9 +9,9 @@
 #define CQ_CACHE_XACT_H
 
 /*
- * Called at PRE_COMMIT when there are operations that a table is to follow
- * (cq_pending_next_behind), before anything of the transaction is prepared.
- * May raise.  Set by sql, which knows tables, when the library is loaded.
+ * Called at PRE_COMMIT if there are operations of write-behind
+ * (cq_pending_next_behind), before any set is prepared.  May raise.  Set by
+ * tables/write_behind_log.c when the library is loaded.
  */
 extern void (*cq_log_behind_hook) (void);
 

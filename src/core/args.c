@@ -11,6 +11,7 @@
 #include "core/args.h"
 #include "core/catalog.h"
 #include "core/limits.h"
+#include "utils/array.h"
 
 void
 cq_arg_not_null(FunctionCallInfo fcinfo, int n, const char *name)
@@ -22,6 +23,45 @@ cq_arg_not_null(FunctionCallInfo fcinfo, int n, const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("%s must not be null", name)));
+}
+
+Datum *
+cq_arg_elements(FunctionCallInfo fcinfo, int n, const char *name, int *nelements)
+{
+	ArrayType  *array;
+	Datum	   *elements;
+	bool	   *nulls;
+
+	cq_arg_not_null(fcinfo, n, name);
+	array = PG_GETARG_ARRAYTYPE_P(n);
+	deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_INT,
+					  &elements, &nulls, nelements);
+	for (int i = 0; i < *nelements; i++)
+	{
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("%s must not contain null", name)));
+	}
+	return elements;
+}
+
+void
+cq_check_name(const char *what, Size bytes, int bytes_max)
+{
+	if (bytes == 0 || bytes > bytes_max)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must have 1 to %d bytes, not %zu", what, bytes_max, bytes)));
+}
+
+void
+cq_check_length(const char *what, Size bytes, int bytes_max)
+{
+	if (bytes > bytes_max)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("%s must have at most %d bytes, not %zu", what, bytes_max, bytes)));
 }
 
 int64

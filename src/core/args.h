@@ -18,6 +18,19 @@
 extern void cq_arg_not_null(FunctionCallInfo fcinfo, int n, const char *name);
 
 /*
+ * The elements of an array argument of text, jsonb or the like.  Raises 22004 when
+ * it is NULL or has a NULL in it.
+ */
+extern Datum *cq_arg_elements(FunctionCallInfo fcinfo, int n, const char *name,
+							  int *nelements);
+
+/* Raises 22023 unless a name has 1 to bytes_max bytes; what: the parameter's. */
+extern void cq_check_name(const char *what, Size bytes, int bytes_max);
+
+/* Raises 54000 when a value has more than bytes_max bytes. */
+extern void cq_check_length(const char *what, Size bytes, int bytes_max);
+
+/*
  * An interval as milliseconds, rounded up; a month counts 30 days, as in
  * PostgreSQL's own comparison of intervals.  Raises 22023 for infinite ones,
  * for those below min_ms and for those above CQ_INTERVAL_MS_MAX; name is the

@@ -9,7 +9,7 @@
  * second fault ends the process, with what has been written up to then.
  *
  * The signal is raised again with its default action, so that the postmaster
- * sees the same end of the process, and a core dump is made, as without us.
+ * sees the same end of the process, and a core dump is made, as without this handler.
  *
  *-------------------------------------------------------------------------
  */
@@ -42,7 +42,7 @@ static void
 put(int fd, const char *text, size_t length)
 {
 	if (write(fd, text, length) < 0)
-		return;					/* nobody to tell */
+		return;					/* there is no way to report it */
 }
 
 static void

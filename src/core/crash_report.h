@@ -5,7 +5,7 @@
  *
  * In a build with -DCQ_FAULTS (make debug), and when the environment variable
  * CQ_CRASHES names a file, each process that a signal such as SIGSEGV or SIGABRT
- * ends first appends to that file: who it was, its stack, its statement.	That
+ * ends first appends to that file: its process id, its stack, its statement.	That
  * does not depend on what the server logs, on whether it starts again, or on the
  * test's noticing.  scripts/run-tests fails when the file has anything in it.
  *

@@ -71,6 +71,7 @@ cq_dbworkers_init(void *mem)
 
 	memset(workers, 0, cq_dbworkers_size());
 	ConditionVariableInit(&workers->left);
+	pg_atomic_init_u64(&workers->poked_ms, 0);
 	SpinLockInit(&workers->lock);
 	workers->nentries = cq_max_databases;
 }
@@ -108,6 +109,22 @@ find_or_take_entry(CqDbWorkers *workers, Oid database)
 		entry->database = database;
 	}
 	return entry;
+}
+
+/* Take the lock, and find the database's entry; NULL: it has none. */
+static CqDbWorker *
+lock_entry(Oid database)
+{
+	CqDbWorkers *workers = cq_dbworkers();
+
+	SpinLockAcquire(&workers->lock);
+	return find_entry(workers, database);
+}
+
+static void
+unlock(void)
+{
+	SpinLockRelease(&cq_dbworkers()->lock);
 }
 
 /* Free an entry that is no longer needed.  Lock held. */
@@ -166,29 +183,27 @@ cq_dbworker_request_for(Oid database)
 void
 cq_dbworker_wake(Oid database)
 {
-	CqDbWorkers *workers;
 	CqDbWorker *entry;
 	Latch	   *latch = NULL;
 
 	if (cq_shared == NULL)
 		return;
-	workers = cq_dbworkers();
 
-	SpinLockAcquire(&workers->lock);
-	entry = find_entry(workers, database);
+	entry = lock_entry(database);
 	if (entry != NULL && !entry->woken)
 	{
 		entry->woken = true;
 		latch = entry->latch;
 	}
-	SpinLockRelease(&workers->lock);
+	unlock();
 
 	set_latch(latch);
 }
 
 void
-cq_dbworker_poke(Oid database, pg_atomic_uint64 *poked_ms)
+cq_dbworker_poke(Oid database)
 {
+	pg_atomic_uint64 *poked_ms = &cq_dbworkers()->poked_ms;
 	uint64		now = cq_clock_ms();
 	uint64		last = pg_atomic_read_u64(poked_ms);
 
@@ -199,19 +214,17 @@ cq_dbworker_poke(Oid database, pg_atomic_uint64 *poked_ms)
 void
 cq_dbworker_wake_by(Oid database, int64 due_ms)
 {
-	CqDbWorkers *workers = cq_dbworkers();
 	CqDbWorker *entry;
 	Latch	   *latch = NULL;
 
-	SpinLockAcquire(&workers->lock);
-	entry = find_entry(workers, database);
+	entry = lock_entry(database);
 	if (entry != NULL && (entry->due_ms == 0 || entry->due_ms > due_ms))
 	{
 		entry->due_ms = due_ms;
 		entry->woken = true;
 		latch = entry->latch;
 	}
-	SpinLockRelease(&workers->lock);
+	unlock();
 
 	set_latch(latch);
 }
@@ -219,19 +232,17 @@ cq_dbworker_wake_by(Oid database, int64 due_ms)
 int64
 cq_dbworker_due(bool reset)
 {
-	CqDbWorkers *workers = cq_dbworkers();
 	CqDbWorker *entry;
 	int64		due_ms = 0;
 
-	SpinLockAcquire(&workers->lock);
-	entry = find_entry(workers, MyDatabaseId);
+	entry = lock_entry(MyDatabaseId);
 	if (entry != NULL)
 	{
 		due_ms = entry->due_ms;
 		if (reset)
 			entry->due_ms = 0;
 	}
-	SpinLockRelease(&workers->lock);
+	unlock();
 	return due_ms;
 }
 
@@ -246,14 +257,13 @@ cq_dbworker_recheck(Oid database)
 		return;
 	workers = cq_dbworkers();
 
-	SpinLockAcquire(&workers->lock);
-	entry = find_entry(workers, database);
+	entry = lock_entry(database);
 	if (entry != NULL)
 	{
 		entry->wanted = true;
 		latch = entry->latch ? entry->latch : workers->launcher_latch;
 	}
-	SpinLockRelease(&workers->lock);
+	unlock();
 
 	set_latch(latch);
 }
@@ -292,15 +302,14 @@ cq_dbworker_resume(Oid database)
 	CqDbWorker *entry;
 	Latch	   *launcher = NULL;
 
-	SpinLockAcquire(&workers->lock);
-	entry = find_entry(workers, database);
+	entry = lock_entry(database);
 	Assert(entry != NULL && entry->pauses > 0);
 	if (entry != NULL && --entry->pauses == 0)
 	{
 		launcher = workers->launcher_latch;
 		free_entry_if_idle(entry);
 	}
-	SpinLockRelease(&workers->lock);
+	unlock();
 
 	set_latch(launcher);
 }
@@ -318,10 +327,9 @@ cq_dbworker_await_stop(Oid database, int64 timeout_ms)
 		CqDbWorker *entry;
 		int64		remaining_ms = deadline_ms - cq_clock_ms();
 
-		SpinLockAcquire(&workers->lock);
-		entry = find_entry(workers, database);
+		entry = lock_entry(database);
 		stopped = (entry == NULL || entry->pid == 0);
-		SpinLockRelease(&workers->lock);
+		unlock();
 
 		if (stopped || remaining_ms <= 0)
 			break;
@@ -360,14 +368,12 @@ detach(int code, Datum arg)
 bool
 cq_dbworker_attach(Oid database)
 {
-	CqDbWorkers *workers = cq_dbworkers();
 	CqDbWorker *entry;
 
 	Assert(my_entry == NULL);
 	Assert(!OidIsValid(MyDatabaseId));
 
-	SpinLockAcquire(&workers->lock);
-	entry = find_entry(workers, database);
+	entry = lock_entry(database);
 	if (entry != NULL && entry->pid == 0 && entry->pauses == 0)
 	{
 		entry->pid = MyProcPid;
@@ -378,7 +384,7 @@ cq_dbworker_attach(Oid database)
 	}
 	else if (entry != NULL && entry->pid == 0)
 		entry->failed = false;	/* started just before the pause */
-	SpinLockRelease(&workers->lock);
+	unlock();
 
 	if (my_entry != NULL)
 		on_shmem_exit(detach, 0);
@@ -464,49 +470,43 @@ cq_dbworker_entry(int i)
 bool
 cq_dbworker_starting(Oid database)
 {
-	CqDbWorkers *workers = cq_dbworkers();
 	CqDbWorker *entry;
 	bool		start;
 
-	SpinLockAcquire(&workers->lock);
-	entry = find_entry(workers, database);
+	entry = lock_entry(database);
 	start = (entry != NULL && entry->wanted && entry->pid == 0 && entry->pauses == 0);
 	if (start)
 		entry->failed = true;
-	SpinLockRelease(&workers->lock);
+	unlock();
 	return start;
 }
 
 bool
 cq_dbworker_take_failure(Oid database)
 {
-	CqDbWorkers *workers = cq_dbworkers();
 	CqDbWorker *entry;
 	bool		failed;
 
-	SpinLockAcquire(&workers->lock);
-	entry = find_entry(workers, database);
+	entry = lock_entry(database);
 	failed = (entry != NULL && entry->pid == 0 && entry->failed);
 	if (failed)
 		entry->failed = false;
-	SpinLockRelease(&workers->lock);
+	unlock();
 	return failed;
 }
 
 void
 cq_dbworker_forget(Oid database)
 {
-	CqDbWorkers *workers = cq_dbworkers();
 	CqDbWorker *entry;
 
-	SpinLockAcquire(&workers->lock);
-	entry = find_entry(workers, database);
+	entry = lock_entry(database);
 	if (entry != NULL && entry->pid == 0)
 	{
 		entry->wanted = false;
 		free_entry_if_idle(entry);
 	}
-	SpinLockRelease(&workers->lock);
+	unlock();
 }
 
 bool

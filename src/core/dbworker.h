@@ -40,6 +40,7 @@ typedef struct CqDbWorkers
 {
 	ConditionVariable left;		/* broadcast when a worker has gone; has its
 								 * own lock */
+	pg_atomic_uint64 poked_ms;	/* latest cq_dbworker_poke() that woke one */
 	slock_t		lock;			/* guards all fields below */
 	bool		overflow;		/* a request found no free entry */
 	Latch	   *launcher_latch; /* NULL: no launcher */
@@ -79,9 +80,9 @@ extern void cq_dbworker_wake(Oid database);
 
 /*
  * The same for callers on every commit and abort, which seldom have work for it: at
- * most once in 20 ms among all that share *poked_ms.
+ * most once in 20 ms in the whole server.
  */
-extern void cq_dbworker_poke(Oid database, pg_atomic_uint64 *poked_ms);
+extern void cq_dbworker_poke(Oid database);
 
 /*
  * There will be work at that time, in ms of cq_clock_ms(): wake the worker

@@ -7,9 +7,9 @@
  * rule guarded by CQ_FAULT("name") is left out while it holds that name.  The
  * test suite uses it to show that each rule has a test that fails without it.
  *
- * A CQ_PAUSE("name") marks a window that a test wants to put another session
- * into: whoever comes by waits there, visibly in pg_locks, as long as the test
- * holds an advisory lock.
+ * A CQ_PAUSE("name") marks a window that a test wants another session to act in: a
+ * session that reaches it waits there, visibly in pg_locks, as long as the test holds
+ * an advisory lock.
  *
  * Other builds compile to nothing.
  *
@@ -37,7 +37,7 @@
 extern void cq_fault_lock(uint64 what);
 
 /*
- * While cachequeue.pause holds that name: wait until nobody holds advisory
+ * While cachequeue.pause holds that name: wait until no session holds advisory
  * lock CQ_PAUSE_LOCK.	In a transaction, without any lightweight lock.
  */
 extern void cq_pause(const char *name);

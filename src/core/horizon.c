@@ -4,23 +4,23 @@
  *	  What the snapshots that are in use may still see.
  *
  * TRUNCATE is not MVCC: to a snapshot from before it the table is empty.  And a
- * snapshot may come to the table later than it was taken: pg_dump takes its own
- * before its locks, so do REPEATABLE READ transactions and queries on a standby.
- * So there is one rule for every table that is truncated here:
+ * snapshot may be used for the table long after it was taken: pg_dump takes its
+ * snapshot before its locks, and so do REPEATABLE READ transactions and queries on
+ * a standby.  So there is one rule for every table that is truncated here:
  *
- *		A table is truncated only when, had its rows been deleted by those who
- *		made them superfluous, VACUUM might remove them.
+ *		A table is truncated only when, had the transactions that made its rows
+ *		superfluous deleted them, VACUUM could remove them.
  *
- * Superfluous makes a row who settles the message, copies the row elsewhere, or
- * drops its segment, and commits.	Once the rows are known to be so, a mark is
- * taken, the next transaction id; everything that has made them superfluous is
- * below it.  They are truncated when the horizon, which is that of VACUUM, has
+ * A transaction makes a row superfluous when it settles the message, copies the row
+ * elsewhere, or drops its segment, and commits.  Once all rows are superfluous, a
+ * mark is taken, the next transaction id; the transactions that made them so are
+ * below it.  The table is truncated when the horizon, which is that of VACUUM, has
  * passed the mark: no session or prepared transaction of this database, no
- * replication slot and no standby with hot_standby_feedback has a snapshot any
- * more that does not see all of that.	However long it takes.
+ * replication slot and no standby with hot_standby_feedback has a snapshot any more
+ * that does not see all of them.  However long that takes.
  *
- * A mark is kept in shared memory, or not at all: who does not know it takes a
- * new one.
+ * A mark is kept in shared memory, if at all: a process that finds none takes a new
+ * one.
  *
  *-------------------------------------------------------------------------
  */
@@ -33,7 +33,6 @@
 #include "executor/spi.h"
 #include "storage/procarray.h"
 #include "utils/builtins.h"
-#include "utils/rel.h"
 
 FullTransactionId
 cq_horizon(Oid relid)
@@ -50,7 +49,7 @@ cq_horizon(Oid relid)
 }
 
 /*
- * Those whose snapshots count, and how old these are.  VACUUMs are not among
+ * The holders of snapshots that count, and how old these are.  VACUUMs are not among
  * them, nor is what a slot keeps of the system catalogs only.  A transaction id
  * keeps back the snapshots that are taken while it is in progress: of several
  * with the same age it is the cause.

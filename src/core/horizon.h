@@ -32,8 +32,8 @@ cq_horizon_passed(FullTransactionId horizon, FullTransactionId mark)
 }
 
 /*
- * Who keeps the horizon of this database below the mark, for people to read;
- * palloc'd.  NULL: nobody any more.  Runs a query.
+ * A description, palloc'd, of the session, slot or prepared transaction that keeps the
+ * horizon of this database below the mark; NULL: there is none any more.  Runs a query.
  */
 extern char *cq_horizon_holder(FullTransactionId mark);
 

@@ -12,7 +12,7 @@
  *
  * - The carrier's owner is the object's owner, and its ACL the object's.  What
  *	 a privilege of relations stands for is in the table below.
- * - Nobody ever reads or writes through it.  Its owner may rename it, move it to
+ * - Nothing reads or writes through it.  Its owner may rename it, move it to
  *	 another schema, or replace its query: it is found by its OID, which the
  *	 row of the definition holds as regclass and a dump as a name.
  * - Dropping it drops the object.  The tables of the object depend on it
@@ -26,22 +26,22 @@
  *	 definitions are deleted by the event trigger; since event triggers can be
  *	 off, a definition without a carrier counts as dropped, and maintenance
  *	 deletes it.
- * - Whoever may use schema cq can create what depends on a carrier, a view or a
+ * - A role that may use schema cq can create what depends on a carrier, a view or a
  *	 column of its row type.  It does not keep the object: functions that drop
  *	 objects drop it as well.  DROP VIEW and DROP OWNED want CASCADE then.
- * - It is created for the current user as its owner, so that his default
- *	 privileges apply.  Whether he may create the object has been asked before;
- *	 he needs no right to create relations in schema cq.
+ * - It is created for the current user as its owner, so that the user's default
+ *	 privileges apply.  The caller has checked that the user may create the object;
+ *	 no right to create relations in schema cq is needed.
  * - Neither the carrier nor the tables are members of the extension, as pg_dump
  *	 would not dump a member's owner.  That of the namespace default is one: it
  *	 is made by the extension's script.
  * - A restore does not bring back the dependencies of tables; they are recorded
  *	 again when the object is first used.
  *
- * The privileges of a user on an object are looked up when he first asks, and
- * kept in the definition until another user asks or something may have changed
- * them: a relcache invalidation of any relation, since GRANT and the change of
- * an owner send one for the carrier, or a change of roles.
+ * The privileges of a user on an object are looked up when they are first checked,
+ * and kept in the definition until those of another user are checked or something
+ * may have changed them: a relcache invalidation of any relation, since GRANT and
+ * the change of an owner send one for the carrier, or a change of roles.
  *
  *-------------------------------------------------------------------------
  */
@@ -187,19 +187,52 @@ cq_object_kind_named(const char *name)
 			 errhint("Kinds are queue, topic, group, exchange and namespace.")));
 }
 
+const char *
+cq_object_table(CqObjectKind kind)
+{
+	return tables[kind];
+}
+
+void
+cq_object_missing(CqObjectKind kind, const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("%s \"%s\" does not exist", kind_names[kind], name)));
+}
+
+void
+cq_object_exists(CqObjectKind kind, const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DUPLICATE_OBJECT),
+			 errmsg("%s \"%s\" already exists", kind_names[kind], name)));
+}
+
+void
+cq_object_skip_missing(CqObjectKind kind, const char *name)
+{
+	ereport(NOTICE,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("%s \"%s\" does not exist, skipping", kind_names[kind], name)));
+}
+
+void
+cq_object_lock(CqObjectKind kind, int32 id)
+{
+	LockDatabaseObject(cq_relation(tables[kind]), (Oid) id, 0, ExclusiveLock);
+}
+
 /* ---- privileges ------------------------------------------------------ */
 
 #define ALL_PRIVILEGES (ACL_SELECT | ACL_INSERT | ACL_UPDATE | ACL_DELETE | ACL_TRUNCATE)
 
-/*
- * Look the user's privileges up.  Nothing is remembered before all of it is
- * known, for any of it may raise.
- */
+/* Look the user's privileges up, and remember them when all are known. */
 static void
 refresh(CqObject *object, Oid user)
 {
 	uint64		asked = epoch;
-	Oid			owner = cq_carrier_owner(object->carrier);
+	Oid			owner = cq_relation_owner(object->carrier);
 	AclMode		privileges = 0;
 	bool		owned = false;
 
@@ -240,7 +273,7 @@ cq_object_owned(CqObject *object)
 bool
 cq_carrier_allows(Oid carrier, Oid role, AclMode privileges)
 {
-	return OidIsValid(cq_carrier_owner(carrier)) &&
+	return OidIsValid(cq_relation_owner(carrier)) &&
 		pg_class_aclmask(carrier, role, privileges, ACLMASK_ANY) != 0;
 }
 
@@ -350,7 +383,7 @@ bool
 cq_object_grant(CqObject *object, const char *role, AclMode privileges, bool grant,
 				bool as_owner)
 {
-	Oid			owner = cq_carrier_owner(object->carrier);
+	Oid			owner = cq_relation_owner(object->carrier);
 	CqRoleScope scope;
 	bool		to_public = strcmp(role, "public") == 0;
 	AclMode		options = ACL_GRANT_OPTION_FOR(privileges);
@@ -395,19 +428,6 @@ cq_object_change_owner(CqObject *object, const char *role)
 
 /* ---- carriers -------------------------------------------------------- */
 
-Oid
-cq_carrier_owner(Oid carrier)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(carrier));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		return InvalidOid;
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
 static char *
 carrier_name(CqObjectKind kind, int32 id)
 {
@@ -450,7 +470,7 @@ cq_object_new_id(CqObjectKind kind, const char *sequence, const char *const *for
 
 /*
  * The relation is made by hand: CREATE VIEW would ask for the right to create
- * relations in schema cq, or make somebody else its owner.
+ * relations in schema cq, or make another role its owner.
  */
 Oid
 cq_carrier_create(CqObjectKind kind, int32 id, const char *name)
@@ -482,7 +502,7 @@ cq_carrier_drop(Oid carrier)
 {
 	ObjectAddress address;
 
-	if (!OidIsValid(cq_carrier_owner(carrier)))
+	if (!OidIsValid(cq_relation_owner(carrier)))
 		return;
 	ObjectAddressSet(address, RelationRelationId, carrier);
 	performDeletion(&address, DROP_CASCADE, 0);
@@ -608,7 +628,7 @@ query_ints(const char *command, int nargs, Oid *types, Datum *values)
 	return result;
 }
 
-/* Whether the carrier shows that name, and is still there. */
+/* Whether the carrier exists and shows that name. */
 static bool
 carrier_shows(Oid carrier, const char *name)
 {
@@ -661,7 +681,8 @@ cq_objects_without_carrier(CqObjectKind kind)
 {
 	return query_ints(psprintf("SELECT d.%s_id FROM cq.%s AS d "
 							   "WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c "
-							   "WHERE c.oid = d.carrier)", kind_names[kind], tables[kind]),
+							   "WHERE c.oid = d.carrier) ORDER BY 1",
+							   kind_names[kind], tables[kind]),
 					  0, NULL, NULL);
 }
 

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "catalog/pg_type.h"
 #include "core/catalog.h"
 #include "core/owner.h"
 #include "executor/spi.h"
@@ -51,6 +52,10 @@ cq_role_end(const CqRoleScope *scope)
 	SetUserIdAndSecContext(scope->user, scope->context);
 }
 
+/* in the string of SPI_execute_with_args() */
+#define SPI_NULL 'n'
+#define SPI_NOT_NULL ' '
+
 int32
 cq_execute_as_owner(const char *command, int nargs, Oid *types, Datum *values,
 					const char *nulls)
@@ -72,4 +77,31 @@ cq_execute_as_owner(const char *command, int nargs, Oid *types, Datum *values,
 	SPI_finish();
 	cq_role_end(&scope);
 	return result;
+}
+
+void
+cq_parameter_add(CqParameters *parameters, Oid type, Datum value, bool isnull)
+{
+	int			i = parameters->n++;
+
+	Assert(i < CQ_PARAMETERS_MAX);
+	parameters->types[i] = type;
+	parameters->values[i] = value;
+	parameters->nulls[i] = isnull ? SPI_NULL : SPI_NOT_NULL;
+}
+
+int32
+cq_execute_with(const char *command, CqParameters *parameters)
+{
+	return cq_execute_as_owner(command, parameters->n, parameters->types,
+							   parameters->values, parameters->nulls);
+}
+
+int32
+cq_execute_with_int(const char *command, int32 parameter)
+{
+	CqParameters parameters = {0};
+
+	cq_parameter_add(&parameters, INT4OID, Int32GetDatum(parameter), false);
+	return cq_execute_with(command, &parameters);
 }

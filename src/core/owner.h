@@ -35,4 +35,21 @@ extern void cq_role_end(const CqRoleScope *scope);
 extern int32 cq_execute_as_owner(const char *command, int nargs, Oid *types,
 								 Datum *values, const char *nulls);
 
+/* The parameters of a command, $1 and so on; begins as zeros. */
+#define CQ_PARAMETERS_MAX 32
+
+typedef struct CqParameters
+{
+	int			n;
+	Oid			types[CQ_PARAMETERS_MAX];
+	Datum		values[CQ_PARAMETERS_MAX];
+	char		nulls[CQ_PARAMETERS_MAX];	/* as SPI has them */
+} CqParameters;
+
+extern void cq_parameter_add(CqParameters *parameters, Oid type, Datum value, bool isnull);
+
+/* cq_execute_as_owner() with these parameters, or with one that is a number. */
+extern int32 cq_execute_with(const char *command, CqParameters *parameters);
+extern int32 cq_execute_with_int(const char *command, int32 parameter);
+
 #endif							/* CQ_CORE_OWNER_H */

@@ -38,9 +38,8 @@ static const struct config_enum_entry remember_misses_options[] = {
 	{NULL, 0, false}
 };
 
-/* Called once from _PG_init; raises nothing a user can cause. */
-void
-cq_settings_define(void)
+static void
+define_start(void)
 {
 	DefineCustomIntVariable("cachequeue.cache_memory",
 							"Memory of the cache's arena.",
@@ -77,6 +76,11 @@ cq_settings_define(void)
 							"Each worker also needs one of max_worker_processes.",
 							&cq_max_databases, 16, 1, 1024,
 							PGC_POSTMASTER, 0, NULL, NULL, NULL);
+}
+
+static void
+define_reloadable(void)
+{
 	DefineCustomIntVariable("cachequeue.value_size_max",
 							"Largest value that the cache accepts.",
 							NULL,
@@ -92,6 +96,11 @@ cq_settings_define(void)
 							 "It is saved to a file at shutdown and loaded at start.",
 							 &cq_warm_restart, true,
 							 PGC_SIGHUP, 0, NULL, NULL, NULL);
+}
+
+static void
+define_session(void)
+{
 	DefineCustomIntVariable("cachequeue.load_wait",
 							"How long a miss waits for another session that computes the same result.",
 							"After that it computes the result itself; 0: it never waits.",
@@ -108,7 +117,12 @@ cq_settings_define(void)
 							 &cq_remember_misses, CQ_REMEMBER_TRANSACTION,
 							 remember_misses_options,
 							 PGC_USERSET, 0, NULL, NULL, NULL);
+}
+
 #ifdef CQ_FAULTS
+static void
+define_faults(void)
+{
 	DefineCustomStringVariable("cachequeue.fault",
 							   "Consistency rule to leave out (debug builds only).",
 							   NULL,
@@ -119,6 +133,18 @@ cq_settings_define(void)
 							   NULL,
 							   &cq_pause_at, "",
 							   PGC_SUSET, GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
+}
+#endif
+
+/* Called once from _PG_init; raises nothing a user can cause. */
+void
+cq_settings_define(void)
+{
+	define_start();
+	define_reloadable();
+	define_session();
+#ifdef CQ_FAULTS
+	define_faults();
 #endif
 	MarkGUCPrefixReserved("cachequeue");
 }

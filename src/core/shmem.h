@@ -25,7 +25,7 @@ typedef struct CqShared
 	Size		size;			/* of the whole block, bytes */
 	/* offsets of the parts from the start of this struct */
 	Size		workers;		/* core/dbworker.c */
-	Size		cache;			/* cache/cache.c: F0, salt */
+	Size		cache;			/* cache/state.c: F0, salt */
 	Size		slots;			/* cache/slots.c: dependency slots */
 	Size		engine;			/* cache/engine/engine.c: the arena */
 	Size		loads;			/* cache/load.c: load leases */

@@ -5,9 +5,8 @@
  *
  * Maintenance is a sequence of transactions, and what one of them has done to
  * the tables is noted in shared memory after it: so two passes at a time would
- * mistake each other's work.  A lock that outlives transactions keeps them
- * apart, of the kind of advisory locks, in a class that no SQL function uses.
- * The worker only tries for it; it has other things to do.
+ * mistake each other's work.  An advisory lock that outlives transactions keeps
+ * them apart.  The worker only tries for it; it has other things to do.
  *
  * The worker starts its transactions itself.  In a procedure there always is
  * one, and SPI ends it and starts the next.
@@ -17,16 +16,11 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "core/locktags.h"
 #include "core/step.h"
 #include "executor/spi.h"
-#include "miscadmin.h"
-#include "storage/lock.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
-
-/* SQL functions use 1 and 2 */
-#define LOCK_CLASS 3
-#define LOCK_NUMBER 0x6371
 
 static bool by_hand = false;
 static MemoryContext caller_context;
@@ -38,6 +32,8 @@ cq_step_start(void)
 		caller_context = MemoryContextSwitchTo(TopTransactionContext);
 	else
 		StartTransactionCommand();
+	/* the caller's default may be a higher level */
+	XactIsoLevel = XACT_READ_COMMITTED;
 	PushActiveSnapshot(GetTransactionSnapshot());
 }
 
@@ -63,9 +59,8 @@ cq_step_by_hand(void)
 bool
 cq_step_run_alone(void (*run) (void), bool hand)
 {
-	LOCKTAG		tag;
+	LOCKTAG		tag = cq_lock_tag(CQ_LOCK_MAINTENANCE, 0, CQ_LOCK_MAINTENANCE_NUMBER);
 
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, LOCK_NUMBER, LOCK_CLASS);
 	if (hand)
 	{
 		SPI_connect_ext(SPI_OPT_NONATOMIC);

@@ -8,21 +8,23 @@
 #ifndef CQ_CORE_STEP_H
 #define CQ_CORE_STEP_H
 
-/* Start a transaction with a snapshot. */
+/*
+ * Start a transaction with a snapshot.  It is READ COMMITTED: a statement sees what
+ * shared memory has said before it.
+ */
 extern void cq_step_start(void);
 
 /* Commit it. */
 extern void cq_step_commit(void);
 
 /*
- * Whether a procedure of the user's runs the maintenance, rather than the
- * worker.
+ * Whether a user's procedure runs the maintenance, rather than the worker.
  */
 extern bool cq_step_by_hand(void);
 
 /*
- * Call 'run' while nobody else in this database does maintenance.	In the
- * worker: outside a transaction; false, when somebody else is at it.  By hand:
+ * Call 'run' while no other process of this database does maintenance.  In the
+ * worker: outside a transaction; false when another process is at it.  By hand:
  * in a procedure that may end its transaction, which this does; waits.  Errors
  * of 'run' are passed on.
  */

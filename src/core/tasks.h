@@ -3,8 +3,8 @@
  * tasks.h
  *	  The tasks of the maintenance worker.
  *
- * Registered while the library is loaded, so that the worker need not know
- * who has work for it.
+ * They are registered while the library is loaded, so that the worker need not know
+ * what it works for.
  *
  *-------------------------------------------------------------------------
  */

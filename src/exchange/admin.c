@@ -1,16 +1,24 @@
 /*-------------------------------------------------------------------------
  *
  * admin.c
- *	  Creating exchanges, binding them, and who may use them.
+ *	  Creating exchanges, binding them, and their privileges.
  *
- * A ShareUpdateExclusiveLock on cq.exchange, kept until the end of the
- * transaction, puts all changes of exchanges and bindings one after another.
- * Under it the tables are read as they are now, whatever the transaction's
- * isolation level, so that no two binds can close a cycle together.
+ * Locks, kept until the end of the transaction, and taken in this order:
  *
- * Whoever binds must be allowed to send to the queue, to publish to the topic,
- * or to alter the exchange that is to be the target, or the alternate: the
- * binding lets others in, and an exchange cannot be dropped while others lead to
+ * - Functions that create or drop exchanges, or change what leads from one exchange
+ *	 to another, take the lock of the graph, a ShareUpdateExclusiveLock on cq.exchange.
+ *	 One of each exchange would not do: four exchanges can be made a cycle by two
+ *	 binds that have no exchange in common.
+ * - Those that change an exchange's bindings to queues and topics take its own lock
+ *	 (cq_object_lock), and so do those that drop it; a sweep takes several in the
+ *	 order of their numbers.
+ *
+ * Under the lock the tables are read as they are now, whatever the transaction's
+ * isolation level.
+ *
+ * To bind takes the right to alter the exchange, and to send to the queue, to publish
+ * to the topic, or to alter the exchange that is to be the target, or the alternate:
+ * the binding lets others in, and an exchange cannot be dropped while others lead to
  * it.  To unbind takes the right to alter the exchange, or to own the target.
  *
  *-------------------------------------------------------------------------
@@ -48,23 +56,22 @@ begin(const char *function)
 {
 	cq_require_shared();
 	PreventCommandIfReadOnly(function);
+}
+
+static void
+lock_graph(void)
+{
 	LockRelationOid(cq_relation("exchange"), ShareUpdateExclusiveLock);
 }
 
 /*
- * Run a command that changes one row and returns a number, with these ints as
- * its parameters.  Raises 40001 when an old snapshot does not show that row.
+ * Run a command that changes one row and returns a number.  Raises 40001 when an old
+ * snapshot does not show that row.
  */
 static void
-change(const char *command, int n, const int32 *numbers)
+change(const char *command, CqParameters *parameters)
 {
-	Oid			types[] = {INT4OID, INT4OID};
-	Datum		values[2];
-
-	Assert(n <= lengthof(values));
-	for (int i = 0; i < n; i++)
-		values[i] = Int32GetDatum(numbers[i]);
-	if (cq_execute_as_owner(command, n, types, values, NULL) < 0)
+	if (cq_execute_with(command, parameters) < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("could not serialize access due to concurrent update")));
@@ -74,7 +81,7 @@ change(const char *command, int n, const int32 *numbers)
 static void
 check_cycle(CqExchange *from, CqExchange *to)
 {
-	List	   *reached = list_make1_int(to->id);
+	List	   *reached = list_make1_int(to->object.id);
 
 	for (int i = 0; i < list_length(reached); i++)
 	{
@@ -84,14 +91,14 @@ check_cycle(CqExchange *from, CqExchange *to)
 		CHECK_FOR_INTERRUPTS();
 		if (exchange == NULL)
 			continue;
-		if (exchange->id == from->id)
+		if (exchange->object.id == from->object.id)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("exchange \"%s\" would lead to itself through \"%s\"",
 							from->name, to->name),
 					 errdetail("Bindings and alternates of exchanges cannot form a cycle.")));
 		cq_exchange_read_bindings(exchange);
-		foreach(cell, exchange->next)
+		foreach(cell, exchange->bindings.next)
 			reached = list_append_unique_int(reached, ((CqTarget *) lfirst(cell))->id);
 		if (exchange->alternate != 0)
 			reached = list_append_unique_int(reached, exchange->alternate);
@@ -130,17 +137,17 @@ void
 cq_exchange_create_named(const char *name, CqExchangeKind kind, const char *alternate,
 						 bool if_not_exists)
 {
-	Oid			types[] = {INT4OID, TEXTOID, OIDOID, TEXTOID, INT4OID};
-	Datum		values[5];
-	char		nulls[5] = {' ', ' ', ' ', ' ', ' '};
+	CqParameters p = {0};
 	CqExchange *exchange;
 	int32		alternate_id = 0;
 	int32		id;
+	Oid			carrier;
 
 	begin("exchange_create()");
+	lock_graph();
 	cq_exchanges_sweep();
 	if (alternate != NULL)
-		alternate_id = cq_exchange_open(alternate, CQ_EXCHANGE_ALTER)->id;
+		alternate_id = cq_exchange_open(alternate, CQ_EXCHANGE_ALTER)->object.id;
 	exchange = cq_exchange_find(name);
 	if (exchange != NULL && if_not_exists)
 	{
@@ -148,43 +155,39 @@ cq_exchange_create_named(const char *name, CqExchangeKind kind, const char *alte
 		return;
 	}
 	if (exchange != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("exchange \"%s\" already exists", name)));
+		cq_object_exists(CQ_OBJECT_EXCHANGE, name);
 	drop_orphans(name);
 	id = cq_object_new_id(CQ_OBJECT_EXCHANGE, "exchange_exchange_id_seq", relation_formats);
-	values[0] = Int32GetDatum(id);
-	values[1] = CStringGetTextDatum(name);
-	values[2] = ObjectIdGetDatum(cq_carrier_create(CQ_OBJECT_EXCHANGE, id, name));
-	values[3] = CStringGetTextDatum(cq_exchange_kind_name(kind));
-	values[4] = Int32GetDatum(alternate_id);
-	if (alternate_id == 0)
-		nulls[4] = 'n';
-	if (cq_execute_as_owner("INSERT INTO cq.exchange (exchange_id, name, carrier, kind, alternate) "
-							"VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING "
-							"RETURNING exchange_id", 5, types, values, nulls) < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("exchange \"%s\" already exists", name)));
+	carrier = cq_carrier_create(CQ_OBJECT_EXCHANGE, id, name);
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(id), false);
+	cq_parameter_add(&p, TEXTOID, CStringGetTextDatum(name), false);
+	cq_parameter_add(&p, OIDOID, ObjectIdGetDatum(carrier), false);
+	cq_parameter_add(&p, TEXTOID, CStringGetTextDatum(cq_exchange_kind_name(kind)), false);
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(alternate_id), alternate_id == 0);
+	if (cq_execute_with("INSERT INTO cq.exchange (exchange_id, name, carrier, kind, alternate) "
+						"VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING "
+						"RETURNING exchange_id", &p) < 0)
+		cq_object_exists(CQ_OBJECT_EXCHANGE, name);
 }
 
 void
 cq_exchange_alter_named(const char *name, const char *alternate)
 {
-	int32		numbers[2];
+	CqParameters p = {0};
+	int32		alternate_id = 0;
+	int32		id;
 
 	begin("exchange_alter()");
-	numbers[0] = cq_exchange_open(name, CQ_EXCHANGE_ALTER)->id;
-	if (alternate == NULL)
+	lock_graph();
+	id = cq_exchange_open(name, CQ_EXCHANGE_ALTER)->object.id;
+	if (alternate != NULL)
 	{
-		change("UPDATE cq.exchange SET alternate = NULL WHERE exchange_id = $1 RETURNING 1",
-			   1, numbers);
-		return;
+		alternate_id = cq_exchange_open(alternate, CQ_EXCHANGE_ALTER)->object.id;
+		check_cycle(cq_exchange_by_id(id), cq_exchange_by_id(alternate_id));
 	}
-	numbers[1] = cq_exchange_open(alternate, CQ_EXCHANGE_ALTER)->id;
-	check_cycle(cq_exchange_by_id(numbers[0]), cq_exchange_by_id(numbers[1]));
-	change("UPDATE cq.exchange SET alternate = $2 WHERE exchange_id = $1 RETURNING 1",
-		   2, numbers);
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(id), false);
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(alternate_id), alternate_id == 0);
+	change("UPDATE cq.exchange SET alternate = $2 WHERE exchange_id = $1 RETURNING 1", &p);
 }
 
 /*
@@ -194,14 +197,8 @@ cq_exchange_alter_named(const char *name, const char *alternate)
 static void
 forget(int32 id)
 {
-	Oid			types[] = {INT4OID};
-	Datum		values[1];
-
-	values[0] = Int32GetDatum(id);
-	(void) cq_execute_as_owner("UPDATE cq.exchange SET alternate = NULL WHERE alternate = $1",
-							   1, types, values, NULL);
-	(void) cq_execute_as_owner("DELETE FROM cq.exchange WHERE exchange_id = $1",
-							   1, types, values, NULL);
+	(void) cq_execute_with_int("UPDATE cq.exchange SET alternate = NULL WHERE alternate = $1", id);
+	(void) cq_execute_with_int("DELETE FROM cq.exchange WHERE exchange_id = $1", id);
 	CommandCounterIncrement();
 }
 
@@ -212,9 +209,12 @@ cq_exchanges_sweep(void)
 
 	if (cq_objects_without_carrier(CQ_OBJECT_EXCHANGE) == NIL)
 		return;
-	LockRelationOid(cq_relation("exchange"), ShareUpdateExclusiveLock);
+	lock_graph();
 	foreach(cell, cq_objects_without_carrier(CQ_OBJECT_EXCHANGE))
+	{
+		cq_object_lock(CQ_OBJECT_EXCHANGE, lfirst_int(cell));
 		forget(lfirst_int(cell));
+	}
 }
 
 void
@@ -223,19 +223,19 @@ cq_exchange_drop_named(const char *name, bool if_exists)
 	CqExchange *exchange;
 
 	begin("exchange_drop()");
+	lock_graph();
 	cq_exchanges_sweep();
 	exchange = cq_exchange_find(name);
 	if (exchange == NULL && if_exists)
 	{
-		ereport(NOTICE,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("exchange \"%s\" does not exist, skipping", name)));
+		cq_object_skip_missing(CQ_OBJECT_EXCHANGE, name);
 		return;
 	}
 	exchange = cq_exchange_open(name, CQ_EXCHANGE_NONE);
 	if (!cq_object_owned(&exchange->object))
 		cq_object_denied(CQ_OBJECT_EXCHANGE, name, NULL, true);
-	if (cq_exchange_has_sources(exchange->id))
+	cq_object_lock(CQ_OBJECT_EXCHANGE, exchange->object.id);
+	if (cq_exchange_has_sources(exchange->object.id))
 		ereport(ERROR,
 				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 				 errmsg("another exchange leads to exchange \"%s\"", name),
@@ -255,12 +255,36 @@ typedef struct Bound
 	bool		any;
 } Bound;
 
-static void
-resolve(const char *name, const CqBinding *binding, AclMode privileges, Bound *bound)
+/*
+ * Open the exchange whose bindings are to be changed, and take the lock that this
+ * wants.  Raises 42704, and 42501 without one of the privileges.
+ */
+static CqExchange *
+open_to_bind(const char *name, const CqBinding *binding, AclMode privileges)
 {
-	CqExchange *exchange = cq_exchange_open(name, privileges);
+	CqExchange *exchange;
+	int32		id;
 
-	bound->exchange_id = exchange->id;
+	if (binding->target_kind == CQ_TARGET_EXCHANGE)
+	{
+		lock_graph();
+		return cq_exchange_open(name, privileges);
+	}
+	do
+	{
+		id = cq_exchange_open(name, privileges)->object.id;
+		cq_object_lock(CQ_OBJECT_EXCHANGE, id);
+		/* it may have been dropped, and another one made, while we waited */
+		exchange = cq_exchange_open(name, privileges);
+	} while (exchange->object.id != id);
+	return exchange;
+}
+
+/* Fill in all but the target.  Raises 22023 for headers where they don't matter. */
+static void
+resolve(const CqExchange *exchange, const CqBinding *binding, Bound *bound)
+{
+	bound->exchange_id = exchange->object.id;
 	bound->headers = binding->headers;
 	bound->any = binding->any;
 	if (exchange->kind == CQ_EXCHANGE_HEADERS)
@@ -273,7 +297,7 @@ resolve(const char *name, const CqBinding *binding, AclMode privileges, Bound *b
 	if (bound->headers != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("exchange \"%s\" does not look at headers", name),
+				 errmsg("exchange \"%s\" does not look at headers", exchange->name),
 				 errhint("Exchanges of kind headers do.")));
 }
 
@@ -321,22 +345,17 @@ find_binding(const CqBinding *binding, const Bound *bound)
 static void
 insert_binding(const CqBinding *binding, const Bound *bound)
 {
-	Oid			types[] = {INT4OID, INT4OID, TEXTOID, JSONBOID, TEXTOID};
-	Datum		values[5];
-	char		nulls[5] = {' ', ' ', ' ', ' ', ' '};
+	CqParameters p = {0};
 
-	values[0] = Int32GetDatum(bound->exchange_id);
-	values[1] = Int32GetDatum(bound->target_id);
-	values[2] = PointerGetDatum(binding->routing_key);
-	values[3] = PointerGetDatum(bound->headers);
-	values[4] = CStringGetTextDatum(bound->any ? "any" : "all");
-	if (bound->headers == NULL)
-		nulls[3] = 'n';
-	(void) cq_execute_as_owner(psprintf("INSERT INTO cq.exchange_binding "
-										"(exchange_id, %s, routing_key, headers, match) "
-										"VALUES ($1, $2, $3, $4, $5)",
-										target_columns[binding->target_kind]),
-							   5, types, values, nulls);
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(bound->exchange_id), false);
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(bound->target_id), false);
+	cq_parameter_add(&p, TEXTOID, PointerGetDatum(binding->routing_key), false);
+	cq_parameter_add(&p, JSONBOID, PointerGetDatum(bound->headers), bound->headers == NULL);
+	cq_parameter_add(&p, TEXTOID, CStringGetTextDatum(bound->any ? "any" : "all"), false);
+	(void) cq_execute_with(psprintf("INSERT INTO cq.exchange_binding "
+									"(exchange_id, %s, routing_key, headers, match) "
+									"VALUES ($1, $2, $3, $4, $5)",
+									target_columns[binding->target_kind]), &p);
 }
 
 bool
@@ -345,12 +364,12 @@ cq_exchange_bind_to(const char *name, const CqBinding *binding)
 	Bound		bound;
 
 	begin("exchange_bind()");
-	resolve(name, binding, CQ_EXCHANGE_ALTER, &bound);
+	resolve(open_to_bind(name, binding, CQ_EXCHANGE_ALTER), binding, &bound);
 	if (binding->target_kind != CQ_TARGET_EXCHANGE)
 		bound.target_id = cq_target_find(binding->target_kind, binding->target, true);
 	else
 	{
-		bound.target_id = cq_exchange_open(binding->target, CQ_EXCHANGE_ALTER)->id;
+		bound.target_id = cq_exchange_open(binding->target, CQ_EXCHANGE_ALTER)->object.id;
 		check_cycle(cq_exchange_by_id(bound.exchange_id), cq_exchange_by_id(bound.target_id));
 	}
 	if (find_binding(binding, &bound) != 0)
@@ -364,7 +383,7 @@ static int32
 target_id(const CqBinding *binding)
 {
 	if (binding->target_kind == CQ_TARGET_EXCHANGE)
-		return cq_exchange_open(binding->target, CQ_EXCHANGE_NONE)->id;
+		return cq_exchange_open(binding->target, CQ_EXCHANGE_NONE)->object.id;
 	return cq_target_find(binding->target_kind, binding->target, false);
 }
 
@@ -380,16 +399,19 @@ bool
 cq_exchange_unbind_from(const char *name, const CqBinding *binding)
 {
 	Bound		bound;
+	AclMode		privileges;
+	CqParameters p = {0};
 	int32		binding_id;
 
 	begin("exchange_unbind()");
-	resolve(name, binding, owns_target(binding) ? CQ_EXCHANGE_NONE : CQ_EXCHANGE_ALTER,
-			&bound);
+	privileges = owns_target(binding) ? CQ_EXCHANGE_NONE : CQ_EXCHANGE_ALTER;
+	resolve(open_to_bind(name, binding, privileges), binding, &bound);
 	bound.target_id = target_id(binding);
 	binding_id = find_binding(binding, &bound);
 	if (binding_id == 0)
 		return false;
-	change("DELETE FROM cq.exchange_binding WHERE binding_id = $1 RETURNING 1", 1, &binding_id);
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(binding_id), false);
+	change("DELETE FROM cq.exchange_binding WHERE binding_id = $1 RETURNING 1", &p);
 	return true;
 }
 

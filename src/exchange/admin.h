@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * admin.h
- *	  Creating exchanges, binding them, and who may use them.
+ *	  Creating exchanges, binding them, and their privileges.
  *
  *-------------------------------------------------------------------------
  */
@@ -51,8 +51,8 @@ extern void cq_exchanges_sweep(void);
 extern bool cq_exchange_bind_to(const char *name, const CqBinding *binding);
 
 /*
- * Remove it; false when there is none.  For who may alter the exchange, and for
- * the owner of the target.
+ * Remove it; false when there is none.  Raises 42704, and 42501 unless the current
+ * user may alter the exchange or owns the target.
  */
 extern bool cq_exchange_unbind_from(const char *name, const CqBinding *binding);
 

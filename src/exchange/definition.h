@@ -9,10 +9,9 @@
 #ifndef CQ_EXCHANGE_DEFINITION_H
 #define CQ_EXCHANGE_DEFINITION_H
 
-#include "core/object.h"
+#include "core/definitions.h"
 #include "exchange/headers.h"
 #include "exchange/trie.h"
-#include "nodes/pg_list.h"
 
 /* what the privileges on the carrier stand for; several may be added up */
 #define CQ_EXCHANGE_NONE ACL_NO_RIGHTS
@@ -51,24 +50,27 @@ typedef struct CqHeadersBinding
 	CqTarget   *target;
 } CqHeadersBinding;
 
-/* Good until the next cq_exchange_open() of any exchange. */
-typedef struct CqExchange
+/* The bindings of an exchange, compiled for matching. */
+typedef struct CqBindings
 {
-	int32		id;				/* hash key */
-	char	   *name;
-	CqExchangeKind kind;
-	CqObject	object;			/* who owns it, who may do what */
-	int32		alternate;		/* id; 0: none */
-	uint64		route;			/* the last that came by */
-
-	/* what follows is read by cq_exchange_read_bindings() */
-	bool		ready;
+	uint64		epoch;			/* of what is remembered when they were read;
+								 * 0: they were not */
 	CqTrie	   *trie;			/* CQ_EXCHANGE_DIRECT, CQ_EXCHANGE_TOPIC */
 	int			nheaders;
 	CqHeadersBinding *headers;	/* CQ_EXCHANGE_HEADERS */
-	List	   *targets;		/* CQ_EXCHANGE_FANOUT, CqTarget of each
+	List	   *targets;		/* CQ_EXCHANGE_FANOUT: CqTarget of each
 								 * binding */
 	List	   *next;			/* CqTarget of each exchange bound to */
+} CqBindings;
+
+/* Stays at its address; its bindings, and targets, until the next cq_exchange_find(). */
+typedef struct CqExchange
+{
+	CQ_DEFINITION_MEMBERS;
+	CqExchangeKind kind;
+	int32		alternate;		/* number; 0: none */
+	uint64		route;			/* the last that came by */
+	CqBindings	bindings;		/* see cq_exchange_read_bindings() */
 } CqExchange;
 
 /* Of the table cq.exchange; its columns in order. */
@@ -77,7 +79,6 @@ typedef struct CqExchange
 #define CQ_EXCHANGE_COLUMN_CARRIER 3
 #define CQ_EXCHANGE_COLUMN_KIND 4
 #define CQ_EXCHANGE_COLUMN_ALTERNATE 5
-#define CQ_EXCHANGE_COLUMNS 5
 
 /* Of the table cq.exchange_binding. */
 #define CQ_BINDING_COLUMN_ID 1
@@ -86,27 +87,30 @@ typedef struct CqExchange
 #define CQ_BINDING_COLUMN_KEY 6
 #define CQ_BINDING_COLUMN_HEADERS 7
 #define CQ_BINDING_COLUMN_MATCH 8
-#define CQ_BINDING_COLUMNS 8
 
+/* Once, from _PG_init. */
 extern void cq_exchange_init(void);
 
-/* Changes of exchanges become known to all backends at commit. */
-extern void cq_exchanges_changed(void);
+/*
+ * The exchange by that name, or NULL.  Bindings and targets found before are
+ * forgotten when any exchange has changed.  Raises 55000 when not preloaded.
+ */
+extern CqExchange *cq_exchange_find(const char *name);
 
 /*
- * The exchange by that name.  Raises 42704 when there is none, 42501 without
- * one of the privileges (CQ_EXCHANGE_NONE: none is asked for), 55000 when not
- * preloaded.
+ * The same; raises 42704 when there is none, and 42501 without one of the
+ * privileges (CQ_EXCHANGE_NONE: none is wanted).
  */
 extern CqExchange *cq_exchange_open(const char *name, AclMode privileges);
 
-/* The exchange by that name, or NULL; the same otherwise, without privileges. */
-extern CqExchange *cq_exchange_find(const char *name);
+/* The exchange with that number, or NULL; nothing is forgotten. */
+static inline CqExchange *
+cq_exchange_by_id(int32 id)
+{
+	return (CqExchange *) cq_definition_by_id(CQ_OBJECT_EXCHANGE, id);
+}
 
-/* The exchange with that number, or NULL; those found before stay good. */
-extern CqExchange *cq_exchange_by_id(int32 id);
-
-/* Make it ready for matching. */
+/* Make its bindings ready for matching, if they are not. */
 extern void cq_exchange_read_bindings(CqExchange *exchange);
 
 /* Whether another exchange is bound to it or has it as its alternate, now. */

@@ -3,58 +3,33 @@
  * publish.c
  *	  Publishing a message to an exchange.
  *
- * Who may publish to the exchange needs no privilege on its targets: whoever
- * bound them had it.  Targets are served in the same order by everybody, so that
- * two publishers that wait for something there do not wait for each other.
+ * A role that may publish to the exchange needs no privilege on its targets: the role
+ * that bound them had it.  All publishers serve targets in the same order, so that
+ * two of them that wait for something there do not wait for each other.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "core/compat.h"
 #include "exchange/publish.h"
 #include "exchange/route.h"
 #include "exchange/target.h"
-#include "miscadmin.h"
-#include "utils/builtins.h"
+#include "message/headers.h"
+#include "utils/timestamp.h"
 
-static void
-push_string(CqJsonbState *state, JsonbIteratorToken token, char *string, int bytes)
-{
-	JsonbValue	value;
-
-	value.type = jbvString;
-	value.val.string.val = string;
-	value.val.string.len = bytes;
-	cq_jsonb_push(state, token, &value);
-}
-
-/* The publisher's headers, with ours; these come last and so replace his. */
+/* The publisher's headers, and where the message comes from. */
 static Datum
-add_headers(const CqExchange *exchange, const text *routing_key, Jsonb *headers)
+add_headers(const CqExchange *exchange, const text *routing_key, Jsonb *original)
 {
-	CqJsonbState state = {0};
+	CqMessageHeaders headers;
 
-	cq_jsonb_push(&state, WJB_BEGIN_OBJECT, NULL);
-	if (headers != NULL)
-	{
-		JsonbIterator *it = JsonbIteratorInit(&headers->root);
-		JsonbIteratorToken token;
-		JsonbValue	value;
-
-		while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
-		{
-			if (token == WJB_KEY || token == WJB_VALUE)
-				cq_jsonb_push(&state, token, &value);
-		}
-	}
-	push_string(&state, WJB_KEY, CQ_HEADER_EXCHANGE, strlen(CQ_HEADER_EXCHANGE));
-	push_string(&state, WJB_VALUE, exchange->name, strlen(exchange->name));
-	push_string(&state, WJB_KEY, CQ_HEADER_ROUTING_KEY, strlen(CQ_HEADER_ROUTING_KEY));
-	push_string(&state, WJB_VALUE, VARDATA_ANY(routing_key), VARSIZE_ANY_EXHDR(routing_key));
-	cq_jsonb_push(&state, WJB_END_OBJECT, NULL);
-	return JsonbPGetDatum(JsonbValueToJsonb(state.result));
+	cq_message_headers_begin(&headers, original);
+	cq_message_headers_add_text(&headers, CQ_HEADER_EXCHANGE, exchange->name,
+								strlen(exchange->name));
+	cq_message_headers_add_text(&headers, CQ_HEADER_ROUTING_KEY, VARDATA_ANY(routing_key),
+								VARSIZE_ANY_EXHDR(routing_key));
+	return cq_message_headers_end(&headers);
 }
 
 int

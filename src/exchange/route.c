@@ -74,20 +74,20 @@ match(Route *route, CqExchange *exchange)
 	switch (exchange->kind)
 	{
 		case CQ_EXCHANGE_DIRECT:
-			cq_trie_find_key(exchange->trie, route->key, route->key_bytes, found, route);
+			cq_trie_find_key(exchange->bindings.trie, route->key, route->key_bytes, found, route);
 			break;
 		case CQ_EXCHANGE_TOPIC:
-			cq_trie_find_matching(exchange->trie, route->key, route->key_bytes, found, route);
+			cq_trie_find_matching(exchange->bindings.trie, route->key, route->key_bytes, found, route);
 			break;
 		case CQ_EXCHANGE_FANOUT:
-			foreach(cell, exchange->targets)
+			foreach(cell, exchange->bindings.targets)
 				found(lfirst(cell), route);
 			break;
 		case CQ_EXCHANGE_HEADERS:
-			for (int i = 0; i < exchange->nheaders; i++)
+			for (int i = 0; i < exchange->bindings.nheaders; i++)
 			{
-				if (cq_headers_match(&exchange->headers[i].wanted, route->headers))
-					found(exchange->headers[i].target, route);
+				if (cq_headers_match(&exchange->bindings.headers[i].wanted, route->headers))
+					found(exchange->bindings.headers[i].target, route);
 			}
 			break;
 	}

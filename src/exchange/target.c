@@ -9,8 +9,10 @@
 
 #include "access/detoast.h"
 #include "exchange/target.h"
+#include "queue/open.h"
 #include "queue/send.h"
 #include "topic/definition.h"
+#include "topic/open.h"
 #include "topic/publish.h"
 
 int32

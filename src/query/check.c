@@ -8,18 +8,18 @@
  *
  * A result may only depend on the tables it reads, on its arguments, and on
  * what is part of the result's key (role, search_path, settings that change
- * output).  So volatile functions are out, and of the STABLE ones only those
- * of pg_catalog which format or convert by such settings are let in; the
+ * output).  So volatile functions are refused, and of the STABLE ones only those
+ * of pg_catalog which format or convert by such settings are allowed; the
  * output functions of types are among them.  A STABLE function written by a
  * user may read anything, and is refused.
  *
- * The words 'now', 'today' and their like, written as a literal of a type for
- * dates or times, become a constant when the query is analysed, and look like
- * any other then; the text is searched for them before.
+ * The words 'now', 'today' and the like, written as a literal of a type for dates
+ * or times, become an ordinary constant when the query is analysed; the text is
+ * searched for them before.
  *
  * Two exceptions, for row-level security: current_setting of a constant name,
- * whose value the caller of this file puts into the key; and, in a policy, the
- * name of the current role, which is in the key as well.
+ * whose value query/key.c puts into the key; and, in a policy, the name of the
+ * current role, which is in the key as well.
  *
  *-------------------------------------------------------------------------
  */
@@ -52,6 +52,9 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
+
+/* pg_policy.polcmd of a policy FOR ALL */
+#define POLICY_FOR_ALL '*'
 
 typedef struct CqCheck
 {
@@ -93,7 +96,7 @@ compare_names(const void *a, const void *b)
 	return strcmp(a, *(const char *const *) b);
 }
 
-/* Which is allowed in a policy. */
+/* The name of the current role, which is allowed in a policy. */
 static bool
 is_role_name(const SQLValueFunction *function)
 {
@@ -140,7 +143,7 @@ policy_applies(const RowSecurityPolicy * policy)
 {
 	Oid		   *roles = (Oid *) ARR_DATA_PTR(policy->roles);
 
-	if (policy->polcmd != '*' && policy->polcmd != ACL_SELECT_CHR)
+	if (policy->polcmd != POLICY_FOR_ALL && policy->polcmd != ACL_SELECT_CHR)
 		return false;
 	for (int i = 0; i < ARR_DIMS(policy->roles)[0]; i++)
 	{
@@ -296,7 +299,7 @@ note_setting(CqQueryFacts *facts, FuncExpr *call)
 	return true;
 }
 
-/* Note where the literals are that mean another time tomorrow. */
+/* Note the places of literals whose meaning depends on the time. */
 static bool
 find_clock_words(Node *node, CqCheck *check)
 {
@@ -360,7 +363,7 @@ check_range_table_entry(RangeTblEntry *rte, CqCheck *check)
 	if (rte->tablesample != NULL)
 		refuse(check, T_Invalid, "TABLESAMPLE");
 
-	/* here, so that the walker, which goes on into the entry, doesn't */
+	/* checked here, with policy_table set; the walker must not do it again */
 	rte->securityQuals = NIL;
 	if (policies != NIL)
 		check->policy_table = rte->relid;

@@ -39,6 +39,10 @@
 #include "utils/pg_locale.h"
 #include "utils/xml.h"
 
+/* what stands before the variable part, and says what it is */
+#define VARIABLE_PART_PLAIN 'a'
+#define VARIABLE_PART_DIGEST 'd'
+
 typedef struct CqFixedPart
 {
 	uint64		settings;
@@ -199,12 +203,12 @@ cq_result_key(CqKey *key, const CqResultQuery *query, const CqPlan *plan)
 	appendStringInfoChar(&buf, '\0');
 	appendBinaryStringInfo(&buf, (char *) &fixed, sizeof(fixed));
 	kind = buf.len;
-	appendStringInfoChar(&buf, 'a');
+	appendStringInfoChar(&buf, VARIABLE_PART_PLAIN);
 	add_variable_part(&buf, query, plan);
 	if (buf.len > CQ_KEY_BYTES_MAX)
 	{
 		digest_from(&buf, kind + 1);
-		buf.data[kind] = 'd';
+		buf.data[kind] = VARIABLE_PART_DIGEST;
 	}
 	cq_key_init(key, CQ_SPACE_RESULT, query->name_space, buf.data, buf.len);
 	pfree(buf.data);

@@ -8,7 +8,7 @@
 #ifndef CQ_QUERY_KEY_H
 #define CQ_QUERY_KEY_H
 
-#include "cache/cache.h"
+#include "cache/key.h"
 #include "query/plan.h"
 
 /* A query with the arguments of one call. */

@@ -7,20 +7,19 @@
  * each change of a row whose id is, or was, 17.  A query with WHERE id = 17
  * sees no other rows of it, so its result need only depend on that tag.
  *
- * When is that certain?  When WHERE is a conjunction, and for each column of a
- * template one of its terms is column = constant or column = $n.  Whatever
- * joins stand below it, outer ones included: rows made from another row of the
- * table, or without one, don't pass.  This must hold for each place where the
- * table appears, in each part of the query; otherwise it depends on the whole
+ * That is certain when WHERE is a conjunction, and for each column of a template
+ * one of its terms is column = constant or column = $n.  It holds for any joins
+ * below WHERE, outer ones included: rows that a join makes from another row of the
+ * table, or without one, don't pass.  It must hold for each place where the table
+ * appears, in each part of the query; otherwise the query depends on the whole
  * table.
  *
- * Equal values must have equal tags: so only types and operators for which
- * equal means the same text, and no collations that think otherwise.  And the
- * table must have no children, whose rows their own triggers mark.
+ * Equal values must have equal tags: so it holds only for types and operators for
+ * which equal means the same text, and not for nondeterministic collations.  And
+ * the table must have no children, whose rows are marked by triggers of their own.
  *
- * What no row trigger sees (TRUNCATE, DDL, an end of the watch) sets the
- * barrier in the database's epoch when there are templates, on which every
- * entry depends.
+ * What no row trigger sees (TRUNCATE, DDL, the end of a watch) sets the barrier in
+ * the database's epoch, on which every entry depends, when there are templates.
  *
  *-------------------------------------------------------------------------
  */

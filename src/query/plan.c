@@ -3,16 +3,16 @@
  * plan.c
  *	  Checked and prepared queries, kept by each backend.
  *
- * Beside PostgreSQL's own cached plan stands what query_check.c found out
- * about the query.  The two must speak of the same objects, so everything
- * that makes PostgreSQL analyse a query again makes us do so: the role, the
- * search path, temporary tables coming into it, a change of a relation that
- * the query reads, of any function, operator, type or schema.  As in
- * PostgreSQL, a new table that hides another one in the search path is only
- * noticed when one of those happens.
+ * A plan is PostgreSQL's own cached plan and what query/check.c found out about
+ * the query.  The two must refer to the same objects, so everything that makes
+ * PostgreSQL analyse a query again makes this file check it again: another role,
+ * search path or schema of temporary tables, a change of a relation that the query
+ * reads, of any function, operator, type or schema.  As in PostgreSQL, a new table
+ * that hides another one in the search path is only noticed when one of those
+ * happens.
  *
- * All that decides whether the role may read the relations has that effect,
- * too: so once checked, it holds as long as the plan is valid.
+ * The same holds for everything that decides whether the role may read the
+ * relations: once checked, a privilege holds as long as the plan is valid.
  *
  *-------------------------------------------------------------------------
  */
@@ -106,7 +106,7 @@ drop_plan(CqPlan *plan)
 	plan->permitted = false;
 }
 
-/* A backend that keeps making up queries starts over now and then. */
+/* For a backend that keeps running new queries. */
 static void
 drop_all_plans(void)
 {
@@ -198,9 +198,7 @@ fill_key(CqPlanKey *key, const char *query)
 	key->row_security = row_security;
 }
 
-/*
- * Is it what was asked for last?  Comparing takes less time than hashing.
- */
+/* Is it the query of the last call?  Comparing is faster than hashing. */
 static bool
 is_last_found(const char *query)
 {
@@ -261,7 +259,7 @@ cq_plan_check_privileges(CqPlan *plan)
 	if (CQ_FAULT("no-privilege-check"))
 		return;
 
-	/* an extension's hook may judge otherwise each time, or keep a record */
+	/* an extension's hook may decide otherwise each time, or keep a record */
 	if (plan->permitted && ExecutorCheckPerms_hook == NULL)
 		return;
 	cached = GetCachedPlan(linitial(sources), NULL, CurrentResourceOwner, NULL);

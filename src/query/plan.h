@@ -36,7 +36,7 @@ typedef struct CqPlan
 {
 	CqPlanKey	key;
 	bool		valid;			/* facts and plan may be used */
-	bool		permitted;		/* the role may run it, as long as valid */
+	bool		permitted;		/* the role may run it; holds while valid */
 	MemoryContext context;		/* holds what follows, but for the plan */
 	char	   *query;
 	char	   *search_path;
@@ -46,7 +46,7 @@ typedef struct CqPlan
 } CqPlan;
 
 /*
- * The current role's plan for a query, checked (query_check.h says what is
+ * The current role's plan for a query, checked (query/check.h says what is
  * raised) and valid as of now; good until the next call.  When valid has become
  * false, what the query means may have changed since: its result must not be
  * cached under what the facts say.

@@ -8,7 +8,6 @@
 #ifndef CQ_QUERY_READ_THROUGH_H
 #define CQ_QUERY_READ_THROUGH_H
 
-#include "fmgr.h"
 #include "query/key.h"
 #include "query/result.h"
 
@@ -19,21 +18,15 @@ typedef struct CqReadThrough
 	const text *namespace_name;
 } CqReadThrough;
 
-/*
- * Unpack the arguments query, args, ttl, tags, namespace, which follow each
- * other from argument n.  Raises 22004, 22023, 42704, 42501, 55000.
- */
-extern void cq_read_through_args(FunctionCallInfo fcinfo, int n,
-								 CqReadThrough *call);
-
 /* The parsed arguments' nulls, as SPI wants them. */
 extern char *cq_read_through_nulls(const CqResultQuery *query);
 
 /*
  * Between _begin and _end no other call can begin (0A000): a query that is
  * cached depends on what it reads, not on what its functions were given from
- * the cache.  Before the query is run, and only then, _connect, which begins
- * SPI until _end.  _end is owed also when an error was raised in between.
+ * the cache.  Before the query is run, and only then, _connect must be called; it
+ * begins SPI until _end.  _end must be called also when an error was raised in
+ * between.
  */
 extern void cq_read_through_begin(void);
 extern void cq_read_through_connect(void);

@@ -14,20 +14,20 @@
  *	   |------- fresh ---------~~~~~~~~~~~~~~~|------- stale -------|
  *	   |<-------------- ttl ----------------->|<---- stale_for ---->|
  *
- * The engine's expiry is the end of it.  Who accepts stale results (stale_for
- * of the call) is served one while another session computes it anew: after its
- * fresh time until stale_for later, and after an invalidation until stale_for
- * after it was computed, since nobody knows when the invalidation came.
+ * The engine's expiry is its end.  A call that accepts stale results (stale_for)
+ * is served one while another session computes it anew: after its fresh time
+ * until stale_for later, and after an invalidation until stale_for after it was
+ * computed, since the time of the invalidation is not known.
  *
  * Just before the fresh time ends, one session computes the result anew while
  * the others are still served.  Each decides for itself, by chance, the more
  * likely the closer the end is and the longer computing takes (XFetch:
  * Vattani, Chierichetti, Lowenstein, VLDB 2015, with beta = 1).
  *
- * Who computes has the key's load lease (cache/load.h); the others wait, or
- * are served what is stale or about to be.  There is no lease where computing
- * can be of no use to others: in a transaction with an id, whose results are
- * published at its commit, and where the cache is bypassed.
+ * The session that computes has the key's load lease (cache/load.h); others wait,
+ * or are served a result that is stale or about to be.  No lease is taken where
+ * other sessions cannot use what is computed: in a transaction with an id, whose
+ * results are published at its commit, and where the cache is bypassed.
  *
  *-------------------------------------------------------------------------
  */
@@ -36,9 +36,14 @@
 #include <math.h>
 
 #include "access/xact.h"
+#include "cache/counters.h"
 #include "cache/load.h"
+#include "cache/lookup.h"
 #include "cache/marks.h"
+#include "cache/outcome.h"
 #include "cache/request.h"
+#include "cache/store.h"
+#include "cache/view.h"
 #include "common/pg_prng.h"
 #include "core/clock.h"
 #include "core/settings.h"
@@ -75,7 +80,7 @@ clock_us(void)
 	return (int64) INSTR_TIME_GET_MICROSEC(now);
 }
 
-/* XFetch: is it for us to compute it before its time is over? */
+/* XFetch: shall this session compute it before its fresh time is over? */
 static bool
 refresh_early(const CqResultHeader *header, int64 now_ms)
 {
@@ -84,9 +89,9 @@ refresh_early(const CqResultHeader *header, int64 now_ms)
 	return now_ms - header->delta_ms * log(chance) >= header->fresh_until_ms;
 }
 
-/* May it be returned, by the terms of the caller? */
+/* May it be returned, by its age and the terms of the caller? */
 static CqFound
-judge_age(const CqResultHeader *header, const CqResultTerms *terms,
+check_age(const CqResultHeader *header, const CqResultTerms *terms,
 		  CqLookup outcome, bool own)
 {
 	int64		now_ms;
@@ -104,18 +109,18 @@ judge_age(const CqResultHeader *header, const CqResultTerms *terms,
 		CQ_FOUND_EARLY : CQ_FOUND_FRESH;
 }
 
-/* One look; *outcome becomes the reason when nothing is found. */
+/* Look up once; *outcome becomes the reason when nothing is found. */
 static CqFound
-look(const CqKey *key, Snapshot snapshot, const CqResultTerms *terms,
-	 CqValue *value, CqLookup *outcome)
+look_up(const CqResult *result, CqValue *value, CqLookup *outcome)
 {
+	const CqResultTerms *terms = result->terms;
 	CqResultHeader header;
 	CqFound		found;
 
 	if (terms->stale_for_ms > 0)
-		*outcome = cq_cache_peek_outdated(key, snapshot, value);
+		*outcome = cq_cache_peek_outdated(result->key, result->snapshot, value);
 	else
-		*outcome = cq_cache_peek(key, snapshot, value);
+		*outcome = cq_cache_peek(result->key, result->snapshot, value);
 	if (*outcome != CQ_LOOKUP_HIT &&
 		(*outcome != CQ_LOOKUP_INVALIDATED || terms->stale_for_ms == 0 ||
 		 value->data == NULL))
@@ -124,7 +129,7 @@ look(const CqKey *key, Snapshot snapshot, const CqResultTerms *terms,
 	memcpy(&header, value->data, sizeof(header));
 	value->data += sizeof(header);
 	value->len -= sizeof(header);
-	found = judge_age(&header, terms, *outcome, value->version == 0);
+	found = check_age(&header, terms, *outcome, value->version == 0);
 	if (found == CQ_FOUND_NOTHING && *outcome == CQ_LOOKUP_HIT)
 		*outcome = CQ_LOOKUP_EXPIRED;
 	return found;
@@ -174,40 +179,39 @@ add_relation(CqSetRequest *request, const CqQueryFacts *facts,
  * the key, need not be there.
  */
 static bool
-add_dependencies(CqSetRequest *request, const CqPlan *plan,
-				 const CqResultTerms *terms)
+add_dependencies(CqSetRequest *request, const CqResult *result)
 {
+	const CqQueryFacts *facts = result->plan->facts;
 	ListCell   *cell;
 
-	cq_request_depend(request, terms->tags);
-	if (terms->tags != NULL)
+	cq_request_depend(request, result->terms->tags);
+	if (result->terms->tags != NULL)
 		return true;
-	foreach(cell, plan->facts->relations)
+	foreach(cell, facts->relations)
 	{
-		if (!add_relation(request, plan->facts, terms->query, lfirst_oid(cell)))
+		if (!add_relation(request, facts, result->terms->query, lfirst_oid(cell)))
 			return false;
 	}
 	return true;
 }
 
 /*
- * Can what another session computes be of use to us?  Not after we have
- * changed something that it depends on, nor where the cache is bypassed.
+ * Can this session use what another one computes?  Not after it has changed something
+ * that the result depends on, nor where the cache is bypassed.
  */
 static bool
-others_are_of_use(const CqKey *key, const CqPlan *plan, Snapshot snapshot,
-				  const CqResultTerms *terms)
+others_are_of_use(const CqResult *result)
 {
 	CqSetRequest request = {0};
 	CqView		view;
 
-	request.key = key;
-	if (!cq_view_of_snapshot(snapshot, &view) || cq_local_in_statement() ||
-		!add_dependencies(&request, plan, terms))
+	request.key = result->key;
+	if (!cq_view_of_snapshot(result->snapshot, &view) || cq_marks_in_statement() ||
+		!add_dependencies(&request, result))
 		return false;
 	for (int i = 0; i < request.nslots; i++)
 	{
-		if (cq_local_last_change(request.slots[i]) > 0)
+		if (cq_marks_last_change(request.slots[i]) > 0)
 			return false;
 	}
 	return true;
@@ -215,13 +219,13 @@ others_are_of_use(const CqKey *key, const CqPlan *plan, Snapshot snapshot,
 
 /* Serve what was found. */
 static bool
-serve(const CqKey *key, CqFound found, CqResultLoad *load)
+serve(CqResult *result, CqFound found)
 {
-	load->stale = found == CQ_FOUND_STALE;
-	if (load->stale)
+	result->stale = found == CQ_FOUND_STALE;
+	if (result->stale)
 		cq_count(CQ_COUNT_STALE_SERVED, 1);
 	else
-		cq_count_hit(key);
+		cq_count_hit(result->key);
 	return true;
 }
 
@@ -230,16 +234,16 @@ serve(const CqKey *key, CqFound found, CqResultLoad *load)
  * query is run.
  */
 static void
-begin(CqResultLoad *load)
+begin(CqResult *result)
 {
-	load->computed_ms = cq_clock_ms();
-	load->started_us = clock_us();
+	result->computed_ms = cq_clock_ms();
+	result->started_us = clock_us();
 	if (IsolationUsesXactSnapshot())
 	{
 		TimestampTz age_us = GetCurrentTimestamp() -
 		GetCurrentTransactionStartTimestamp();
 
-		load->computed_ms -= Max(age_us, 0) / 1000 + 1;
+		result->computed_ms -= Max(age_us, 0) / 1000 + 1;
 	}
 	computing = true;
 }
@@ -257,8 +261,8 @@ check_terms(const CqPlan *plan, const CqResultTerms *terms)
 }
 
 /*
- * Somebody else is computing it.  True if it is worth another look; *may_wait
- * becomes false when it is not worth another wait.
+ * Wait for another session that computes it.  True if the caller is to look again;
+ * *may_wait becomes false when it is not to wait again.
  */
 static bool
 wait_for_other(const CqLoadTicket *ticket, int64 deadline_ms, bool *may_wait)
@@ -276,10 +280,9 @@ wait_for_other(const CqLoadTicket *ticket, int64 deadline_ms, bool *may_wait)
 }
 
 bool
-cq_result_find(const CqKey *key, const CqPlan *plan, Snapshot snapshot,
-			   const CqResultTerms *terms, CqValue *value, CqResultLoad *load)
+cq_result_find(CqResult *result, CqValue *value)
 {
-	uint64		hash = key->engine.hash;
+	uint64		hash = result->key->engine.hash;
 	bool		has_xid = FullTransactionIdIsValid(GetTopFullTransactionIdIfAny());
 	bool		may_wait = cq_load_wait_ms > 0;
 	int64		deadline_ms = 0;
@@ -287,23 +290,23 @@ cq_result_find(const CqKey *key, const CqPlan *plan, Snapshot snapshot,
 	CqFound		found;
 	CqLoadTicket ticket;
 
-	check_terms(plan, terms);
+	check_terms(result->plan, result->terms);
 	for (;;)
 	{
 		bool		others;
 
-		found = look(key, snapshot, terms, value, &outcome);
+		found = look_up(result, value, &outcome);
 		if (found == CQ_FOUND_FRESH || (found == CQ_FOUND_EARLY && has_xid))
-			return serve(key, found, load);
+			return serve(result, found);
 		if (outcome == CQ_LOOKUP_BYPASS ||
-			!others_are_of_use(key, plan, snapshot, terms))
+			!others_are_of_use(result))
 			break;
 		if (has_xid)
 			others = cq_load_find(hash, &ticket);
 		else
 			others = !cq_load_begin(hash, &ticket);
 		if (found != CQ_FOUND_NOTHING && others)
-			return serve(key, found, load);
+			return serve(result, found);
 		if (others)
 		{
 			if (deadline_ms == 0)
@@ -315,39 +318,42 @@ cq_result_find(const CqKey *key, const CqPlan *plan, Snapshot snapshot,
 		if (has_xid)
 			break;
 
-		/* somebody may have stored it between our look and our lease */
-		found = look(key, snapshot, terms, value, &outcome);
+		/*
+		 * another session may have stored it between the look-up and the
+		 * lease
+		 */
+		found = look_up(result, value, &outcome);
 		if (found == CQ_FOUND_FRESH)
 		{
 			cq_load_end(CQ_LOAD_DONE);
-			return serve(key, found, load);
+			return serve(result, found);
 		}
 		break;
 	}
 	if (found == CQ_FOUND_EARLY)
 		cq_count(CQ_COUNT_REFRESHES, 1);
 	else
-		cq_count_lookup(key, outcome == CQ_LOOKUP_HIT ? CQ_LOOKUP_EXPIRED : outcome);
-	begin(load);
+		cq_count_lookup(result->key, outcome == CQ_LOOKUP_HIT ? CQ_LOOKUP_EXPIRED : outcome);
+	begin(result);
 	return false;
 }
 
 /* The terms as times.  False when it is too late already. */
 static bool
-set_times(CqSetRequest *request, CqResultHeader *header,
-		  const CqResultTerms *terms, const CqResultLoad *load)
+set_times(CqSetRequest *request, CqResultHeader *header, const CqResult *result)
 {
+	const CqResultTerms *terms = result->terms;
 	int64		ttl_ms = terms->ttl_ms;
 
 	if (request->type == CQ_VALUE_NOTHING && terms->negative_ttl_ms != 0)
 		ttl_ms = terms->negative_ttl_ms;
-	header->computed_ms = load->computed_ms;
-	header->delta_ms = (clock_us() - load->started_us + 999) / 1000;
+	header->computed_ms = result->computed_ms;
+	header->delta_ms = (clock_us() - result->started_us + 999) / 1000;
 	header->fresh_until_ms = 0;
 	request->expires_ms = 0;
 	if (ttl_ms != 0)
 	{
-		header->fresh_until_ms = load->computed_ms + ttl_ms;
+		header->fresh_until_ms = result->computed_ms + ttl_ms;
 		request->expires_ms = header->fresh_until_ms + terms->stale_for_ms;
 	}
 	return header->fresh_until_ms == 0 ||
@@ -355,9 +361,7 @@ set_times(CqSetRequest *request, CqResultHeader *header,
 }
 
 void
-cq_result_store(const CqKey *key, const CqPlan *plan, Snapshot snapshot,
-				const CqResultTerms *terms, const CqResultLoad *load,
-				CqValueType type, const char *data, Size len)
+cq_result_store(const CqResult *result, CqValueType type, const char *data, Size len)
 {
 	CqSetRequest request = {0};
 	CqResultHeader header;
@@ -365,13 +369,13 @@ cq_result_store(const CqKey *key, const CqPlan *plan, Snapshot snapshot,
 	char	   *value;
 
 	/* what the query means may have changed since the key was made */
-	if (!plan->valid || len > (Size) cq_value_size_max ||
-		!cq_view_of_snapshot(snapshot, &view))
+	if (!result->plan->valid || len > (Size) cq_value_size_max ||
+		!cq_view_of_snapshot(result->snapshot, &view))
 		return;
-	request.key = key;
+	request.key = result->key;
 	request.type = type;
-	if (!set_times(&request, &header, terms, load) ||
-		!add_dependencies(&request, plan, terms))
+	if (!set_times(&request, &header, result) ||
+		!add_dependencies(&request, result))
 		return;
 
 	value = palloc(sizeof(header) + len);
@@ -381,7 +385,7 @@ cq_result_store(const CqKey *key, const CqPlan *plan, Snapshot snapshot,
 	request.value = value;
 	request.value_len = sizeof(header) + len;
 	if (FullTransactionIdIsValid(GetTopFullTransactionIdIfAny()))
-		(void) cq_cache_set(&request, &view, cq_local_change());
+		(void) cq_cache_set(&request, &view, cq_marks_change());
 	else
 		(void) cq_cache_set_now(&request, &view, CQ_PUT_ALWAYS, 0);
 	pfree(value);

@@ -8,7 +8,8 @@
 #ifndef CQ_QUERY_RESULT_H
 #define CQ_QUERY_RESULT_H
 
-#include "cache/cache.h"
+#include "cache/key.h"
+#include "cache/value.h"
 #include "query/key.h"
 #include "query/plan.h"
 #include "utils/array.h"
@@ -23,13 +24,22 @@ typedef struct CqResultTerms
 	ArrayType  *tags;			/* NULL: the query's relations */
 } CqResultTerms;
 
-/* Filled by cq_result_find: how it was found, or what it is to be computed for. */
-typedef struct CqResultLoad
+/*
+ * A result that is looked up and, on a miss, computed.  The caller fills in what it is
+ * of; the rest says how it was found, or what it is to be computed for.
+ */
+typedef struct CqResult
 {
+	const CqKey *key;
+	const CqPlan *plan;
+	Snapshot	snapshot;
+	const CqResultTerms *terms;
+
+	/* by cq_result_find() */
 	bool		stale;			/* what was found is out of date */
 	int64		computed_ms;	/* as of when the data is, or a bit before */
 	int64		started_us;
-} CqResultLoad;
+} CqResult;
 
 /*
  * A result that may be returned under the snapshot: true, and *value holds its
@@ -39,20 +49,16 @@ typedef struct CqResultLoad
  * cachequeue.load_wait.  Raises 55000 if the query reads a relation that is not
  * watched, and the terms give neither a TTL nor tags.
  */
-extern bool cq_result_find(const CqKey *key, const CqPlan *plan,
-						   Snapshot snapshot, const CqResultTerms *terms,
-						   CqValue *value, CqResultLoad *load);
+extern bool cq_result_find(CqResult *result, CqValue *value);
 
 /*
  * Keep what was computed under the snapshot, unless it is too large or may be
  * out of date.  data NULL with CQ_VALUE_NOTHING.
  */
-extern void cq_result_store(const CqKey *key, const CqPlan *plan,
-							Snapshot snapshot, const CqResultTerms *terms,
-							const CqResultLoad *load, CqValueType type,
+extern void cq_result_store(const CqResult *result, CqValueType type,
 							const char *data, Size len);
 
-/* Let others compute: failed is whether an error was raised. */
+/* Let other sessions compute it; failed: an error was raised. */
 extern void cq_result_end(bool failed);
 
 #endif							/* CQ_QUERY_RESULT_H */

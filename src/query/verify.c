@@ -3,19 +3,19 @@
  * verify.c
  *	  Compute a share of the cached results anew, and compare.
  *
- * The cache checks its own promise where it is used: for the share of hits that
- * cachequeue.verify_sample names, cache_fetch and cache_query run the query
- * under the snapshot of the hit, and return what it returns.
+ * For a share of the hits, the setting cachequeue.verify_sample, cache_fetch and
+ * cache_query run the query under the snapshot of the hit, return its result, and
+ * compare the two.
  *
- * Only what has to be equal is compared.  Left out are results that the caller
- * has agreed to get late (stale_for) or to invalidate himself (tags), and
- * those of tables that nobody watches (ttl).
+ * Only what has to be equal is compared.  Left out are results that may be late
+ * (stale_for), those that the caller has to invalidate (tags), and those of tables
+ * that are not watched (ttl).
  *
  * Rows are compared as a multiset, since a query without ORDER BY may return
  * them in any order, and by value: the same value may be stored short or long,
  * compressed or not.
  *
- * The query runs after the look-up.  In between somebody may have changed what
+ * The query runs after the look-up.  In between another session may have changed what
  * no snapshot protects (TRUNCATE, DDL), or removed the entry.  So a difference
  * counts only if the same entry would be served again.
  *
@@ -23,6 +23,10 @@
  */
 #include "postgres.h"
 
+#include "cache/counters.h"
+#include "cache/lookup.h"
+#include "cache/outcome.h"
+#include "cache/value.h"
 #include "common/hashfn.h"
 #include "common/pg_prng.h"
 #include "core/settings.h"
@@ -32,11 +36,10 @@
 #include "utils/datum.h"
 
 bool
-cq_verify_due(const CqPlan *plan, const CqResultTerms *terms,
-			  const CqResultLoad *load)
+cq_verify_due(const CqResult *hit)
 {
-	return cq_verify_sample > 0 && !load->stale && terms->tags == NULL &&
-		!OidIsValid(plan->facts->unwatched) &&
+	return cq_verify_sample > 0 && !hit->stale && hit->terms->tags == NULL &&
+		!OidIsValid(hit->plan->facts->unwatched) &&
 		pg_prng_double(&pg_global_prng_state) < cq_verify_sample;
 }
 
@@ -67,7 +70,7 @@ hash_row(TupleTableSlot *slot)
 	return hash;
 }
 
-/* A sum does not depend on the order.  Leaves the rows at their beginning. */
+/* A sum, which does not depend on the order.  Rewinds the tuplestore. */
 uint64
 cq_verify_hash_rows(Tuplestorestate *rows, TupleDesc columns)
 {
@@ -84,15 +87,14 @@ cq_verify_hash_rows(Tuplestorestate *rows, TupleDesc columns)
 }
 
 void
-cq_verify_result(const CqKey *key, const CqPlan *plan, Snapshot snapshot,
-				 const text *name_space, uint64 version,
+cq_verify_result(const CqResult *hit, const text *name_space, uint64 version,
 				 uint64 cached, uint64 computed)
 {
 	CqValue		value;
 
 	cq_count(CQ_COUNT_VERIFIED, 1);
-	if (cached == computed || !plan->valid ||
-		cq_cache_peek(key, snapshot, &value) != CQ_LOOKUP_HIT ||
+	if (cached == computed || !hit->plan->valid ||
+		cq_cache_peek(hit->key, hit->snapshot, &value) != CQ_LOOKUP_HIT ||
 		value.version != version)
 		return;
 
@@ -100,10 +102,10 @@ cq_verify_result(const CqKey *key, const CqPlan *plan, Snapshot snapshot,
 	ereport(LOG,
 			(errmsg("a cached result differs from its query"),
 			 errdetail("The hash of its key is %016llx, in namespace \"%s\"; that of the cached result is %016llx, that of the query's %016llx.",
-					   (unsigned long long) key->identity,
+					   (unsigned long long) hit->key->identity,
 					   text_to_cstring(name_space),
 					   (unsigned long long) cached,
 					   (unsigned long long) computed),
 			 errhint("The entry has been removed, and the query's result was returned.")));
-	cq_cache_remove(key, version);
+	cq_cache_remove(hit->key, version);
 }

@@ -1,9 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * admin.c
- *	  Creating and dropping queues, and who may use them.
+ *	  Creating, changing and dropping queues, and their privileges.
  *
- * The tables of queues belong to the extension's owner and nobody else has
+ * The tables of queues belong to the extension's owner, the only role with
  * privileges on them; owner and privileges of a queue are its carrier's (see
  * core/object.c).  A ShareUpdateExclusiveLock on cq.queue, kept until the end
  * of the transaction, puts creations and drops one after another.
@@ -26,6 +26,7 @@
 #include "core/shmem.h"
 #include "miscadmin.h"
 #include "queue/admin.h"
+#include "queue/open.h"
 #include "queue/secret.h"
 #include "queue/segment.h"
 #include "queue/xact.h"
@@ -37,6 +38,8 @@
 #include "utils/syscache.h"
 
 #define DEAD_SUFFIX ".dead"
+
+StaticAssertDecl(CQ_OPTIONS + 3 <= CQ_PARAMETERS_MAX, "parameters fit");
 
 /* segments of a new queue */
 #define INITIAL_SEGMENTS 2
@@ -86,9 +89,7 @@ static CqQueueDef *
 create_one(const char *name, const Datum *options, const bool *option_nulls)
 {
 	StringInfoData command;
-	Oid			types[CQ_OPTIONS + 3] = {INT4OID, TEXTOID, OIDOID};
-	Datum		values[CQ_OPTIONS + 3];
-	char		nulls[CQ_OPTIONS + 3];
+	CqParameters p = {0};
 	int32		queue_id;
 	Oid			carrier;
 	Oid			sequence;
@@ -97,10 +98,9 @@ create_one(const char *name, const Datum *options, const bool *option_nulls)
 	drop_orphans(name);
 	queue_id = cq_object_new_id(CQ_OBJECT_QUEUE, "queue_queue_id_seq", relation_formats);
 	carrier = cq_carrier_create(CQ_OBJECT_QUEUE, queue_id, name);
-	values[0] = Int32GetDatum(queue_id);
-	values[1] = CStringGetTextDatum(name);
-	values[2] = ObjectIdGetDatum(carrier);
-	memset(nulls, ' ', sizeof(nulls));
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(queue_id), false);
+	cq_parameter_add(&p, TEXTOID, CStringGetTextDatum(name), false);
+	cq_parameter_add(&p, OIDOID, ObjectIdGetDatum(carrier), false);
 	initStringInfo(&command);
 	appendStringInfoString(&command, "INSERT INTO cq.queue (queue_id, name, carrier");
 	for (int i = 0; i < CQ_OPTIONS; i++)
@@ -108,25 +108,21 @@ create_one(const char *name, const Datum *options, const bool *option_nulls)
 	appendStringInfoString(&command, ") VALUES ($1, $2, $3");
 	for (int i = 0; i < CQ_OPTIONS; i++)
 	{
-		appendStringInfo(&command, ", $%d", i + 4);
-		types[i + 3] = cq_option_type(i);
-		values[i + 3] = options[i];
-		nulls[i + 3] = option_nulls[i] ? 'n' : ' ';
+		cq_parameter_add(&p, cq_option_type(i), options[i], option_nulls[i]);
+		appendStringInfo(&command, ", $%d", p.n);
 	}
 	appendStringInfoString(&command, ") ON CONFLICT DO NOTHING RETURNING queue_id");
 
-	if (cq_execute_as_owner(command.data, CQ_OPTIONS + 3, types, values, nulls) < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("queue \"%s\" already exists", name)));
+	if (cq_execute_with(command.data, &p) < 0)
+		cq_object_exists(CQ_OBJECT_QUEUE, name);
 	sequence = cq_common_tables_create(queue_id, carrier);
 	for (int k = 0; k < INITIAL_SEGMENTS; k++)
 		cq_segment_create(queue_id, sequence, k);
 
 	CommandCounterIncrement();
-	cq_items_reserve(1);
+	cq_queue_items_reserve(1);
 	def = cq_queue_open(name, CQ_QUEUE_NONE);
-	cq_item_add(CQ_ITEM_CREATED, def)->msg_id = queue_id;
+	cq_queue_item_add(CQ_QUEUE_ITEM_CREATED, def)->msg_id = queue_id;
 	if (def->options.durable_leases)
 		(void) cq_queue_secret(def);
 	return def;
@@ -179,17 +175,17 @@ default_dead_letter(const char *name)
 
 /*
  * The queue for dead letters by default; creates it unless the user owns one by
- * that name.  One that is somebody else's would let strangers read the letters.
+ * that name.  The owner of another's queue could read the letters.
  */
 static CqQueueDef *
 open_default_dead_letter(const char *dead_letter, Datum lease, bool *created)
 {
-	CqQueueDef *dead = cq_definition_find(dead_letter);
+	CqQueueDef *dead = cq_queue_find(dead_letter);
 
-	*created = (dead == NULL || !OidIsValid(cq_carrier_owner(dead->object.carrier)));
+	*created = (dead == NULL || !OidIsValid(cq_relation_owner(dead->object.carrier)));
 	if (*created)
 		return create_dead_letter(dead_letter, lease);
-	if (cq_carrier_owner(dead->object.carrier) != GetUserId())
+	if (cq_relation_owner(dead->object.carrier) != GetUserId())
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("queue \"%s\" already exists and belongs to another role", dead_letter),
@@ -239,13 +235,11 @@ cq_queue_create_named(const char *name, Datum *values, bool *nulls, bool if_not_
 		values[CQ_OPTION_DEAD_LETTER] = CStringGetTextDatum(default_dead_letter(name));
 		nulls[CQ_OPTION_DEAD_LETTER] = false;
 	}
-	def = cq_definition_find(name);
+	def = cq_queue_find(name);
 	if (def != NULL)
 	{
 		if (!if_not_exists)
-			ereport(ERROR,
-					(errcode(ERRCODE_DUPLICATE_OBJECT),
-					 errmsg("queue \"%s\" already exists", name)));
+			cq_object_exists(CQ_OBJECT_QUEUE, name);
 		check_same_options(def, values, nulls);
 		return false;
 	}
@@ -261,27 +255,24 @@ cq_queue_create_named(const char *name, Datum *values, bool *nulls, bool if_not_
 }
 
 /*
- * Run an UPDATE of the queue's row, whose first parameter is its number, and
- * let all know of the new options at commit.
+ * Run an UPDATE of the queue's row in cq.queue, and tell the row in shared memory the
+ * new options at commit.  No lock held.
  */
 static void
-change_options(CqQueueDef *def, const char *command, int nargs, Oid *types,
-			   Datum *values, const char *nulls)
+change_options(CqQueueDef *def, const char *command, CqParameters *parameters)
 {
-	CqItem	   *item;
+	CqQueueItem *item;
 	int			number;
 
 	/* from here on the row is not given what we read of the definition */
-	cq_items_reserve(1);
-	number = cq_item_number(cq_item_add(CQ_ITEM_OPTIONS, def));
-	values[0] = Int32GetDatum(def->queue_id);
-	(void) cq_execute_as_owner(command, nargs, types, values, nulls);
+	cq_queue_items_reserve(1);
+	number = cq_queue_item_number(cq_queue_item_add(CQ_QUEUE_ITEM_OPTIONS, def));
+	(void) cq_execute_with(command, parameters);
 	CommandCounterIncrement();
 
-	def->epoch = 0;
-	if (cq_definition_find(def->name) == NULL)
+	if (cq_definition_read(CQ_OBJECT_QUEUE, def->name) == NULL)
 		elog(ERROR, "queue \"%s\" is gone", def->name);
-	item = cq_item_at(number);
+	item = cq_queue_item_at(number);
 	item->options = MemoryContextAlloc(TopTransactionContext, sizeof(CqQueueOptions));
 	*item->options = def->options;
 }
@@ -291,15 +282,12 @@ cq_queue_alter_named(const char *name, const Datum *options, const bool *changed
 					 const bool *option_nulls)
 {
 	StringInfoData command;
-	Oid			types[CQ_OPTIONS + 1] = {INT4OID};
-	Datum		values[CQ_OPTIONS + 1];
-	char		nulls[CQ_OPTIONS + 1];
+	CqParameters p = {0};
 	CqQueueDef *def;
-	int			n = 1;
 
 	PreventCommandIfReadOnly("queue_alter()");
 	def = open_to_alter(name);
-	nulls[0] = ' ';
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(def->queue_id), false);
 	initStringInfo(&command);
 	appendStringInfoString(&command, "UPDATE cq.queue SET version = version + 1");
 	for (int i = 0; i < CQ_OPTIONS; i++)
@@ -309,27 +297,36 @@ cq_queue_alter_named(const char *name, const Datum *options, const bool *changed
 		cq_option_check(i, options[i], option_nulls[i]);
 		if (i == CQ_OPTION_DEAD_LETTER && !option_nulls[i])
 			check_dead_letter(name, TextDatumGetCString(options[i]));
-		types[n] = cq_option_type(i);
-		values[n] = options[i];
-		nulls[n] = option_nulls[i] ? 'n' : ' ';
-		appendStringInfo(&command, ", %s = $%d", cq_option_name(i), ++n);
+		cq_parameter_add(&p, cq_option_type(i), options[i], option_nulls[i]);
+		appendStringInfo(&command, ", %s = $%d", cq_option_name(i), p.n);
 	}
 	appendStringInfoString(&command, " WHERE queue_id = $1");
-	change_options(def, command.data, n, types, values, nulls);
+	change_options(def, command.data, &p);
 }
 
 void
 cq_queue_set_paused(const char *name, bool paused)
 {
-	Oid			types[] = {INT4OID, BOOLOID};
-	Datum		values[2];
+	CqParameters p = {0};
 	CqQueueDef *def;
 
 	PreventCommandIfReadOnly(paused ? "queue_pause()" : "queue_resume()");
 	def = open_to_alter(name);
-	values[1] = BoolGetDatum(paused);
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(def->queue_id), false);
+	cq_parameter_add(&p, BOOLOID, BoolGetDatum(paused), false);
 	change_options(def, "UPDATE cq.queue SET version = version + 1, paused = $2 "
-				   "WHERE queue_id = $1", 2, types, values, NULL);
+				   "WHERE queue_id = $1", &p);
+}
+
+/* Let a queue keep its dead letters from now on. */
+static void
+forget_dead_letter(CqQueueDef *def)
+{
+	CqParameters p = {0};
+
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(def->queue_id), false);
+	change_options(def, "UPDATE cq.queue SET version = version + 1, dead_letter = NULL "
+				   "WHERE queue_id = $1", &p);
 }
 
 /*
@@ -339,12 +336,10 @@ cq_queue_set_paused(const char *name, bool paused)
 static void
 forget(int32 queue_id)
 {
-	Oid			types[] = {INT4OID};
-	Datum		values[1];
-	CqQueueDef *def = cq_definition_by_id(queue_id);
+	CqQueueDef *def = cq_queue_by_id(queue_id);
 	ListCell   *cell;
 
-	foreach(cell, cq_definitions_all())
+	foreach(cell, cq_queues_all())
 	{
 		CqQueueDef *other = lfirst(cell);
 
@@ -352,17 +347,14 @@ forget(int32 queue_id)
 			continue;
 		other = cq_queue_open_if_exists(other->name);
 		if (other != NULL)
-			change_options(other, "UPDATE cq.queue SET version = version + 1, dead_letter = NULL "
-						   "WHERE queue_id = $1", 1, types, values, NULL);
+			forget_dead_letter(other);
 	}
 	cq_segments_drop(queue_id);
 	cq_queue_secret_drop(queue_id);
-	values[0] = Int32GetDatum(queue_id);
-	(void) cq_execute_as_owner("DELETE FROM cq.queue WHERE queue_id = $1",
-							   1, types, values, NULL);
+	(void) cq_execute_with_int("DELETE FROM cq.queue WHERE queue_id = $1", queue_id);
 	CommandCounterIncrement();
-	cq_items_reserve(1);
-	cq_item_add_drop(queue_id);
+	cq_queue_items_reserve(1);
+	cq_queue_item_add_drop(queue_id);
 }
 
 bool
@@ -404,18 +396,17 @@ cq_queue_drop_named(const char *name, bool if_exists)
 	PreventCommandIfReadOnly("queue_drop()");
 	lock_definitions();
 	cq_queues_sweep();
-	def = cq_definition_find(name);
+	def = cq_queue_find(name);
 	if (def == NULL)
 	{
-		ereport(if_exists ? NOTICE : ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 if_exists ? errmsg("queue \"%s\" does not exist, skipping", name) :
-				 errmsg("queue \"%s\" does not exist", name)));
+		if (!if_exists)
+			cq_object_missing(CQ_OBJECT_QUEUE, name);
+		cq_object_skip_missing(CQ_OBJECT_QUEUE, name);
 		return;
 	}
 	if (!cq_object_owned(&def->object))
 		cq_object_denied(CQ_OBJECT_QUEUE, name, NULL, true);
-	foreach(cell, cq_definitions_all())
+	foreach(cell, cq_queues_all())
 	{
 		CqQueueDef *other = lfirst(cell);
 
@@ -435,7 +426,7 @@ cq_queue_drop_named(const char *name, bool if_exists)
 void
 cq_queue_drop_by_id(int32 queue_id)
 {
-	CqQueueDef *def = cq_definition_by_id(queue_id);
+	CqQueueDef *def = cq_queue_by_id(queue_id);
 
 	if (def != NULL)
 		cq_carrier_drop(def->object.carrier);

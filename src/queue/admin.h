@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * admin.h
- *	  Creating and dropping queues, and who may use them.
+ *	  Creating, changing and dropping queues, and their privileges.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,13 +28,13 @@ extern void cq_queue_alter_named(const char *name, const Datum *values,
 /* Stop or start its deliveries, at the end of the transaction. */
 extern void cq_queue_set_paused(const char *name, bool paused);
 
-/* Raises when something else needs a queue that its owner wants to drop. */
+/* Raises when something else needs a queue that is to be dropped; set by topics. */
 extern void (*cq_queue_check_drop_hook) (const CqQueueDef *def);
 
 /* Drop it with all its messages; for its owner. */
 extern void cq_queue_drop_named(const char *name, bool if_exists);
 
-/* Drop its carrier, whoever owns it; a sweep must follow. */
+/* Drop its carrier, without a check of privileges; a sweep must follow. */
 extern void cq_queue_drop_by_id(int32 queue_id);
 
 /* Delete the definitions of queues whose carrier is gone. */

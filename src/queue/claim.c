@@ -24,6 +24,7 @@
 #include "queue/dispatch/entry.h"
 #include "queue/dispatch/lifecycle.h"
 #include "queue/dispatch/limits.h"
+#include "queue/open.h"
 #include "queue/scan.h"
 #include "queue/segment.h"
 #include "queue/wait.h"
@@ -55,7 +56,7 @@ release_row(CqQueueRow *row)
 
 		n = 0;
 		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-		if (row->database == MyDatabaseId && row->options.release_on_disconnect)
+		if (row->key.database == MyDatabaseId && row->options.release_on_disconnect)
 		{
 			for (uint32 i = cq_entries_first(row, CQ_MSG_LEASED);
 				 i != CQ_NONE && n < RELEASE_BATCH; i = cq_entries_next(row, i))
@@ -76,7 +77,7 @@ release_leases(int code, Datum arg)
 {
 	for (int i = 0; i < cq_queues->nrows; i++)
 	{
-		if (cq_rows[i].database == MyDatabaseId)
+		if (cq_rows[i].key.database == MyDatabaseId)
 			release_row(&cq_rows[i]);
 	}
 }
@@ -112,7 +113,7 @@ claim_ready(CqQueueDef *def, CqQueueRow *row, int max, const CqTerms *terms,
 		i = cq_deliver_next(row, terms, effects);
 		if (i == CQ_NONE)
 			break;
-		cq_item_add_entry(terms->take ? CQ_ITEM_SETTLE : CQ_ITEM_CLAIM, def, i);
+		cq_queue_item_add_entry(terms->take ? CQ_QUEUE_ITEM_SETTLE : CQ_QUEUE_ITEM_CLAIM, def, i);
 		msg = CQ_MSG(i);
 		claim->msg_id = msg->msg_id;
 		claim->entry = i;
@@ -184,7 +185,7 @@ claim(CqQueueDef *def, int max, int64 lease_ms, bool freely, CqClaim *claims)
 		 */
 		if (n == 0)
 			lease_until = set_terms(&terms, def, lease_ms, freely);
-		cq_items_reserve(max);
+		cq_queue_items_reserve(max);
 		row = cq_queue_lock(def, LW_EXCLUSIVE);
 		cq_entries_release_due(row, &effects);
 		allowance = freely ? max - n : Min(max - n, cq_row_allowance(row, &ignored));
@@ -242,21 +243,23 @@ cq_claims_event(CqQueueDef *def, const CqClaim *claims, int n, CqEventKind kind,
 {
 	CqClaim    *sorted = palloc(Max(n, 1) * sizeof(CqClaim));
 	int64	   *ids = palloc(Max(n, 1) * sizeof(int64));
+	CqEvent		event = {.kind = kind,.ids = ids,.due = due};
 	int			next;
+
+	event.error = text;
 
 	memcpy(sorted, claims, n * sizeof(CqClaim));
 	qsort(sorted, n, sizeof(CqClaim), by_segment_and_attempts);
 	for (int j = 0; j < n; j = next)
 	{
-		int			m = 0;
-
+		event.n = 0;
+		event.attempt = sorted[j].attempts;
 		for (next = j; next < n &&
 			 by_segment_and_attempts(&sorted[j], &sorted[next]) == 0; next++)
-			ids[m++] = sorted[next].msg_id;
+			ids[event.n++] = sorted[next].msg_id;
 		if (sorted[j].segment >= def->nsegments)
 			cq_queue_refresh(def);
-		cq_segment_event(def, sorted[j].segment, kind, ids, m,
-						 sorted[j].attempts, due, text);
+		cq_segment_event(def, sorted[j].segment, &event);
 	}
 	pfree(ids);
 	pfree(sorted);
@@ -411,7 +414,7 @@ cq_claims_settle(CqQueueDef *def, CqClaim *claims, int n)
 		ExecDropSingleTupleTableSlot(slot);
 		table_close(rel, NoLock);
 		if (nids > 0)
-			cq_segment_event(def, segment, CQ_EVENT_SETTLED, ids, nids, 0, 0, NULL);
+			cq_segment_event_plain(def, segment, CQ_EVENT_SETTLED, ids, nids);
 	}
 	pfree(ids);
 	return kept;

@@ -9,8 +9,7 @@
 #ifndef CQ_QUEUE_DEFINITION_H
 #define CQ_QUEUE_DEFINITION_H
 
-#include "core/object.h"
-#include "nodes/pg_list.h"
+#include "core/definitions.h"
 #include "queue/dispatch/memory.h"
 #include "queue/options.h"
 
@@ -27,18 +26,16 @@
 #define CQ_KEY_TABLES 2
 
 /*
- * Stays at its address for the life of the backend.  Its contents change only
- * in cq_queue_open() and cq_queue_refresh() of the same queue.
+ * Stays at its address for the life of the backend.  Its contents change only when
+ * the same queue is found, opened or refreshed.
  */
 typedef struct CqQueueDef
 {
-	char		name[CQ_QUEUE_NAME_BYTES_MAX + 1];	/* hash key */
-	uint64		epoch;			/* of the definitions; old: read again */
+	CQ_DEFINITION_MEMBERS;
 	int32		queue_id;
-	CqObject	object;			/* who owns it, who may do what */
 	CqQueueOptions options;
 
-	/* what follows is resolved on first need */
+	/* what follows is found by cq_queue_open(), see open.c */
 	bool		resolved;
 	Oid			sequence;
 	int			nsegments;
@@ -62,50 +59,32 @@ typedef struct CqQueueDef
 #define CQ_QUEUE_COLUMN_OPTIONS 7	/* the first of them */
 #define CQ_QUEUE_COLUMNS (CQ_QUEUE_COLUMN_OPTIONS + CQ_OPTIONS - 1)
 
-extern void cq_definition_init(void);
+/* Once, from _PG_init. */
+extern void cq_queue_definition_init(void);
 
-/* Changes of queues become known to all backends at commit. */
-extern void cq_definitions_changed(void);
+/* As cq_definition_find() and so on; no privilege is checked. */
+static inline CqQueueDef *
+cq_queue_find(const char *name)
+{
+	return (CqQueueDef *) cq_definition_find(CQ_OBJECT_QUEUE, name);
+}
 
-/* Advances whenever a definition may have changed. */
-extern uint64 cq_definitions_epoch(void);
+static inline CqQueueDef *
+cq_queue_by_id(int32 queue_id)
+{
+	return (CqQueueDef *) cq_definition_by_id(CQ_OBJECT_QUEUE, queue_id);
+}
 
-/*
- * The definition by that name, or NULL.  Without shared memory; no privilege
- * is asked for.
- */
-extern CqQueueDef *cq_definition_find(const char *name);
-
-/* The definition of the queue with that number, or NULL. */
-extern CqQueueDef *cq_definition_by_id(int32 queue_id);
-
-/* All definitions, without order; freshly read. */
-extern List *cq_definitions_all(void);
-
-/*
- * The queue by that name, ready for use.  Raises 42704 when there is none,
- * 42501 without one of the privileges, 55000 when not preloaded.
- */
-extern CqQueueDef *cq_queue_open(const char *name, AclMode privileges);
+/* CqQueueDef * */
+static inline List *
+cq_queues_all(void)
+{
+	return cq_definitions_all(CQ_OBJECT_QUEUE);
+}
 
 /*
- * The same without asking for privileges; NULL when there is none by that name,
- * or tables of it are missing.
- */
-extern CqQueueDef *cq_queue_open_if_exists(const char *name);
-
-/* Read it again; raises 42704 when it is no more. */
-extern void cq_queue_refresh(CqQueueDef *def);
-
-/*
- * Lock its row.  Raises, with no lock held, 42704 when the queue has been dropped
- * meanwhile, and 25006 during recovery.
- */
-extern CqQueueRow *cq_queue_lock(CqQueueDef *def, LWLockMode mode);
-
-/*
- * The same, but NULL, with no lock held, when there is no row or it has become
- * another queue's.  Nothing is read or resolved, nothing raises.
+ * Lock its row.  NULL, with no lock held, when it has none or the row has become
+ * another queue's.  Reads and resolves nothing, and does not raise.
  */
 extern CqQueueRow *cq_queue_lock_if_same(CqQueueDef *def, LWLockMode mode);
 

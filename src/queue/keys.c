@@ -9,10 +9,11 @@
  *	key 'd' and a deduplication key		until the end of its window
  *	key 'o' and a consumer's name		'infinity': until the message is settled
  *
- * Who claims a key first takes a heavyweight lock on its hash, kept until his
- * transaction ends (prepared ones included).  So a second one waits, and the
- * deadlock detector sees it; after the wait the tables tell what became of the
- * first.  They are read as of that moment, at every isolation level.
+ * The first session that claims a key takes a heavyweight lock on its hash, kept
+ * until its transaction ends, also a prepared one.  So a second session waits, and
+ * the deadlock detector sees it; after the wait the tables show whether the first
+ * transaction has committed.  They are read as of that moment, at every isolation
+ * level.
  *
  * As everywhere in a queue, rows are only appended.  New keys go to one of the
  * two tables.	When it has been used for the length of the window, the worker
@@ -38,18 +39,17 @@
 #include "core/catalog.h"
 #include "core/clock.h"
 #include "core/faults.h"
-#include "core/horizon.h"
-#include "core/owner.h"
+#include "core/locktags.h"
+#include "core/pair.h"
 #include "core/step.h"
 #include "miscadmin.h"
 #include "queue/dispatch/backlog.h"
 #include "queue/dispatch/entry.h"
 #include "queue/keys.h"
+#include "queue/open.h"
 #include "queue/wake.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
-#include "storage/lock.h"
-#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -62,9 +62,6 @@
 
 #define KIND_DEDUP 'd'
 #define KIND_ONCE 'o'
-
-/* SQL functions use 1 and 2, maintenance 3 */
-#define LOCK_CLASS 4
 
 /* a table that is needed, or used, is looked at again after that */
 #define KEYS_RETRY_MS 1000
@@ -89,11 +86,8 @@ lock_key(const CqQueueDef *def, const text *key, uint64 seed)
 	uint64		hash = DatumGetUInt64(hash_any_extended((unsigned char *) VARDATA(key),
 														VARSIZE(key) - VARHDRSZ,
 														seed + def->queue_id));
-	LOCKTAG		tag;
 
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash,
-						 LOCK_CLASS);
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	(void) cq_lock(CQ_LOCK_DEDUP_KEY, (uint32) (hash >> 32), (uint32) hash, ExclusiveLock, true);
 }
 
 /* Look for the key in one table; msg_id 0: any. */
@@ -179,8 +173,8 @@ current_table(CqQueueDef *def)
 }
 
 /*
- * Lock the table that new keys go to.  It may be left before we have the lock;
- * once we have it, it is not copied before our transaction ends.
+ * Lock the table that new keys go to.  Another one may take its turn before the
+ * lock is held; from then on it is not copied before the transaction ends.
  */
 static Relation
 open_current(CqQueueDef *def)
@@ -299,7 +293,7 @@ typedef struct Survivor
 } Survivor;
 
 /*
- * Find what is still needed of the table, which nobody writes to.  Returns how
+ * Find what is still needed of the table, which no session writes to.  Returns how
  * much, or -1 when it is too much to be copied.
  */
 static int64
@@ -344,35 +338,28 @@ read_survivors(CqQueueDef *def, Relation rel, Survivor **survivors)
 	return (n > 1000 && n > seen / 2) ? -1 : n;
 }
 
-static bool
-is_empty(Oid relid)
+/* Which table to empty, and the other one, which new keys go to. */
+typedef struct Emptied
 {
-	Relation	rel = table_open(relid, AccessShareLock);
-	bool		empty = RelationGetNumberOfBlocks(rel) == 0;
+	CqQueueDef *def;
+	int			k;
+	int			to;
+} Emptied;
 
-	table_close(rel, AccessShareLock);
-	return empty;
-}
-
-/*
- * Copy what is still needed of table k, which nobody writes to any more.  False
- * when somebody still does, or that is most of it.
- */
+/* Copy the keys that are still needed; false when that is most of them. */
 static bool
-copy_survivors(CqQueueDef *def, int k, int to)
+copy_survivors(void *arg)
 {
-	Relation	rel;
+	const Emptied *emptied = arg;
+	const Oid  *keys = emptied->def->keys;
+	Relation	rel = table_open(keys[emptied->k], NoLock);
 	Survivor   *survivors;
-	int64		n;
+	int64		n = read_survivors(emptied->def, rel, &survivors);
 
-	if (!ConditionalLockRelationOid(def->keys[k], ShareLock))
-		return false;
-	rel = table_open(def->keys[k], NoLock);
-	n = read_survivors(def, rel, &survivors);
 	table_close(rel, NoLock);
 	if (n > 0)
 	{
-		rel = table_open(def->keys[to], RowExclusiveLock);
+		rel = table_open(keys[emptied->to], RowExclusiveLock);
 		for (int64 j = 0; j < n; j++)
 			insert(rel, survivors[j].key, survivors[j].msg_id, survivors[j].until);
 		table_close(rel, NoLock);
@@ -380,37 +367,25 @@ copy_survivors(CqQueueDef *def, int k, int to)
 	return n >= 0;
 }
 
-typedef enum RotateResult
-{
-	EMPTY,						/* the table that was left is empty now */
-	COPIED,						/* what is needed of it has been copied */
-	NOT_YET						/* it is used, or needed */
-} RotateResult;
-
 /* A step towards an empty table k; *copied: the mark, if that has been done. */
-static RotateResult
+static CqPairResult
 rotate(CqQueueDef *def, int k, int to, FullTransactionId *copied)
 {
-	if (is_empty(def->keys[k]))
-		return EMPTY;
-	if (!FullTransactionIdIsValid(*copied))
-	{
-		if (!copy_survivors(def, k, to))
-			return NOT_YET;
-		*copied = cq_horizon_mark();
-		return COPIED;
-	}
-	if (!cq_horizon_passed(cq_horizon(cq_relation("queue")), *copied) ||
-		!ConditionalLockRelationOid(def->keys[k], AccessExclusiveLock))
-		return NOT_YET;
-	(void) cq_execute_as_owner(psprintf("TRUNCATE cq.q%d_k%d", def->queue_id, k),
-							   0, NULL, NULL, NULL);
-	return EMPTY;
+	Emptied		emptied = {.def = def,.k = k,.to = to};
+	CqPairTable table = {
+		.relid = def->keys[k],
+		.name = psprintf("q%d_k%d", def->queue_id, k),
+		.catalog = "queue",
+		.copy = copy_survivors,
+		.arg = &emptied
+	};
+
+	return cq_pair_empty(&table, copied);
 }
 
 /* After the transaction: what became of table k. */
 static void
-note_result(CqQueueDef *def, int k, RotateResult result, FullTransactionId copied,
+note_result(CqQueueDef *def, int k, CqPairResult result, FullTransactionId copied,
 			bool used)
 {
 	CqQueueRow *row = cq_queue_lock_if_same(def, LW_EXCLUSIVE);
@@ -419,7 +394,7 @@ note_result(CqQueueDef *def, int k, RotateResult result, FullTransactionId copie
 	if (row == NULL)
 		return;
 	wait_ms = Max(row->options.dedup_window_ms, KEYS_RETRY_MS);
-	if (result == EMPTY)
+	if (result == CQ_PAIR_EMPTY)
 	{
 		copied = InvalidFullTransactionId;
 		if (used)
@@ -429,29 +404,29 @@ note_result(CqQueueDef *def, int k, RotateResult result, FullTransactionId copie
 		wait_ms = KEYS_RETRY_MS;
 	row->keys_copied = U64FromFullTransactionId(copied);
 	row->wants &= ~CQ_WANT_KEYS;
-	if (used || result != EMPTY)
+	if (used || result != CQ_PAIR_EMPTY)
 		row->wants |= CQ_WANT_KEYS;
 	row->keys_ms = cq_clock_ms() + wait_ms;
 	LWLockRelease(&row->lock);
 }
 
 /* The next step of the queue's rotation, in a transaction. */
-static RotateResult
+static CqPairResult
 rotate_step(int32 queue_id)
 {
 	CqQueueDef *def;
 	CqQueueRow *row;
 	FullTransactionId copied;
-	RotateResult result = NOT_YET;
+	CqPairResult result = CQ_PAIR_NOT_YET;
 	bool		used;
 	int			current;
 
 	cq_step_start();
-	def = cq_definition_by_id(queue_id);
+	def = cq_queue_by_id(queue_id);
 	if (def == NULL)
 	{
 		cq_step_commit();
-		return NOT_YET;
+		return CQ_PAIR_NOT_YET;
 	}
 	def = cq_queue_open(def->name, CQ_QUEUE_NONE);
 	row = cq_queue_lock(def, LW_SHARED);
@@ -460,7 +435,7 @@ rotate_step(int32 queue_id)
 	LWLockRelease(&row->lock);
 
 	result = rotate(def, 1 - current, current, &copied);
-	used = !is_empty(def->keys[current]);
+	used = !cq_table_is_empty(def->keys[current]);
 	cq_step_commit();
 	note_result(def, 1 - current, result, copied, used);
 	return result;
@@ -469,6 +444,6 @@ rotate_step(int32 queue_id)
 void
 cq_keys_rotate(int32 queue_id)
 {
-	if (rotate_step(queue_id) == COPIED)
+	if (rotate_step(queue_id) == CQ_PAIR_COPIED)
 		(void) rotate_step(queue_id);
 }

@@ -3,13 +3,13 @@
  * maintain.c
  *	  What the maintenance worker does for the queues of its database.
  *
- * Each row says in plan_ms when the worker has promised to look at it; whoever
+ * Each row says in plan_ms when the worker is going to look at it; a session that
  * makes something due earlier lowers that and wakes the worker (cq_row_plan).
  * A pass does what is due and makes a new plan, all under the row's lock, so
  * nothing is missed; with nothing to wait for, the worker is not woken at all.
  *
  * An error in one queue is reported as a warning, that queue is left alone for
- * RETRY_MS, and the others go on.
+ * CQ_CHORE_RETRY_MS, and the others go on.
  *
  * A procedure does the same by hand (step.c), for where there is no worker.
  *
@@ -17,13 +17,11 @@
  */
 #include "postgres.h"
 
-#include "access/transam.h"
-#include "access/xact.h"
-#include "access/xlog.h"
 #include "commands/async.h"
+#include "core/chores.h"
 #include "core/clock.h"
 #include "core/faults.h"
-#include "core/shmem.h"
+#include "core/registry.h"
 #include "core/step.h"
 #include "miscadmin.h"
 #include "queue/dispatch/backlog.h"
@@ -33,35 +31,26 @@
 #include "queue/dispatch/limits.h"
 #include "queue/dispatch/registry.h"
 #include "queue/keys.h"
+#include "queue/maintain.h"
 #include "queue/move.h"
+#include "queue/open.h"
+#include "queue/prepared.h"
 #include "queue/purge.h"
-#include "queue/queue.h"
 #include "queue/rotate.h"
 #include "queue/scan.h"
 #include "queue/segment.h"
 #include "queue/settle.h"
 #include "queue/wake.h"
 #include "queue/xact.h"
-#include "storage/procarray.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#define RETRY_MS 5000
 #define XID_POLL_MS 1000
-
-/* the worker's next try while somebody does maintenance by hand */
-#define OTHERS_MS 50
 
 /* messages settled in one transaction */
 #define SETTLE_MAX 500
 
-/* LISTENers of a queue are told at most so often */
+/* LISTENers of a queue are notified at most so often */
 #define NOTIFY_MS 5
-
-/* entries looked at per lock of a row, for prepared transactions */
-#define XIDS_MAX 64
 
 /* ---- leases -------------------------------------------------------- */
 
@@ -77,7 +66,7 @@ expire_leases(CqQueueDef *def)
 	int64		now;
 	uint32		i;
 
-	cq_items_reserve(SETTLE_MAX);
+	cq_queue_items_reserve(SETTLE_MAX);
 	row = cq_queue_lock(def, LW_EXCLUSIVE);
 	now = cq_clock_ms();
 	while (nfailed + ndead < SETTLE_MAX &&
@@ -112,7 +101,7 @@ settle_doomed(CqQueueDef *def)
 	CqEffects	effects = {0};
 	uint32		i;
 
-	cq_items_reserve(SETTLE_MAX);
+	cq_queue_items_reserve(SETTLE_MAX);
 	row = cq_queue_lock(def, LW_EXCLUSIVE);
 	while (ndead + ndeleted < SETTLE_MAX && (i = row->list[CQ_MSG_DOOMED]) != CQ_NONE)
 	{
@@ -155,7 +144,7 @@ trim(CqQueueDef *def)
 
 /* ---- LISTENers ------------------------------------------------------- */
 
-/* Tell those who listen that messages are ready. */
+/* Notify LISTENers that messages are ready. */
 static void
 notify(CqQueueDef *def)
 {
@@ -167,89 +156,6 @@ notify(CqQueueDef *def)
 	LWLockRelease(&row->lock);
 	if (wanted && def->options.notify[0] != '\0')
 		Async_Notify(def->options.notify, def->name);
-}
-
-/* ---- prepared transactions ----------------------------------------- */
-
-/* Row locked: collect the transactions that entries wait for. */
-static int
-collect_xids(CqQueueRow *row, TransactionId *xids)
-{
-	static const CqMsgState states[] = {CQ_MSG_OPEN, CQ_MSG_SETTLING};
-	int			n = 0;
-
-	for (int s = 0; s < lengthof(states); s++)
-	{
-		for (uint32 i = cq_entries_first(row, states[s]); i != CQ_NONE;
-			 i = cq_entries_next(row, i))
-		{
-			bool		known = (CQ_MSG(i)->flags & CQ_MSG_BY_XID) == 0;
-
-			for (int j = 0; j < n && !known; j++)
-				known = (xids[j] == CQ_MSG(i)->xid);
-			if (!known && n < XIDS_MAX)
-				xids[n++] = CQ_MSG(i)->xid;
-		}
-	}
-	return n;
-}
-
-/* Row locked: that transaction has ended. */
-static void
-settle_xid(CqQueueRow *row, TransactionId xid, bool committed, CqEffects *effects)
-{
-	uint32		next;
-
-	for (uint32 i = cq_entries_first(row, CQ_MSG_OPEN); i != CQ_NONE; i = next)
-	{
-		next = cq_entries_next(row, i);
-		if ((CQ_MSG(i)->flags & CQ_MSG_BY_XID) == 0 || CQ_MSG(i)->xid != xid)
-			continue;
-		if (committed)
-			cq_entry_sent(row, i, effects);
-		else
-			cq_entry_unsent(row, i, effects);
-	}
-	for (uint32 i = cq_entries_first(row, CQ_MSG_SETTLING); i != CQ_NONE; i = next)
-	{
-		next = cq_entries_next(row, i);
-		if ((CQ_MSG(i)->flags & CQ_MSG_BY_XID) == 0 || CQ_MSG(i)->xid != xid)
-			continue;
-		if (committed)
-			cq_entry_settle(row, i, effects);
-		else
-			cq_entry_unsettle(row, i, effects);
-	}
-}
-
-/* Settle what waited for transactions that have ended. */
-static void
-settle_ended_xids(CqQueueRow *row, Oid database, int32 queue_id)
-{
-	TransactionId xids[XIDS_MAX];
-	int			n = 0;
-
-	LWLockAcquire(&row->lock, LW_SHARED);
-	if (row->database == database && row->queue_id == queue_id && row->by_xid > 0)
-		n = collect_xids(row, xids);
-	LWLockRelease(&row->lock);
-
-	for (int j = 0; j < n; j++)
-	{
-		CqEffects	effects = {0};
-		bool		committed;
-
-		if (TransactionIdIsInProgress(xids[j]))
-			continue;
-		committed = TransactionIdDidCommit(xids[j]);
-		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-		if (row->database == database && row->queue_id == queue_id)
-		{
-			settle_xid(row, xids[j], committed, &effects);
-			cq_row_trim(row, &effects);
-		}
-		cq_row_unlock(row, &effects);
-	}
 }
 
 /* ---- one queue ----------------------------------------------------- */
@@ -337,7 +243,7 @@ plan(const CqQueueRow *row)
 
 	/*
 	 * Keep an earlier plan: with one lease after another, each settled long
-	 * before its end, whoever makes the next one need not wake us.
+	 * before its end, the next one need not wake the worker.
 	 */
 	if (row->plan_ms > cq_clock_ms())
 		at = Min(at, row->plan_ms);
@@ -351,7 +257,7 @@ do_small_chores(int32 queue_id, const Chores *chores)
 	CqQueueDef *def;
 
 	cq_step_start();
-	def = cq_definition_by_id(queue_id);
+	def = cq_queue_by_id(queue_id);
 	if (def != NULL)
 	{
 		def = cq_queue_open(def->name, CQ_QUEUE_NONE);
@@ -376,7 +282,7 @@ in_transaction(int32 queue_id, void (*work) (CqQueueDef *def))
 	CqQueueDef *def;
 
 	cq_step_start();
-	def = cq_definition_by_id(queue_id);
+	def = cq_queue_by_id(queue_id);
 	if (def != NULL)
 		work(cq_queue_open(def->name, CQ_QUEUE_NONE));
 	cq_step_commit();
@@ -399,108 +305,106 @@ do_chores(int32 queue_id, const Chores *chores)
 		cq_rotate_truncate(queue_id);
 }
 
-/*
- * do_chores(), but in the worker an error is logged and remembered.  By hand
- * it ends the pass.
- */
-static void
-do_chores_safely(CqQueueRow *row, int32 queue_id, const Chores *chores)
+/* A queue that is being maintained, and what is due. */
+typedef struct Work
 {
-	MemoryContext context = CurrentMemoryContext;
+	CqQueueRow *row;
+	int32		queue_id;
+	Chores		chores;
+} Work;
 
-	if (cq_step_by_hand())
-	{
-		do_chores(queue_id, chores);
+static void
+work_off(void *arg)
+{
+	const Work *work = arg;
+
+	do_chores(work->queue_id, &work->chores);
+}
+
+/* Lock the row if it still is the queue's; false, with no lock held: it is not. */
+static bool
+lock_if_same(const Work *work)
+{
+	CqQueueRow *row = work->row;
+
+	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
+	if (row->key.database == MyDatabaseId && row->key.id == work->queue_id)
+		return true;
+	LWLockRelease(&row->lock);
+	return false;
+}
+
+/* do_chores(); in the worker, an error puts off the queue's next maintenance. */
+static void
+do_chores_safely(Work *work)
+{
+	ErrorData  *error = cq_chore_run(work_off, work);
+
+	if (error == NULL)
 		return;
-	}
-	PG_TRY();
+	if (lock_if_same(work))
 	{
-		do_chores(queue_id, chores);
+		work->row->retry_ms = cq_clock_ms() + CQ_CHORE_RETRY_MS;
+		LWLockRelease(&work->row->lock);
 	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		HOLD_INTERRUPTS();
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		AbortCurrentTransaction();
-		LWLockReleaseAll();
-		RESUME_INTERRUPTS();
-
-		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-		if (row->database == MyDatabaseId && row->queue_id == queue_id)
-			row->retry_ms = cq_clock_ms() + RETRY_MS;
-		LWLockRelease(&row->lock);
-		ereport(WARNING,
-				(errcode(error->sqlerrcode),
-				 errmsg("maintenance of queue %d failed: %s", queue_id, error->message),
-				 errhint("It will be tried again in %d seconds.", RETRY_MS / 1000)));
-		FreeErrorData(error);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
+	cq_chore_warn(error, psprintf("queue %d", work->queue_id));
+	FreeErrorData(error);
 }
 
 /* Do what needs no transaction, see what else there is; false: no such queue. */
 static bool
-release_and_look(CqQueueRow *row, int32 queue_id, Chores *chores)
+release_and_look(Work *work)
 {
 	CqEffects	effects = {0};
-	bool		same;
 
-	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	same = row->database == MyDatabaseId && row->queue_id == queue_id;
-	if (same)
-	{
-		cq_entries_release_due(row, &effects);
-		*chores = look(row);
-	}
-	effects.worker = false;		/* we are there */
-	cq_row_unlock(row, &effects);
-	return same;
+	if (!lock_if_same(work))
+		return false;
+	cq_entries_release_due(work->row, &effects);
+	work->chores = look(work->row);
+	effects.worker = false;		/* it is here */
+	cq_row_unlock(work->row, &effects);
+	return true;
 }
 
-/* Returns when the row wants to be looked at again, or PG_INT64_MAX. */
-static int64
-maintain_row(CqQueueRow *row)
+static bool
+any_due(const Chores *chores)
 {
-	Chores		chores;
+	return chores->expire || chores->doomed || chores->scan || chores->trim ||
+		chores->notify || chores->expired || chores->keys || chores->segment ||
+		chores->move || chores->truncate;
+}
+
+/* Returns when the row is to be looked at again, or PG_INT64_MAX. */
+static int64
+maintain(int i)
+{
+	CqQueueRow *row = &cq_rows[i];
+	Work		work = {row};
 	CqEffects	effects = {0};
-	int32		queue_id;
 	int64		at;
 
 	LWLockAcquire(&row->lock, LW_SHARED);
-	queue_id = (row->database == MyDatabaseId) ? row->queue_id : 0;
-	if (queue_id != 0 && row->retry_ms > cq_clock_ms() && !cq_step_by_hand())
-	{
-		at = row->retry_ms;
-		LWLockRelease(&row->lock);
-		return at;
-	}
+	work.queue_id = (row->key.database == MyDatabaseId) ? row->key.id : 0;
+	at = row->retry_ms;
 	LWLockRelease(&row->lock);
-	if (queue_id == 0)
+	if (work.queue_id == 0)
 		return PG_INT64_MAX;
+	if (at > cq_clock_ms() && !cq_step_by_hand())
+		return at;
 
 	if (row->by_xid > 0)
-		settle_ended_xids(row, MyDatabaseId, queue_id);
-	if (!release_and_look(row, queue_id, &chores))
+		cq_queue_settle_prepared(row, work.queue_id);
+	if (!release_and_look(&work))
 		return PG_INT64_MAX;
-	if (chores.expire || chores.doomed || chores.scan || chores.trim || chores.notify ||
-		chores.expired || chores.keys || chores.segment || chores.move || chores.truncate)
-		do_chores_safely(row, queue_id, &chores);
+	if (any_due(&work.chores))
+		do_chores_safely(&work);
 
-	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	if (row->database != MyDatabaseId || row->queue_id != queue_id)
-	{
-		LWLockRelease(&row->lock);
+	if (!lock_if_same(&work))
 		return PG_INT64_MAX;
-	}
 	cq_entries_release_due(row, &effects);
 	at = plan(row);
 	row->plan_ms = at;
-	/* the plan is the worker's promise: by hand, let it make its own */
+	/* a plan is for the worker to keep: by hand, let it make its own */
 	effects.worker = cq_step_by_hand();
 	cq_row_check(row);
 	cq_row_unlock(row, &effects);
@@ -509,98 +413,70 @@ maintain_row(CqQueueRow *row)
 
 /* ---- all queues ---------------------------------------------------- */
 
-/* result of the latest pass */
-static int64 next_look;
+/* Open the queue, so that it has its row. */
+static void
+open_queue(const void *name)
+{
+	(void) cq_queue_open(name, CQ_QUEUE_NONE);
+}
 
 /* Free rows whose queue is gone; give every other queue its row. */
 static void
-take_stock(void)
+sync_rows(void)
 {
 	List	   *defs;
 	ListCell   *cell;
 
 	cq_step_start();
-	defs = cq_definitions_all();
+	defs = cq_queues_all();
 	for (int i = 0; i < cq_queues->nrows; i++)
 	{
-		CqQueueRow *row = &cq_rows[i];
+		CqStateKey	key = cq_state_key(&cq_rows[i]);
 		bool		found = false;
-		int32		queue_id;
 
-		LWLockAcquire(&row->lock, LW_SHARED);
-		queue_id = (row->database == MyDatabaseId) ? row->queue_id : 0;
-		LWLockRelease(&row->lock);
-		if (queue_id == 0)
+		if (key.database != MyDatabaseId)
 			continue;
 		foreach(cell, defs)
-			found |= (((CqQueueDef *) lfirst(cell))->queue_id == queue_id);
+			found |= (((CqQueueDef *) lfirst(cell))->queue_id == key.id);
 		if (!found)
-			cq_registry_forget(MyDatabaseId, queue_id);
+			cq_queue_row_forget(MyDatabaseId, key.id);
 	}
 	foreach(cell, defs)
 	{
 		CqQueueDef *def = lfirst(cell);
-		MemoryContext context = CurrentMemoryContext;
-		ResourceOwner owner = CurrentResourceOwner;
 
-		if (def->resolved)
-			continue;
-		BeginInternalSubTransaction(NULL);
-		PG_TRY();
-		{
-			(void) cq_queue_open(def->name, CQ_QUEUE_NONE);
-
-			/* without its lock: who drops two queues must not meet us between */
-			RollbackAndReleaseCurrentSubTransaction();
-		}
-		PG_CATCH();
-		{
-			/* a dump is being restored, or the table of queues is full */
-			MemoryContextSwitchTo(context);
-			FlushErrorState();
-			RollbackAndReleaseCurrentSubTransaction();
-		}
-		PG_END_TRY();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
+		/*
+		 * An error is no matter here: a dump is being restored, or the table
+		 * of queues is full.  The queue's lock must not stay, or this could
+		 * deadlock with a drop of two queues.
+		 */
+		if (!def->resolved)
+			cq_chore_probe(open_queue, def->name);
 	}
 	cq_step_commit();
 }
 
-/* One pass over all queues; next_look is when there is something to do again. */
-static void
-pass(void)
+static int
+count_rows(void)
 {
-	static uint64 known_epoch = 0;
-	uint64		epoch = cq_definitions_epoch();
-
-	next_look = PG_INT64_MAX;
-	if (known_epoch != epoch)
-	{
-		take_stock();
-		known_epoch = epoch;
-	}
-	for (int i = 0; i < cq_queues->nrows; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		next_look = Min(next_look, maintain_row(&cq_rows[i]));
-	}
+	return cq_queues->nrows;
 }
+
+static CqChores chores = {
+	.kind = CQ_OBJECT_QUEUE,
+	.sync = sync_rows,
+	.count = count_rows,
+	.maintain = maintain
+};
 
 int64
 cq_queue_maintain(void)
 {
-	if (cq_shared == NULL || RecoveryInProgress())
-		return 0;
-	if (!cq_step_run_alone(pass, false))
-		return cq_clock_ms() + OTHERS_MS;
-	return (next_look == PG_INT64_MAX) ? 0 : Max(next_look, 1);
+	return cq_chores_run(&chores);
 }
 
 void
 cq_queue_maintain_by_hand(void)
 {
-	cq_require_shared();
-	PreventCommandDuringRecovery("queue_maintain()");
-	(void) cq_step_run_alone(pass, true);
+	cq_chores_run_by_hand(&chores, "queue_maintain()");
 }

@@ -12,7 +12,8 @@
  *
  * Only unclaimed messages are moved.  Those with entries are claimed for the
  * transaction (SETTLING with CQ_OUTCOME_MOVED), and their entries get the new place when
- * it commits.  Those without are nobody's while a scan runs, and we run one.
+ * it commits.  Those without entries cannot be claimed while a scan runs, and this
+ * is one.
  *
  * To a snapshot from before the move the old rows are the messages, so they stay
  * while there is one (rotate.c).
@@ -31,6 +32,7 @@
 #include "queue/dispatch/backlog.h"
 #include "queue/dispatch/entry.h"
 #include "queue/move.h"
+#include "queue/open.h"
 #include "queue/scan.h"
 #include "queue/segment.h"
 #include "queue/settle.h"
@@ -51,7 +53,7 @@
 /* when a segment could not be emptied it is looked at again after that */
 #define RETRY_MS 60000
 
-/* A message on its way. */
+/* A message that is being moved. */
 typedef struct Straggler
 {
 	CqClaim		claim;			/* entry CQ_NONE: none */
@@ -124,7 +126,7 @@ add_loaded(Move *move, CqQueueRow *row)
 {
 	static const CqMsgState states[] = {CQ_MSG_READY, CQ_MSG_HELD, CQ_MSG_DELAYED};
 
-	/* claiming changes what we walk over: find them first */
+	/* claiming changes the lists that are walked over: find them first */
 	for (int s = 0; s < lengthof(states); s++)
 	{
 		for (uint32 i = cq_entries_first(row, states[s]);
@@ -142,9 +144,9 @@ add_loaded(Move *move, CqQueueRow *row)
 		straggler->due = msg->due;
 		msg->flags |= CQ_MSG_TAKEN;
 		msg->nonce = ++row->nonce;
-		straggler->item = cq_item_number(cq_claim_settling(move->def, row,
-														   straggler->claim.entry, CQ_OUTCOME_MOVED,
-														   &straggler->claim));
+		straggler->item = cq_queue_item_number(cq_claim_settling(move->def, row,
+																 straggler->claim.entry, CQ_OUTCOME_MOVED,
+																 &straggler->claim));
 	}
 }
 
@@ -168,7 +170,7 @@ append_some(Move *move, CqNewMessage *messages, Straggler **whose, int n)
 		}
 		else
 		{
-			CqItem	   *item = cq_item_at(whose[j]->item);
+			CqQueueItem *item = cq_queue_item_at(whose[j]->item);
 
 			item->unloaded.segment = move->to;
 			item->unloaded.block = block;
@@ -230,7 +232,7 @@ settle_old(const Move *move)
 		ids[m++] = move->stragglers[j].claim.msg_id;
 		if (m == CQ_RECEIVE_MAX || j == move->n - 1)
 		{
-			cq_segment_event(move->def, move->from, CQ_EVENT_MOVED, ids, m, 0, 0, NULL);
+			cq_segment_event_plain(move->def, move->from, CQ_EVENT_MOVED, ids, m);
 			m = 0;
 		}
 	}
@@ -244,11 +246,11 @@ note_unloaded(const Move *move)
 	for (int j = 0; j < lengthof(move->unloaded); j++)
 	{
 		const Batch *batch = &move->unloaded[j];
-		CqItem	   *item;
+		CqQueueItem *item;
 
 		if (batch->place.amount.n == 0)
 			continue;
-		item = cq_item_add(CQ_ITEM_MOVED, move->def);
+		item = cq_queue_item_add(CQ_QUEUE_ITEM_MOVED, move->def);
 		item->from_segment = move->from;
 		item->unloaded = batch->place;
 		item->unloaded.segment = move->to;
@@ -276,7 +278,7 @@ move_segment(CqQueueDef *def, int k)
 	scan->ready.limit = scan->delayed.limit = 0;
 	cq_collect(scan);
 
-	cq_items_reserve(MOVE_MAX + lengthof(move->unloaded));
+	cq_queue_items_reserve(MOVE_MAX + lengthof(move->unloaded));
 	move->def = def;
 	move->from = k;
 	move->unloaded[0].place.block = move->unloaded[1].place.block = InvalidBlockNumber;
@@ -345,7 +347,7 @@ cq_move_stragglers(int32 queue_id)
 		CqQueueRow *row;
 
 		cq_step_start();
-		def = cq_definition_by_id(queue_id);
+		def = cq_queue_by_id(queue_id);
 		if (def == NULL)
 		{
 			cq_step_commit();

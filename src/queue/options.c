@@ -176,18 +176,14 @@ static void
 check_text(CqOption option, const char *value)
 {
 	const OptionInfo *info = &infos[option];
-	int			bytes = strlen(value);
 
 	if (info->words != NULL && find_word(info->words, value) < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s cannot be \"%s\"", info->name, value),
 				 errhint("It is one of%s.", enumerate_words(info->words))));
-	if (option == CQ_OPTION_NOTIFY && (bytes == 0 || bytes >= NAMEDATALEN))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a channel's name must have 1 to %d bytes, not %d",
-						NAMEDATALEN - 1, bytes)));
+	if (option == CQ_OPTION_NOTIFY)
+		cq_check_name("a channel's name", strlen(value), NAMEDATALEN - 1);
 }
 
 void

@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "queue/collect.h"
 #include "queue/dispatch/entry.h"
+#include "queue/open.h"
 #include "queue/peek.h"
 #include "queue/scan.h"
 #include "queue/segment.h"

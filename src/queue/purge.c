@@ -10,6 +10,7 @@
 #include "core/clock.h"
 #include "queue/dispatch/backlog.h"
 #include "queue/dispatch/entry.h"
+#include "queue/open.h"
 #include "queue/purge.h"
 #include "queue/scan.h"
 #include "queue/segment.h"
@@ -42,7 +43,7 @@ purge_entries(CqQueueDef *def, CqQueueRow *row, int64 *ids, uint8 *segments, int
 			ids[n] = CQ_MSG(i)->msg_id;
 			segments[n] = CQ_MSG(i)->segment;
 			cq_entry_move(row, i, CQ_MSG_SETTLING);
-			cq_item_add_entry(CQ_ITEM_SETTLE, def, i);
+			cq_queue_item_add_entry(CQ_QUEUE_ITEM_SETTLE, def, i);
 			n++;
 		}
 	}
@@ -66,7 +67,7 @@ settle_many(CqQueueDef *def, const int64 *ids, const uint8 *segments, int64 n)
 				some[m++] = ids[j];
 			if (m == CQ_RECEIVE_MAX || (m > 0 && j == n - 1))
 			{
-				cq_segment_event(def, k, CQ_EVENT_SETTLED, some, m, 0, 0, NULL);
+				cq_segment_event_plain(def, k, CQ_EVENT_SETTLED, some, m);
 				m = 0;
 			}
 		}
@@ -87,7 +88,7 @@ purge_loaded(CqQueueDef *def)
 	{
 		CqQueueRow *row;
 
-		cq_items_reserve(CQ_RECEIVE_MAX);
+		cq_queue_items_reserve(CQ_RECEIVE_MAX);
 		row = cq_queue_lock(def, LW_EXCLUSIVE);
 		n = purge_entries(def, row, ids, segments, CQ_RECEIVE_MAX);
 		LWLockRelease(&row->lock);
@@ -125,7 +126,7 @@ settle_unloaded(CqQueueDef *def, CqScan *scan, bool only_expired)
 	CqAmount	amount = {0};
 	CqEffects	effects = {0};
 	CqQueueRow *row;
-	CqItem	   *item;
+	CqQueueItem *item;
 
 	row = cq_queue_lock(def, LW_EXCLUSIVE);
 	cq_scan_mark_in_memory(scan, row);
@@ -151,9 +152,9 @@ settle_unloaded(CqQueueDef *def, CqScan *scan, bool only_expired)
 	settle_many(def, ids, segments, amount.n);
 
 	/* others' scans have to look at our events until we have ended */
-	cq_items_reserve(1);
+	cq_queue_items_reserve(1);
 	row = cq_queue_lock(def, LW_EXCLUSIVE);
-	item = cq_item_add(CQ_ITEM_PURGED, def);
+	item = cq_queue_item_add(CQ_QUEUE_ITEM_PURGED, def);
 	item->unloaded.amount = amount;
 	item->timed_out = only_expired;
 	cq_backlog_add_pending(row);

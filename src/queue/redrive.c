@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * redrive.c
- *	  Sending dead letters home.
+ *	  Redrive: sending dead letters back to their queues.
  *
  * The messages are taken as by queue_take, in batches, so that two redrives at
- * a time share them.  What does not match is kept taken until the last batch has
- * been looked at, and then given back.
+ * a time share them.  Messages that do not match stay taken until the last batch
+ * has been looked at, and are given back then.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,6 +15,7 @@
 #include "core/compat.h"
 #include "miscadmin.h"
 #include "queue/claim.h"
+#include "queue/open.h"
 #include "queue/redrive.h"
 #include "queue/send.h"
 #include "queue/settle.h"

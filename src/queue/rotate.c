@@ -35,6 +35,7 @@
 #include "message/message.h"
 #include "miscadmin.h"
 #include "queue/dispatch/backlog.h"
+#include "queue/open.h"
 #include "queue/rotate.h"
 #include "queue/segment.h"
 #include "storage/bufmgr.h"
@@ -60,7 +61,7 @@ start(int32 queue_id)
 	CqQueueDef *def;
 
 	cq_step_start();
-	def = cq_definition_by_id(queue_id);
+	def = cq_queue_by_id(queue_id);
 	return (def == NULL) ? NULL : cq_queue_open(def->name, CQ_QUEUE_NONE);
 }
 
@@ -82,7 +83,7 @@ cq_rotate_add_segment(int32 queue_id)
 		if (!OidIsValid(cq_relation_if_exists("q%d_s%d", queue_id, k)))
 		{
 			cq_segment_create(queue_id, def->sequence, k);
-			cq_definitions_changed();
+			cq_definitions_changed(CQ_OBJECT_QUEUE);
 		}
 	}
 	cq_step_commit();

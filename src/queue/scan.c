@@ -46,6 +46,8 @@
 #include "queue/dispatch/entry.h"
 #include "queue/dispatch/lifecycle.h"
 #include "queue/dispatch/limits.h"
+#include "queue/dispatch/ready.h"
+#include "queue/open.h"
 #include "queue/scan.h"
 #include "queue/segment.h"
 #include "queue/wake.h"
@@ -108,7 +110,7 @@ begin_locked(CqScan *scan, CqQueueRow *row)
 	row->wants &= ~CQ_WANT_SCAN;
 
 	running.row = row;
-	running.generation = row->generation;
+	running.generation = row->key.generation;
 	cq_backlog_take(row, scan->def->nsegments, &running.taken);
 	scan->dirty = taken->dirty;
 	scan->priorities = taken->priorities;
@@ -424,7 +426,7 @@ cq_scan_abandon(void)
 	running.row = NULL;
 
 	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	if (row->generation == running.generation)
+	if (row->key.generation == running.generation)
 	{
 		cq_backlog_add_ready(row, running.taken.priorities);
 		cq_backlog_give_back(row, &running.taken, -1);

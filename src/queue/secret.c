@@ -4,11 +4,11 @@
  *	  The secret of a queue: the key of the receipts of durable leases.
  *
  * It has to survive a crash and a failover as the leases do, so it is a row of
- * cq.queue_secret, a table that nobody has privileges on and that no dump has.
+ * cq.queue_secret, a table that no other role has privileges on and that no dump has.
  * A queue gets it when it is created with durable leases, or else when it first
- * needs one: when the option is set later, and after a restore.  Two who find
- * none at once take turns by a lock on the number of the queue, so that the
- * INSERT of neither meets that of the other.
+ * needs one: when the option is set later, and after a restore.  Two sessions that
+ * find none at once take turns by a lock on the number of the queue, so that only
+ * one of them inserts.
  *
  *-------------------------------------------------------------------------
  */
@@ -70,8 +70,7 @@ uint64
 cq_queue_secret(CqQueueDef *def)
 {
 	uint64		secret;
-	Oid			types[] = {INT4OID, INT8OID};
-	Datum		values[2];
+	CqParameters p = {0};
 
 	if (cq_queue_secret_find(def, &secret))
 		return secret;
@@ -80,10 +79,9 @@ cq_queue_secret(CqQueueDef *def)
 		return secret;
 	if (!pg_strong_random(&secret, sizeof(secret)))
 		elog(ERROR, "could not generate random numbers");
-	values[0] = Int32GetDatum(def->queue_id);
-	values[1] = Int64GetDatum((int64) secret);
-	(void) cq_execute_as_owner("INSERT INTO cq.queue_secret VALUES ($1, $2)",
-							   2, types, values, NULL);
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(def->queue_id), false);
+	cq_parameter_add(&p, INT8OID, Int64GetDatum((int64) secret), false);
+	(void) cq_execute_with("INSERT INTO cq.queue_secret VALUES ($1, $2)", &p);
 	CommandCounterIncrement();
 	return secret;
 }
@@ -91,10 +89,5 @@ cq_queue_secret(CqQueueDef *def)
 void
 cq_queue_secret_drop(int32 queue_id)
 {
-	Oid			types[] = {INT4OID};
-	Datum		values[1];
-
-	values[0] = Int32GetDatum(queue_id);
-	(void) cq_execute_as_owner("DELETE FROM cq.queue_secret WHERE queue_id = $1",
-							   1, types, values, NULL);
+	(void) cq_execute_with_int("DELETE FROM cq.queue_secret WHERE queue_id = $1", queue_id);
 }

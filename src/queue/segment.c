@@ -76,26 +76,25 @@ id_array(const int64 *ids, int n)
 }
 
 void
-cq_segment_event(const CqQueueDef *def, int segment, CqEventKind kind,
-				 const int64 *ids, int n, int attempt, TimestampTz due,
-				 const char *error)
+cq_segment_event(const CqQueueDef *def, int segment, const CqEvent *event)
 {
 	Relation	rel = cq_segment_open(def, def->events[segment], RowExclusiveLock);
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel),
 													&TTSOpsVirtual);
-	ArrayType  *array = id_array(ids, n);
+	ArrayType  *array = id_array(event->ids, event->n);
 
 	ExecClearTuple(slot);
 	memset(slot->tts_isnull, false, CQ_EVENT_COLUMNS * sizeof(bool));
-	slot->tts_values[CQ_EVENT_KIND - 1] = CharGetDatum((char) kind);
+	slot->tts_values[CQ_EVENT_KIND - 1] = CharGetDatum((char) event->kind);
 	slot->tts_values[CQ_EVENT_IDS - 1] = PointerGetDatum(array);
-	slot->tts_values[CQ_EVENT_ATTEMPT - 1] = Int32GetDatum(attempt);
-	slot->tts_isnull[CQ_EVENT_ATTEMPT - 1] = (kind == CQ_EVENT_SETTLED || kind == CQ_EVENT_MOVED);
-	slot->tts_values[CQ_EVENT_DUE - 1] = TimestampTzGetDatum(due);
-	slot->tts_isnull[CQ_EVENT_DUE - 1] = (due == 0);
-	slot->tts_isnull[CQ_EVENT_ERROR - 1] = (error == NULL);
-	if (error != NULL)
-		slot->tts_values[CQ_EVENT_ERROR - 1] = CStringGetTextDatum(error);
+	slot->tts_values[CQ_EVENT_ATTEMPT - 1] = Int32GetDatum(event->attempt);
+	slot->tts_isnull[CQ_EVENT_ATTEMPT - 1] = (event->kind == CQ_EVENT_SETTLED ||
+											  event->kind == CQ_EVENT_MOVED);
+	slot->tts_values[CQ_EVENT_DUE - 1] = TimestampTzGetDatum(event->due);
+	slot->tts_isnull[CQ_EVENT_DUE - 1] = (event->due == 0);
+	slot->tts_isnull[CQ_EVENT_ERROR - 1] = (event->error == NULL);
+	if (event->error != NULL)
+		slot->tts_values[CQ_EVENT_ERROR - 1] = CStringGetTextDatum(event->error);
 	ExecStoreVirtualTuple(slot);
 
 	table_tuple_insert(rel, slot, GetCurrentCommandId(true), 0, NULL);
@@ -104,10 +103,19 @@ cq_segment_event(const CqQueueDef *def, int segment, CqEventKind kind,
 	table_close(rel, NoLock);
 }
 
+void
+cq_segment_event_plain(const CqQueueDef *def, int segment, CqEventKind kind,
+					   const int64 *ids, int n)
+{
+	CqEvent		event = {.kind = kind,.ids = ids,.n = n};
+
+	cq_segment_event(def, segment, &event);
+}
+
 /*
- * Whether the table has that block.  It does not shrink while we hold a lock on
- * it (truncation makes a new file), so the last length that anybody here has
- * asked for is a lower bound that costs no system call.
+ * Whether the table has that block.  It does not shrink while this session holds a
+ * lock on it (truncation makes a new file), so the length that the session has
+ * asked for last is a lower bound that costs no system call.
  */
 static bool
 has_block(Relation rel, BlockNumber block)

@@ -41,6 +41,17 @@ typedef enum CqEventKind
 #define CQ_EVENT_ERROR 5		/* FAILED: what went wrong; LEASED: the nonce */
 #define CQ_EVENT_COLUMNS 5
 
+/* What has become of messages of a segment. */
+typedef struct CqEvent
+{
+	CqEventKind kind;
+	const int64 *ids;
+	int			n;
+	int			attempt;		/* FAILED, LEASED */
+	TimestampTz due;			/* 0: none */
+	const char *error;			/* NULL: none */
+} CqEvent;
+
 /*
  * Open a table of the queue; raises when it isn't the insert-only table it
  * should be.
@@ -55,10 +66,12 @@ extern void cq_segment_append(const CqQueueDef *def, int segment,
 							  const CqNewMessage *messages, int n,
 							  ItemPointerData *tids);
 
-/* Append one event for these messages; due 0 and error NULL are NULL. */
-extern void cq_segment_event(const CqQueueDef *def, int segment, CqEventKind kind,
-							 const int64 *ids, int n, int attempt,
-							 TimestampTz due, const char *error);
+/* Append an event. */
+extern void cq_segment_event(const CqQueueDef *def, int segment, const CqEvent *event);
+
+/* The same for an event of messages that has nothing but its kind. */
+extern void cq_segment_event_plain(const CqQueueDef *def, int segment, CqEventKind kind,
+								   const int64 *ids, int n);
 
 /*
  * Read the committed message at that place into the slot.  False when it

@@ -5,7 +5,7 @@
  *
  * Under the row's lock a message gets its number, its segment and, if there is
  * room, its entry, which stays OPEN until the transaction ends: an entry exists
- * before anybody can see the message, so a scan that sees it knows whether it
+ * before the message is visible, so a scan that sees the message knows whether it
  * is in memory.  Then the row is appended.
  *
  * Numbers come from blocks of CQ_NUMBER_BLOCK that a sequence hands out, and
@@ -27,6 +27,7 @@
 #include "queue/dispatch/lifecycle.h"
 #include "queue/dispatch/limits.h"
 #include "queue/keys.h"
+#include "queue/open.h"
 #include "queue/scan.h"
 #include "queue/segment.h"
 #include "queue/send.h"
@@ -118,14 +119,14 @@ note_unloaded(CqQueueDef *def, CqQueueRow *row, const CqNewMessage *message, Run
 	cq_backlog_open(row, &amount);
 	if (run->unloaded < 0)
 	{
-		CqItem	   *item = cq_item_add(CQ_ITEM_UNLOADED, def);
+		CqQueueItem *item = cq_queue_item_add(CQ_QUEUE_ITEM_UNLOADED, def);
 
-		run->unloaded = cq_item_number(item);
+		run->unloaded = cq_queue_item_number(item);
 		item->unloaded.segment = run->segment;
 		item->unloaded.block = InvalidBlockNumber;
 		item->unloaded.due = message->deliver_at;
 	}
-	u = &cq_item_at(run->unloaded)->unloaded;
+	u = &cq_queue_item_at(run->unloaded)->unloaded;
 	u->due = Min(u->due, message->deliver_at);
 	u->expires = cq_earlier(u->expires, message->expires_at);
 	u->amount.n++;
@@ -152,7 +153,7 @@ take_entry(CqQueueDef *def, CqQueueRow *row, const CqNewMessage *message, Run *r
 	msg->bytes = message->bytes;
 	msg->priority = message->priority;
 	cq_entry_link(row, i, CQ_MSG_OPEN);
-	cq_item_add_entry(CQ_ITEM_SEND, def, i);
+	cq_queue_item_add_entry(CQ_QUEUE_ITEM_SEND, def, i);
 	return i;
 }
 
@@ -208,13 +209,13 @@ append_run(CqQueueDef *def, CqNewMessage *messages, const Run *run)
 
 		if (i != CQ_NONE)
 		{
-			/* while it is OPEN the place is ours to write */
+			/* while it is OPEN only its sender writes the place */
 			CQ_MSG(i)->block = block;
 			CQ_MSG(i)->offset = ItemPointerGetOffsetNumber(&tids[j]);
 		}
 		else
 		{
-			CqItem	   *item = cq_item_at(run->unloaded);
+			CqQueueItem *item = cq_queue_item_at(run->unloaded);
 
 			item->unloaded.block = Min(item->unloaded.block, block);
 			item->last_block = Max(item->last_block, block);
@@ -294,7 +295,7 @@ check_full(CqQueueDef *def, CqQueueRow *row, const CqAmount *more)
 		LWLockRelease(&row->lock);
 		refuse(def, "Messages that are not acknowledged, or not committed yet, fill it.");
 	}
-	own = cq_items_length(def);
+	own = cq_queue_items_length(def);
 	if (!fits(&row->options, &own, more))
 	{
 		LWLockRelease(&row->lock);
@@ -320,7 +321,7 @@ await_room(CqQueueDef *def, CqQueueRow *row, const CqAmount *more, int64 *deadli
 		int64		now;
 
 		/* unless the row is another one by now */
-		if (waited && row->generation == generation)
+		if (waited && row->key.generation == generation)
 			row->space_waiters--;
 		waited = false;
 		if (options->overflow == CQ_OVERFLOW_DROP_OLDEST || fits(options, &length, more))
@@ -336,7 +337,7 @@ await_room(CqQueueDef *def, CqQueueRow *row, const CqAmount *more, int64 *deadli
 			refuse(def, "No room became free in time.");
 		}
 		row->space_waiters++;
-		generation = row->generation;
+		generation = row->key.generation;
 		waited = true;
 		LWLockRelease(&row->lock);
 
@@ -384,7 +385,7 @@ send_all(CqQueueDef *def, CqNewMessage *messages, int n)
 	int64		deadline = 0;
 	int			done = 0;
 
-	/* after a start nobody knows yet how much is there */
+	/* after a start the queue's length is not known before a scan */
 	if (n > 0 && (def->options.max_length > 0 || def->options.max_bytes > 0))
 		cq_scan_first(def);
 	while (done < n)
@@ -394,7 +395,7 @@ send_all(CqQueueDef *def, CqNewMessage *messages, int n)
 		CqQueueRow *row;
 		CqEffects	effects = {0};
 
-		cq_items_reserve(want);
+		cq_queue_items_reserve(want);
 		row = cq_queue_lock(def, LW_EXCLUSIVE);
 		if ((row->options.max_length > 0 || row->options.max_bytes > 0) &&
 			!messages[done].exempt)

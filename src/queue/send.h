@@ -12,7 +12,7 @@
 #include "queue/definition.h"
 
 /*
- * Send n messages, in this order, in the present transaction; fills in their
+ * Send n messages, in this order, in the current transaction; fills in their
  * numbers.
  */
 extern void cq_queue_send_messages(CqQueueDef *def, CqNewMessage *messages, int n);

@@ -20,6 +20,7 @@
 #include "miscadmin.h"
 #include "queue/dispatch/entry.h"
 #include "queue/dispatch/lifecycle.h"
+#include "queue/open.h"
 #include "queue/scan.h"
 #include "queue/secret.h"
 #include "queue/segment.h"
@@ -111,14 +112,14 @@ find_live(CqQueueRow *row, const CqReceipt *receipt, uint64 secret, int64 now)
 	return i;
 }
 
-CqItem *
+CqQueueItem *
 cq_claim_settling(CqQueueDef *def, CqQueueRow *row, uint32 i, CqOutcome outcome, CqClaim *claim)
 {
 	const CqMsg *msg = CQ_MSG(i);
-	CqItem	   *item;
+	CqQueueItem *item;
 
 	cq_entry_settling(row, i, outcome);
-	item = cq_item_add_entry(CQ_ITEM_SETTLE, def, i);
+	item = cq_queue_item_add_entry(CQ_QUEUE_ITEM_SETTLE, def, i);
 
 	claim->msg_id = msg->msg_id;
 	claim->entry = i;
@@ -158,7 +159,7 @@ cq_claims_settled(CqQueueDef *def, const CqClaim *claims, int n)
 		}
 		if (k >= def->nsegments)
 			cq_queue_refresh(def);
-		cq_segment_event(def, k, CQ_EVENT_SETTLED, ids, m, 0, 0, NULL);
+		cq_segment_event_plain(def, k, CQ_EVENT_SETTLED, ids, m);
 	}
 	pfree(ids);
 }
@@ -174,7 +175,7 @@ cq_queue_acknowledge(CqQueueDef *def, const CqReceipt *receipts, int n)
 
 	prevent_where_not_allowed("queue_ack()");
 	secret = durable_secret(def, receipts, n);
-	cq_items_reserve(n);
+	cq_queue_items_reserve(n);
 	row = cq_queue_lock(def, LW_EXCLUSIVE);
 	now = cq_clock_ms();
 	for (int j = 0; j < n; j++)
@@ -279,7 +280,7 @@ settle_one(CqQueueDef *def, const CqReceipt *receipt, CqOutcome outcome,
 	CqQueueRow *row;
 	uint32		i;
 
-	cq_items_reserve(1);
+	cq_queue_items_reserve(1);
 	row = cq_queue_lock(def, LW_EXCLUSIVE);
 	i = find_live(row, receipt, secret, cq_clock_ms());
 	if (i != CQ_NONE)
@@ -329,12 +330,7 @@ cq_queue_fail(CqQueueDef *def, const CqReceipt *receipt, int64 delay_ms,
 	if (dies)
 		cq_dead_letter(def, &claim, 1, error);
 	else
-	{
-		if (claim.segment >= def->nsegments)
-			cq_queue_refresh(def);
-		cq_segment_event(def, claim.segment, CQ_EVENT_FAILED, &claim.msg_id, 1,
-						 claim.attempts, due, error);
-	}
+		cq_claims_event(def, &claim, 1, CQ_EVENT_FAILED, due, error);
 	return true;
 }
 

@@ -39,8 +39,8 @@ extern bool cq_queue_prolong(CqQueueDef *def, const CqReceipt *receipt,
  * Row locked, one item reserved: a leased or doomed entry is being settled by this
  * transaction, with that outcome.  Fills in the claim, returns the item.
  */
-extern CqItem *cq_claim_settling(CqQueueDef *def, CqQueueRow *row, uint32 i,
-								 CqOutcome outcome, CqClaim *claim);
+extern CqQueueItem *cq_claim_settling(CqQueueDef *def, CqQueueRow *row, uint32 i,
+									  CqOutcome outcome, CqClaim *claim);
 
 /*
  * Copy claimed messages into the dead-letter queue, with their origin in the

@@ -3,22 +3,21 @@
  * wait.c
  *	  Waiting until a queue has something to deliver.
  *
- * A consumer sleeps on the condition variable of the queue's row; whoever makes
- * a message ready signals one sleeper for it.  Delayed messages that become due
- * are seen to by the worker, and by the sleeper itself, who knows when.
+ * A consumer sleeps on the condition variable of the queue's row; a session that
+ * makes a message ready signals one sleeper for it.  The worker releases delayed
+ * messages when they become due, and so does the sleeper, which wakes up for it.
  *
- * One signal for one message means that a sleeper who was woken and then dies,
- * or is cancelled, or hangs up before it has claimed anything, must pass the
- * signal on, or the message lies there while others sleep.  'owed' says from
- * the moment we begin to sleep until we claim that a signal may be ours; the
- * end of the transaction by an error and the end of the session look at it.  A
- * signal too many only makes somebody look in vain.
+ * With one signal for each message, a sleeper that was woken and then dies, is
+ * cancelled, or loses its client before it has claimed anything must pass the
+ * signal on: else the message stays while other consumers sleep.  'signalled' is
+ * set from the moment the session begins to sleep until it claims; the end of a
+ * transaction by an error and the end of the session look at it.  After a signal
+ * too many a session finds nothing.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "access/xlog.h"
 #include "core/clock.h"
 #include "executor/spi.h"
@@ -28,31 +27,31 @@
 #include "queue/dispatch/backlog.h"
 #include "queue/dispatch/lifecycle.h"
 #include "queue/dispatch/limits.h"
+#include "queue/open.h"
 #include "queue/scan.h"
 #include "queue/wait.h"
 #include "queue/wake.h"
 #include "storage/ipc.h"
-#include "utils/timestamp.h"
 
 /* longest sleep in one piece */
 #define SLEEP_MS_MAX 3600000
 
-/* row for whose messages we may have been woken; NULL: for none */
-static CqQueueRow *owed = NULL;
+/* row whose signal this session may have received; NULL: none */
+static CqQueueRow *signalled = NULL;
 
 void
 cq_wait_claimed(const CqQueueRow *row)
 {
-	if (row == owed)
-		owed = NULL;
+	if (row == signalled)
+		signalled = NULL;
 }
 
 void
 cq_wait_pass_on(void)
 {
-	CqQueueRow *row = owed;
+	CqQueueRow *row = signalled;
 
-	owed = NULL;
+	signalled = NULL;
 	if (row == NULL)
 		return;
 	ConditionVariableCancelSleep();
@@ -66,18 +65,18 @@ end_of_session(int code, Datum arg)
 	cq_wait_pass_on();
 }
 
-/* From here on a signal for the row may be ours. */
+/* From here on this session may receive a signal of the row. */
 static void
-owe(CqQueueRow *row)
+expect_signal(CqQueueRow *row)
 {
 	static bool registered = false;
 
 	if (!registered)
 		before_shmem_exit(end_of_session, (Datum) 0);
 	registered = true;
-	if (owed != row)
+	if (signalled != row)
 		cq_wait_pass_on();
-	owed = row;
+	signalled = row;
 }
 
 /*
@@ -133,7 +132,7 @@ sleep_until_ready(CqQueueDef *def, int64 timeout_ms, bool *same)
 	int64		ignored = PG_INT64_MAX;
 	bool		ready;
 
-	owe(def->row);
+	expect_signal(def->row);
 	ConditionVariablePrepareToSleep(&def->row->ready_cv);
 	for (;;)
 	{
@@ -150,11 +149,11 @@ sleep_until_ready(CqQueueDef *def, int64 timeout_ms, bool *same)
 	}
 	ConditionVariableCancelSleep();
 
-	/* a signal since we looked last */
+	/* there may have been a signal since the last look */
 	if (!ready && *same)
 		ready = is_ready(def, &ignored, same);
 	if (!ready)
-		owed = NULL;
+		signalled = NULL;
 	return ready;
 }
 

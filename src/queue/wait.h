@@ -17,7 +17,7 @@
  */
 extern bool cq_queue_wait_until_ready(const char *name, int64 timeout_ms);
 
-/* We have claimed messages of the row, if there were any. */
+/* This session has claimed messages of the row, if there were any. */
 extern void cq_wait_claimed(const CqQueueRow *row);
 
 /*

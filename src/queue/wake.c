@@ -17,7 +17,7 @@
 void
 cq_row_unlock(CqQueueRow *row, CqEffects *effects)
 {
-	Oid			database = row->database;
+	Oid			database = row->key.database;
 
 	cq_row_plan_notify(row, effects);
 	LWLockRelease(&row->lock);

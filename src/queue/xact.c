@@ -1,22 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * xact.c
- *	  The end of transactions and savepoints.
+ *	  Items of the running transaction (core/items.c) that concern queues.
  *
- * Each change of shared memory that depends on the outcome of the transaction
- * is noted in a list local to the backend, in order.  Items of a savepoint
- * stand behind those of the levels around it, so a rollback to it undoes the
- * list's tail, in reverse order.	The callbacks run after the transaction has
- * become visible to others (commit) or can no more (abort); they take locks,
- * but neither allocate nor raise.
+ * A queue may have been dropped since an item was noted, its row may have passed to
+ * another queue, and another session may have settled the entry.  So every item
+ * is checked against generation, number, state and nonce.
  *
- * A queue may have been dropped, or the row have passed to another queue,
- * since the item was noted; an entry may have been settled by somebody else.
- * So every item is checked against generation, number, state and nonce.
- *
- * PREPARE TRANSACTION hands the items over to shared memory: the entries get
- * the transaction's id, and the worker looks when it has ended (maintain.c).
- * Leases of messages received in it simply go on.
+ * At PREPARE TRANSACTION the entries get the transaction's id, and the worker
+ * settles them when it has ended (maintain.c).  Leases of messages that the
+ * transaction has received go on.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,77 +17,66 @@
 
 #include "access/xact.h"
 #include "core/clock.h"
-#include "core/dbworker.h"
 #include "core/faults.h"
+#include "core/items.h"
 #include "miscadmin.h"
 #include "queue/dispatch/backlog.h"
 #include "queue/dispatch/entry.h"
 #include "queue/dispatch/lifecycle.h"
 #include "queue/dispatch/limits.h"
 #include "queue/dispatch/registry.h"
-#include "queue/scan.h"
-#include "queue/wait.h"
 #include "queue/wake.h"
 #include "queue/xact.h"
-#include "utils/memutils.h"
 
-/* in TopTransactionContext */
-static CqItem *items = NULL;
-static int	nitems = 0;
-static int	capacity = 0;
+static CqItemList list = CQ_ITEM_LIST("queue", CqQueueItem);
 
-void
-cq_items_reserve(int n)
+CqItemList *
+cq_queue_items(void)
 {
-	int64		needed = (int64) nitems + n;
-	int64		size;
-
-	if (needed <= capacity)
-		return;
-	if (needed > PG_INT32_MAX / 2)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("too many queue operations in one transaction")));
-	size = Max(Max(needed, (int64) capacity * 2), 8);
-	if (items == NULL)
-		items = MemoryContextAllocHuge(TopTransactionContext, size * sizeof(CqItem));
-	else
-		items = repalloc_huge(items, size * sizeof(CqItem));
-	capacity = size;
+	return &list;
 }
 
-CqItem *
-cq_item_add(CqItemKind kind, const CqQueueDef *def)
+void
+cq_queue_items_reserve(int n)
 {
-	CqItem	   *item = &items[nitems];
+	cq_item_list_reserve(&list, n);
+}
 
-	Assert(nitems < capacity);
-	memset(item, 0, sizeof(*item));
-	item->kind = kind;
-	item->level = GetCurrentTransactionNestLevel();
+CqQueueItem *
+cq_queue_item_at(int number)
+{
+	Assert(number >= 0 && number < list.n);
+	return (CqQueueItem *) list.items + number;
+}
+
+int
+cq_queue_item_number(const CqQueueItem *item)
+{
+	return item - (CqQueueItem *) list.items;
+}
+
+CqQueueItem *
+cq_queue_item_add(CqQueueItemKind kind, const CqQueueDef *def)
+{
+	CqQueueItem *item = cq_item_list_add(&list, kind);
+
 	item->row = CQ_ROW_INDEX(def->row);
 	item->generation = def->generation;
-	nitems++;
 	return item;
 }
 
 void
-cq_item_add_drop(int32 queue_id)
+cq_queue_item_add_drop(int32 queue_id)
 {
-	CqItem	   *item = &items[nitems];
+	CqQueueItem *item = cq_item_list_add(&list, CQ_QUEUE_ITEM_DROPPED);
 
-	Assert(nitems < capacity);
-	memset(item, 0, sizeof(*item));
-	item->kind = CQ_ITEM_DROPPED;
-	item->level = GetCurrentTransactionNestLevel();
 	item->msg_id = queue_id;
-	nitems++;
 }
 
-CqItem *
-cq_item_add_entry(CqItemKind kind, const CqQueueDef *def, uint32 entry)
+CqQueueItem *
+cq_queue_item_add_entry(CqQueueItemKind kind, const CqQueueDef *def, uint32 entry)
 {
-	CqItem	   *item = cq_item_add(kind, def);
+	CqQueueItem *item = cq_queue_item_add(kind, def);
 
 	item->entry = entry;
 	item->nonce = CQ_MSG(entry)->nonce;
@@ -102,22 +84,9 @@ cq_item_add_entry(CqItemKind kind, const CqQueueDef *def, uint32 entry)
 	return item;
 }
 
-int
-cq_item_number(const CqItem *item)
-{
-	return item - items;
-}
-
-CqItem *
-cq_item_at(int number)
-{
-	Assert(number >= 0 && number < nitems);
-	return &items[number];
-}
-
 /* Whether the item's entry still is what the item stands for. */
 static bool
-entry_is(const CqItem *item, CqMsgState state)
+entry_is(const CqQueueItem *item, CqMsgState state)
 {
 	const CqMsg *msg = CQ_MSG(item->entry);
 
@@ -126,34 +95,36 @@ entry_is(const CqItem *item, CqMsgState state)
 }
 
 bool
-cq_items_change_options(const CqQueueDef *def)
+cq_queue_items_change_options(const CqQueueDef *def)
 {
-	for (int i = 0; i < nitems; i++)
+	for (int i = 0; i < list.n; i++)
 	{
-		if (items[i].kind == CQ_ITEM_OPTIONS && items[i].row == CQ_ROW_INDEX(def->row))
+		const CqQueueItem *item = cq_queue_item_at(i);
+
+		if (item->head.kind == CQ_QUEUE_ITEM_OPTIONS && item->row == CQ_ROW_INDEX(def->row))
 			return true;
 	}
 	return false;
 }
 
 CqAmount
-cq_items_length(const CqQueueDef *def)
+cq_queue_items_length(const CqQueueDef *def)
 {
 	CqAmount	length = {0};
 
-	for (int i = 0; i < nitems; i++)
+	for (int i = 0; i < list.n; i++)
 	{
-		const CqItem *item = &items[i];
+		const CqQueueItem *item = cq_queue_item_at(i);
 
 		if (item->row != CQ_ROW_INDEX(def->row) || item->generation != def->generation)
 			continue;
-		if ((item->kind == CQ_ITEM_SEND && entry_is(item, CQ_MSG_OPEN)) ||
-			(item->kind == CQ_ITEM_SETTLE && entry_is(item, CQ_MSG_SETTLING)))
+		if ((item->head.kind == CQ_QUEUE_ITEM_SEND && entry_is(item, CQ_MSG_OPEN)) ||
+			(item->head.kind == CQ_QUEUE_ITEM_SETTLE && entry_is(item, CQ_MSG_SETTLING)))
 		{
 			length.n++;
 			length.bytes += CQ_MSG(item->entry)->bytes;
 		}
-		else if (item->kind == CQ_ITEM_UNLOADED || item->kind == CQ_ITEM_PURGED)
+		else if (item->head.kind == CQ_QUEUE_ITEM_UNLOADED || item->head.kind == CQ_QUEUE_ITEM_PURGED)
 		{
 			length.n += item->unloaded.amount.n;
 			length.bytes += item->unloaded.amount.bytes;
@@ -164,7 +135,7 @@ cq_items_length(const CqQueueDef *def)
 
 /* A moved message has its new place from now on. */
 static void
-commit_move(CqQueueRow *row, const CqItem *item)
+commit_move(CqQueueRow *row, const CqQueueItem *item)
 {
 	CqMsg	   *msg = CQ_MSG(item->entry);
 
@@ -176,22 +147,22 @@ commit_move(CqQueueRow *row, const CqItem *item)
 }
 
 static void
-commit_item(CqQueueRow *row, const CqItem *item, CqEffects *effects)
+commit_item(CqQueueRow *row, const CqQueueItem *item, CqEffects *effects)
 {
-	switch ((CqItemKind) item->kind)
+	switch ((CqQueueItemKind) item->head.kind)
 	{
-		case CQ_ITEM_SEND:
+		case CQ_QUEUE_ITEM_SEND:
 			if (entry_is(item, CQ_MSG_OPEN))
 				cq_entry_sent(row, item->entry, effects);
 			break;
-		case CQ_ITEM_UNLOADED:
+		case CQ_QUEUE_ITEM_UNLOADED:
 			row->sent += item->unloaded.amount.n;
 			cq_rate_count(&row->rate[CQ_RATE_SENT], item->unloaded.amount.n);
 			cq_backlog_close(row, &item->unloaded.amount);
 			cq_backlog_add(row, &item->unloaded, effects);
 			cq_backlog_note_block(row, item->unloaded.segment, item->last_block);
 			break;
-		case CQ_ITEM_SETTLE:
+		case CQ_QUEUE_ITEM_SETTLE:
 			if (entry_is(item, CQ_MSG_SETTLING))
 			{
 				if (CQ_MSG(item->entry)->outcome == CQ_OUTCOME_MOVED)
@@ -199,19 +170,19 @@ commit_item(CqQueueRow *row, const CqItem *item, CqEffects *effects)
 				cq_entry_settle(row, item->entry, effects);
 			}
 			break;
-		case CQ_ITEM_PURGED:
+		case CQ_QUEUE_ITEM_PURGED:
 			cq_backlog_remove(row, &item->unloaded.amount, 0);
 			row->timed_out += item->timed_out ? item->unloaded.amount.n : 0;
 			cq_row_want(row, CQ_WANT_SCAN, 0, effects);
 			effects->space = true;
 			break;
-		case CQ_ITEM_MOVED:
+		case CQ_QUEUE_ITEM_MOVED:
 			cq_backlog_remove(row, &item->unloaded.amount,
 							  item->unloaded.due != 0 ? item->unloaded.amount.n : 0);
 			cq_backlog_add(row, &item->unloaded, effects);
 			cq_backlog_note_block(row, item->unloaded.segment, item->last_block);
 			break;
-		case CQ_ITEM_OPTIONS:
+		case CQ_QUEUE_ITEM_OPTIONS:
 			cq_row_set_options(row, item->options, effects);
 			break;
 		default:
@@ -228,30 +199,30 @@ unload_everything(CqQueueRow *row, CqEffects *effects)
 }
 
 static void
-abort_item(CqQueueRow *row, const CqItem *item, CqEffects *effects)
+abort_item(CqQueueRow *row, const CqQueueItem *item, CqEffects *effects)
 {
-	switch ((CqItemKind) item->kind)
+	switch ((CqQueueItemKind) item->head.kind)
 	{
-		case CQ_ITEM_SEND:
+		case CQ_QUEUE_ITEM_SEND:
 			if (entry_is(item, CQ_MSG_OPEN))
 				cq_entry_unsent(row, item->entry, effects);
 			break;
-		case CQ_ITEM_CLAIM:
+		case CQ_QUEUE_ITEM_CLAIM:
 			if (entry_is(item, CQ_MSG_LEASED) && !CQ_FAULT("queue-keep-claim"))
 				cq_entry_give_back(row, item->entry, effects);
 			break;
-		case CQ_ITEM_SETTLE:
+		case CQ_QUEUE_ITEM_SETTLE:
 			if (entry_is(item, CQ_MSG_SETTLING))
 				cq_entry_unsettle(row, item->entry, effects);
 			break;
-		case CQ_ITEM_UNLOADED:
+		case CQ_QUEUE_ITEM_UNLOADED:
 			cq_backlog_close(row, &item->unloaded.amount);
 			effects->space = true;
 			break;
-		case CQ_ITEM_PURGED:
+		case CQ_QUEUE_ITEM_PURGED:
 			unload_everything(row, effects);
 			break;
-		case CQ_ITEM_MOVED:
+		case CQ_QUEUE_ITEM_MOVED:
 			cq_backlog_not_moved(row, item->from_segment, &item->unloaded);
 			break;
 		default:
@@ -259,19 +230,19 @@ abort_item(CqQueueRow *row, const CqItem *item, CqEffects *effects)
 	}
 }
 
-/* Do what follows from the outcome for one item; *locked is the row we hold. */
+/* Apply or undo one item; *locked is the row whose lock is held. */
 static void
-finish_item(const CqItem *item, bool commit, CqQueueRow **locked, CqEffects *effects)
+finish_item(const CqQueueItem *item, bool commit, CqQueueRow **locked, CqEffects *effects)
 {
 	CqQueueRow *row = &cq_rows[item->row];
 
-	if (item->kind == CQ_ITEM_CREATED || item->kind == CQ_ITEM_DROPPED)
+	if (item->head.kind == CQ_QUEUE_ITEM_CREATED || item->head.kind == CQ_QUEUE_ITEM_DROPPED)
 	{
 		if (*locked != NULL)
 			cq_row_unlock(*locked, effects);
 		*locked = NULL;
-		if (commit == (item->kind == CQ_ITEM_DROPPED))
-			cq_registry_forget(MyDatabaseId, (int32) item->msg_id);
+		if (commit == (item->head.kind == CQ_QUEUE_ITEM_DROPPED))
+			cq_queue_row_forget(MyDatabaseId, (int32) item->msg_id);
 		return;
 	}
 	if (*locked != row)
@@ -282,7 +253,7 @@ finish_item(const CqItem *item, bool commit, CqQueueRow **locked, CqEffects *eff
 		memset(effects, 0, sizeof(*effects));
 		*locked = row;
 	}
-	if (row->generation != item->generation)
+	if (row->key.generation != item->generation)
 		return;
 	if (commit)
 		commit_item(row, item, effects);
@@ -294,137 +265,74 @@ finish_item(const CqItem *item, bool commit, CqQueueRow **locked, CqEffects *eff
 static int
 next_to_commit(int i)
 {
-	while (i < nitems && items[i].kind == CQ_ITEM_CLAIM)
+	while (i < list.n && cq_queue_item_at(i)->head.kind == CQ_QUEUE_ITEM_CLAIM)
 		i++;
 	return i;
 }
 
-/* Who has only received does not lock the row again. */
-static void
-finish_commit(void)
+/* A transaction that has only received does not lock the row again. */
+void
+cq_queue_items_commit(void)
 {
 	CqQueueRow *locked = NULL;
 	CqEffects	effects = {0};
 	int			next;
 
-	for (int i = next_to_commit(0); i < nitems; i = next)
+	for (int i = next_to_commit(0); i < list.n; i = next)
 	{
+		const CqQueueItem *item = cq_queue_item_at(i);
+
 		next = next_to_commit(i + 1);
-		finish_item(&items[i], true, &locked, &effects);
-		if (locked != NULL && (next == nitems || items[next].row != items[i].row))
+		finish_item(item, true, &locked, &effects);
+		if (locked != NULL && (next == list.n || cq_queue_item_at(next)->row != item->row))
 			cq_row_trim(locked, &effects);
 	}
 	if (locked != NULL)
 		cq_row_unlock(locked, &effects);
 }
 
-/* Undo the items of that level and deeper ones. */
-static void
-finish_abort(int level)
+void
+cq_queue_items_undo(int level)
 {
 	CqQueueRow *locked = NULL;
 	CqEffects	effects = {0};
+	const CqQueueItem *item;
 
-	while (nitems > 0 && items[nitems - 1].level >= level)
-		finish_item(&items[--nitems], false, &locked, &effects);
+	while ((item = cq_item_list_pop(&list, level)) != NULL)
+		finish_item(item, false, &locked, &effects);
 	if (locked != NULL)
 		cq_row_unlock(locked, &effects);
 }
 
-/* Hand the items over to shared memory, to be decided by the xid. */
-static void
-before_prepare(void)
+void
+cq_queue_items_prepare(void)
 {
-	TransactionId xid;
+	TransactionId xid = GetTopTransactionId();
 
-	if (nitems == 0)
-		return;
-	xid = GetTopTransactionId();
-	for (int i = 0; i < nitems; i++)
+	for (int i = 0; i < list.n; i++)
 	{
-		const CqItem *item = &items[i];
+		const CqQueueItem *item = cq_queue_item_at(i);
 		CqQueueRow *row = &cq_rows[item->row];
 		CqEffects	effects = {0};
 
-		if (item->kind == CQ_ITEM_CREATED || item->kind == CQ_ITEM_DROPPED)
+		if (item->head.kind == CQ_QUEUE_ITEM_CREATED || item->head.kind == CQ_QUEUE_ITEM_DROPPED)
 			continue;
 		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-		if (row->generation == item->generation)
+		if (row->key.generation == item->generation)
 		{
-			if ((item->kind == CQ_ITEM_SEND && entry_is(item, CQ_MSG_OPEN)) ||
-				(item->kind == CQ_ITEM_SETTLE && entry_is(item, CQ_MSG_SETTLING)))
+			if ((item->head.kind == CQ_QUEUE_ITEM_SEND && entry_is(item, CQ_MSG_OPEN)) ||
+				(item->head.kind == CQ_QUEUE_ITEM_SETTLE && entry_is(item, CQ_MSG_SETTLING)))
 				cq_entry_set_by_xid(row, item->entry, xid);
-			else if (item->kind == CQ_ITEM_UNLOADED)
+			else if (item->head.kind == CQ_QUEUE_ITEM_UNLOADED)
 			{
 				cq_backlog_close(row, &item->unloaded.amount);
 				cq_backlog_add_prepared(row, &item->unloaded);
 			}
-			else if (item->kind == CQ_ITEM_PURGED)
+			else if (item->head.kind == CQ_QUEUE_ITEM_PURGED)
 				unload_everything(row, &effects);
 			if (row->by_xid > 0)
 				cq_row_plan(row, cq_clock_ms() + 1000, &effects);
 		}
 		cq_row_unlock(row, &effects);
 	}
-}
-
-static void
-forget_items(void)
-{
-	items = NULL;				/* their memory goes with the transaction's */
-	nitems = capacity = 0;
-}
-
-static void
-on_xact(XactEvent event, void *arg)
-{
-	switch (event)
-	{
-		case XACT_EVENT_COMMIT:
-			finish_commit();
-			forget_items();
-			break;
-		case XACT_EVENT_ABORT:
-			cq_scan_abandon();
-			finish_abort(0);
-			forget_items();
-			cq_wait_pass_on();
-			break;
-		case XACT_EVENT_PRE_PREPARE:
-			before_prepare();
-			return;
-		case XACT_EVENT_PREPARE:
-			forget_items();
-			return;
-		default:
-			return;
-	}
-	/* one of the prepared transactions that we wait for may have ended */
-	if (unlikely(pg_atomic_read_u32(&cq_queues->by_xid) > 0))
-		cq_dbworker_poke(MyDatabaseId, &cq_queues->poked_ms);
-}
-
-static void
-on_subxact(SubXactEvent event, SubTransactionId my_id,
-		   SubTransactionId parent_id, void *arg)
-{
-	int			level = GetCurrentTransactionNestLevel();
-
-	if (event == SUBXACT_EVENT_ABORT_SUB)
-	{
-		cq_scan_abandon();
-		finish_abort(level);
-	}
-	else if (event == SUBXACT_EVENT_COMMIT_SUB)
-	{
-		for (int i = nitems - 1; i >= 0 && items[i].level >= level; i--)
-			items[i].level = level - 1;
-	}
-}
-
-void
-cq_queue_xact_init(void)
-{
-	RegisterXactCallback(on_xact, NULL);
-	RegisterSubXactCallback(on_subxact, NULL);
 }

@@ -1,35 +1,35 @@
 /*-------------------------------------------------------------------------
  *
  * xact.h
- *	  What the present transaction has done to queues, and what becomes of it
- *	  when the transaction or a savepoint ends.
+ *	  Changes of queues in the running transaction, applied at commit and undone
+ *	  at abort.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef CQ_QUEUE_XACT_H
 #define CQ_QUEUE_XACT_H
 
+#include "core/items.h"
 #include "queue/definition.h"
 
-typedef enum CqItemKind
+typedef enum CqQueueItemKind
 {
-	CQ_ITEM_SEND,				/* OPEN entry: becomes ready; or is freed */
-	CQ_ITEM_UNLOADED,			/* sent messages without entries */
-	CQ_ITEM_CLAIM,				/* LEASED entry: kept; or comes back */
-	CQ_ITEM_SETTLE,				/* SETTLING entry: settled; or as it was */
-	CQ_ITEM_PURGED,				/* unloaded messages that were purged */
-	CQ_ITEM_MOVED,				/* unloaded messages with a new place; or with
+	CQ_QUEUE_ITEM_SEND,			/* OPEN entry: becomes ready; or is freed */
+	CQ_QUEUE_ITEM_UNLOADED,		/* sent messages without entries */
+	CQ_QUEUE_ITEM_CLAIM,		/* LEASED entry: kept; or comes back */
+	CQ_QUEUE_ITEM_SETTLE,		/* SETTLING entry: settled; or as it was */
+	CQ_QUEUE_ITEM_PURGED,		/* unloaded messages that were purged */
+	CQ_QUEUE_ITEM_MOVED,		/* unloaded messages with a new place; or with
 								 * the old one */
-	CQ_ITEM_OPTIONS,			/* of the queue: known to all; or forgotten */
-	CQ_ITEM_CREATED,			/* queue: kept; or its row is freed */
-	CQ_ITEM_DROPPED				/* queue: its row is freed; or kept */
-} CqItemKind;
+	CQ_QUEUE_ITEM_OPTIONS,		/* of the queue: known to all; or forgotten */
+	CQ_QUEUE_ITEM_CREATED,		/* queue: kept; or its row is freed */
+	CQ_QUEUE_ITEM_DROPPED		/* queue: its row is freed; or kept */
+} CqQueueItemKind;
 
-typedef struct CqItem
+typedef struct CqQueueItem
 {
-	uint8		kind;			/* CqItemKind */
+	CqItemHead	head;			/* kind: CqQueueItemKind */
 	uint8		from_segment;	/* MOVED */
-	int			level;			/* of the savepoint it belongs to */
 	uint32		row;
 	uint32		generation;
 	uint32		entry;
@@ -42,34 +42,40 @@ typedef struct CqItem
 								 * time */
 	OffsetNumber offset;		/* SETTLE of a moved one: new place */
 	CqQueueOptions *options;	/* OPTIONS */
-} CqItem;
+} CqQueueItem;
 
-extern void cq_queue_xact_init(void);
+/* The list, to be registered. */
+extern CqItemList *cq_queue_items(void);
+
+/* Hooks of the list; see core/items.h. */
+extern void cq_queue_items_prepare(void);
+extern void cq_queue_items_commit(void);
+extern void cq_queue_items_undo(int level);
 
 /* Make room for n more items; may raise. */
-extern void cq_items_reserve(int n);
+extern void cq_queue_items_reserve(int n);
 
-/* A new item of the present savepoint, from what was reserved; never raises. */
-extern CqItem *cq_item_add(CqItemKind kind, const CqQueueDef *def);
+/* A new item of the current savepoint, from what was reserved; never raises. */
+extern CqQueueItem *cq_queue_item_add(CqQueueItemKind kind, const CqQueueDef *def);
 
 /* Its number, which stays the same while others are added; and back. */
-extern int	cq_item_number(const CqItem *item);
-extern CqItem *cq_item_at(int number);
+extern int	cq_queue_item_number(const CqQueueItem *item);
+extern CqQueueItem *cq_queue_item_at(int number);
 
 /* An item that frees the queue's row at commit. */
-extern void cq_item_add_drop(int32 queue_id);
+extern void cq_queue_item_add_drop(int32 queue_id);
 
-/* The same as cq_item_add(), of an entry whose row is locked. */
-extern CqItem *cq_item_add_entry(CqItemKind kind, const CqQueueDef *def, uint32 entry);
+/* The same as cq_queue_item_add(), of an entry whose row is locked. */
+extern CqQueueItem *cq_queue_item_add_entry(CqQueueItemKind kind, const CqQueueDef *def, uint32 entry);
 
 /* Whether this transaction has changed the queue's options. */
-extern bool cq_items_change_options(const CqQueueDef *def);
+extern bool cq_queue_items_change_options(const CqQueueDef *def);
 
 /*
  * What this transaction itself contributes to the length of the queue, and
  * keeps contributing until it ends: unsettled as far as others can see.  Row
  * locked.
  */
-extern CqAmount cq_items_length(const CqQueueDef *def);
+extern CqAmount cq_queue_items_length(const CqQueueDef *def);
 
 #endif							/* CQ_QUEUE_XACT_H */

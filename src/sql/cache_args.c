@@ -7,9 +7,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
-#include "access/xlog.h"
-#include "cache/misses.h"
 #include "cache/request.h"
 #include "core/args.h"
 #include "core/clock.h"

@@ -8,11 +8,9 @@
 #ifndef CQ_SQL_CACHE_ARGS_H
 #define CQ_SQL_CACHE_ARGS_H
 
-#include "cache/cache.h"
+#include "cache/key.h"
 #include "cache/namespace.h"
 #include "fmgr.h"
-#include "utils/array.h"
-#include "utils/snapshot.h"
 
 /*
  * The namespace in argument n, for that access, or owned.  Raises 22004, 42704,

@@ -8,19 +8,23 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/xact.h"
-#include "cache/cache.h"
-#include "cache/pending.h"
+#include "cache/key.h"
+#include "cache/lookup.h"
+#include "cache/namespace.h"
+#include "cache/outcome.h"
 #include "cache/request.h"
+#include "cache/store.h"
+#include "cache/update.h"
+#include "cache/value.h"
+#include "cache/view.h"
 #include "catalog/pg_type.h"
 #include "core/args.h"
 #include "core/clock.h"
 #include "core/shmem.h"
 #include "funcapi.h"
-#include "miscadmin.h"
 #include "sql/cache_args.h"
 #include "tables/access.h"
-#include "tcop/utility.h"
+#include "tables/write_behind_log.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
@@ -181,23 +185,14 @@ cq_cache_delete_key(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(cq_access_delete(&key));
 }
 
-/* Arguments: key, ttl, namespace. */
+/* cq.cache_touch(key, ttl, namespace) → boolean */
 Datum
 cq_cache_touch(PG_FUNCTION_ARGS)
 {
 	CqKey		key;
-	const CqNamespace *name_space;
-	CqValue		value;
-	int64		expires_ms;
+	const CqNamespace *name_space = cq_arg_key(fcinfo, 0, 2, CQ_NAMESPACE_WRITE, &key);
 
-	name_space = cq_arg_key(fcinfo, 0, 2, CQ_NAMESPACE_WRITE, &key);
-	expires_ms = cq_arg_expiry(fcinfo, 1, name_space);
-	if (cq_cache_peek(&key, cq_statement_snapshot(), &value) != CQ_LOOKUP_HIT ||
-		cq_engine_touch(cq_cache_engine(), &key.engine, expires_ms,
-						cq_clock_ms()) != CQ_ENGINE_OK)
-		PG_RETURN_BOOL(false);
-	cq_cache_expiry_added(expires_ms);
-	PG_RETURN_BOOL(true);
+	PG_RETURN_BOOL(cq_cache_set_expiry(&key, cq_arg_expiry(fcinfo, 1, name_space)));
 }
 
 Datum
@@ -229,105 +224,18 @@ cq_cache_version(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64((int64) value.version);
 }
 
-/*
- * Turn a plain text value that spells an integer into a counter, once; raises
- * if it is something else.
- */
-static void
-text_to_counter(const CqKey *key)
-{
-	CqValue		value;
-	CqSetRequest request = {0};
-	char	   *digits;
-	int64		n;
-
-	if (cq_cache_peek(key, cq_statement_snapshot(), &value) != CQ_LOOKUP_HIT)
-	{
-		/* a dependent entry that doesn't hold: make room for the counter */
-		cq_cache_drop_stale(key, cq_statement_snapshot(), false);
-		return;
-	}
-	if (value.type == CQ_VALUE_COUNTER)
-		return;
-	if (value.type != CQ_VALUE_TEXT || value.dependent)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("the cached value is not a counter"),
-				 value.dependent
-				 ? errdetail("It was stored with tags, a miss or a lease.")
-				 : errdetail("It is of type %s.", cq_value_type_name(value.type))));
-	digits = pnstrdup(value.data, value.len);
-	n = DatumGetInt64(DirectFunctionCall1(int8in, CStringGetDatum(digits)));
-
-	request.key = key;
-	request.value = (char *) &n;
-	request.value_len = sizeof(n);
-	request.type = CQ_VALUE_COUNTER;
-	request.expires_ms = value.expires_ms;
-	(void) cq_cache_set_now(&request, NULL, CQ_PUT_IF_VERSION, value.version);
-}
-
-/* Arguments: key, by, ttl, namespace. */
+/* cq.cache_incr(key, by, ttl, namespace) → bigint */
 Datum
 cq_cache_incr(PG_FUNCTION_ARGS)
 {
 	CqKey		key;
-	const CqNamespace *name_space;
-	CqSetRequest request = {0};
-	int64		by;
-	int64		result;
-	int64		expires_ms;
+	const CqNamespace *name_space = cq_arg_key(fcinfo, 0, 3, CQ_NAMESPACE_WRITE, &key);
 
-	name_space = cq_arg_key(fcinfo, 0, 3, CQ_NAMESPACE_WRITE, &key);
 	cq_behind_refuse(&key, "cq.cache_incr()");
 	cq_arg_not_null(fcinfo, 1, "by");
-	by = PG_GETARG_INT64(1);
-	expires_ms = cq_arg_expiry(fcinfo, 2, name_space);
-	if (cq_pending_find(&key) != NULL || cq_pending_cleared(key.name_space))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot increment a key that this transaction has set or deleted"),
-				 errdetail("Increments are immediate, sets and deletes wait for the commit.")));
-
-	request.key = &key;
-	request.value = (char *) &by;
-	request.value_len = sizeof(by);
-	request.type = CQ_VALUE_COUNTER;
-	request.expires_ms = expires_ms;
-
-	for (;;)
-	{
-		CHECK_FOR_INTERRUPTS();
-		switch (cq_engine_incr(cq_cache_engine(), &key.engine,
-							   CQ_VALUE_COUNTER, by,
-							   PG_ARGISNULL(2) ? -1 : expires_ms,
-							   cq_clock_ms(), &result))
-		{
-			case CQ_ENGINE_OK:
-				cq_cache_expiry_added(expires_ms);
-				PG_RETURN_INT64(result);
-			case CQ_ENGINE_OVERFLOW:
-				ereport(ERROR,
-						(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-						 errmsg("counter out of range")));
-				break;
-			case CQ_ENGINE_WRONG_TYPE:
-				text_to_counter(&key);
-				break;
-			default:
-				switch (cq_cache_set_now(&request, NULL, CQ_PUT_IF_ABSENT, 0))
-				{
-					case CQ_SET_STORED:
-						PG_RETURN_INT64(by);
-					case CQ_SET_NO_MEMORY:
-						ereport(ERROR,
-								(errcode(ERRCODE_OUT_OF_MEMORY),
-								 errmsg("no room for a counter in the cache")));
-					default:
-						break;
-				}
-		}
-	}
+	PG_RETURN_INT64(cq_cache_add(&key, PG_GETARG_INT64(1),
+								 cq_arg_expiry(fcinfo, 2, name_space),
+								 !PG_ARGISNULL(2)));
 }
 
 Datum

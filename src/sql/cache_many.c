@@ -7,8 +7,12 @@
  */
 #include "postgres.h"
 
-#include "cache/cache.h"
+#include "cache/key.h"
+#include "cache/namespace.h"
 #include "cache/request.h"
+#include "cache/state.h"
+#include "cache/value.h"
+#include "cache/view.h"
 #include "catalog/pg_type.h"
 #include "core/args.h"
 #include "fmgr.h"
@@ -17,7 +21,6 @@
 #include "sql/cache_args.h"
 #include "tables/access.h"
 #include "utils/array.h"
-#include "utils/builtins.h"
 #include "utils/tuplestore.h"
 
 #define BATCH_KEYS 16
@@ -52,8 +55,8 @@ typedef struct CqGetMany
 } CqGetMany;
 
 /*
- * Look a key up and put its row.  One that holds another type has neither value
- * nor lease: the others are returned, and nobody is asked to overwrite it.
+ * Look a key up and return its row.  A key with a value of another type gets neither
+ * value nor lease: the other keys are returned, and the caller must not overwrite it.
  */
 static void
 get_one(CqGetMany *many, Datum key_text, const CqKey *key)

@@ -9,13 +9,14 @@
 
 #include "access/htup_details.h"
 #include "cache/cache.h"
+#include "cache/counters.h"
 #include "cache/namespace_states.h"
 #include "cache/slots.h"
+#include "cache/state.h"
 #include "catalog/pg_type.h"
 #include "core/shmem.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
@@ -85,7 +86,7 @@ cq_stat_namespaces(PG_FUNCTION_ARGS)
 	{
 		Datum		values[CQ_NAMESPACE_COUNTERS + 3];
 		bool		nulls[CQ_NAMESPACE_COUNTERS + 3] = {0};
-		uint16		row = cq_namespace_row_find((uint32) DatumGetInt32(ids[i]));
+		uint16		row = cq_namespace_state_find((uint32) DatumGetInt32(ids[i]));
 		uint64		entries = 0;
 		uint64		bytes = 0;
 		int			n = 0;
@@ -94,7 +95,7 @@ cq_stat_namespaces(PG_FUNCTION_ARGS)
 			cq_engine_class_usage(cq_cache_engine(), row, &entries, &bytes);
 		values[n++] = ids[i];
 		for (int c = 0; c < CQ_NAMESPACE_COUNTERS; c++)
-			values[n++] = Int64GetDatum(row == 0 ? 0 : (int64) counts->rows[row][c]);
+			values[n++] = Int64GetDatum(row == 0 ? 0 : (int64) counts->namespaces[row][c]);
 		values[n++] = Int64GetDatum((int64) entries);
 		values[n++] = Int64GetDatum((int64) bytes);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);

@@ -21,18 +21,12 @@ Datum
 cq_channel_publish(PG_FUNCTION_ARGS)
 {
 	text	   *channel;
-	int			bytes;
 
 	cq_require_shared();
 	cq_arg_not_null(fcinfo, 0, "channel");
 	cq_arg_not_null(fcinfo, 1, "payload");
 	channel = PG_GETARG_TEXT_PP(0);
-	bytes = VARSIZE_ANY_EXHDR(channel);
-	if (bytes == 0 || bytes > CQ_CHANNEL_BYTES_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("channel must have 1 to %d bytes, not %d",
-						CQ_CHANNEL_BYTES_MAX, bytes)));
+	cq_check_name("channel", VARSIZE_ANY_EXHDR(channel), CQ_CHANNEL_BYTES_MAX);
 	cq_channel_publish_text(text_to_cstring(channel),
 							text_to_cstring(PG_GETARG_TEXT_PP(1)));
 	PG_RETURN_VOID();

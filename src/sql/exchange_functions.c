@@ -18,7 +18,6 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "sql/message_rows.h"
-#include "sql/queue_args.h"
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
 
@@ -53,11 +52,7 @@ exchange_arg(FunctionCallInfo fcinfo, int arg, const char *name)
 
 	cq_require_shared();
 	value = text_arg(fcinfo, arg, name);
-	if (value[0] == '\0' || strlen(value) > CQ_EXCHANGE_NAME_BYTES_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("an exchange's name must have 1 to %d bytes, not %zu",
-						CQ_EXCHANGE_NAME_BYTES_MAX, strlen(value))));
+	cq_check_name("an exchange's name", strlen(value), CQ_EXCHANGE_NAME_BYTES_MAX);
 	return value;
 }
 
@@ -70,12 +65,7 @@ alternate_arg(FunctionCallInfo fcinfo, int arg)
 static text *
 short_text(text *value, int bytes_max, const char *name)
 {
-	int			bytes = VARSIZE_ANY_EXHDR(value);
-
-	if (bytes > bytes_max)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("%s must have at most %d bytes, not %d", name, bytes_max, bytes)));
+	cq_check_length(name, VARSIZE_ANY_EXHDR(value), bytes_max);
 	return value;
 }
 
@@ -299,6 +289,6 @@ cq_exchange_changed(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("cq._exchange_changed() is a trigger function")));
-	cq_exchanges_changed();
+	cq_definitions_changed(CQ_OBJECT_EXCHANGE);
 	return PointerGetDatum(NULL);
 }

@@ -26,8 +26,8 @@ extern Datum cq_copy_jsonb(TupleTableSlot *slot, int column, bool *isnull);
 extern void cq_check_headers(Datum headers);
 
 /*
- * Raise 22023 for an object with the key dead_letter: it says where a message is
- * sent by a redrive, and is ours to set.
+ * Raise 22023 for an object with the key dead_letter: it says where a redrive
+ * sends a message, and only dead-lettering sets it.
  */
 extern void cq_check_no_dead_letter(Datum headers);
 

@@ -8,40 +8,21 @@
  */
 #include "postgres.h"
 
-#include "cache/namespace.h"
 #include "catalog/pg_type.h"
 #include "core/args.h"
-#include "core/clock.h"
 #include "core/object.h"
 #include "core/shmem.h"
-#include "core/step.h"
 #include "exchange/admin.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "sql/object_functions.h"
+#include "tables/namespace_admin.h"
 #include "topic/sweep.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 
 PG_FUNCTION_INFO_V1(cq_objects_dropped);
 PG_FUNCTION_INFO_V1(cq_grant_on_all);
 PG_FUNCTION_INFO_V1(cq_revoke_on_all);
-
-/* how often the worker looks, at most */
-#define SWEEP_MS 10000
-
-/* how long it waits for a lock */
-#define LOCK_TIMEOUT "1s"
-
-/* The views (Oid list) are those that this command drops. */
-static void
-sweep(const List *views)
-{
-	cq_exchanges_sweep();
-	cq_topics_sweep();
-	cq_namespaces_sweep(views);
-}
 
 /*
  * cq._objects_dropped(carriers oid[]) → void: these views have been dropped.
@@ -58,36 +39,10 @@ cq_objects_dropped(PG_FUNCTION_ARGS)
 					  &oids, NULL, &n);
 	for (int i = 0; i < n; i++)
 		views = lappend_oid(views, DatumGetObjectId(oids[i]));
-	sweep(views);
+	cq_exchanges_sweep();
+	cq_topics_sweep();
+	cq_namespaces_sweep(views);
 	PG_RETURN_VOID();
-}
-
-/*
- * It looks when it has been woken, after relations have changed.  A session that
- * creates and drops, and does not end its transaction, does not hold it up.
- */
-int64
-cq_objects_maintain(void)
-{
-	static uint64 swept_epoch = 0;
-	static int64 swept_ms = 0;
-	int64		now = cq_clock_ms();
-
-	if (swept_ms != 0 && now - swept_ms < SWEEP_MS)
-		return swept_ms + SWEEP_MS;
-	swept_ms = now;
-	cq_step_start();			/* which brings news of relations */
-	if (cq_object_epoch() != swept_epoch)
-	{
-		uint64		epoch = cq_object_epoch();
-
-		(void) set_config_option("lock_timeout", LOCK_TIMEOUT, PGC_SUSET, PGC_S_SESSION,
-								 GUC_ACTION_LOCAL, true, 0, false);
-		sweep(NIL);
-		swept_epoch = epoch;
-	}
-	cq_step_commit();
-	return 0;
 }
 
 /* Arguments: kind, role, privileges.  Returns on how many objects. */

@@ -10,10 +10,8 @@
 
 #include "catalog/pg_type.h"
 #include "core/args.h"
-#include "core/shmem.h"
 #include "queue/admin.h"
 #include "sql/queue_args.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 
 PG_FUNCTION_INFO_V1(cq_queue_create);
@@ -27,14 +25,6 @@ PG_FUNCTION_INFO_V1(cq_queue_owner);
 
 /* argument of the first option; they follow in the order of CqOption */
 #define OPTIONS_ARG 1
-
-char *
-cq_queue_name_arg(FunctionCallInfo fcinfo, int arg, const char *name)
-{
-	cq_require_shared();
-	cq_arg_not_null(fcinfo, arg, name);
-	return cq_queue_name(PG_GETARG_TEXT_PP(arg));
-}
 
 static void
 option_args(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
@@ -67,22 +57,13 @@ cq_queue_create(PG_FUNCTION_ARGS)
 static void
 reset_arg(FunctionCallInfo fcinfo, Datum *values, bool *changed, bool *nulls)
 {
-	Datum	   *names;
-	bool	   *name_nulls;
 	int			n;
+	Datum	   *names = cq_arg_elements(fcinfo, OPTIONS_ARG + CQ_OPTIONS, "reset", &n);
 
-	cq_arg_not_null(fcinfo, OPTIONS_ARG + CQ_OPTIONS, "reset");
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(OPTIONS_ARG + CQ_OPTIONS), TEXTOID, -1,
-					  false, TYPALIGN_INT, &names, &name_nulls, &n);
 	for (int j = 0; j < n; j++)
 	{
-		CqOption	option;
+		CqOption	option = cq_option_named(TextDatumGetCString(names[j]));
 
-		if (name_nulls[j])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("reset must not contain null")));
-		option = cq_option_named(TextDatumGetCString(names[j]));
 		if (changed[option])
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

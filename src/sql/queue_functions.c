@@ -19,9 +19,10 @@
 #include "nodes/parsenodes.h"
 #include "queue/claim.h"
 #include "queue/keys.h"
+#include "queue/maintain.h"
+#include "queue/open.h"
 #include "queue/peek.h"
 #include "queue/purge.h"
-#include "queue/queue.h"
 #include "queue/receipt.h"
 #include "queue/redrive.h"
 #include "queue/secret.h"
@@ -30,13 +31,10 @@
 #include "queue/wait.h"
 #include "sql/message_rows.h"
 #include "sql/queue_args.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
-#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
-#include "utils/typcache.h"
 
 PG_FUNCTION_INFO_V1(cq_queue_send);
 PG_FUNCTION_INFO_V1(cq_queue_send_many);
@@ -151,11 +149,7 @@ check_key(Datum value, const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s must not be empty", name)));
-	if (bytes > CQ_KEY_BYTES_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("%s must have at most %d bytes, not %d",
-						name, CQ_KEY_BYTES_MAX, bytes)));
+	cq_check_length(name, bytes, CQ_KEY_BYTES_MAX);
 	return key;
 }
 
@@ -272,24 +266,16 @@ cq_queue_send_many(PG_FUNCTION_ARGS)
 	CqNewMessage *messages;
 	Common		common;
 	Datum	   *bodies;
-	bool	   *nulls;
 	int			n;
 
 	cq_arg_not_null(fcinfo, 1, "bodies");
 	common_args(fcinfo, def, 3, 4, 7, &common);
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), JSONBOID, -1, false, TYPALIGN_INT,
-					  &bodies, &nulls, &n);
+	bodies = cq_arg_elements(fcinfo, 1, "bodies", &n);
 	messages = MemoryContextAllocExtended(CurrentMemoryContext,
 										  Max(n, 1) * sizeof(CqNewMessage),
 										  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (int i = 0; i < n; i++)
-	{
-		if (nulls[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("bodies must not contain null")));
 		set_body(&messages[i], bodies[i], &common);
-	}
 	unpack_own(fcinfo, messages, n);
 	for (int i = 0; i < n; i++)
 		set_bytes(&messages[i]);
@@ -403,23 +389,12 @@ Datum
 cq_queue_ack(PG_FUNCTION_ARGS)
 {
 	CqQueueDef *def = queue_arg(fcinfo, CQ_QUEUE_CONSUME);
-	CqReceipt  *receipts;
-	Datum	   *texts;
-	bool	   *nulls;
 	int			n;
+	Datum	   *texts = cq_arg_elements(fcinfo, 1, "receipts", &n);
+	CqReceipt  *receipts = palloc(Max(n, 1) * sizeof(CqReceipt));
 
-	cq_arg_not_null(fcinfo, 1, "receipts");
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT,
-					  &texts, &nulls, &n);
-	receipts = palloc(Max(n, 1) * sizeof(CqReceipt));
 	for (int i = 0; i < n; i++)
-	{
-		if (nulls[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("receipts must not contain null")));
 		cq_receipt_decode(DatumGetTextPP(texts[i]), def->queue_id, &receipts[i]);
-	}
 	PG_RETURN_INT64(cq_queue_acknowledge(def, receipts, n));
 }
 

@@ -13,7 +13,6 @@
 #include "sql/topic_args.h"
 #include "topic/admin.h"
 #include "topic/membership.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 
 PG_FUNCTION_INFO_V1(cq_topic_create);
@@ -87,22 +86,14 @@ cq_topic_create(PG_FUNCTION_ARGS)
 static void
 reset_arg(FunctionCallInfo fcinfo, int arg, CqTopicOptions *options)
 {
-	Datum	   *names;
-	bool	   *nulls;
 	int			n;
+	Datum	   *names = cq_arg_elements(fcinfo, arg, "reset", &n);
 
-	cq_arg_not_null(fcinfo, arg, "reset");
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(arg), TEXTOID, -1, false, TYPALIGN_INT,
-					  &names, &nulls, &n);
 	for (int i = 0; i < n; i++)
 	{
-		char	   *name = nulls[i] ? NULL : TextDatumGetCString(names[i]);
+		char	   *name = TextDatumGetCString(names[i]);
 		bool	   *set = NULL;
 
-		if (name == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("reset must not contain null")));
 		if (strcmp(name, "retain") == 0)
 			set = &options->set_retain;
 		else if (strcmp(name, "retain_bytes") == 0)
@@ -340,5 +331,5 @@ cq_group_heartbeat(PG_FUNCTION_ARGS)
 	char	   *group = cq_topic_name_arg(fcinfo, 1, "group_name");
 	char	   *member = cq_member_arg(fcinfo, 2);
 
-	PG_RETURN_BOOL(cq_group_hear_of(def, group, member, cq_generation_arg(fcinfo, 3)));
+	PG_RETURN_BOOL(cq_group_heartbeat_as(def, group, member, cq_generation_arg(fcinfo, 3)));
 }

@@ -13,20 +13,18 @@
 #include "catalog/pg_type.h"
 #include "core/args.h"
 #include "core/limits.h"
-#include "core/shmem.h"
 #include "executor/tuptable.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "nodes/parsenodes.h"
 #include "sql/message_rows.h"
 #include "sql/topic_args.h"
 #include "topic/maintain.h"
 #include "topic/poll.h"
+#include "topic/position.h"
 #include "topic/publish.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
-#include "utils/typcache.h"
 
 PG_FUNCTION_INFO_V1(cq_topic_publish);
 PG_FUNCTION_INFO_V1(cq_topic_publish_many);
@@ -39,46 +37,6 @@ PG_FUNCTION_INFO_V1(cq_topic_wait);
 PG_FUNCTION_INFO_V1(cq_topic_maintain_now);
 
 /* ---- arguments ------------------------------------------------------- */
-
-char *
-cq_topic_name_arg(FunctionCallInfo fcinfo, int arg, const char *what)
-{
-	cq_require_shared();
-	cq_arg_not_null(fcinfo, arg, what);
-	return cq_topic_name(PG_GETARG_TEXT_PP(arg), what);
-}
-
-CqTopicDef *
-cq_topic_arg(FunctionCallInfo fcinfo, int privileges)
-{
-	return cq_topic_open(cq_topic_name_arg(fcinfo, 0, "topic"), privileges);
-}
-
-char *
-cq_member_arg(FunctionCallInfo fcinfo, int arg)
-{
-	text	   *member;
-	int			bytes;
-
-	cq_arg_not_null(fcinfo, arg, "member");
-	member = PG_GETARG_TEXT_PP(arg);
-	bytes = VARSIZE_ANY_EXHDR(member);
-	if (bytes == 0 || bytes > CQ_MEMBER_NAME_BYTES_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("member must have 1 to %d bytes, not %d",
-						CQ_MEMBER_NAME_BYTES_MAX, bytes)));
-	return text_to_cstring(member);
-}
-
-int64
-cq_generation_arg(FunctionCallInfo fcinfo, int arg)
-{
-	if (PG_ARGISNULL(arg))
-		return 0;
-	/* no member has 0, which would mean any */
-	return (PG_GETARG_INT64(arg) == 0) ? -1 : PG_GETARG_INT64(arg);
-}
 
 static int
 max_arg(FunctionCallInfo fcinfo, int arg)
@@ -116,12 +74,8 @@ static void
 set_key(CqNewMessage *record, Datum value)
 {
 	text	   *key = DatumGetTextPP(value);
-	int			bytes = VARSIZE_ANY_EXHDR(key);
 
-	if (bytes > CQ_KEY_BYTES_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("key must have at most %d bytes, not %d", CQ_KEY_BYTES_MAX, bytes)));
+	cq_check_length("key", VARSIZE_ANY_EXHDR(key), CQ_KEY_BYTES_MAX);
 	record->group_key = key;
 }
 
@@ -300,15 +254,17 @@ cq_topic_poll(PG_FUNCTION_ARGS)
 {
 	CqTopicDef *def = cq_topic_arg(fcinfo, CQ_TOPIC_NONE);
 	char	   *group = cq_topic_name_arg(fcinfo, 1, "group_name");
-	char	   *member = cq_member_arg(fcinfo, 2);
-	int			max = max_arg(fcinfo, 3);
-	int64		generation = cq_generation_arg(fcinfo, 4);
+	CqPollRequest request;
 	Reading		reading;
 
+	request.member = cq_member_arg(fcinfo, 2);
+	request.max = max_arg(fcinfo, 3);
+	request.generation = cq_generation_arg(fcinfo, 4);
 	cq_arg_not_null(fcinfo, 5, "auto_commit");
+	request.auto_commit = PG_GETARG_BOOL(5);
 	begin_reading(fcinfo, def, &reading);
-	cq_topic_poll_records(def, cq_group_to_consume(def, group), member, generation,
-						  max, PG_GETARG_BOOL(5), put_record, &reading);
+	cq_topic_poll_records(def, cq_group_to_consume(def, group), &request, put_record,
+						  &reading);
 	PG_RETURN_NULL();
 }
 
@@ -359,7 +315,7 @@ cq_topic_seek(PG_FUNCTION_ARGS)
 	CqTopicDef *def = cq_topic_arg(fcinfo, CQ_TOPIC_NONE);
 	char	   *group = cq_topic_name_arg(fcinfo, 1, "group_name");
 	CqPosition	position = position_arg(fcinfo, 2);
-	int			partition = PG_ARGISNULL(3) ? -1 : partition_arg(fcinfo, 3, def);
+	int			partition = PG_ARGISNULL(3) ? CQ_PARTITION_ALL : partition_arg(fcinfo, 3, def);
 
 	cq_topic_seek_to(def, cq_group_to_consume(def, group), partition, &position);
 	PG_RETURN_VOID();

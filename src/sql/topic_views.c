@@ -2,26 +2,21 @@
  *
  * topic_views.c
  *	  What the views of topics read, and the trigger that tells of changed
- *	  definitions.
+ *	  definitions: pack.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
-#include "core/catalog.h"
 #include "core/clock.h"
-#include "core/horizon.h"
 #include "core/shmem.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "topic/assignment.h"
-#include "topic/poll.h"
-#include "topic/record.h"
-#include "utils/acl.h"
+#include "topic/open.h"
+#include "topic/stat.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -38,44 +33,17 @@ PG_FUNCTION_INFO_V1(cq_topic_changed);
 
 typedef void (*TopicReporter) (ReturnSetInfo *rsinfo, CqTopicDef *def);
 
-/* Whether the user may see all of the topic. */
-static bool
-sees_topic(CqTopicDef *def)
-{
-	return cq_object_allowed(&def->object, CQ_TOPIC_ANY) ||
-		has_privs_of_role(GetUserId(), ROLE_PG_MONITOR);
-}
-
-static bool
-sees_a_group(CqTopicDef *def)
-{
-	for (int i = 0; i < def->ngroups; i++)
-	{
-		if (cq_group_visible(&def->groups[i]))
-			return true;
-	}
-	return false;
-}
-
-/* Report each topic that the user may use in some way. */
+/* Report each topic of which the caller may see anything. */
 static Datum
 for_each_topic(FunctionCallInfo fcinfo, const char *view, TopicReporter report)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	List	   *names = NIL;
 	ListCell   *cell;
 
 	cq_require_shared();
 	PreventCommandDuringRecovery(view);
 	InitMaterializedSRF(fcinfo, 0);
-	foreach(cell, cq_topics_all())
-	{
-		CqTopicDef *def = lfirst(cell);
-
-		if (sees_topic(def) || sees_a_group(def))
-			names = lappend(names, def->name);
-	}
-	foreach(cell, names)
+	foreach(cell, cq_topics_visible())
 	{
 		CqTopicDef *def = cq_topic_open_if_exists(lfirst(cell));
 
@@ -87,80 +55,31 @@ for_each_topic(FunctionCallInfo fcinfo, const char *view, TopicReporter report)
 
 /* ---- cq.stat_topics -------------------------------------------------- */
 
-static int64
-relation_bytes(Oid relid)
-{
-	return DatumGetInt64(DirectFunctionCall1(pg_total_relation_size, ObjectIdGetDatum(relid)));
-}
-
-static int64
-topic_bytes(const CqTopicDef *def)
-{
-	int64		bytes = 0;
-
-	for (int k = 0; k < def->ntables; k++)
-	{
-		Oid			relid = cq_record_table(def, k);
-
-		if (!OidIsValid(relid))
-			break;
-		bytes += relation_bytes(relid);
-	}
-	for (int k = 0; k < CQ_OFFSETS_TABLES; k++)
-		bytes += relation_bytes(def->offsets[k]);
-	return bytes;
-}
-
-/* Who keeps tables of the topic from being truncated; NULL: nobody. */
-static char *
-held_by(CqTopicDef *def)
-{
-	CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
-	FullTransactionId mark = row->retired;
-
-	if (!FullTransactionIdIsValid(mark))
-		mark = row->offsets_copied;
-	LWLockRelease(&row->lock);
-	if (!FullTransactionIdIsValid(mark) ||
-		cq_horizon_passed(cq_horizon(cq_relation("topic")), mark))
-		return NULL;
-	return cq_horizon_holder(mark);
-}
-
 static void
 put_topic(ReturnSetInfo *rsinfo, CqTopicDef *def)
 {
 	int64		bytes;
 	char	   *holder;
 
-	if (!sees_topic(def))
+	if (!cq_topic_visible(def))
 		return;
-	bytes = topic_bytes(def);
-	holder = held_by(def);
+	bytes = cq_topic_bytes(def);
+	holder = cq_topic_held_by(def);
 	for (int p = 0; p < def->npartitions; p++)
 	{
-		int64		stable = cq_topic_stable_offset(def, p);
 		Datum		values[TOPIC_COLUMNS];
 		bool		nulls[TOPIC_COLUMNS] = {0};
-		CqTopicRow *row;
-		CqPartition copy;
-		int64		first = 0;
-		int64		open;
+		CqPartitionStat stat;
 
-		row = cq_topic_lock(def, LW_SHARED);
-		copy = CQ_CELL(def->partitions[p])->partition;
-		open = copy.crowd;
-		for (uint32 i = copy.open_head; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
-			open++;
-		LWLockRelease(&row->lock);
+		cq_partition_stat(def, p, &stat);
 		values[0] = CStringGetTextDatum(def->name);
 		values[1] = Int32GetDatum(p);
-		nulls[2] = !cq_records_first(def, p, &first);
-		values[2] = Int64GetDatum(first);
-		values[3] = Int64GetDatum(copy.end);
-		values[4] = Int64GetDatum(Min(stable, copy.end));
-		values[5] = Int64GetDatum(open);
-		values[6] = Int64GetDatum(copy.published);
+		nulls[2] = !stat.has_first;
+		values[2] = Int64GetDatum(stat.first);
+		values[3] = Int64GetDatum(stat.end);
+		values[4] = Int64GetDatum(stat.stable);
+		values[5] = Int64GetDatum(stat.open);
+		values[6] = Int64GetDatum(stat.published);
 		values[7] = Int32GetDatum(def->nsegments);
 		values[8] = Int64GetDatum(bytes);
 		nulls[9] = (holder == NULL);
@@ -178,58 +97,6 @@ cq_topic_stats(PG_FUNCTION_ARGS)
 
 /* ---- cq.stat_groups -------------------------------------------------- */
 
-/* Copied under the row's lock. */
-typedef struct ShareCopy
-{
-	CqShare		share;
-	CqMember	owner;			/* if share.owner is a cell */
-	int64		end;
-	int64		stable;
-} ShareCopy;
-
-static bool
-copy_share(CqTopicDef *def, int32 group_id, int partition, ShareCopy *copy)
-{
-	CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
-	uint32		g = cq_row_group(row, group_id);
-	uint32		i = (g == CQ_NO_CELL) ? CQ_NO_CELL : cq_share_find(row, g, partition);
-
-	if (i != CQ_NO_CELL)
-	{
-		const CqPartition *p = &CQ_CELL(CQ_CELL(i)->share.partition)->partition;
-
-		copy->share = CQ_CELL(i)->share;
-		if (copy->share.owner != CQ_NO_CELL)
-			copy->owner = CQ_CELL(copy->share.owner)->member;
-		copy->end = p->end;
-		copy->stable = cq_partition_stable(p);
-	}
-	LWLockRelease(&row->lock);
-	return i != CQ_NO_CELL;
-}
-
-/* CqRecordReader */
-static void
-note_published_at(TupleTableSlot *slot, void *arg)
-{
-	bool		isnull;
-
-	*(TimestampTz *) arg = DatumGetTimestampTz(slot_getattr(slot, CQ_MESSAGE_ENQUEUED_AT, &isnull));
-}
-
-/* Age of the first record that can be read from there on; zero: there is none. */
-static Datum
-lag_time(CqTopicDef *def, int partition, int64 from, int64 limit)
-{
-	TimestampTz at = 0;
-	int64		next;
-
-	(void) cq_records_read(def, partition, from, limit, 1, note_published_at, &at, &next);
-	return DirectFunctionCall2(timestamp_mi,
-							   TimestampTzGetDatum(at == 0 ? 0 : GetCurrentTimestamp()),
-							   TimestampTzGetDatum(at));
-}
-
 static void
 put_group(ReturnSetInfo *rsinfo, CqTopicDef *def, const CqGroupDef *group)
 {
@@ -237,9 +104,10 @@ put_group(ReturnSetInfo *rsinfo, CqTopicDef *def, const CqGroupDef *group)
 	{
 		Datum		values[GROUP_COLUMNS];
 		bool		nulls[GROUP_COLUMNS] = {0};
-		ShareCopy	copy;
+		CqAssignmentStat copy;
+		TimestampTz since;
 
-		if (!copy_share(def, group->group_id, p, &copy))
+		if (!cq_assignment_stat(def, group->group_id, p, &copy))
 			continue;
 		values[0] = CStringGetTextDatum(def->name);
 		values[1] = CStringGetTextDatum(group->name);
@@ -256,7 +124,10 @@ put_group(ReturnSetInfo *rsinfo, CqTopicDef *def, const CqGroupDef *group)
 		values[7] = Int64GetDatum(copy.share.committed);
 		values[8] = Int64GetDatum(copy.end);
 		values[9] = Int64GetDatum(Max(copy.end - copy.share.committed, 0));
-		values[10] = lag_time(def, p, copy.share.committed, copy.stable);
+		since = cq_assignment_lag_since(def, p, &copy);
+		values[10] = DirectFunctionCall2(timestamp_mi,
+										 TimestampTzGetDatum(since == 0 ? 0 : GetCurrentTimestamp()),
+										 TimestampTzGetDatum(since));
 		values[11] = TimestampTzGetDatum(copy.share.committed_at);
 		nulls[11] = (copy.share.committed_at == 0);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
@@ -271,9 +142,9 @@ put_groups(ReturnSetInfo *rsinfo, CqTopicDef *def)
 
 	for (int i = 0; i < n; i++)
 	{
-		if (!sees_topic(def) && !cq_group_visible(&groups[i]))
+		if (!cq_topic_visible(def) && !cq_group_visible(&groups[i]))
 			continue;
-		cq_share_load_group(def, &groups[i]);
+		cq_group_open(def, &groups[i]);
 		put_group(rsinfo, def, &groups[i]);
 	}
 }
@@ -287,56 +158,30 @@ cq_group_stats(PG_FUNCTION_ARGS)
 
 /* ---- cq.stat_group_members ------------------------------------------- */
 
-/*
- * Copy the n-th member of the group and its partitions; false when there is
- * none.
- */
-static bool
-copy_member(CqTopicDef *def, int32 group_id, int n, CqMember *member, Datum *partitions,
-			int *npartitions)
-{
-	CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
-	uint32		g = cq_row_group(row, group_id);
-	uint32		i = (g == CQ_NO_CELL) ? CQ_NO_CELL : CQ_CELL(g)->group.members;
-
-	while (i != CQ_NO_CELL && n-- > 0)
-		i = CQ_CELL(i)->next;
-	*npartitions = 0;
-	if (i != CQ_NO_CELL)
-	{
-		*member = CQ_CELL(i)->member;
-		for (uint32 s = CQ_CELL(g)->group.shares; s != CQ_NO_CELL; s = CQ_CELL(s)->next)
-		{
-			if (CQ_CELL(s)->share.owner == i && *npartitions < CQ_PARTITIONS_MAX)
-				partitions[(*npartitions)++] = Int32GetDatum(CQ_CELL(s)->share.number);
-		}
-	}
-	LWLockRelease(&row->lock);
-	return i != CQ_NO_CELL;
-}
-
 static void
 put_members_of(ReturnSetInfo *rsinfo, CqTopicDef *def, const CqGroupDef *group)
 {
+	CqMemberStat *stat = palloc(sizeof(CqMemberStat));
 	Datum	   *partitions = palloc(CQ_PARTITIONS_MAX * sizeof(Datum));
-	CqMember	member;
-	int			npartitions;
 
-	for (int i = 0; copy_member(def, group->group_id, i, &member, partitions, &npartitions); i++)
+	for (int i = 0; cq_member_stat(def, group->group_id, i, stat); i++)
 	{
+		const CqMember *member = &stat->member;
 		Datum		values[MEMBER_COLUMNS];
 		bool		nulls[MEMBER_COLUMNS] = {0};
 
+		for (int p = 0; p < stat->npartitions; p++)
+			partitions[p] = Int32GetDatum(stat->partitions[p]);
 		values[0] = CStringGetTextDatum(def->name);
 		values[1] = CStringGetTextDatum(group->name);
-		values[2] = CStringGetTextDatum(member.name);
-		values[3] = Int64GetDatum(member.generation);
-		values[4] = TimestampTzGetDatum(member.joined_at);
+		values[2] = CStringGetTextDatum(member->name);
+		values[3] = Int64GetDatum(member->generation);
+		values[4] = TimestampTzGetDatum(member->joined_at);
 		values[5] = TimestampTzGetDatum(GetCurrentTimestamp() +
-										(member.until_ms - cq_clock_ms()) * 1000);
-		values[6] = Int32GetDatum(member.pid);
-		nulls[6] = (member.pid == 0);
-		values[7] = PointerGetDatum(construct_array(partitions, npartitions, INT4OID,
+										(member->until_ms - cq_clock_ms()) * 1000);
+		values[6] = Int32GetDatum(member->pid);
+		nulls[6] = (member->pid == 0);
+		values[7] = PointerGetDatum(construct_array(partitions, stat->npartitions, INT4OID,
 													sizeof(int32), true, TYPALIGN_INT));
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
@@ -350,7 +195,7 @@ put_members(ReturnSetInfo *rsinfo, CqTopicDef *def)
 
 	for (int i = 0; i < n; i++)
 	{
-		if (sees_topic(def) || cq_group_visible(&groups[i]))
+		if (cq_topic_visible(def) || cq_group_visible(&groups[i]))
 			put_members_of(rsinfo, def, &groups[i]);
 	}
 }
@@ -372,6 +217,6 @@ cq_topic_changed(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("cq._topic_changed() is a trigger function")));
-	cq_topics_changed();
+	cq_definitions_changed(CQ_OBJECT_TOPIC);
 	return PointerGetDatum(NULL);
 }

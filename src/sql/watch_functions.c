@@ -65,17 +65,24 @@ cq_cache_unwatch(PG_FUNCTION_ARGS)
 
 /* ---- triggers -------------------------------------------------------- */
 
+/* What the trigger functions are called for. */
+typedef enum TriggerKind
+{
+	FOR_STATEMENT,
+	FOR_TRUNCATE,
+	AFTER_ROW
+} TriggerKind;
+
 /* What a trigger of this kind is called with; raises 39P01 for another call. */
 static const TriggerData *
-trigger_arg(FunctionCallInfo fcinfo, const char *name, bool for_row,
-			bool for_truncate)
+trigger_arg(FunctionCallInfo fcinfo, const char *name, TriggerKind kind)
 {
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) ||
-		(TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) != 0) != for_row ||
-		(TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event) != 0) != for_truncate ||
-		(for_row && !TRIGGER_FIRED_AFTER(trigdata->tg_event)))
+		(TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) != 0) != (kind == AFTER_ROW) ||
+		(TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event) != 0) != (kind == FOR_TRUNCATE) ||
+		(kind == AFTER_ROW && !TRIGGER_FIRED_AFTER(trigdata->tg_event)))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"%s\" must be called by a trigger made by cq.cache_watch",
@@ -86,7 +93,7 @@ trigger_arg(FunctionCallInfo fcinfo, const char *name, bool for_row,
 Datum
 cq_watch_row(PG_FUNCTION_ARGS)
 {
-	cq_trigger_row(trigger_arg(fcinfo, "cq._watch_row", true, false),
+	cq_trigger_row(trigger_arg(fcinfo, "cq._watch_row", AFTER_ROW),
 				   &fcinfo->flinfo->fn_extra);
 	return PointerGetDatum(NULL);
 }
@@ -94,7 +101,7 @@ cq_watch_row(PG_FUNCTION_ARGS)
 Datum
 cq_watch_statement(PG_FUNCTION_ARGS)
 {
-	cq_trigger_statement(trigger_arg(fcinfo, "cq._watch_statement", false, false),
+	cq_trigger_statement(trigger_arg(fcinfo, "cq._watch_statement", FOR_STATEMENT),
 						 &fcinfo->flinfo->fn_extra);
 	return PointerGetDatum(NULL);
 }
@@ -102,7 +109,7 @@ cq_watch_statement(PG_FUNCTION_ARGS)
 Datum
 cq_watch_truncate(PG_FUNCTION_ARGS)
 {
-	cq_trigger_truncate(trigger_arg(fcinfo, "cq._watch_truncate", false, true),
+	cq_trigger_truncate(trigger_arg(fcinfo, "cq._watch_truncate", FOR_TRUNCATE),
 						&fcinfo->flinfo->fn_extra);
 	return PointerGetDatum(NULL);
 }
@@ -110,7 +117,7 @@ cq_watch_truncate(PG_FUNCTION_ARGS)
 Datum
 cq_watch_write(PG_FUNCTION_ARGS)
 {
-	cq_trigger_write(trigger_arg(fcinfo, "cq._watch_write", true, false),
+	cq_trigger_write(trigger_arg(fcinfo, "cq._watch_write", AFTER_ROW),
 					 &fcinfo->flinfo->fn_extra);
 	return PointerGetDatum(NULL);
 }

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "cache/namespace.h"
 #include "core/args.h"
 #include "core/shmem.h"
 #include "fmgr.h"

@@ -9,13 +9,15 @@
 
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "cache/counters.h"
+#include "cache/lookup.h"
 #include "cache/misses.h"
+#include "cache/outcome.h"
 #include "cache/request.h"
+#include "cache/store.h"
+#include "cache/view.h"
 #include "miscadmin.h"
 #include "tables/access.h"
-#include "tables/write_behind.h"
-#include "tcop/utility.h"
-#include "utils/snapmgr.h"
 
 CqBehindFound
 cq_access_find(const CqKey *key, Snapshot snapshot, CqValue *value)

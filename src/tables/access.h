@@ -8,7 +8,9 @@
 #ifndef CQ_TABLES_ACCESS_H
 #define CQ_TABLES_ACCESS_H
 
-#include "cache/cache.h"
+#include "cache/key.h"
+#include "cache/request.h"
+#include "cache/value.h"
 #include "tables/write_behind_log.h"
 #include "utils/array.h"
 #include "utils/snapshot.h"

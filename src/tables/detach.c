@@ -4,9 +4,10 @@
  *	  DETACH PARTITION CONCURRENTLY and the cache.
  *
  * The command commits half way: from then on new snapshots do not see the
- * partition's rows, and the event trigger, which comes at the end, may be
- * hours away, or never run if the command is cancelled.  So the epoch is
- * marked at its start, for the first of its transactions to push.
+ * partition's rows, and the event trigger, which runs at the end of the command,
+ * may be hours away, or never run if the command is cancelled.  So the epoch is
+ * marked at the start of the command, and the first of its transactions publishes
+ * the mark.
  *
  *-------------------------------------------------------------------------
  */
@@ -47,7 +48,7 @@ process_utility(PlannedStmt *pstmt, const char *query_string,
 				DestReceiver *dest, QueryCompletion *completion)
 {
 	if (cq_shared != NULL && detaches_concurrently(pstmt->utilityStmt))
-		cq_local_mark(cq_slot_of_epoch(MyDatabaseId), true);
+		cq_mark_slot(cq_slot_of_epoch(MyDatabaseId), true);
 
 	if (next_process_utility)
 		next_process_utility(pstmt, query_string, read_only_tree, context,

@@ -4,10 +4,10 @@
  *	  Tag templates.
  *
  * A compiled template is a list of pieces, each a literal or a column with
- * its output function.  The text of some types depends on settings; those are
- * pinned while such a column is rendered, so that the tag of a row is one and
- * the same in every session.  The common types need no such care and are told
- * apart when the template is compiled.
+ * its output function.  The text of some types depends on settings, which are
+ * pinned while such a column is rendered, so that the tag of a row is the same in
+ * every session.  The common types need no pinning; the compiler of a template
+ * recognizes them.
  *
  *-------------------------------------------------------------------------
  */
@@ -208,7 +208,7 @@ cq_tag_template_is_ambiguous(const CqTagTemplate *template)
 }
 
 int
-cq_pin_settings(void)
+cq_output_settings_fix(void)
 {
 	static const char *const pinned[][2] = {
 		{"DateStyle", "ISO, YMD"},
@@ -229,7 +229,7 @@ cq_pin_settings(void)
 }
 
 void
-cq_unpin_settings(int nest)
+cq_output_settings_restore(int nest)
 {
 	AtEOXact_GUC(true, nest);
 }
@@ -271,10 +271,10 @@ append_value(CqTagPiece *piece, Datum value, StringInfo buf)
 	}
 
 	if (piece->pin_settings)
-		nest = cq_pin_settings();
+		nest = cq_output_settings_fix();
 	output = OutputFunctionCall(&piece->output, value);
 	if (piece->pin_settings)
-		cq_unpin_settings(nest);
+		cq_output_settings_restore(nest);
 	appendStringInfoString(buf, output);
 	pfree(output);
 }

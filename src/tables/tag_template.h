@@ -27,16 +27,16 @@ extern CqTagTemplate *cq_tag_template_compile(const char *source,
 /* The columns that it names. */
 extern Bitmapset *cq_tag_template_columns(const CqTagTemplate *template);
 
-/* Do two of its columns stand side by side, without a literal in between? */
+/* Are two of its columns adjacent, without a literal in between? */
 extern bool cq_tag_template_is_ambiguous(const CqTagTemplate *template);
 
 /* A column that the template names and the rows lack, NULL if there is none. */
 extern char *cq_tag_template_missing(const char *source, TupleDesc tupdesc);
 
 /*
- * Append the tag of a row to buf.  False, and nothing of use in buf, when a
- * column it names is NULL: such a row has no such tag.  Values are written as
- * text under fixed settings (ISO dates, UTC), whatever the session's are.
+ * Append the tag of a row to buf.  False, with garbage appended, when a column that
+ * it names is NULL: such a row has no tag.  Values are written as text under fixed
+ * settings (ISO dates, UTC), whatever the session's are.
  */
 extern bool cq_tag_template_render(const CqTagTemplate *template,
 								   HeapTuple tuple, TupleDesc tupdesc,
@@ -47,11 +47,11 @@ extern bool cq_tag_template_same(const CqTagTemplate *template,
 								 HeapTuple a, HeapTuple b, TupleDesc tupdesc);
 
 /*
- * The settings that values are written as text under.  Does a type's text
- * depend on any?  Pinning returns what unpinning wants to be told.
+ * Does a type's text depend on settings?  _fix() sets those that it can depend on to
+ * fixed values, and returns what _restore() needs.
  */
 extern bool cq_type_depends_on_settings(Oid type);
-extern int	cq_pin_settings(void);
-extern void cq_unpin_settings(int nest);
+extern int	cq_output_settings_fix(void);
+extern void cq_output_settings_restore(int nest);
 
 #endif							/* CQ_TABLES_TAG_TEMPLATE_H */

@@ -3,27 +3,27 @@
  * trigger.c
  *	  What the triggers of a watched table do: they invalidate.
  *
- * What a trigger has to do stands in cq.watch, for its table or one above it
- * (watch_spec.c); its arguments mean nothing.  A trigger of a table that cq.watch
- * knows nothing of is an error, 42501: somebody made it by hand, or what
- * cq.cache_watch made has lost its row.  Saying nothing would let a table look
- * watched that is not.  Whoever may create triggers on his own tables thus gets
- * nothing that cq.cache_watch would not have given him.
+ * cq.watch says what a trigger has to do, in the row of its table or of one above
+ * it (watch_spec.c); the trigger's arguments mean nothing.  A trigger of a table
+ * without such a row is an error, 42501: it was made by hand, or the row that
+ * cq.cache_watch made has been lost.  Without the error the table would look
+ * watched although it is not.  So a role that may create triggers on its own
+ * tables gets nothing that cq.cache_watch would not have given it.
  *
  * TRUNCATE is not MVCC: it sets the barrier in the table's slot and, when rows
- * have tags or keys, in the database's epoch, since nobody knows which rows are
- * gone.
+ * have tags or keys, in the database's epoch, since it does not tell which rows
+ * are gone.
  *
- * A watch is compiled once and kept per relation; it is thrown away when the
- * relation, one of its ancestors, or cq.watch gets a relcache invalidation.  The
- * lock that a writer holds on the relation keeps cq.cache_watch from changing it
- * at the same time.  It is published when it is complete, and what was known
- * before lives on to the end of the transaction: functions of the user's (casts to
- * json) run while it is in use, and may invalidate it.
+ * Each backend compiles a relation's watch once and keeps it until the relation,
+ * one of its ancestors, or cq.watch gets a relcache invalidation.  The lock that a
+ * writer holds on the relation keeps cq.cache_watch from changing the watch at the
+ * same time.  The compiled watch becomes the known one when it is complete, and
+ * its predecessor lives on to the end of the transaction: functions of users
+ * (casts to json) run while it is in use, and may invalidate it.
  *
  * Without shared memory (library not preloaded) the triggers raise 55000.  This
- * server has no cache that could go stale, but others may have one, and what
- * changes here would not be marked there.
+ * server has no cache that could go stale, but another server with the same tables
+ * may have one, and what changes here would not be marked there.
  *
  *-------------------------------------------------------------------------
  */
@@ -41,7 +41,6 @@
 #include "tables/watch_spec.h"
 #include "tables/watch_triggers.h"
 #include "tables/write_through.h"
-#include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
@@ -123,7 +122,7 @@ build_watch(Relation rel)
 
 	watch->context = context;
 	watch->catalog = spec->catalog;
-	watch->exists = CqWatchSpecExists(spec);
+	watch->exists = cq_watch_spec_exists(spec);
 	watch->nrelations = list_length(spec->relations);
 	watch->relations = palloc(watch->nrelations * sizeof(Oid));
 	watch->slots = palloc(watch->nrelations * sizeof(uint32));
@@ -147,7 +146,7 @@ build_watch(Relation rel)
 	return watch;
 }
 
-/* What is to be done for a relation. */
+/* The compiled watch of a relation. */
 static CqKnownWatch *
 know_watch(Relation rel)
 {
@@ -165,7 +164,7 @@ know_watch(Relation rel)
 	if (known->watch != NULL && known->watch->valid)
 		return known;
 
-	/* what is heard of meanwhile may not be in it */
+	/* it may lack what an invalidation received meanwhile tells of */
 	before = invalidations;
 	watch = build_watch(rel);
 	watch->valid = invalidations == before;
@@ -210,7 +209,7 @@ static void
 mark_relations(const CqWatch *watch, bool barrier)
 {
 	for (int i = 0; i < watch->nrelations; i++)
-		cq_local_mark(watch->slots[i], barrier);
+		cq_mark_slot(watch->slots[i], barrier);
 }
 
 static void
@@ -218,8 +217,8 @@ mark_tag(const CqTagTemplate *template, HeapTuple tuple, TupleDesc columns)
 {
 	resetStringInfo(&tag_buffer);
 	if (cq_tag_template_render(template, tuple, columns, &tag_buffer))
-		cq_local_mark(cq_slot_of_tag(MyDatabaseId, tag_buffer.data,
-									 tag_buffer.len), false);
+		cq_mark_slot(cq_slot_of_tag(MyDatabaseId, tag_buffer.data,
+									tag_buffer.len), false);
 }
 
 /* updated: what the row has become, NULL unless it is an UPDATE. */
@@ -251,8 +250,8 @@ cq_trigger_row(const TriggerData *trigdata, void **known)
 }
 
 /*
- * A statement is ended only where it is begun: with a trigger more or less,
- * made by hand, the end of one must not be taken for that of another.
+ * A statement is ended only where it was begun: when a trigger was added or dropped by
+ * hand, the end of one statement must not be taken for that of another.
  */
 void
 cq_trigger_statement(const TriggerData *trigdata, void **known)
@@ -262,12 +261,12 @@ cq_trigger_statement(const TriggerData *trigdata, void **known)
 	if (TRIGGER_FIRED_AFTER(trigdata->tg_event))
 	{
 		if (watch->begins && is_trigger(trigdata, CQ_WATCH_END))
-			cq_local_statement_end();
+			cq_marks_statement_end();
 		return;
 	}
 	mark_relations(watch, false);
 	if (watch->by_row && is_trigger(trigdata, CQ_WATCH_STATEMENT))
-		cq_local_statement_begin();
+		cq_marks_statement_begin();
 }
 
 void
@@ -277,7 +276,7 @@ cq_trigger_truncate(const TriggerData *trigdata, void **known)
 
 	mark_relations(watch, true);
 	if (watch->by_row)
-		cq_local_mark(cq_slot_of_epoch(MyDatabaseId), true);
+		cq_mark_slot(cq_slot_of_epoch(MyDatabaseId), true);
 }
 
 void

@@ -17,7 +17,6 @@
 #include "tables/watch_triggers.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
 
 /* The tag is the text that cq.cache_table_tag() returns. */
 uint32
@@ -29,13 +28,13 @@ cq_relation_slot(Oid relid)
 	return cq_slot_of_tag(MyDatabaseId, tag, strlen(tag));
 }
 
-/* All triggers are needed: somebody may have dropped one by hand. */
+/* By its triggers, too: one may have been dropped by hand. */
 bool
 cq_relation_is_watched(Oid relid)
 {
 	CqWatchSpec *spec = cq_watch_spec(relid);
 	Relation	rel = relation_open(relid, NoLock);
-	bool		result = CqWatchSpecExists(spec) &&
+	bool		result = cq_watch_spec_exists(spec) &&
 	cq_watch_trigger_fires(rel, CQ_WATCH_ROW) &&
 	cq_watch_trigger_fires(rel, CQ_WATCH_STATEMENT) &&
 	cq_watch_trigger_fires(rel, CQ_WATCH_TRUNCATE);

@@ -4,10 +4,10 @@
  *	  What DDL does to watched tables.
  *
  * DDL is not MVCC: it sets the barrier in the table's slot and, on a watched
- * table, in the database's epoch, since nobody knows which rows are concerned;
- * partitions may have come or gone with it.
+ * table, in the database's epoch, since it does not tell which rows are concerned;
+ * partitions may have been added or removed.
  *
- * The event triggers call this; they run as the extension's owner
+ * The event triggers, which run as the extension's owner, call these functions
  * (sql/parts/12_cache_watch.sql).
  *
  *-------------------------------------------------------------------------
@@ -33,10 +33,10 @@ void
 cq_epoch_mark(void)
 {
 	if (cq_shared != NULL)
-		cq_local_mark(cq_slot_of_epoch(MyDatabaseId), true);
+		cq_mark_slot(cq_slot_of_epoch(MyDatabaseId), true);
 }
 
-/* A column that a template names must not go away under it. */
+/* Raises 2BP01 if a template names a column that the table has no more. */
 static void
 check_columns(const CqWatchSpec *spec, Relation rel)
 {
@@ -74,12 +74,12 @@ cq_relation_mark_changed(Oid relid)
 	}
 	spec = cq_watch_spec(relid);
 	foreach(cell, spec->relations)
-		cq_local_mark(cq_relation_slot(lfirst_oid(cell)), true);
+		cq_mark_slot(cq_relation_slot(lfirst_oid(cell)), true);
 
 	rel = try_relation_open(relid, AccessShareLock);
 	if (rel == NULL)
 		return;
-	if (CqWatchSpecExists(spec))
+	if (cq_watch_spec_exists(spec))
 	{
 		check_columns(spec, rel);
 		cq_write_through_check_columns(spec, rel);
@@ -133,7 +133,7 @@ cq_watch_follow(Oid relid)
 
 	foreach(cell, cq_watch_tree(relid, NoLock))
 	{
-		if (CqWatchSpecExists(cq_watch_spec(lfirst_oid(cell))) ||
+		if (cq_watch_spec_exists(cq_watch_spec(lfirst_oid(cell))) ||
 			cq_watch_has_triggers(lfirst_oid(cell)))
 			concerned = lappend_oid(concerned, lfirst_oid(cell));
 	}
@@ -160,7 +160,7 @@ cq_watch_follow_detached(void)
 	{
 		Oid			relid = lfirst_oid(cell);
 
-		if (!CqWatchSpecExists(cq_watch_spec(relid)) && is_locked_by_us(relid))
+		if (!cq_watch_spec_exists(cq_watch_spec(relid)) && is_locked_by_us(relid))
 			cq_watch_follow(relid);
 	}
 }

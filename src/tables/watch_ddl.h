@@ -8,22 +8,25 @@
 #ifndef CQ_TABLES_WATCH_DDL_H
 #define CQ_TABLES_WATCH_DDL_H
 
-/* Nothing that has been recorded before may be served any more: set that barrier. */
+/*
+ * Set the barrier in the database's epoch: no entry that depends on anything may be
+ * served any more.
+ */
 extern void cq_epoch_mark(void);
 
 /*
- * DDL, or a watch, has changed the relation: set the barrier, and let plans and
- * watches that were made for it be made again.  Raises 2BP01 when a template, or
- * write-through, has lost a column.
+ * DDL, or cq.cache_watch, has changed the relation: set its barrier and those of its
+ * ancestors, and invalidate plans and compiled watches.  Raises 2BP01 when the relation
+ * has lost a column that a template or write-through names.
  */
 extern void cq_relation_mark_changed(Oid relid);
 
-/* The relation has been dropped: so does its row of cq.watch go. */
+/* The same for a relation that has been dropped; its row of cq.watch is deleted. */
 extern void cq_relation_mark_dropped(Oid relid);
 
 /*
- * A table has got another parent or partition, or has lost its parent: give it, and
- * those below it, the triggers that cq.watch now asks for.
+ * A table has got another parent or partition, or has lost its parent: create and drop
+ * triggers until it, and the tables below it, have those that cq.watch now asks for.
  */
 extern void cq_watch_follow(Oid relid);
 
@@ -34,9 +37,10 @@ extern void cq_watch_follow(Oid relid);
 extern void cq_watch_follow_detached(void);
 
 /*
- * Triggers of a table, and with it maybe of those below it, have been switched: let
- * ours fire always again, with a warning for a table where one was disabled.  Creates
- * none: a dump, which restores them one by one, comes here, too.
+ * ALTER TABLE has enabled or disabled triggers of a table, and maybe of those below it:
+ * let the triggers of cq.cache_watch fire always again, and warn of each table where one
+ * was disabled.  Creates none: restoring a dump, trigger by trigger, has the same effect
+ * on tables whose other triggers are yet to come.
  */
 extern void cq_watch_keep_enabled(Oid relid);
 

@@ -3,9 +3,8 @@
  * watch_definition.c
  *	  Watching a table, and no longer watching it.
  *
- * What the caller may do is checked first; then cq.watch and the triggers are
- * changed as the extension's owner, since nobody else may write cq.watch or call a
- * function of ours that changes it.
+ * These functions check the caller's privileges first, and then change cq.watch and
+ * the triggers as the extension's owner: no other role may write cq.watch.
  *
  *-------------------------------------------------------------------------
  */
@@ -65,9 +64,10 @@ check_kind(Oid relid)
 }
 
 /*
- * Keep writers out of a table and those below it: those that began before the
- * triggers exist have to end first.  The caller must own them all; that is seen
- * before a lock is waited for, and again with it.
+ * Lock a table and those below it against writers: transactions that have written them
+ * before the triggers exist have to end first.  Returns the tables.  Raises 42501 unless
+ * the caller owns them all, which is checked before a lock is waited for, and again
+ * when it is held.
  */
 static List *
 lock_tree(Oid relid, const char *action)
@@ -105,7 +105,7 @@ check_templates(Relation rel, ArrayType *tags)
 		(void) cq_tag_template_compile(lfirst(cell), RelationGetDescr(rel));
 }
 
-/* Give tables that cq.watch now says something else of their triggers. */
+/* After a change of cq.watch: give these tables the triggers that it now asks for. */
 static void
 apply(List *tree)
 {
@@ -139,7 +139,7 @@ cq_watch_table(Oid relid, ArrayType *tags, const Datum *write_through)
 	check_kind(relid);
 	PreventCommandIfReadOnly("cq.cache_watch()");
 	tree = lock_tree(relid, "watch");
-	check_kind(relid);			/* it may have gone meanwhile */
+	check_kind(relid);			/* it may have been dropped meanwhile */
 	rel = relation_open(relid, NoLock);
 	if (rel->rd_rel->relispartition && cq_watch_spec(relid)->inherited)
 		refuse_inherited(relid, "Call cq.cache_watch for the partitioned table.");
@@ -166,7 +166,7 @@ cq_unwatch_table(Oid relid)
 	ListCell   *cell;
 
 	if (cq_watch_tree(relid, NoLock) == NIL ||
-		(!CqWatchSpecExists(spec) && !cq_watch_has_triggers(relid)))
+		(!cq_watch_spec_exists(spec) && !cq_watch_has_triggers(relid)))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("table \"%s\" is not watched", cq_relation_name(relid))));

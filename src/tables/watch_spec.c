@@ -3,10 +3,10 @@
  * watch_spec.c
  *	  The catalog cq.watch: reading and writing it.
  *
- * A row of cq.watch is what somebody asked of cq.cache_watch for one table.
- * What holds for a relation follows from its own row and those of its
- * ancestors: a partition, or a child, needs no row, and has nothing of its
- * former parent's once it has left it.
+ * A row of cq.watch holds the arguments of cq.cache_watch for one table.  The
+ * specification of a relation follows from its own row and those of its
+ * ancestors: a partition, or a child, needs no row, and a former partition keeps
+ * nothing of its former parent's.
  *
  *	tags			   its own, and those of all ancestors
  *	write-through	   its own, or for a partition that of the nearest
@@ -14,8 +14,9 @@
  *					   does not have its parent's: its rows may have the same
  *					   keys
  *
- * cq.watch is read as a catalog is, by a snapshot of its own: what a table's
- * triggers do must be what its lock says, not what an old snapshot says.
+ * cq.watch is read as a catalog is, under a snapshot of its own: what a table's
+ * triggers do must be what holds now that the table is locked, not what an old
+ * snapshot shows.
  *
  *-------------------------------------------------------------------------
  */
@@ -25,7 +26,6 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/partition.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "core/catalog.h"
@@ -38,7 +38,6 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
 
 /* columns of cq.watch */
 enum
@@ -155,25 +154,12 @@ add_row(CqWatchSpec *spec, Oid relid, HeapTuple tuple, TupleDesc desc,
 		spec->columns = cq_watch_strings(DatumGetArrayTypeP(values[COLUMN_COLUMNS - 1]));
 }
 
-static Oid
-owner_of(Oid relid)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		return InvalidOid;
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
 CqWatchSpec *
 cq_watch_spec(Oid relid)
 {
 	CqWatchSpec *spec = palloc0(sizeof(CqWatchSpec));
 	Oid			index = cq_relation_if_exists("watch_pkey");
-	Oid			may_write = relid;	/* whose write-through is this one's, too */
+	Oid			may_write = relid;	/* its write-through holds for relid, too */
 	Relation	rel;
 	ListCell   *cell;
 
@@ -205,7 +191,7 @@ cq_watch_spec(Oid relid)
 	}
 	table_close(rel, AccessShareLock);
 	if (OidIsValid(spec->writer))
-		spec->owner = owner_of(spec->writer);
+		spec->owner = cq_relation_owner(spec->writer);
 	return spec;
 }
 

@@ -30,7 +30,12 @@ typedef struct CqWatchSpec
 	List	   *columns;		/* char *, NIL: all */
 } CqWatchSpec;
 
-#define CqWatchSpecExists(spec) ((spec)->own || (spec)->inherited)
+/* Is the relation watched? */
+static inline bool
+cq_watch_spec_exists(const CqWatchSpec *spec)
+{
+	return spec->own || spec->inherited;
+}
 
 /* Read it, in the current memory context.  No lock is needed. */
 extern CqWatchSpec *cq_watch_spec(Oid relid);

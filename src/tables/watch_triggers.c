@@ -21,9 +21,9 @@
  * marks are made before another trigger of the row can ask the cache.  So a
  * trigger counts only if its name, its function and its form are right.
  *
- * They are made and dropped by the numbers of tables, not by their names: this
- * is done with the rights of the extension's owner, and a name may have come to
- * mean another table since it was looked up.
+ * Triggers are created and dropped by the OIDs of tables, not by their names: this
+ * runs with the rights of the extension's owner, and a name may refer to another
+ * table since it was looked up.
  *
  *-------------------------------------------------------------------------
  */
@@ -36,14 +36,12 @@
 #include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
-#include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "core/catalog.h"
-#include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
 #include "storage/lmgr.h"
 #include "tables/watch_spec.h"
@@ -222,7 +220,7 @@ wanted_for(Oid relid)
 	bool		writes = OidIsValid(spec->writer);
 
 	result->relid = relid;
-	if (!CqWatchSpecExists(spec))
+	if (!cq_watch_spec_exists(spec))
 		return result;
 	result->wanted[CQ_WATCH_TRUNCATE] = true;
 	result->wanted[CQ_WATCH_STATEMENT] = true;
@@ -313,7 +311,10 @@ cq_watch_sync(List *relations)
 	foreach(cell, relations)
 		all = lappend(all, wanted_for(lfirst_oid(cell)));
 
-	/* first of all of them: what a parent has is not cloned over its like */
+	/*
+	 * drop in all tables first: a parent's trigger must not be cloned beside
+	 * an old one
+	 */
 	foreach(cell, all)
 		unwanted = add_unwanted(unwanted, lfirst(cell));
 	changed = unwanted != NIL;
@@ -367,7 +368,7 @@ cq_watch_enable(Oid relid)
 	bool		disabled = false;
 	ListCell   *cell;
 
-	if (!CqWatchSpecExists(spec))
+	if (!cq_watch_spec_exists(spec))
 		desc = NULL;
 	for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
 	{
@@ -383,7 +384,10 @@ cq_watch_enable(Oid relid)
 	if (weak == NIL)
 		return false;
 
-	/* as the command that has weakened them; the relation is still there */
+	/*
+	 * the lock of the command that has switched them; the relation still
+	 * exists
+	 */
 	LockRelationOid(relid, ShareRowExclusiveLock);
 	foreach(cell, weak)
 		enable_always(lfirst_oid(cell));

@@ -10,7 +10,7 @@
 
 #include "nodes/pg_list.h"
 #include "storage/lockdefs.h"
-#include "utils/rel.h"
+#include "utils/relcache.h"
 
 /* The triggers of a watched table. */
 typedef enum CqWatchTrigger
@@ -26,7 +26,7 @@ typedef enum CqWatchTrigger
 
 extern const char *cq_watch_trigger_name(CqWatchTrigger kind);
 
-/* Does the relation have it as it should be, firing always?  By name and function. */
+/* Has the relation that trigger, well-formed and firing always? */
 extern bool cq_watch_trigger_fires(Relation rel, CqWatchTrigger kind);
 
 /*
@@ -35,7 +35,7 @@ extern bool cq_watch_trigger_fires(Relation rel, CqWatchTrigger kind);
  */
 extern List *cq_watch_tree(Oid relid, LOCKMODE lockmode);
 
-/* Has the relation any trigger that calls a function of ours? */
+/* Has the relation any trigger that calls one of the functions for watched tables? */
 extern bool cq_watch_has_triggers(Oid relid);
 
 /* The relations that have the trigger before each statement. */

@@ -7,16 +7,16 @@
  * runs in a subtransaction; when it fails the batch is halved, and so on, until
  * the rows that the table does not accept are alone.
  *
- * What is not a row's fault (a cancel, a lock, a dropped table, no memory) is
+ * An error that no row has caused (a cancel, a lock, a dropped table, no memory) is
  * raised and leaves everything pending.
  *
- * The statements run as the table's owner, restricted, with a fixed
- * search_path: neither the caller's rights nor the worker's are lent to the
- * table's triggers.  Constraints are made immediate before, since a deferred
- * one would be checked as somebody else.
+ * The statements run as the table's owner, restricted, with a fixed search_path:
+ * the table's triggers get neither the caller's rights nor the worker's.
+ * Constraints are made immediate before, since a deferred one would be checked as
+ * another role.
  *
- * Values are functions of the latest operation alone: which ones were skipped
- * in between makes no difference to the table.
+ * What is written depends on a key's latest operation alone: operations that were
+ * skipped make no difference to the table.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,11 +24,11 @@
 
 #include "access/relation.h"
 #include "access/xact.h"
+#include "cache/value.h"
 #include "catalog/pg_type.h"
 #include "core/owner.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "cache/cache.h"
 #include "tables/write_behind.h"
 #include "tables/write_behind_apply.h"
 #include "tables/write_behind_rule.h"
@@ -107,7 +107,7 @@ filled_columns(const CqBehindRule *rule, Relation rel)
 	return result;
 }
 
-/* "a, b" for every column, each as the format says. */
+/* "a, b": the columns' names with a prefix, and on demand their types. */
 static char *
 column_list(List *columns, const char *prefix, bool types)
 {
@@ -294,8 +294,8 @@ execute_rows(const Application *app, CqBehindRow **rows, int n)
 }
 
 /*
- * Is it the row that is wrong?  Not when the statement was interrupted, ran
- * into a limit or another transaction, or does not fit the table any more.
+ * Has a row caused this error?  Not when the statement was interrupted, hit a limit or
+ * another transaction, or does not fit the table any more.
  */
 static bool
 is_fault_of_row(int sqlstate)

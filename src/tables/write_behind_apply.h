@@ -12,7 +12,7 @@
 
 /*
  * Write n rows to the table, as its owner, in subtransactions: those that it
- * does not accept get their error.  Raises what is no row's fault.
+ * does not accept get their error.  Raises an error that no row has caused.
  */
 extern void cq_behind_apply(const CqBehindRule *rule, CqBehindRow *rows, int n);
 

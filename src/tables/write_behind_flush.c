@@ -6,34 +6,34 @@
  * A flush takes the oldest operations of a namespace, up to batch_size of them
  * or BATCH_BYTES, replaces each by the latest of its key, writes these to the
  * table, and deletes from the log what they make obsolete, all in one
- * transaction.  What the table does not accept goes to the dead letters in the
+ * transaction.  Rows that the table does not accept become dead letters in the
  * same transaction.
  *
- * One flush at a time per namespace: a lock of a class of our own.  The worker
- * tries it and leaves the namespace to whoever has it; cq.cache_flush waits.
- * Rows are read under a snapshot taken with that lock held.  What is added to
- * the log meanwhile has a higher id than what we apply of its key, and stays.
+ * An advisory lock lets one session at a time flush a namespace.  The worker
+ * skips a namespace that is locked; cq.cache_flush waits.  Rows are read under a
+ * snapshot taken while that lock is held.  What is added to the log meanwhile has
+ * a higher id than the operation of its key that is applied, and stays.
  *
- * The worker learns from commits when the next namespace is due
- * (core/dbworker.c) and looks into the tables then, and when it starts.  An
- * error that is no row's fault leaves everything pending; it is shown in
- * cq.stat_write_behind, and the worker tries again after RETRY_MS_MIN, twice
- * as long each time up to RETRY_MS_MAX.
+ * Commits tell the worker when the next namespace is due (core/dbworker.c); it
+ * reads the tables then, and when it starts.  An error that no row has caused
+ * leaves everything pending.  cq.stat_write_behind shows it, and the worker tries
+ * again after RETRY_MS_MIN, twice as long each time up to RETRY_MS_MAX.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "cache/request.h"
+#include "cache/value.h"
 #include "catalog/pg_type.h"
+#include "core/chores.h"
 #include "core/clock.h"
 #include "core/dbworker.h"
 #include "core/faults.h"
+#include "core/locktags.h"
 #include "core/owner.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "storage/lock.h"
 #include "tables/write_behind.h"
 #include "tables/write_behind_apply.h"
 #include "tables/write_behind_flush.h"
@@ -44,20 +44,17 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-/* field4 of the advisory lock tag; see write_behind_log.c */
-#define LOCK_CLASS_FLUSH 202
-
-/* values of a batch together, but for one that is larger alone */
+/* values of a batch together, unless one alone is larger */
 #define BATCH_BYTES (16 * 1024 * 1024)
 
 #define RETRY_MS_MIN 1000
 #define RETRY_MS_MAX 60000
 
-/* how long the worker stays with one namespace, and in all at shutdown */
+/* how long the worker flushes one namespace, and all of them at shutdown */
 #define TURN_MS 1000
 #define LAST_TURNS_MS 4000
 
-/* A namespace whose flush has failed; of the worker. */
+/* A namespace that the worker could not flush. */
 typedef struct Failure
 {
 	uint32		namespace_id;
@@ -66,13 +63,14 @@ typedef struct Failure
 } Failure;
 
 static List *failures = NIL;	/* of Failure, in TopMemoryContext */
-static int64 planned_ms = 0;	/* when the worker's tables were due, 0: never */
-static bool planned = false;	/* it has looked since it started */
+static int64 planned_ms = 0;	/* when the next namespace is due, 0: never */
+static bool planned = false;	/* the worker has read the tables since it
+								 * started */
 
 /*
  * Run a command as the extension's owner; the rows stay until SPI_finish().
- * The statistics of the logs are of a moment that is gone: the plan must go by
- * the indexes whatever they say.
+ * The statistics of the logs are out of date as soon as they are made: the plan must
+ * use the indexes whatever they say.
  */
 static void
 run(const char *command, int nargs, Oid *types, Datum *values,
@@ -180,10 +178,7 @@ read_rules(uint32 namespace_id)
 static bool
 lock_flush(const CqBehindRule *rule, bool wait)
 {
-	LOCKTAG		tag;
-
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, rule->namespace_id, 0, LOCK_CLASS_FLUSH);
-	return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
+	return cq_lock(CQ_LOCK_BEHIND_FLUSH, rule->namespace_id, 0, ExclusiveLock, wait);
 }
 
 /* The newest id that is pending; 0: nothing is. */
@@ -447,7 +442,7 @@ commit(void)
 	CommitTransactionCommand();
 }
 
-/* Keep the error where users see it. */
+/* Store the error for cq.stat_write_behind. */
 static void
 record_error(const CqBehindRule *rule, const char *message)
 {
@@ -468,84 +463,85 @@ record_error(const CqBehindRule *rule, const char *message)
 	commit();
 }
 
-/* After an error, in PG_CATCH: clean up, tell, plan the next attempt. */
+/* After an error: report it, plan the next attempt. */
 static void
-recover_from_error(const CqBehindRule *rule, MemoryContext context)
+note_error(const CqBehindRule *rule, const ErrorData *error)
 {
-	Failure    *failure;
-	ErrorData  *error;
+	const char *message = error->message ? error->message : "";
+	Failure    *failure = find_failure(rule, true);
 
-	HOLD_INTERRUPTS();
-	MemoryContextSwitchTo(context);
-	error = CopyErrorData();
-	FlushErrorState();
-	AbortCurrentTransaction();
-	MemoryContextSwitchTo(context);
-	RESUME_INTERRUPTS();
-
-	failure = find_failure(rule, true);
 	failure->failures++;
 	failure->not_before_ms = cq_clock_ms() +
 		Min((int64) RETRY_MS_MIN << Min(failure->failures - 1, 16), RETRY_MS_MAX);
 	ereport(WARNING,
 			(errcode(error->sqlerrcode),
-			 errmsg("write-behind of namespace \"%s\": %s", rule->name,
-					error->message ? error->message : ""),
+			 errmsg("write-behind of namespace \"%s\": %s", rule->name, message),
 			 errdetail("What is pending stays; it is tried again.")));
-	record_error(rule, error->message ? error->message : "");
+	record_error(rule, message);
 }
 
-/*
- * Flush a namespace, a transaction for each batch.  Returns whether it should
- * be looked at again soon.
- */
+/* The worker's turn with one namespace. */
+typedef struct Turn
+{
+	const CqBehindRule *rule;
+	bool		again;			/* it should be tried again soon */
+} Turn;
+
+/* Flush a namespace until the turn ends, a transaction for each batch. */
+static void
+take_turn(void *arg)
+{
+	Turn	   *turn = arg;
+	const CqBehindRule *rule = turn->rule;
+	MemoryContext context = CurrentMemoryContext;
+	int64		until_ms = cq_clock_ms() + TURN_MS;
+	int64		from = 0;
+	int64		newest = 0;
+	bool		done = false;
+	Failure    *failure;
+
+	do
+	{
+		begin();
+		if (!lock_flush(rule, false))
+		{
+			/* another session flushes */
+			commit();
+			turn->again = true;
+			break;
+		}
+		if (newest == 0)
+			newest = newest_id(rule);
+		(void) flush_batch(rule, &from, newest, &done);
+		commit();
+		MemoryContextSwitchTo(context);
+		CHECK_FOR_INTERRUPTS();
+		turn->again = !done;
+	} while (!done && cq_clock_ms() < until_ms);
+
+	failure = find_failure(rule, false);
+	if (failure != NULL)
+	{
+		failures = list_delete_ptr(failures, failure);
+		pfree(failure);
+	}
+}
+
+/* Flush a namespace; returns whether it should be tried again soon. */
 static bool
 flush_by_worker(const CqBehindRule *rule)
 {
+	Turn		turn = {rule};
 	MemoryContext context = CurrentMemoryContext;
-	int64		until_ms = cq_clock_ms() + TURN_MS;
-	volatile bool again = false;
+	ErrorData  *error = cq_chore_run(take_turn, &turn);
 
-	PG_TRY();
+	if (error != NULL)
 	{
-		int64		from = 0;
-		int64		newest = 0;
-		bool		done = false;
-		Failure    *failure;
-
-		do
-		{
-			begin();
-			if (!lock_flush(rule, false))
-			{
-				/* another session flushes it */
-				commit();
-				again = true;
-				break;
-			}
-			if (newest == 0)
-				newest = newest_id(rule);
-			(void) flush_batch(rule, &from, newest, &done);
-			commit();
-			MemoryContextSwitchTo(context);
-			CHECK_FOR_INTERRUPTS();
-			again = !done;
-		} while (!done && cq_clock_ms() < until_ms);
-
-		failure = find_failure(rule, false);
-		if (failure != NULL)
-		{
-			failures = list_delete_ptr(failures, failure);
-			pfree(failure);
-		}
+		note_error(rule, error);
+		MemoryContextSwitchTo(context);
+		FreeErrorData(error);
 	}
-	PG_CATCH();
-	{
-		recover_from_error(rule, context);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	return again;
+	return turn.again;
 }
 
 static List *
@@ -579,7 +575,7 @@ cq_behind_maintain(void)
 	if (planned && (planned_ms == 0 || planned_ms > now_ms))
 		return planned_ms;
 
-	/* what commits from here on tells us again */
+	/* transactions that commit from here on call cq_dbworker_wake_by() again */
 	planned = false;
 	(void) cq_dbworker_due(true);
 	planned_ms = 0;

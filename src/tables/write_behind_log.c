@@ -9,9 +9,9 @@
  *
  * Order.  For each key the ids ascend in the order of the commits, and the
  * cache publishes in that order, too: before it draws the id, a transaction
- * takes a lock on the key, which PostgreSQL releases after the callback that
- * publishes.  So log, cache and table agree on who was last.  Only commits in
- * progress wait for each other; a set never waits.
+ * locks the key, and PostgreSQL releases the lock after the callback that
+ * publishes.  So log, cache and table agree on which operation was the last.
+ * Only commits in progress wait for each other; a set never waits.
  *
  *	lock		 tag (advisory, not of the users' classes)		mode
  *	log			 namespace										share, or
@@ -20,8 +20,8 @@
  *
  * A transaction with more than KEY_LOCKS_MAX keys of a namespace locks its log
  * exclusively instead of each key: the lock table is small.  Locks are taken
- * in the order of namespace and hash, so that they cannot make a deadlock.
- * Who drops a rule makes sure at the commit, with the log's lock held
+ * in the order of namespace and hash, so that they cannot deadlock.  A transaction
+ * that drops a rule checks before it commits, with the log's lock held
  * exclusively, that nothing is pending.
  *
  * Rows are inserted past the executor: no trigger, no privilege.
@@ -44,8 +44,8 @@
 #include "core/clock.h"
 #include "core/dbworker.h"
 #include "core/faults.h"
+#include "core/locktags.h"
 #include "miscadmin.h"
-#include "storage/lock.h"
 #include "tables/write_behind.h"
 #include "tables/write_behind_log.h"
 #include "tcop/utility.h"
@@ -57,10 +57,6 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
-
-/* field4 of advisory lock tags; the users' are 1 and 2 */
-#define LOCK_CLASS_LOG 200
-#define LOCK_CLASS_KEY 201
 
 #define KEY_LOCKS_MAX 32
 
@@ -104,15 +100,6 @@ compare_operations(const void *a, const void *b)
 	return 0;
 }
 
-static void
-lock(uint32 field2, uint32 field3, uint16 class, LOCKMODE mode)
-{
-	LOCKTAG		tag;
-
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, field2, field3, class);
-	(void) LockAcquire(&tag, mode, false, false);
-}
-
 /* n operations on one namespace */
 static void
 lock_operations(CqPending **ops, int n)
@@ -123,13 +110,13 @@ lock_operations(CqPending **ops, int n)
 		return;
 	if (n > KEY_LOCKS_MAX)
 	{
-		lock(namespace_id, 0, LOCK_CLASS_LOG, ExclusiveLock);
+		(void) cq_lock(CQ_LOCK_BEHIND_LOG, namespace_id, 0, ExclusiveLock, true);
 		return;
 	}
-	lock(namespace_id, 0, LOCK_CLASS_LOG, ShareLock);
+	(void) cq_lock(CQ_LOCK_BEHIND_LOG, namespace_id, 0, ShareLock, true);
 	for (int i = 0; i < n; i++)
-		lock((uint32) (ops[i]->key->identity >> 32),
-			 (uint32) ops[i]->key->identity, LOCK_CLASS_KEY, ExclusiveLock);
+		(void) cq_lock(CQ_LOCK_BEHIND_KEY, (uint32) (ops[i]->key->identity >> 32),
+					   (uint32) ops[i]->key->identity, ExclusiveLock, true);
 }
 
 static HeapTuple
@@ -212,7 +199,10 @@ log_operations(void)
 	}
 	qsort(ops, n, sizeof(CqPending *), compare_operations);
 
-	/* all locks first, in order; then what others did before is known */
+	/*
+	 * all locks first, in order: what other transactions did before is
+	 * visible then
+	 */
 	for (int pass = 0; pass < 2; pass++)
 	{
 		for (int first = 0, end; first < n; first = end)
@@ -289,7 +279,7 @@ cq_behind_dropping(uint32 namespace_id)
 	require_nothing_pending(namespace_id);
 }
 
-/* Commits that add to the log wait from here until the rule is gone. */
+/* Transactions that add to the log wait from here until the rule is gone. */
 static void
 check_dropped(void)
 {
@@ -303,7 +293,7 @@ check_dropped(void)
 
 		if (name_space != NULL && name_space->behind != 0)
 			continue;			/* rolled back to a savepoint, or made anew */
-		lock(id, 0, LOCK_CLASS_LOG, ExclusiveLock);
+		(void) cq_lock(CQ_LOCK_BEHIND_LOG, id, 0, ExclusiveLock, true);
 		require_nothing_pending(id);
 	}
 }
@@ -382,7 +372,7 @@ cq_behind_check_set(const CqSetRequest *request, bool plain)
 	PreventCommandIfReadOnly("cq.cache_set()");
 	PreventCommandDuringRecovery("cq.cache_set()");
 	if (name_space == NULL)
-		return;					/* dropped meanwhile: the commit will tell */
+		return;					/* dropped meanwhile: the commit will fail */
 	if ((request->type == CQ_VALUE_BYTEA) != (name_space->behind_value == CQ_BEHIND_BYTEA))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),

@@ -8,7 +8,9 @@
 #ifndef CQ_TABLES_WRITE_BEHIND_LOG_H
 #define CQ_TABLES_WRITE_BEHIND_LOG_H
 
-#include "cache/cache.h"
+#include "cache/key.h"
+#include "cache/request.h"
+#include "cache/value.h"
 #include "utils/snapshot.h"
 
 /* What a look-up in the log found. */

@@ -10,32 +10,30 @@
  * deleted, as by cache_delete.  Then the new row is set under its key, to be
  * published at commit.
  *
- * The view of that set is that of a snapshot taken now.  The row is ours
- * until we commit: whoever wrote it, or another row of the same key, before
- * us has ended, and the snapshot sees that.  (The statement's own snapshot
- * may be older: an UPDATE waits for other writers of the row.)  The own-change
- * counter is read after the mark, so that whatever happens to the key later
- * in the transaction refuses the set.  SERIALIZABLE has no view: there the
- * keys are only marked and deleted.
+ * The set's view is that of a snapshot taken now.  No other transaction can
+ * change the row until this one ends, and a transaction that wrote it, or another
+ * row of the same key, before has ended, and the snapshot sees that.  (The
+ * statement's own snapshot may be older: an UPDATE waits for other writers of the
+ * row.)  The own-change counter is read after the mark, so that a later change of
+ * the key in this transaction refuses the set.  SERIALIZABLE has no view: there
+ * the keys are only marked and deleted.
  *
- * A row may have been changed again before its trigger runs, by a function
- * of the statement or by a foreign key.  So only a row that is still current
- * is put.
+ * A function of the statement or a foreign key may have changed a row again before
+ * its trigger runs.  So only a row that is still current is set.
  *
- * The right to write the namespace is that of the table's owner, for who may
- * change the table need know nothing of the cache, and it is asked for with each
- * row: what was allowed when the watch was made may have been taken back.  Without
- * it nothing is put.  The keys are marked and deleted all the same: what the table
- * has put before must not outlive a change of the row.
+ * The table's owner needs the right to write the namespace; a role that may change
+ * the table needs no right on the cache.  It is checked with each row, since it may
+ * have been revoked after the watch was made.  Without it nothing is set, but the
+ * keys are marked and deleted all the same: what was set before must not outlive a
+ * change of the row.
  *
- * The key has to tell rows apart: it names all columns of a unique index.
- * DROP INDEX CONCURRENTLY, which commits half way, may take that away all the
- * same; then nothing is put.
+ * The key has to identify a row: it names all columns of a unique index.  DROP
+ * INDEX CONCURRENTLY, which commits half way, may drop that index all the same;
+ * then nothing is set.
  *
- * What cannot be put must not stop the change: a row without a key (NULL, or
- * too long), one too large, one in a namespace that has been dropped, and
- * what exceeds the limits per transaction, is not there for others to find,
- * which is a miss.
+ * A row that cannot be set must not make the change fail: one without a key (NULL,
+ * or too long), one that is too large, one in a namespace that has been dropped,
+ * and one beyond the limits per transaction.  A look-up of its key is a miss.
  *
  *-------------------------------------------------------------------------
  */
@@ -48,12 +46,15 @@
 #include "access/tableam.h"
 #include "access/transam.h"
 #include "access/xact.h"
-#include "cache/cache.h"
+#include "cache/key.h"
 #include "cache/marks.h"
 #include "cache/namespace.h"
 #include "cache/pending.h"
 #include "cache/request.h"
 #include "cache/slots.h"
+#include "cache/store.h"
+#include "cache/value.h"
+#include "cache/view.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
@@ -70,7 +71,6 @@
 #include "tables/write_through.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -78,8 +78,8 @@
 struct CqWriteThrough
 {
 	CqTagTemplate *key;
-	bool		unique;			/* it tells rows apart */
-	Oid			owner;			/* in whose name rows are put */
+	bool		unique;			/* the key identifies a row */
+	Oid			owner;			/* the role that writes the namespace */
 	const char *namespace;
 	uint32		namespace_id;
 	int64		ttl_ms;			/* 0: the namespace's */
@@ -91,7 +91,7 @@ struct CqWriteThrough
 
 static StringInfoData key_buffer;
 
-/* what the transaction has used up of its limits */
+/* what the transaction 'spender' has used up of its limits */
 static FullTransactionId spender;
 static uint64 rows_spent = 0;
 static Size bytes_spent = 0;
@@ -129,7 +129,7 @@ resolve_columns(List *names, TupleDesc tupdesc, AttrNumber *columns,
 	return n;
 }
 
-/* to_jsonb() looks at its argument's type: let it find a row there. */
+/* to_jsonb() finds out the type of its argument from its call expression: a row. */
 static void
 prepare_to_jsonb(FmgrInfo *flinfo)
 {
@@ -150,11 +150,11 @@ ttl_of(const char *text)
 
 	if (text == NULL)
 		return 0;
-	nest = cq_pin_settings();
+	nest = cq_output_settings_fix();
 	interval = DirectFunctionCall3(interval_in, CStringGetDatum(text),
 								   ObjectIdGetDatum(InvalidOid),
 								   Int32GetDatum(-1));
-	cq_unpin_settings(nest);
+	cq_output_settings_restore(nest);
 	return cq_interval_ms(DatumGetIntervalP(interval), 1, "ttl");
 }
 
@@ -256,7 +256,7 @@ row_key(const CqWriteThrough *w, Relation rel, HeapTuple tuple, CqKey *key)
 	return true;
 }
 
-/* Does the transaction's limit allow for one more row, with that many bytes? */
+/* Use up so much of the transaction's limits; false when it exceeds them. */
 static bool
 spend(uint64 rows, Size bytes)
 {
@@ -300,21 +300,21 @@ row_value(CqWriteThrough *w, Relation rel, HeapTuple tuple)
 
 	tuple = heap_form_tuple(w->form, values, nulls);
 	if (w->pin_settings)
-		nest = cq_pin_settings();
+		nest = cq_output_settings_fix();
 	value = (struct varlena *)
 		DatumGetPointer(FunctionCall1(&w->to_jsonb,
 									  HeapTupleGetDatum(tuple)));
 	if (w->pin_settings)
-		cq_unpin_settings(nest);
+		cq_output_settings_restore(nest);
 	return VARSIZE_ANY_EXHDR(value) > (Size) cq_value_size_max ? NULL : value;
 }
 
-/* Set the new row, which is in slot and tuple, unless something forbids it. */
+/* Set the new row, which is in slot and tuple, if that is possible. */
 static void
 put(CqWriteThrough *w, Relation rel, TupleTableSlot *slot, HeapTuple tuple,
 	const CqKey *key, const CqNamespace *name_space)
 {
-	uint64		change = cq_local_change();
+	uint64		change = cq_marks_change();
 	int64		ttl_ms = w->ttl_ms != 0 ? w->ttl_ms : name_space->default_ttl_ms;
 	CqSetRequest request = {0};
 	CqView		view;
@@ -337,12 +337,12 @@ put(CqWriteThrough *w, Relation rel, TupleTableSlot *slot, HeapTuple tuple,
 static void
 forget(const CqKey *key, bool delete)
 {
-	cq_local_mark(cq_slot_of_key(key->identity), false);
+	cq_mark_slot(cq_slot_of_key(key->identity), false);
 	if (delete)
 		cq_pending_delete(key);
 }
 
-/* The namespace to put rows into; NULL: none are put. */
+/* The namespace to set rows in; NULL when none may be set. */
 static const CqNamespace *
 target_namespace(const CqWriteThrough *w)
 {
@@ -358,7 +358,7 @@ target_namespace(const CqWriteThrough *w)
 		? name_space : NULL;
 }
 
-/* Is the namespace ahead of its own table by now? */
+/* Has the namespace got a write-behind rule since? */
 static bool
 is_ahead(const CqWriteThrough *w)
 {

@@ -10,9 +10,9 @@
 
 #include "commands/trigger.h"
 #include "tables/watch_spec.h"
-#include "utils/rel.h"
+#include "utils/relcache.h"
 
-/* What is to be put where, compiled for the rows of one relation. */
+/* Key, namespace and value of the rows of one relation, compiled. */
 typedef struct CqWriteThrough CqWriteThrough;
 
 /*
@@ -23,19 +23,20 @@ extern CqWriteThrough *cq_write_through_compile(const CqWatchSpec *spec,
 												Relation rel);
 
 /*
- * May the current role watch the relation so?  Fills in the namespace's number.
+ * Check that the current role may watch the relation so, and fill in the namespace's
+ * number.
  * Raises 22023, 42703, 42704, 42501, 42P10 and 0A000.
  */
 extern void cq_write_through_check(CqWatchSpec *spec, Relation rel);
 
-/* Do it for the row of a trigger, which is fired after INSERT, UPDATE or DELETE. */
+/* Write through the row of a trigger that fires after INSERT, UPDATE or DELETE. */
 extern void cq_write_through(CqWriteThrough *w, const TriggerData *trigdata);
 
-/* Raise 2BP01 if DDL has taken away a column that write-through names. */
+/* Raise 2BP01 if DDL has dropped a column that write-through names. */
 extern void cq_write_through_check_columns(const CqWatchSpec *spec,
 										   Relation rel);
 
-/* Raise 2BP01 if DDL has taken away the index that tells the keys of a table apart. */
+/* Raise 2BP01 if DDL has dropped the unique index that the key of a table relies on. */
 extern void cq_write_through_check_index(Oid relid);
 
 #endif							/* CQ_TABLES_WRITE_THROUGH_H */

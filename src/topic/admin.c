@@ -1,12 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * admin.c
- *	  Creating, changing and dropping topics and groups; joining and leaving.
+ *	  Creating, changing and dropping topics and groups, and their privileges.
  *
- * The tables of topics belong to the extension's owner and nobody else has
- * privileges on them; owners and privileges of topics and groups are their
- * carriers' (see core/object.c).  A ShareUpdateExclusiveLock on cq.topic, kept
- * until the end of the transaction, puts changes one after another.
+ * The tables of topics belong to the extension's owner, the only role with
+ * privileges on them; owners and privileges of topics and groups are their carriers'
+ * (see core/object.c).  Locks, kept until the transaction ends, put changes one
+ * after another: of all topics a ShareUpdateExclusiveLock on cq.topic, of one and
+ * its groups that on its first sequence.
  *
  * A shared group is a queue that the worker feeds (feed.c).  It is known by its
  * number, and goes with the group, as the group goes with the topic: carriers
@@ -30,14 +31,14 @@
 #include "storage/lmgr.h"
 #include "topic/admin.h"
 #include "topic/assignment.h"
+#include "topic/offset_tables.h"
 #include "topic/offsets.h"
+#include "topic/open.h"
 #include "topic/publication.h"
 #include "topic/record.h"
 #include "topic/sweep.h"
 #include "topic/xact.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 
 /* the numbers of new topics go on above those of replicas: leave some */
 #define REPLICA_ID_MAX 2000000000
@@ -53,30 +54,6 @@ void
 cq_topics_lock(void)
 {
 	LockRelationOid(cq_relation("topic"), ShareUpdateExclusiveLock);
-}
-
-/* Parameters of a command. */
-typedef struct Parameters
-{
-	int			n;
-	Oid			types[10];
-	Datum		values[10];
-	char		nulls[11];
-} Parameters;
-
-static void
-add_parameter(Parameters *p, Oid type, Datum value, bool isnull)
-{
-	p->types[p->n] = type;
-	p->values[p->n] = value;
-	p->nulls[p->n] = isnull ? 'n' : ' ';
-	p->n++;
-}
-
-static int32
-execute(const char *command, Parameters *p)
-{
-	return cq_execute_as_owner(command, p->n, p->types, p->values, p->nulls);
 }
 
 /* ---- topics ---------------------------------------------------------- */
@@ -103,7 +80,7 @@ check_options(const CqTopicOptions *options)
 static const char *const topic_formats[] = {"t%d_o0", "t%d_c0", "t%d_s0", NULL};
 static const char *const group_formats[] = {NULL};
 
-/* Take the row of a topic that this transaction has created. */
+/* Take the state of a topic that this transaction has created. */
 static void
 open_created(const char *name, int32 topic_id)
 {
@@ -166,7 +143,7 @@ create_relations(int32 topic_id, Oid carrier, int partitions, int ntables)
 void
 cq_topic_create_named(const char *name, const CqTopicOptions *options, bool if_not_exists)
 {
-	Parameters	p = {0};
+	CqParameters p = {0};
 	CqTopicDef *def;
 	int32		topic_id;
 	Oid			carrier;
@@ -187,32 +164,26 @@ cq_topic_create_named(const char *name, const CqTopicOptions *options, bool if_n
 		return;
 	}
 	if (def != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("topic \"%s\" already exists", name)));
+		cq_object_exists(CQ_OBJECT_TOPIC, name);
 	drop_orphans(name);
 	topic_id = cq_object_new_id(CQ_OBJECT_TOPIC, "topic_topic_id_seq", topic_formats);
 	carrier = cq_carrier_create(CQ_OBJECT_TOPIC, topic_id, name);
-	add_parameter(&p, INT4OID, Int32GetDatum(topic_id), false);
-	add_parameter(&p, TEXTOID, CStringGetTextDatum(name), false);
-	add_parameter(&p, OIDOID, ObjectIdGetDatum(carrier), false);
-	add_parameter(&p, INT4OID, Int32GetDatum(options->partitions), false);
-	add_parameter(&p, INTERVALOID, PointerGetDatum(options->retain), options->retain == NULL);
-	add_parameter(&p, INT8OID, Int64GetDatum(options->retain_bytes), options->retain_bytes == 0);
-	add_parameter(&p, BOOLOID, BoolGetDatum(options->compact), false);
-	add_parameter(&p, INTERVALOID, PointerGetDatum(options->tombstone_retain), false);
-	if (execute("INSERT INTO cq.topic (topic_id, name, carrier, partitions, retain, "
-				"retain_bytes, compact, tombstone_retain) "
-				"VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "
-				"ON CONFLICT DO NOTHING RETURNING topic_id", &p) < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("topic \"%s\" already exists", name)));
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(topic_id), false);
+	cq_parameter_add(&p, TEXTOID, CStringGetTextDatum(name), false);
+	cq_parameter_add(&p, OIDOID, ObjectIdGetDatum(carrier), false);
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(options->partitions), false);
+	cq_parameter_add(&p, INTERVALOID, PointerGetDatum(options->retain), options->retain == NULL);
+	cq_parameter_add(&p, INT8OID, Int64GetDatum(options->retain_bytes), options->retain_bytes == 0);
+	cq_parameter_add(&p, BOOLOID, BoolGetDatum(options->compact), false);
+	cq_parameter_add(&p, INTERVALOID, PointerGetDatum(options->tombstone_retain), false);
+	if (cq_execute_with("INSERT INTO cq.topic (topic_id, name, carrier, partitions, retain, "
+						"retain_bytes, compact, tombstone_retain) "
+						"VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "
+						"ON CONFLICT DO NOTHING RETURNING topic_id", &p) < 0)
+		cq_object_exists(CQ_OBJECT_TOPIC, name);
 
 	create_relations(topic_id, carrier, options->partitions, 1);
-	p.n = 0;
-	add_parameter(&p, INT4OID, Int32GetDatum(topic_id), false);
-	(void) execute("INSERT INTO cq.topic_segment VALUES ($1, 1, 0)", &p);
+	(void) cq_execute_with_int("INSERT INTO cq.topic_segment VALUES ($1, 1, 0)", topic_id);
 	open_created(name, topic_id);
 }
 
@@ -220,7 +191,7 @@ void
 cq_topic_alter_named(const char *name, const CqTopicOptions *options)
 {
 	CqTopicDef *def;
-	Parameters	p = {0};
+	CqParameters p = {0};
 	StringInfoData command;
 	int			had;
 	int32		topic_id;
@@ -243,35 +214,35 @@ cq_topic_alter_named(const char *name, const CqTopicOptions *options)
 
 	initStringInfo(&command);
 	appendStringInfoString(&command, "UPDATE cq.topic SET name = name");
-	add_parameter(&p, INT4OID, Int32GetDatum(topic_id), false);
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(topic_id), false);
 	if (options->set_partitions)
 	{
-		add_parameter(&p, INT4OID, Int32GetDatum(options->partitions), false);
+		cq_parameter_add(&p, INT4OID, Int32GetDatum(options->partitions), false);
 		appendStringInfo(&command, ", partitions = $%d", p.n);
 	}
 	if (options->set_retain)
 	{
-		add_parameter(&p, INTERVALOID, PointerGetDatum(options->retain), options->retain == NULL);
+		cq_parameter_add(&p, INTERVALOID, PointerGetDatum(options->retain), options->retain == NULL);
 		appendStringInfo(&command, ", retain = $%d", p.n);
 	}
 	if (options->set_retain_bytes)
 	{
-		add_parameter(&p, INT8OID, Int64GetDatum(options->retain_bytes),
-					  options->retain_bytes == 0);
+		cq_parameter_add(&p, INT8OID, Int64GetDatum(options->retain_bytes),
+						 options->retain_bytes == 0);
 		appendStringInfo(&command, ", retain_bytes = $%d", p.n);
 	}
 	if (options->set_compact)
 	{
-		add_parameter(&p, BOOLOID, BoolGetDatum(options->compact), false);
+		cq_parameter_add(&p, BOOLOID, BoolGetDatum(options->compact), false);
 		appendStringInfo(&command, ", compact = $%d", p.n);
 	}
 	if (options->set_tombstone_retain)
 	{
-		add_parameter(&p, INTERVALOID, PointerGetDatum(options->tombstone_retain), false);
+		cq_parameter_add(&p, INTERVALOID, PointerGetDatum(options->tombstone_retain), false);
 		appendStringInfo(&command, ", tombstone_retain = $%d", p.n);
 	}
 	appendStringInfoString(&command, " WHERE topic_id = $1");
-	(void) execute(command.data, &p);
+	(void) cq_execute_with(command.data, &p);
 	for (int i = had; options->set_partitions && i < options->partitions; i++)
 		(void) cq_record_sequence_create(topic_id, def->offsets[0], i);
 	cq_topic_items_reserve(1);
@@ -298,10 +269,9 @@ cq_topic_drop_named(const char *name, bool if_exists)
 	def = cq_topic_find(name);
 	if (def == NULL)
 	{
-		ereport(if_exists ? NOTICE : ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 if_exists ? errmsg("topic \"%s\" does not exist, skipping", name) :
-				 errmsg("topic \"%s\" does not exist", name)));
+		if (!if_exists)
+			cq_object_missing(CQ_OBJECT_TOPIC, name);
+		cq_object_skip_missing(CQ_OBJECT_TOPIC, name);
 		return;
 	}
 	if (!cq_object_owned(&def->object))
@@ -376,7 +346,7 @@ int32
 cq_topic_publication_create_for(const char *name, const char *publication, int ntables)
 {
 	CqTopicDef *def;
-	Parameters	p = {0};
+	CqParameters p = {0};
 	int32		topic_id;
 	int			k;
 
@@ -391,9 +361,9 @@ cq_topic_publication_create_for(const char *name, const char *publication, int n
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("topic \"%s\" has %d tables already", name, k)));
-	add_parameter(&p, INT4OID, Int32GetDatum(topic_id), false);
-	add_parameter(&p, INT4OID, Int32GetDatum(ntables), false);
-	(void) execute("UPDATE cq.topic SET tables = $2 WHERE topic_id = $1", &p);
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(topic_id), false);
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(ntables), false);
+	(void) cq_execute_with("UPDATE cq.topic SET tables = $2 WHERE topic_id = $1", &p);
 	for (; k < ntables; k++)
 		cq_record_table_create(topic_id, def->sequences[0], k);
 
@@ -404,7 +374,7 @@ cq_topic_publication_create_for(const char *name, const char *publication, int n
 void
 cq_topic_replica_create_named(const char *name, int32 topic_id, int partitions, int ntables)
 {
-	Parameters	p = {0};
+	CqParameters p = {0};
 	Oid			carrier;
 
 	cq_require_shared();
@@ -426,19 +396,18 @@ cq_topic_replica_create_named(const char *name, int32 topic_id, int partitions, 
 				 errmsg("there is a topic \"%s\", or another one with number %d", name, topic_id),
 				 errhint("A replica has the number of what it is a replica of; a database made for replicas has room for it.")));
 	carrier = cq_carrier_create(CQ_OBJECT_TOPIC, topic_id, name);
-	add_parameter(&p, INT4OID, Int32GetDatum(topic_id), false);
-	add_parameter(&p, TEXTOID, CStringGetTextDatum(name), false);
-	add_parameter(&p, OIDOID, ObjectIdGetDatum(carrier), false);
-	add_parameter(&p, INT4OID, Int32GetDatum(partitions), false);
-	add_parameter(&p, INT4OID, Int32GetDatum(ntables), false);
-	(void) execute("INSERT INTO cq.topic (topic_id, name, carrier, partitions, compact, "
-				   "tombstone_retain, replica, tables) "
-				   "VALUES ($1, $2, $3, $4, false, '1 day', true, $5)", &p);
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(topic_id), false);
+	cq_parameter_add(&p, TEXTOID, CStringGetTextDatum(name), false);
+	cq_parameter_add(&p, OIDOID, ObjectIdGetDatum(carrier), false);
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(partitions), false);
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(ntables), false);
+	(void) cq_execute_with("INSERT INTO cq.topic (topic_id, name, carrier, partitions, compact, "
+						   "tombstone_retain, replica, tables) "
+						   "VALUES ($1, $2, $3, $4, false, '1 day', true, $5)", &p);
 	/* new topics must not get that number */
-	p.n = 0;
-	add_parameter(&p, INT4OID, Int32GetDatum(topic_id), false);
-	(void) execute("SELECT 1 FROM pg_catalog.setval('cq.topic_topic_id_seq', "
-				   "greatest($1, pg_catalog.nextval('cq.topic_topic_id_seq')))", &p);
+	(void) cq_execute_with_int("SELECT 1 FROM pg_catalog.setval('cq.topic_topic_id_seq', "
+							   "greatest($1, pg_catalog.nextval('cq.topic_topic_id_seq')))",
+							   topic_id);
 	create_relations(topic_id, carrier, partitions, ntables);
 	open_created(name, topic_id);
 }
@@ -447,7 +416,6 @@ void
 cq_topic_replica_promote_named(const char *name)
 {
 	CqTopicDef *def;
-	Parameters	p = {0};
 
 	PreventCommandIfReadOnly("topic_replica_promote()");
 	cq_topics_lock();
@@ -456,10 +424,11 @@ cq_topic_replica_promote_named(const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("topic \"%s\" is no replica", name)));
-	add_parameter(&p, INT4OID, Int32GetDatum(def->topic_id), false);
-	(void) execute("UPDATE cq.topic SET replica = false, tables = NULL WHERE topic_id = $1", &p);
-	(void) execute("INSERT INTO cq.topic_segment SELECT $1, 1, 0 "
-				   "WHERE NOT EXISTS (SELECT FROM cq.topic_segment WHERE topic_id = $1)", &p);
+	(void) cq_execute_with_int("UPDATE cq.topic SET replica = false, tables = NULL WHERE topic_id = $1",
+							   def->topic_id);
+	(void) cq_execute_with_int("INSERT INTO cq.topic_segment SELECT $1, 1, 0 "
+							   "WHERE NOT EXISTS (SELECT FROM cq.topic_segment WHERE topic_id = $1)",
+							   def->topic_id);
 	/* loaded again, with what the tables have; its members join again */
 	cq_topic_items_reserve(1);
 	cq_topic_item_add(CQ_TOPIC_ITEM_DROPPED, def, CQ_NO_CELL)->offset = def->topic_id;
@@ -493,7 +462,7 @@ create_group_queue(const CqTopicDef *def, const char *group, Oid carrier,
 	for (int i = 0; i < CQ_OPTIONS; i++)
 		values[i] = cq_option_default(i, &nulls[i]);
 	(void) cq_queue_create_named(name, values, nulls, false, &dead);
-	queue = cq_definition_find(name);
+	queue = cq_queue_find(name);
 	*queue_id = queue->queue_id;
 	*dead_letter_id = (dead == NULL) ? 0 : dead->queue_id;
 	cq_carrier_own(carrier, RelationRelationId, queue->object.carrier);
@@ -501,13 +470,13 @@ create_group_queue(const CqTopicDef *def, const char *group, Oid carrier,
 		cq_carrier_own(carrier, RelationRelationId, dead->object.carrier);
 }
 
-/* Have the new group, which nobody else knows yet, start there. */
+/* Have the new group, which no other session knows yet, start there. */
 static void
 set_start(CqTopicDef *def, int32 group_id, const CqPosition *start)
 {
 	CqOffset   *offsets = palloc0(def->npartitions * sizeof(CqOffset));
 	int			n = def->npartitions;
-	CqTopicRow *row;
+	CqTopicState *state;
 	uint32		g;
 
 	for (int p = 0; p < n; p++)
@@ -518,16 +487,16 @@ set_start(CqTopicDef *def, int32 group_id, const CqPosition *start)
 		offsets[p].at = GetCurrentTimestamp();
 	}
 	cq_offsets_append(def, offsets, n);
-	row = cq_topic_lock(def, LW_EXCLUSIVE);
-	g = cq_row_group(row, group_id);
+	state = cq_topic_lock(def, LW_EXCLUSIVE);
+	g = cq_topic_group(state, group_id);
 	for (int p = 0; p < n && g != CQ_NO_CELL; p++)
 	{
-		uint32		i = cq_share_find(row, g, p);
+		uint32		i = cq_assignment_find(state, g, p);
 
 		if (i != CQ_NO_CELL)
 			CQ_CELL(i)->share.committed = offsets[p].offset;
 	}
-	cq_topic_unlock(row);
+	cq_topic_unlock(state);
 }
 
 /* Raises 42710 unless that group has these options; where it started is not known. */
@@ -552,7 +521,7 @@ void
 cq_group_create_named(CqTopicDef *def, const char *name, const CqGroupOptions *options,
 					  bool if_not_exists)
 {
-	Parameters	p = {0};
+	CqParameters p = {0};
 	CqGroupDef *group;
 	int32		group_id;
 	int32		queue_id = 0;
@@ -589,33 +558,33 @@ cq_group_create_named(CqTopicDef *def, const char *name, const CqGroupOptions *o
 	cq_carrier_own(def->object.carrier, RelationRelationId, carrier);
 	if (options->shared)
 		create_group_queue(def, name, carrier, &queue_id, &dead_letter_id);
-	add_parameter(&p, INT4OID, Int32GetDatum(def->topic_id), false);
-	add_parameter(&p, INT4OID, Int32GetDatum(group_id), false);
-	add_parameter(&p, TEXTOID, CStringGetTextDatum(name), false);
-	add_parameter(&p, OIDOID, ObjectIdGetDatum(carrier), false);
-	add_parameter(&p, TEXTOID, CStringGetTextDatum(options->shared ? "shared" : "exclusive"), false);
-	add_parameter(&p, TEXTOID, CStringGetTextDatum(options->range ? "range" : "sticky"), false);
-	add_parameter(&p, INTERVALOID, PointerGetDatum(options->session_timeout), false);
-	add_parameter(&p, INT4OID, Int32GetDatum(queue_id), queue_id == 0);
-	add_parameter(&p, INT4OID, Int32GetDatum(dead_letter_id), dead_letter_id == 0);
-	(void) execute("INSERT INTO cq.topic_group (topic_id, group_id, name, carrier, kind, "
-				   "assignment, session_timeout, queue_id, dead_letter_id) "
-				   "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)", &p);
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(def->topic_id), false);
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(group_id), false);
+	cq_parameter_add(&p, TEXTOID, CStringGetTextDatum(name), false);
+	cq_parameter_add(&p, OIDOID, ObjectIdGetDatum(carrier), false);
+	cq_parameter_add(&p, TEXTOID, CStringGetTextDatum(options->shared ? "shared" : "exclusive"), false);
+	cq_parameter_add(&p, TEXTOID, CStringGetTextDatum(options->range ? "range" : "sticky"), false);
+	cq_parameter_add(&p, INTERVALOID, PointerGetDatum(options->session_timeout), false);
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(queue_id), queue_id == 0);
+	cq_parameter_add(&p, INT4OID, Int32GetDatum(dead_letter_id), dead_letter_id == 0);
+	(void) cq_execute_with("INSERT INTO cq.topic_group (topic_id, group_id, name, carrier, kind, "
+						   "assignment, session_timeout, queue_id, dead_letter_id) "
+						   "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)", &p);
 
 	CommandCounterIncrement();
 	cq_topic_refresh(def);
 	group = cq_group_def(def, name);
 	cq_topic_items_reserve(1);
 	cq_topic_item_add(CQ_TOPIC_ITEM_GROUP_CREATED, def, CQ_NO_CELL)->offset = group_id;
-	cq_share_load_group(def, group);
+	cq_group_open(def, group);
 	if (options->start.kind != CQ_POSITION_EARLIEST)
 		set_start(def, group_id, &options->start);
 	if (options->shared)
 	{
-		CqTopicRow *row = cq_topic_lock(def, LW_EXCLUSIVE);
+		CqTopicState *state = cq_topic_lock(def, LW_EXCLUSIVE);
 
-		row->feed_due = true;
-		cq_topic_unlock(row);
+		state->feed_due = true;
+		cq_topic_unlock(state);
 	}
 }
 

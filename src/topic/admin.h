@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * admin.h
- *	  Creating, changing and dropping topics and groups, and who may use them.
+ *	  Creating, changing and dropping topics and groups, and their privileges.
  *
  *-------------------------------------------------------------------------
  */
@@ -9,7 +9,7 @@
 #define CQ_TOPIC_ADMIN_H
 
 #include "topic/definition.h"
-#include "topic/poll.h"
+#include "topic/position.h"
 #include "utils/timestamp.h"
 
 /* Options of a topic, as arguments; NULL in alter: as it is. */

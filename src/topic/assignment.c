@@ -3,16 +3,17 @@
  * assignment.c
  *	  Groups: members, who owns which partition, positions.
  *
- * Membership lives in shared memory only: it ends with the server, and who was a
- * member joins again.  What a group is done with is in the tables (offsets.c) and
- * is read when the group is first used.
+ * Members live in shared memory only: they end with the server, and join again.
+ * How far a group is done is in the tables (offsets.c), and is read when the group
+ * is first used (load.c).
  *
- * Whenever members come or go, each partition gets a target.  The target becomes
- * the owner at once, unless the owner is alive and in a transaction that has
- * polled the partition or committed offsets for it: then at its end.  Only an
- * owner that is gone (it left, was not heard of for the group's session_timeout,
- * its session has ended) loses a partition in mid-transaction; that transaction
- * finds out when it commits, by the share's epoch.
+ * Whenever members come or go, each partition gets a target, the member that is to
+ * own it.  The target becomes the owner at once, unless the owner is alive and in a
+ * transaction that has polled the partition or committed offsets for it: then at
+ * the end of that.  Only an owner that is gone loses a partition in the middle of
+ * a transaction: it has left, has sent no heartbeat for the group's
+ * session_timeout, or its session has ended.  The transaction finds out when it
+ * commits, by the epoch of the assignment.
  *
  * The new owner starts from the committed offset, once the transactions that may
  * still change it (passing) have ended.
@@ -22,17 +23,13 @@
 #include "postgres.h"
 
 #include "core/clock.h"
-#include "core/dbworker.h"
-#include "miscadmin.h"
 #include "topic/assignment.h"
-#include "topic/offsets.h"
-#include "topic/record.h"
 #include "utils/timestamp.h"
 
 /* ---- owners ---------------------------------------------------------- */
 
 void
-cq_share_fence(CqTopicRow *row, uint32 i)
+cq_assignment_fence(CqTopicState *state, uint32 i)
 {
 	CqShare    *share = &CQ_CELL(i)->share;
 
@@ -43,17 +40,17 @@ cq_share_fence(CqTopicRow *row, uint32 i)
 }
 
 void
-cq_share_end_busy(CqTopicRow *row, uint32 i)
+cq_assignment_end_busy(CqTopicState *state, uint32 i)
 {
 	CqShare    *share = &CQ_CELL(i)->share;
 
 	share->busy = 0;
 	if (share->owner != share->target)
-		cq_share_fence(row, i);
+		cq_assignment_fence(state, i);
 }
 
 void
-cq_share_commit(CqShare *share, int64 offset, int64 rewind, TimestampTz at)
+cq_assignment_commit(CqShare *share, int64 offset, int64 rewind, TimestampTz at)
 {
 	if (rewind < share->rewind)
 		return;
@@ -66,9 +63,19 @@ cq_share_commit(CqShare *share, int64 offset, int64 rewind, TimestampTz at)
 	share->committed_at = at;
 }
 
+uint32
+cq_assignment_find(const CqTopicState *state, uint32 group, int partition)
+{
+	uint32		i = CQ_CELL(group)->group.shares;
+
+	while (i != CQ_NO_CELL && CQ_CELL(i)->share.number != partition)
+		i = CQ_CELL(i)->next;
+	return i;
+}
+
 /* ---- assignment ------------------------------------------------------ */
 
-/* Each partition's target, by number, to the members in order of their names. */
+/* Give partitions, in order, to members in the order of their names. */
 static void
 assign_range(CqLogGroup *group, int npartitions)
 {
@@ -89,7 +96,7 @@ assign_range(CqLogGroup *group, int npartitions)
 	}
 }
 
-/* As even as possible, moving as few as possible. */
+/* Give partitions to members as evenly as possible, moving as few as possible. */
 static void
 assign_sticky(CqLogGroup *group, int npartitions)
 {
@@ -105,7 +112,7 @@ assign_sticky(CqLogGroup *group, int npartitions)
 			CQ_CELL(CQ_CELL(i)->share.target)->member.count++;
 	}
 
-	/* those who have more than their part keep one that is left over */
+	/* members that have more than their part keep one that is left over */
 	for (member = group->members; member != CQ_NO_CELL; member = CQ_CELL(member)->next)
 	{
 		CqMember   *m = &CQ_CELL(member)->member;
@@ -153,9 +160,8 @@ assign_sticky(CqLogGroup *group, int npartitions)
 	}
 }
 
-/* Members have come or gone. */
-static void
-rebalance(CqTopicRow *row, uint32 g)
+void
+cq_group_rebalance(CqTopicState *state, uint32 g)
 {
 	CqLogGroup *group = &CQ_CELL(g)->group;
 
@@ -165,9 +171,9 @@ rebalance(CqTopicRow *row, uint32 g)
 			CQ_CELL(i)->share.target = CQ_NO_CELL;
 	}
 	else if (group->assignment == CQ_ASSIGN_RANGE)
-		assign_range(group, row->npartitions);
+		assign_range(group, state->npartitions);
 	else
-		assign_sticky(group, row->npartitions);
+		assign_sticky(group, state->npartitions);
 
 	for (uint32 i = group->shares; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
 	{
@@ -175,21 +181,22 @@ rebalance(CqTopicRow *row, uint32 g)
 
 		if (share->owner != share->target &&
 			(share->busy == 0 || share->owner == CQ_NO_CELL))
-			cq_share_fence(row, i);
+			cq_assignment_fence(state, i);
 	}
 }
 
 /* ---- members --------------------------------------------------------- */
 
+/* It lives for another session_timeout. */
 static void
-heard_of(CqTopicRow *row, CqMember *member)
+renew(CqTopicState *state, CqMember *member)
 {
 	member->until_ms = cq_clock_ms_after(CQ_CELL(member->group)->group.timeout_ms);
-	cq_topic_plan(row, member->until_ms);
+	cq_topic_plan(state, member->until_ms);
 }
 
 uint32
-cq_member_find(CqTopicRow *row, uint32 group, const char *name, int64 generation)
+cq_member_find(CqTopicState *state, uint32 group, const char *name, int64 generation)
 {
 	uint32		i = CQ_CELL(group)->group.members;
 
@@ -199,15 +206,15 @@ cq_member_find(CqTopicRow *row, uint32 group, const char *name, int64 generation
 		return CQ_NO_CELL;
 	if (CQ_CELL(i)->member.until_ms <= cq_clock_ms())
 	{
-		cq_member_remove(row, i);
+		cq_member_remove(state, i);
 		return CQ_NO_CELL;
 	}
-	heard_of(row, &CQ_CELL(i)->member);
+	renew(state, &CQ_CELL(i)->member);
 	return i;
 }
 
 uint32
-cq_member_join(CqTopicRow *row, uint32 g, const char *name, int pid)
+cq_member_join(CqTopicState *state, uint32 g, const char *name, int pid)
 {
 	CqLogGroup *group = &CQ_CELL(g)->group;
 	uint32	   *link = &group->members;
@@ -233,24 +240,24 @@ cq_member_join(CqTopicRow *row, uint32 g, const char *name, int pid)
 	member->group = g;
 	member->pid = pid;
 	member->turn = -1;
-	member->generation = ((int64) cq_topics->salt << 32) | (uint32) ++row->generations;
+	member->generation = ((int64) cq_topics->salt << 32) | (uint32) ++state->generations;
 	member->joined_at = GetCurrentTimestamp();
-	heard_of(row, member);
+	renew(state, member);
 	if (!new)
 	{
 		/* what the earlier holder of the name has begun is not ours */
 		for (uint32 s = group->shares; s != CQ_NO_CELL; s = CQ_CELL(s)->next)
 		{
 			if (CQ_CELL(s)->share.owner == i)
-				cq_share_fence(row, s);
+				cq_assignment_fence(state, s);
 		}
 	}
-	rebalance(row, g);
+	cq_group_rebalance(state, g);
 	return i;
 }
 
 void
-cq_member_remove(CqTopicRow *row, uint32 i)
+cq_member_remove(CqTopicState *state, uint32 i)
 {
 	uint32		g = CQ_CELL(i)->member.group;
 	CqLogGroup *group = &CQ_CELL(g)->group;
@@ -275,16 +282,16 @@ cq_member_remove(CqTopicRow *row, uint32 i)
 		}
 	}
 	cq_cell_free(i);
-	rebalance(row, g);
+	cq_group_rebalance(state, g);
 }
 
 int64
-cq_members_expire(CqTopicRow *row)
+cq_members_expire(CqTopicState *state)
 {
 	int64		now = cq_clock_ms();
 	int64		next = PG_INT64_MAX;
 
-	for (uint32 g = row->groups; g != CQ_NO_CELL; g = CQ_CELL(g)->next)
+	for (uint32 g = state->groups; g != CQ_NO_CELL; g = CQ_CELL(g)->next)
 	{
 		uint32		i = CQ_CELL(g)->group.members;
 
@@ -293,314 +300,11 @@ cq_members_expire(CqTopicRow *row)
 			uint32		following = CQ_CELL(i)->next;
 
 			if (CQ_CELL(i)->member.until_ms <= now)
-				cq_member_remove(row, i);
+				cq_member_remove(state, i);
 			else
 				next = Min(next, CQ_CELL(i)->member.until_ms);
 			i = following;
 		}
 	}
 	return next;
-}
-
-/* ---- loading --------------------------------------------------------- */
-
-uint32
-cq_share_find(const CqTopicRow *row, uint32 group, int partition)
-{
-	uint32		i = CQ_CELL(group)->group.shares;
-
-	while (i != CQ_NO_CELL && CQ_CELL(i)->share.number != partition)
-		i = CQ_CELL(i)->next;
-	return i;
-}
-
-/* Append a partition to the row; false when there is no memory. */
-static bool
-add_partition(CqTopicRow *row, int number, int64 end, TimestampTz last_time)
-{
-	uint32		i = cq_cell_take(CQ_CELL_PARTITION);
-	uint32	   *link = &row->partitions;
-
-	if (i == CQ_NO_CELL)
-		return false;
-	CQ_CELL(i)->partition.number = number;
-	CQ_CELL(i)->partition.open_head = CQ_CELL(i)->partition.open_tail = CQ_NO_CELL;
-	CQ_CELL(i)->partition.end = end;
-	CQ_CELL(i)->partition.last_time = last_time;
-	while (*link != CQ_NO_CELL)
-		link = &CQ_CELL(*link)->next;
-	*link = i;
-	row->npartitions++;
-	return true;
-}
-
-/* Append a share to the group; false when there is no memory. */
-static bool
-add_share(CqTopicRow *row, uint32 group, int number, const CqOffset *offset)
-{
-	uint32		i = cq_cell_take(CQ_CELL_SHARE);
-	uint32	   *link = &CQ_CELL(group)->group.shares;
-	CqShare    *share;
-
-	if (i == CQ_NO_CELL)
-		return false;
-	share = &CQ_CELL(i)->share;
-	share->number = number;
-	share->partition = cq_row_partition(row, number);
-	share->owner = share->target = CQ_NO_CELL;
-	if (offset != NULL)
-	{
-		share->committed = offset->offset;
-		share->rewind = offset->rewind;
-	}
-	while (*link != CQ_NO_CELL)
-		link = &CQ_CELL(*link)->next;
-	*link = i;
-	return true;
-}
-
-/*
- * Note that a prepared transaction has published; the cells of a partition are
- * in the order of their offsets.  False when there is no memory.
- */
-static bool
-add_prepared_open(CqTopicRow *row, const CqOffset *offset)
-{
-	uint32		partition = cq_row_partition(row, offset->partition);
-	CqPartition *p = &CQ_CELL(partition)->partition;
-	uint32		i = cq_cell_take(CQ_CELL_OPEN);
-	uint32		before;
-	CqOpen	   *open;
-
-	if (i == CQ_NO_CELL)
-		return false;
-	open = &CQ_CELL(i)->open;
-	open->partition = partition;
-	open->lowest = offset->offset;
-	open->xid = offset->xid;
-	row->by_xid++;
-	pg_atomic_fetch_add_u32(&cq_topics->by_xid, 1);
-
-	before = p->open_tail;
-	while (before != CQ_NO_CELL && CQ_CELL(before)->open.lowest > open->lowest)
-		before = CQ_CELL(before)->open.prev;
-	open->prev = before;
-	if (before == CQ_NO_CELL)
-	{
-		CQ_CELL(i)->next = p->open_head;
-		p->open_head = i;
-	}
-	else
-	{
-		CQ_CELL(i)->next = CQ_CELL(before)->next;
-		CQ_CELL(before)->next = i;
-	}
-	if (CQ_CELL(i)->next == CQ_NO_CELL)
-		p->open_tail = i;
-	else
-		CQ_CELL(CQ_CELL(i)->next)->open.prev = i;
-	return true;
-}
-
-void
-cq_share_read_end(CqTopicDef *def, int partition, int64 *end, TimestampTz *last_time)
-{
-	CqOffset	limit;
-	int64		last;
-
-	*end = 0;
-	*last_time = 0;
-	if (cq_records_last(def, partition, &last, last_time))
-		*end = last + 1;
-	/* the last record may have gone, by retention or compaction */
-	if (cq_offsets_latest(def, CQ_OFFSETS_STABLE, partition, &limit))
-		*end = Max(*end, limit.offset);
-}
-
-CqTopicRow *
-cq_share_load_topic(CqTopicDef *def)
-{
-	int64	   *ends = palloc(def->npartitions * sizeof(int64));
-	TimestampTz *times = palloc(def->npartitions * sizeof(TimestampTz));
-	List	   *open = cq_offsets_open(def, CQ_OFFSETS_PREPARED);
-	ListCell   *cell;
-	CqTopicRow *row;
-	bool		taken;
-	bool		complete = true;
-
-	for (int p = 0; p < def->npartitions; p++)
-		cq_share_read_end(def, p, &ends[p], &times[p]);
-
-	row = cq_topic_row_take(def->topic_id, def->sequences[0], &taken);
-	if (!taken)
-		return row;
-	for (int p = 0; p < def->npartitions && complete; p++)
-		complete = add_partition(row, p, ends[p], times[p]);
-	foreach(cell, open)
-	{
-		const CqOffset *offset = lfirst(cell);
-
-		if (complete && offset->partition < def->npartitions)
-			complete = add_prepared_open(row, offset);
-	}
-	row->creating = def->uncommitted;
-	row->current = (def->nsegments == 0) ? 0 : def->segments[def->nsegments - 1].number;
-	row->replica = def->replica;
-	row->began_ms = cq_clock_ms();
-	/* segments, old tables of offsets, limits for others */
-	row->limits_due = true;
-	row->feed_due = true;
-	row->retired_at_ms = 1;
-	row->inserted = 1;			/* or so */
-	cq_topic_plan(row, cq_clock_ms());
-	cq_topic_unlock(row);
-	if (!complete)
-	{
-		cq_topic_row_forget(MyDatabaseId, def->topic_id);
-		cq_topic_memory_full();
-	}
-	cq_dbworker_request();
-	return row;
-}
-
-/* Take away the last partition, which nobody has used yet, and its shares. */
-static void
-remove_last_partition(CqTopicRow *row)
-{
-	int			number = row->npartitions - 1;
-	uint32	   *link = &row->partitions;
-
-	for (uint32 g = row->groups; g != CQ_NO_CELL; g = CQ_CELL(g)->next)
-	{
-		uint32	   *share = &CQ_CELL(g)->group.shares;
-
-		while (*share != CQ_NO_CELL && CQ_CELL(*share)->share.number != number)
-			share = &CQ_CELL(*share)->next;
-		if (*share != CQ_NO_CELL)
-		{
-			cq_cell_free(*share);
-			*share = CQ_NO_CELL;
-		}
-	}
-	while (CQ_CELL(*link)->partition.number != number)
-		link = &CQ_CELL(*link)->next;
-	cq_cell_free(*link);
-	*link = CQ_NO_CELL;
-	row->npartitions--;
-}
-
-void
-cq_share_add_partitions(CqTopicDef *def)
-{
-	CqTopicRow *row = def->row;
-	bool		complete = true;
-
-	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	if (row->database != MyDatabaseId || row->topic_id != def->topic_id)
-	{
-		/* dropped meanwhile, as the caller will see */
-		cq_topic_unlock(row);
-		return;
-	}
-	while (complete && row->npartitions < def->npartitions)
-	{
-		int			number = row->npartitions;
-
-		complete = add_partition(row, number, 0, 0);
-		if (!complete)
-			break;
-		for (uint32 g = row->groups; complete && g != CQ_NO_CELL; g = CQ_CELL(g)->next)
-			complete = add_share(row, g, number, NULL);
-		if (!complete)
-			remove_last_partition(row);
-	}
-	for (uint32 g = row->groups; g != CQ_NO_CELL; g = CQ_CELL(g)->next)
-		rebalance(row, g);
-	cq_topic_unlock(row);
-	if (!complete)
-		cq_topic_memory_full();
-}
-
-/* Row locked: offsets that a prepared transaction has committed. */
-static bool
-add_prepared(CqTopicRow *row, uint32 group, const CqOffset *offset)
-{
-	uint32		share = cq_share_find(row, group, offset->partition);
-	uint32		i;
-	CqPrepared *prepared;
-
-	if (share == CQ_NO_CELL)
-		return true;
-	i = cq_cell_take(CQ_CELL_PREPARED);
-	if (i == CQ_NO_CELL)
-		return false;
-	prepared = &CQ_CELL(i)->prepared;
-	prepared->share = share;
-	prepared->serial = CQ_CELL(share)->serial;
-	prepared->epoch = CQ_CELL(share)->share.epoch;
-	prepared->xid = offset->xid;
-	prepared->commits = true;
-	prepared->offset = offset->offset;
-	prepared->rewind = offset->rewind;
-	CQ_CELL(share)->share.passing++;
-	if (offset->rewind > CQ_CELL(share)->share.rewind)
-		CQ_CELL(share)->share.seeking++;
-	CQ_CELL(i)->next = row->prepared;
-	row->prepared = i;
-	row->by_xid++;
-	pg_atomic_fetch_add_u32(&cq_topics->by_xid, 1);
-	return true;
-}
-
-void
-cq_share_load_group(CqTopicDef *def, const CqGroupDef *group)
-{
-	int32		group_id = group->group_id;
-	CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
-	bool		known = cq_row_group(row, group_id) != CQ_NO_CELL;
-	CqOffset   *offsets;
-	bool	   *found;
-	int			npartitions = def->npartitions;
-	List	   *open;
-	ListCell   *cell;
-	bool		complete;
-	uint32		g;
-
-	cq_topic_unlock(row);
-	if (known)
-		return;
-
-	offsets = palloc(npartitions * sizeof(CqOffset));
-	found = palloc(npartitions * sizeof(bool));
-	open = cq_offsets_open(def, group_id);
-	for (int p = 0; p < npartitions; p++)
-		found[p] = cq_offsets_latest(def, group_id, p, &offsets[p]);
-
-	row = cq_topic_lock(def, LW_EXCLUSIVE);
-	if (cq_row_group(row, group_id) != CQ_NO_CELL)
-	{
-		cq_topic_unlock(row);
-		return;
-	}
-	g = cq_cell_take(CQ_CELL_GROUP);
-	complete = (g != CQ_NO_CELL);
-	if (complete)
-	{
-		CQ_CELL(g)->group.group_id = group_id;
-		CQ_CELL(g)->group.members = CQ_CELL(g)->group.shares = CQ_NO_CELL;
-		CQ_CELL(g)->group.assignment = group->assignment;
-		CQ_CELL(g)->group.timeout_ms = group->timeout_ms;
-		CQ_CELL(g)->next = row->groups;
-		row->groups = g;
-		for (int p = 0; p < row->npartitions && complete; p++)
-			complete = add_share(row, g, p,
-								 p < npartitions && found[p] ? &offsets[p] : NULL);
-		foreach(cell, open)
-			complete = complete && add_prepared(row, g, lfirst(cell));
-		if (!complete)
-			cq_row_drop_group(row, group_id);
-	}
-	cq_topic_unlock(row);
-	if (!complete)
-		cq_topic_memory_full();
 }

@@ -3,69 +3,50 @@
  * assignment.h
  *	  Groups: members, who owns which partition, positions.
  *
- * Row locked, exclusively, where nothing else is said; nothing raises then.
+ * State locked, exclusively, where nothing else is said; nothing raises then.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef CQ_TOPIC_ASSIGNMENT_H
 #define CQ_TOPIC_ASSIGNMENT_H
 
-#include "topic/definition.h"
+#include "topic/memory.h"
 
-/*
- * A row for the topic, with its partitions and what prepared transactions hold
- * of them.  No lock held.	Raises 53400.
- */
-extern CqTopicRow *cq_share_load_topic(CqTopicDef *def);
-
-/*
- * The end of a partition, and the time of its last record or 0, as the tables
- * have them.  No lock held.
- */
-extern void cq_share_read_end(CqTopicDef *def, int partition, int64 *end,
-							  TimestampTz *last_time);
-
-/* Partitions that the definition has and the row has not.  No lock held. */
-extern void cq_share_add_partitions(CqTopicDef *def);
-
-/*
- * Make sure that the group has its cells, with its offsets.  No lock held.
- * Raises 53400.
- */
-extern void cq_share_load_group(CqTopicDef *def, const CqGroupDef *group);
-
-/* The share of a group in a partition, or CQ_NO_CELL. */
-extern uint32 cq_share_find(const CqTopicRow *row, uint32 group, int partition);
+/* The share of a group in a partition, a cell, or CQ_NO_CELL. */
+extern uint32 cq_assignment_find(const CqTopicState *state, uint32 group, int partition);
 
 /*
  * Add a member, or give the one of that name a new generation; CQ_NO_CELL when
  * there is no memory.  pid: of the session that it is bound to, or 0.
  */
-extern uint32 cq_member_join(CqTopicRow *row, uint32 group, const char *name, int pid);
+extern uint32 cq_member_join(CqTopicState *state, uint32 group, const char *name, int pid);
 
 /*
- * The member by that name, CQ_NO_CELL when there is none or it has another
- * generation than the one that is not 0.  It has been heard of now.
+ * The member by that name, CQ_NO_CELL when there is none or it is not of that
+ * generation (0: any).  Counts as a heartbeat.
  */
-extern uint32 cq_member_find(CqTopicRow *row, uint32 group, const char *name,
+extern uint32 cq_member_find(CqTopicState *state, uint32 group, const char *name,
 							 int64 generation);
 
-/* Its partitions go to others. */
-extern void cq_member_remove(CqTopicRow *row, uint32 member);
+/* Give each partition a target, by the members that there are. */
+extern void cq_group_rebalance(CqTopicState *state, uint32 group);
 
-/* Remove members that have not been heard of; returns when the next may be due. */
-extern int64 cq_members_expire(CqTopicRow *row);
+/* Remove a member; its partitions go to others. */
+extern void cq_member_remove(CqTopicState *state, uint32 member);
 
-/* The transaction that the share was busy with has ended. */
-extern void cq_share_end_busy(CqTopicRow *row, uint32 share);
+/* Remove members without a heartbeat in time; returns when the next may be due. */
+extern int64 cq_members_expire(CqTopicState *state);
 
-/* From here on what has been begun is fenced off. */
-extern void cq_share_fence(CqTopicRow *row, uint32 share);
+/* Note that the transaction that the share was busy with has ended. */
+extern void cq_assignment_end_busy(CqTopicState *state, uint32 share);
+
+/* Let its target own it; what the owner has begun is fenced off. */
+extern void cq_assignment_fence(CqTopicState *state, uint32 share);
 
 /*
- * A transaction has committed an offset for the share, or a seek (rewind is
- * ahead of the share's).
+ * Note that a transaction has committed an offset, or a seek: then rewind is ahead of
+ * the share's.
  */
-extern void cq_share_commit(CqShare *share, int64 offset, int64 rewind, TimestampTz at);
+extern void cq_assignment_commit(CqShare *share, int64 offset, int64 rewind, TimestampTz at);
 
 #endif							/* CQ_TOPIC_ASSIGNMENT_H */

@@ -1,13 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * channel.c
- *	  Channels: notifications for those who LISTEN.
+ *	  Channels: notifications for LISTEN.
  *
- * NOTIFY takes a lock of the whole server when its transaction commits.  So who
- * publishes only keeps the text, puts it into cells of the pool just before the
- * commit, where it may still fail, and appends them to a list at commit; the worker sends all that are there in one transaction.  PostgreSQL
- * drops a notification that its transaction has sent already, so equal ones go
- * into different transactions.	 The order is that of the commits.
+ * NOTIFY takes a lock of the whole server when its transaction commits.  So a
+ * session that publishes only keeps the notification, as an item of its
+ * transaction (xact.c), and leaves it in shared memory (notice.c) at commit; the
+ * worker sends all that are there in one transaction.  PostgreSQL drops a
+ * notification that its transaction has sent already, so equal ones go into
+ * different transactions.  The order is that of the commits.
  *
  * What is too long for a notification is stored in one of two unlogged tables,
  * used in turns of SLOT_S, and the notification says where.  The worker empties
@@ -18,8 +19,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
-#include "catalog/pg_type.h"
 #include "commands/async.h"
 #include "core/catalog.h"
 #include "core/clock.h"
@@ -31,6 +30,7 @@
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "topic/channel.h"
+#include "topic/notice.h"
 #include "topic/xact.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -68,62 +68,30 @@ store_payload(const char *payload)
 	return psprintf(REFERENCE "%d", id);
 }
 
-uint32
-cq_channel_notice(const char *chars, Size bytes)
-{
-	uint32		first = CQ_NO_CELL;
-	uint32		last = CQ_NO_CELL;
-
-	for (Size done = 0; done < bytes; done += CQ_NOTICE_BYTES)
-	{
-		uint32		i = cq_cell_take(first == CQ_NO_CELL ? CQ_CELL_NOTICE : CQ_CELL_TEXT);
-
-		if (i == CQ_NO_CELL)
-		{
-			if (first != CQ_NO_CELL)
-				cq_notice_free(first);
-			ereport(ERROR,
-					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-					 errmsg("too many notifications are waiting to be sent"),
-					 errdetail("They have at most half of cachequeue.topic_memory."),
-					 errhint("Try again later, or raise cachequeue.topic_memory.")));
-		}
-		memcpy(CQ_CELL(i)->notice.text, chars + done, Min(bytes - done, CQ_NOTICE_BYTES));
-		if (first == CQ_NO_CELL)
-			first = i;
-		else
-			CQ_CELL(last)->next = i;
-		last = i;
-	}
-	CQ_CELL(first)->notice.bytes = bytes;
-	CQ_CELL(first)->notice.next_notice = CQ_NO_CELL;
-	return first;
-}
-
 /*
- * The row of this database's channels and its generation.  stored: the worker
+ * The state of this database's channels and its generation.  stored: the worker
  * has payloads to look after.
  */
-static CqTopicRow *
-channels_row(bool stored, uint32 *generation)
+static CqTopicState *
+channels_state(bool stored, uint32 *generation)
 {
-	static CqTopicRow *known = NULL;
+	static CqTopicState *known = NULL;
 	static uint32 known_generation;
 
-	while (known == NULL || !cq_topic_row_lock_same(known, known_generation, LW_EXCLUSIVE))
+	while (known == NULL || !cq_state_lock_if_same(known, known_generation, LW_EXCLUSIVE))
 	{
 		bool		taken;
-		bool		ours;
+		bool		same;
 
-		known = cq_topic_row_take(CQ_CHANNELS, InvalidOid, &taken);
+		known = cq_topic_state_take(CQ_CHANNELS, InvalidOid, &taken);
 		if (!taken)
 			LWLockAcquire(&known->lock, LW_SHARED);
-		known_generation = known->generation;
-		ours = known->database == MyDatabaseId && known->topic_id == CQ_CHANNELS;
+		known_generation = known->key.generation;
+		same = known->key.database == MyDatabaseId && known->key.id == CQ_CHANNELS;
 		cq_topic_unlock(known);
 		if (taken)
 			cq_dbworker_request();
-		if (!ours)
+		if (!same)
 			known = NULL;
 	}
 	known->stored |= stored;
@@ -137,7 +105,7 @@ cq_channel_publish_text(const char *channel, const char *payload)
 {
 	bool		stored = strlen(payload) > PAYLOAD_BYTES_MAX ||
 	strncmp(payload, REFERENCE, strlen(REFERENCE)) == 0;
-	CqTopicRow *row;
+	CqTopicState *state;
 	uint32		generation;
 	Size		channel_bytes = strlen(channel) + 1;
 	Size		bytes;
@@ -150,7 +118,7 @@ cq_channel_publish_text(const char *channel, const char *payload)
 		PreventCommandIfReadOnly("channel_publish()");
 		payload = store_payload(payload);
 	}
-	row = channels_row(stored, &generation);
+	state = channels_state(stored, &generation);
 	bytes = channel_bytes + strlen(payload) + 1;
 	if (cq_topic_items_notice_cells() + CQ_NOTICE_CELLS(bytes) > cq_notice_cells_max())
 		ereport(ERROR,
@@ -162,18 +130,7 @@ cq_channel_publish_text(const char *channel, const char *payload)
 	chars = MemoryContextAlloc(TopTransactionContext, bytes);
 	memcpy(chars, channel, channel_bytes);
 	strcpy(chars + channel_bytes, payload);
-	cq_topic_item_add_notice(row, generation, chars, bytes);
-}
-
-void
-cq_channel_pend(CqTopicRow *row, uint32 notice)
-{
-	if (row->pending_head == CQ_NO_CELL)
-		row->pending_head = notice;
-	else
-		CQ_CELL(row->pending_tail)->notice.next_notice = notice;
-	row->pending_tail = notice;
-	cq_topic_plan(row, 1);
+	cq_topic_item_add_notice(state, generation, chars, bytes);
 }
 
 /* ---- what was too long ----------------------------------------------- */
@@ -213,20 +170,20 @@ cq_channel_fetch_text(const text *payload)
 
 /* Whether no snapshot is left from before that turn's table was to be emptied. */
 static bool
-needed_by_none(CqTopicRow *row, uint32 generation, Oid relid, int64 turn)
+needed_by_none(CqTopicState *state, uint32 generation, Oid relid, int64 turn)
 {
 	FullTransactionId horizon = cq_horizon(relid);
 	bool		passed;
 
-	if (!cq_topic_row_lock_same(row, generation, LW_EXCLUSIVE))
+	if (!cq_state_lock_if_same(state, generation, LW_EXCLUSIVE))
 		return false;
-	if (row->retired_turn != turn)
+	if (state->retired_turn != turn)
 	{
-		row->retired_turn = turn;
-		row->retired = cq_horizon_mark();
+		state->retired_turn = turn;
+		state->retired = cq_horizon_mark();
 	}
-	passed = cq_horizon_passed(horizon, row->retired);
-	cq_topic_unlock(row);
+	passed = cq_horizon_passed(horizon, state->retired);
+	cq_topic_unlock(state);
 	return passed;
 }
 
@@ -235,7 +192,7 @@ needed_by_none(CqTopicRow *row, uint32 generation, Oid relid, int64 turn)
  * when to look again.
  */
 static int64
-empty_payloads(CqTopicRow *row, uint32 generation)
+empty_payloads(CqTopicState *state, uint32 generation)
 {
 	int64		now_s = GetCurrentTimestamp() / USECS_PER_SEC;
 	int64		into_slot = now_s % SLOT_S;
@@ -248,7 +205,7 @@ empty_payloads(CqTopicRow *row, uint32 generation)
 		return cq_clock_ms() + (SLOT_S / 2 - into_slot) * 1000 + 1000;
 	cq_step_start();
 	relid = cq_relation(name);
-	if (!needed_by_none(row, generation, relid, turn) ||
+	if (!needed_by_none(state, generation, relid, turn) ||
 		!ConditionalLockRelationOid(relid, AccessExclusiveLock))
 		again_s = USED_RETRY_S;
 	else
@@ -265,46 +222,6 @@ typedef struct Notice
 	char	   *channel;
 	char	   *payload;
 } Notice;
-
-/* Take up to SEND_MAX that wait, in order, out of the list. */
-static uint32
-take_pending(CqTopicRow *row, uint32 generation, int *n)
-{
-	uint32		first;
-	uint32		last = CQ_NO_CELL;
-
-	*n = 0;
-	if (!cq_topic_row_lock_same(row, generation, LW_EXCLUSIVE))
-		return CQ_NO_CELL;
-	first = row->pending_head;
-	for (; *n < SEND_MAX && row->pending_head != CQ_NO_CELL; (*n)++)
-	{
-		last = row->pending_head;
-		row->pending_head = CQ_CELL(last)->notice.next_notice;
-	}
-	if (last != CQ_NO_CELL)
-		CQ_CELL(last)->notice.next_notice = CQ_NO_CELL;
-	cq_topic_unlock(row);
-	return first;
-}
-
-static Notice
-copy_notice(uint32 i)
-{
-	Size		bytes = CQ_CELL(i)->notice.bytes;
-	char	   *chars = palloc(bytes);
-	Notice		notice;
-
-	for (Size done = 0; done < bytes; done += CQ_NOTICE_BYTES)
-	{
-		memcpy(chars + done, CQ_CELL(i)->notice.text, Min(bytes - done, CQ_NOTICE_BYTES));
-		i = CQ_CELL(i)->next;
-	}
-	notice.channel = chars;
-	notice.payload = chars + strlen(chars) + 1;
-
-	return notice;
-}
 
 /* Send notifications, in one transaction where none is equal to another. */
 static void
@@ -333,7 +250,7 @@ send_notices(const Notice *notices, int n)
 
 /* Send up to SEND_MAX; returns how many there were. */
 static int
-send_some(CqTopicRow *row, uint32 generation)
+send_some(CqTopicState *state, uint32 generation)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext context = AllocSetContextCreate(caller, "cachequeue notifications",
@@ -344,13 +261,14 @@ send_some(CqTopicRow *row, uint32 generation)
 
 	MemoryContextSwitchTo(context);
 	notices = palloc(SEND_MAX * sizeof(Notice));
-	i = take_pending(row, generation, &n);
+	i = cq_notices_take(state, generation, SEND_MAX, &n);
 	for (int j = 0; j < n; j++)
 	{
 		uint32		next = CQ_CELL(i)->notice.next_notice;
 
-		notices[j] = copy_notice(i);
-		cq_notice_free(i);
+		notices[j].channel = cq_notice_copy(i);
+		notices[j].payload = notices[j].channel + strlen(notices[j].channel) + 1;
+		cq_cells_free_list(i);
 		i = next;
 	}
 	if (n > 0)
@@ -360,28 +278,25 @@ send_some(CqTopicRow *row, uint32 generation)
 	return n;
 }
 
-int64
-cq_channels_maintain(CqTopicRow *row, uint32 generation)
+void
+cq_channels_maintain(CqTopicState *state, uint32 generation)
 {
 	MemoryContext context = CurrentMemoryContext;
-	int64		at = PG_INT64_MAX;
+	int64		at;
 	bool		stored;
 
-	/* from here on who makes something due wakes us */
-	if (!cq_topic_row_lock_same(row, generation, LW_EXCLUSIVE))
-		return PG_INT64_MAX;
-	row->plan_ms = PG_INT64_MAX;
-	stored = row->stored;
-	cq_topic_unlock(row);
-	while (send_some(row, generation) == SEND_MAX)
+	if (!cq_state_lock_if_same(state, generation, LW_SHARED))
+		return;
+	stored = state->stored;
+	cq_topic_unlock(state);
+	while (send_some(state, generation) == SEND_MAX)
 		CHECK_FOR_INTERRUPTS();
-	if (stored)
-		at = empty_payloads(row, generation);
+	if (!stored)
+		return;
+	at = empty_payloads(state, generation);
 	MemoryContextSwitchTo(context);
-	if (!cq_topic_row_lock_same(row, generation, LW_EXCLUSIVE))
-		return PG_INT64_MAX;
-	row->plan_ms = Min(row->plan_ms, at);
-	at = row->plan_ms;
-	cq_topic_unlock(row);
-	return at;
+	if (!cq_state_lock_if_same(state, generation, LW_EXCLUSIVE))
+		return;
+	state->plan_ms = Min(state->plan_ms, at);
+	cq_topic_unlock(state);
 }

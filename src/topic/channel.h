@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * channel.h
- *	  Channels: notifications for those who LISTEN.
+ *	  Channels: notifications for LISTEN.
  *
  *-------------------------------------------------------------------------
  */
@@ -25,16 +25,11 @@ extern void cq_channel_publish_text(const char *channel, const char *payload);
  */
 extern text *cq_channel_fetch_text(const text *payload);
 
-/* Row of the channels locked: to be sent from now on. */
-extern void cq_channel_pend(CqTopicRow *row, uint32 notice);
-
 /*
- * The name of a channel and a payload, each with its zero byte, in cells of
- * their own.  Raises 53400.  No lock held.
+ * Send what sessions have published, and empty a table of stored payloads if it is
+ * time; lowers plan_ms to when to do so again.  No lock held; starts and commits
+ * transactions.
  */
-extern uint32 cq_channel_notice(const char *chars, Size bytes);
-
-/* The worker's part; returns when to look again, or PG_INT64_MAX. */
-extern int64 cq_channels_maintain(CqTopicRow *row, uint32 generation);
+extern void cq_channels_maintain(CqTopicState *state, uint32 generation);
 
 #endif							/* CQ_TOPIC_CHANNEL_H */

@@ -2,15 +2,14 @@
  *
  * definition.h
  *	  What a backend remembers of the topics it uses: options, privileges,
- *	  groups, segments, the row in shared memory.
+ *	  groups, segments, the state in shared memory.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef CQ_TOPIC_DEFINITION_H
 #define CQ_TOPIC_DEFINITION_H
 
-#include "core/object.h"
-#include "nodes/pg_list.h"
+#include "core/definitions.h"
 #include "topic/memory.h"
 
 #define CQ_TOPIC_NAME_BYTES_MAX 200
@@ -35,7 +34,7 @@ typedef struct CqGroupDef
 	int32		dead_letter_id; /* and one that was made with it; 0: none */
 	CqAssignment assignment;
 	int64		timeout_ms;
-	CqObject	object;			/* who owns it, who may do what; the last one */
+	CqObject	object;			/* owner and privileges; the last member */
 } CqGroupDef;
 
 /* Segments in the order of their numbers; records of lower ones are older. */
@@ -51,18 +50,17 @@ typedef struct CqTopicSegment
 #define CQ_OFFSETS_TABLES 2
 
 /*
- * Stays at its address for the life of the backend.  It may be read again by
- * whatever may wait: cq_topic_open(), cq_topic_refresh(), cq_topic_lock(),
- * reading or appending records.  Then other arrays may take the place of
- * these; those from before, and the groups and segments in them, stay as they
- * were until the end of the transaction.
+ * Stays at its address for the life of the backend.  Whatever may wait may read it
+ * again: cq_topic_open(), cq_topic_refresh(), cq_topic_lock(), reading or appending
+ * records.  Arrays that have changed are replaced then, not overwritten: those from
+ * before, and the groups and segments in them, stay as they were until the
+ * transaction ends.  So a pointer to a group or segment is good until then; beyond
+ * that, only its number is.
  */
 typedef struct CqTopicDef
 {
-	char		name[CQ_TOPIC_NAME_BYTES_MAX + 1];	/* hash key */
-	uint64		epoch;			/* of the definitions; old: read again */
+	CQ_DEFINITION_MEMBERS;
 	int32		topic_id;
-	CqObject	object;			/* who owns it, who may do what */
 	int			npartitions;
 	int64		retain_ms;		/* 0: for ever */
 	int64		retain_bytes;	/* 0: any number */
@@ -76,17 +74,14 @@ typedef struct CqTopicDef
 	int			ngroups;
 	CqGroupDef *groups;
 
-	/* what follows is resolved on first need */
-	bool		resolved;
+	/* what follows is found by cq_topic_find_relations() */
+	bool		located;
 	int			room;			/* arrays by partition have so many elements */
 	Oid		   *sequences;		/* of each partition */
 	int			nsegments;
 	CqTopicSegment *segments;
 	Oid			offsets[CQ_OFFSETS_TABLES];
 	Oid			offsets_indexes[CQ_OFFSETS_TABLES];
-	CqTopicRow *row;			/* NULL during recovery */
-	uint32		generation;		/* of row, when resolved */
-	uint32	   *partitions;		/* cells */
 
 	/*
 	 * For each partition: records from hint_offset on are in segments from
@@ -94,39 +89,62 @@ typedef struct CqTopicDef
 	 */
 	int64	   *hint_offset;
 	int64	   *hint_segment;
+
+	/* what follows is found by cq_topic_open(), see open.c */
+	bool		attached;		/* partitions and options are the state's */
+	CqTopicState *state;		/* NULL during recovery */
+	uint32		generation;		/* of state, when attached */
+	uint32	   *partitions;		/* cells */
+
 	int			sticky;			/* partition of records without a key */
 	LocalTransactionId sticky_xact; /* in that transaction */
 } CqTopicDef;
 
+/* Once, from _PG_init. */
 extern void cq_topic_definition_init(void);
 
-/* Changes of topics become known to all backends at commit. */
-extern void cq_topics_changed(void);
+/* As cq_definition_find() and so on; no privilege is checked. */
+static inline CqTopicDef *
+cq_topic_find(const char *name)
+{
+	return (CqTopicDef *) cq_definition_find(CQ_OBJECT_TOPIC, name);
+}
 
-/* Advances whenever a definition may have changed. */
-extern uint64 cq_topics_epoch(void);
+static inline CqTopicDef *
+cq_topic_by_id(int32 topic_id)
+{
+	return (CqTopicDef *) cq_definition_by_id(CQ_OBJECT_TOPIC, topic_id);
+}
 
-/* The definition by that name or number, or NULL; no privilege is asked for. */
-extern CqTopicDef *cq_topic_find(const char *name);
-extern CqTopicDef *cq_topic_by_id(int32 topic_id);
-
-/* All definitions, without order; freshly read. */
-extern List *cq_topics_all(void);
+/* CqTopicDef * */
+static inline List *
+cq_topics_all(void)
+{
+	return cq_definitions_all(CQ_OBJECT_TOPIC);
+}
 
 /*
- * The topic by that name, ready for use.  Raises 42704 when there is none, 42501
- * without one of the privileges, 55000 when not preloaded.
+ * Find the topic's relations, and take a lock that keeps it from being dropped, an
+ * AccessShareLock on its first sequence, until the transaction ends.  Returns false
+ * when it has been dropped.  Raises 42P01 when relations are missing; with
+ * missing_ok that is false, too.
  */
-extern CqTopicDef *cq_topic_open(const char *name, AclMode privileges);
+extern bool cq_topic_find_relations(CqTopicDef *def, bool missing_ok);
+
+/* Take that lock again, in another transaction, and learn of changes. */
+extern void cq_topic_enter(const CqTopicDef *def);
 
 /*
- * The same without asking for privileges; NULL when there is none by that name,
- * or tables of it are missing.
+ * Read the definition again, and find the relations.  It is not attached to a state
+ * then; cq_topic_lock() attaches it.  Raises 42704 when the topic has been dropped.
  */
-extern CqTopicDef *cq_topic_open_if_exists(const char *name);
+extern void cq_topic_read_again(CqTopicDef *def);
 
-/* Read it again; raises 42704 when it is no more. */
-extern void cq_topic_refresh(CqTopicDef *def);
+/*
+ * Lock its state.  NULL, with no lock held, when the definition is not attached to one
+ * or the state has become another topic's.  Reads nothing, and does not raise.
+ */
+extern CqTopicState *cq_topic_lock_if_same(CqTopicDef *def, LWLockMode mode);
 
 /* A group of the topic, or NULL; no privilege is asked for. */
 extern CqGroupDef *cq_group_def_find(CqTopicDef *def, const char *name);
@@ -135,8 +153,8 @@ extern CqGroupDef *cq_group_def_find(CqTopicDef *def, const char *name);
 extern CqGroupDef *cq_group_def(CqTopicDef *def, const char *name);
 
 /*
- * Raise 42501 unless the current user may consume with the group: who has the
- * privilege on the group, or who owns it and may consume the topic.
+ * Raise 42501 unless the current user may consume with the group: by a privilege on
+ * the group, or as its owner who may consume the topic.
  */
 extern void cq_group_check(CqTopicDef *def, CqGroupDef *group);
 
@@ -148,19 +166,6 @@ extern void cq_group_refuse_shared(const CqTopicDef *def, const CqGroupDef *grou
 
 /* Whether the current user has any privilege on the group. */
 extern bool cq_group_visible(CqGroupDef *group);
-
-/*
- * Lock its row; the definition may be read again before that.  Raises, with no
- * lock held, 42704 when the topic has been dropped meanwhile, and 25006 during
- * recovery.
- */
-extern CqTopicRow *cq_topic_lock(CqTopicDef *def, LWLockMode mode);
-
-/*
- * The same, but NULL, with no lock held, when there is no row or it has become
- * another topic's.  Nothing is read or resolved, nothing raises.
- */
-extern CqTopicRow *cq_topic_lock_if_same(CqTopicDef *def, LWLockMode mode);
 
 /* A name from an argument; raises 22023 for empty or overlong ones. */
 extern char *cq_topic_name(const text *arg, const char *what);

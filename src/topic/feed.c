@@ -14,21 +14,21 @@
 #include "postgres.h"
 
 #include "access/detoast.h"
-#include "access/xact.h"
+#include "core/catalog.h"
 #include "core/clock.h"
-#include "core/compat.h"
 #include "core/step.h"
+#include "message/headers.h"
 #include "miscadmin.h"
-#include "queue/definition.h"
-#include "queue/dispatch/limits.h"
+#include "queue/open.h"
 #include "queue/send.h"
 #include "topic/assignment.h"
 #include "topic/feed.h"
+#include "topic/offset_tables.h"
 #include "topic/offsets.h"
-#include "topic/poll.h"
+#include "topic/open.h"
 #include "topic/record.h"
+#include "topic/stable.h"
 #include "topic/xact.h"
-#include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
 
@@ -47,65 +47,28 @@ typedef struct Feed
 	CqNewMessage messages[FEED_MAX];
 } Feed;
 
-static void
-push_string(CqJsonbState *state, JsonbIteratorToken token, const char *value, int len)
-{
-	JsonbValue	v;
-
-	v.type = jbvString;
-	v.val.string.val = unconstify(char *, value);
-	v.val.string.len = len;
-	cq_jsonb_push(state, token, &v);
-}
-
-static void
-push_number(CqJsonbState *state, int64 value)
-{
-	JsonbValue	v;
-
-	v.type = jbvNumeric;
-	v.val.numeric = int64_to_numeric(value);
-	cq_jsonb_push(state, WJB_VALUE, &v);
-}
-
 /* The record's headers, and where it comes from. */
 static Datum
 feed_headers(const Feed *feed, TupleTableSlot *slot)
 {
-	CqJsonbState state = {0};
+	CqMessageHeaders headers;
 	bool		isnull;
-	Datum		headers = slot_getattr(slot, CQ_MESSAGE_HEADERS, &isnull);
-	Datum		value;
+	Datum		value = slot_getattr(slot, CQ_MESSAGE_HEADERS, &isnull);
 
-	cq_jsonb_push(&state, WJB_BEGIN_OBJECT, NULL);
-	if (!isnull)
-	{
-		JsonbIterator *it = JsonbIteratorInit(&DatumGetJsonbP(headers)->root);
-		JsonbIteratorToken token;
-		JsonbValue	v;
-
-		while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
-		{
-			if (token == WJB_KEY || token == WJB_VALUE)
-				cq_jsonb_push(&state, token, &v);
-		}
-	}
-	push_string(&state, WJB_KEY, "cq_topic", 8);
-	push_string(&state, WJB_VALUE, feed->topic, strlen(feed->topic));
-	push_string(&state, WJB_KEY, "cq_partition", 12);
-	push_number(&state, feed->partition);
-	push_string(&state, WJB_KEY, "cq_offset", 9);
-	push_number(&state, DatumGetInt64(slot_getattr(slot, CQ_MESSAGE_ID, &isnull)));
+	cq_message_headers_begin(&headers, isnull ? NULL : DatumGetJsonbP(value));
+	cq_message_headers_add_text(&headers, "cq_topic", feed->topic, strlen(feed->topic));
+	cq_message_headers_add_number(&headers, "cq_partition", feed->partition);
+	value = slot_getattr(slot, CQ_MESSAGE_ID, &isnull);
+	cq_message_headers_add_number(&headers, "cq_offset", DatumGetInt64(value));
 	value = slot_getattr(slot, CQ_MESSAGE_KEY, &isnull);
 	if (!isnull)
 	{
 		text	   *key = DatumGetTextPP(value);
 
-		push_string(&state, WJB_KEY, "cq_key", 6);
-		push_string(&state, WJB_VALUE, VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key));
+		cq_message_headers_add_text(&headers, "cq_key", VARDATA_ANY(key),
+									VARSIZE_ANY_EXHDR(key));
 	}
-	cq_jsonb_push(&state, WJB_END_OBJECT, NULL);
-	return JsonbPGetDatum(JsonbValueToJsonb(state.result));
+	return cq_message_headers_end(&headers);
 }
 
 /* CqRecordReader */
@@ -129,7 +92,7 @@ collect(TupleTableSlot *slot, void *arg)
 		toast_raw_datum_size(message->headers);
 }
 
-/* Row locked: whether there is something to be fed to the share. */
+/* State locked: whether there is something to be fed to the share. */
 static bool
 has_news(const CqShare *share)
 {
@@ -137,27 +100,29 @@ has_news(const CqShare *share)
 		share->committed < cq_partition_stable(&CQ_CELL(share->partition)->partition);
 }
 
-/* Take a share that has news for this transaction; false when there is none. */
+/*
+ * Take the share of the range's partition for this transaction, and fill in where
+ * the range begins and ends.  False when there is nothing to be fed to it.
+ */
 static bool
-take_share(CqTopicDef *def, int32 group_id, int partition, CqTopicItem **item,
-		   int64 *from, int64 *limit)
+take_share(CqTopicDef *def, int32 group_id, CqRecordRange *range, CqTopicItem **item)
 {
-	CqTopicRow *row;
+	CqTopicState *state;
 	uint32		g;
 	uint32		i = CQ_NO_CELL;
 	CqShare    *share;
 	bool		taken = false;
 
 	cq_topic_items_reserve(1);
-	row = cq_topic_lock(def, LW_EXCLUSIVE);
-	g = cq_row_group(row, group_id);
+	state = cq_topic_lock(def, LW_EXCLUSIVE);
+	g = cq_topic_group(state, group_id);
 	if (g != CQ_NO_CELL)
-		i = cq_share_find(row, g, partition);
+		i = cq_assignment_find(state, g, range->partition);
 	if (i != CQ_NO_CELL)
 	{
 		share = &CQ_CELL(i)->share;
-		*from = share->committed;
-		*limit = cq_partition_stable(&CQ_CELL(share->partition)->partition);
+		range->from = share->committed;
+		range->limit = cq_partition_stable(&CQ_CELL(share->partition)->partition);
 		taken = has_news(share);
 	}
 	if (taken)
@@ -166,10 +131,10 @@ take_share(CqTopicDef *def, int32 group_id, int partition, CqTopicItem **item,
 		*item = cq_topic_item_add(CQ_TOPIC_ITEM_COMMIT, def, i);
 		(*item)->epoch = share->epoch;
 		(*item)->rewind = share->rewind;
-		(*item)->offset = *from;
+		(*item)->offset = range->from;
 		(*item)->busy = true;
 	}
-	cq_topic_unlock(row);
+	cq_topic_unlock(state);
 	return taken;
 }
 
@@ -180,11 +145,10 @@ feed_partition(CqTopicDef *def, CqQueueDef *queue, int32 group_id, int partition
 	Feed	   *feed = palloc(sizeof(Feed));
 	CqOffset	offset = {0};
 	CqTopicItem *item;
-	int64		from;
-	int64		limit;
+	CqRecordRange range = {.partition = partition,.max = FEED_MAX};
 	int64		next;
 
-	if (!take_share(def, group_id, partition, &item, &from, &limit))
+	if (!take_share(def, group_id, &range, &item))
 		return false;
 	offset.group_id = group_id;
 	offset.partition = partition;
@@ -192,7 +156,7 @@ feed_partition(CqTopicDef *def, CqQueueDef *queue, int32 group_id, int partition
 	feed->topic = def->name;
 	feed->partition = partition;
 	feed->n = 0;
-	(void) cq_records_read(def, partition, from, limit, FEED_MAX, collect, feed, &next);
+	(void) cq_records_read(def, &range, collect, feed, &next);
 	item->offset = offset.offset = next;
 	offset.at = GetCurrentTimestamp();
 	for (int i = 0; i < feed->n; i++)
@@ -201,17 +165,7 @@ feed_partition(CqTopicDef *def, CqQueueDef *queue, int32 group_id, int partition
 	if (feed->n > 0)
 		cq_queue_send_messages(queue, feed->messages, feed->n);
 	cq_offsets_append(def, &offset, 1);
-	return next < limit;
-}
-
-static bool
-is_full(CqQueueDef *queue)
-{
-	CqQueueRow *row = cq_queue_lock(queue, LW_SHARED);
-	bool		full = cq_row_length(row).n >= QUEUE_LENGTH_MAX;
-
-	LWLockRelease(&row->lock);
-	return full;
+	return next < range.limit;
 }
 
 /* A share that has news. */
@@ -226,10 +180,9 @@ static List *
 add_jobs(CqTopicDef *def, const CqGroupDef *group, List *jobs)
 {
 	int			n = 0;
-	int32		group_id = group->group_id;
 	int		   *partitions = palloc(CQ_PARTITIONS_MAX * sizeof(int));
-	CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
-	uint32		g = cq_row_group(row, group_id);
+	CqTopicState *state = cq_topic_lock(def, LW_SHARED);
+	uint32		g = cq_topic_group(state, group->group_id);
 	uint32		i = (g == CQ_NO_CELL) ? CQ_NO_CELL : CQ_CELL(g)->group.shares;
 
 	for (; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
@@ -237,12 +190,12 @@ add_jobs(CqTopicDef *def, const CqGroupDef *group, List *jobs)
 		if (has_news(&CQ_CELL(i)->share))
 			partitions[n++] = CQ_CELL(i)->share.number;
 	}
-	cq_topic_unlock(row);
+	cq_topic_unlock(state);
 	for (int p = 0; p < n; p++)
 	{
 		Job		   *job = palloc(sizeof(Job));
 
-		job->group_id = group_id;
+		job->group_id = group->group_id;
 		job->partition = partitions[p];
 		jobs = lappend(jobs, job);
 	}
@@ -257,7 +210,7 @@ add_jobs(CqTopicDef *def, const CqGroupDef *group, List *jobs)
 static bool
 owner_may_consume(const CqTopicDef *def, const CqGroupDef *group)
 {
-	Oid			owner = cq_carrier_owner(group->object.carrier);
+	Oid			owner = cq_relation_owner(group->object.carrier);
 
 	return OidIsValid(owner) &&
 		cq_carrier_allows(def->object.carrier, owner, CQ_TOPIC_CONSUME | CQ_TOPIC_ALTER);
@@ -276,25 +229,24 @@ find_jobs(int32 topic_id, bool *full)
 
 	*full = false;
 	cq_step_start();
-	def = cq_topic_by_id(topic_id);
-	if (def != NULL)
-		def = cq_topic_open(def->name, CQ_TOPIC_NONE);
+	def = cq_topic_open_by_id(topic_id);
 	for (int p = 0; def != NULL && def->replica && p < def->npartitions; p++)
 		(void) cq_topic_stable_offset(def, p);
 	for (int i = 0; def != NULL && i < def->ngroups; i++)
 	{
 		const CqGroupDef *group = &def->groups[i];
-		CqQueueDef *queue = group->shared ? cq_definition_by_id(group->queue_id) : NULL;
+		CqQueueDef *queue = group->shared ? cq_queue_by_id(group->queue_id) : NULL;
 		MemoryContext old;
 		int			before = list_length(jobs);
 
 		if (queue == NULL || !owner_may_consume(def, group))
 			continue;
-		cq_share_load_group(def, group);
+		cq_group_open(def, group);
 		old = MemoryContextSwitchTo(context);
 		jobs = add_jobs(def, group, jobs);
 		MemoryContextSwitchTo(old);
-		if (list_length(jobs) > before && is_full(cq_queue_open(queue->name, CQ_QUEUE_NONE)))
+		if (list_length(jobs) > before &&
+			cq_queue_length(cq_queue_open(queue->name, CQ_QUEUE_NONE)) >= QUEUE_LENGTH_MAX)
 		{
 			*full = true;
 			jobs = list_truncate(jobs, before);
@@ -313,14 +265,12 @@ feed_step(int32 topic_id, const Job *job)
 	bool		more = false;
 
 	cq_step_start();
-	def = cq_topic_by_id(topic_id);
-	if (def != NULL)
-		def = cq_topic_open(def->name, CQ_TOPIC_NONE);
+	def = cq_topic_open_by_id(topic_id);
 	for (int i = 0; def != NULL && i < def->ngroups; i++)
 	{
 		if (def->groups[i].group_id == job->group_id &&
 			owner_may_consume(def, &def->groups[i]))
-			queue = cq_definition_by_id(def->groups[i].queue_id);
+			queue = cq_queue_by_id(def->groups[i].queue_id);
 	}
 	if (queue != NULL)
 		more = feed_partition(def, cq_queue_open(queue->name, CQ_QUEUE_NONE),

@@ -3,26 +3,24 @@
  * maintain.c
  *	  What the maintenance worker does for the topics of its database.
  *
- * Each row says in plan_ms when the worker has promised to look at it; whoever
+ * Each state says in plan_ms when the worker is going to look at it; a session that
  * makes something due earlier lowers that and wakes the worker (cq_topic_plan).
  * A topic in which nothing happens costs nothing, but for its retention.
  *
- * Chores run without the row's lock.  What they leave in the row is written under
- * it, if the row is still the same topic's; and what has become due meanwhile
+ * Chores run without the state's lock.  What they leave in the state is written under
+ * it, if the state is still the same topic's; and what has become due meanwhile
  * stays due.
  *
  * An error in one topic is reported as a warning, that topic is left alone for
- * RETRY_MS, and the others go on.
+ * CQ_CHORE_RETRY_MS, and the others go on.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "access/xact.h"
-#include "access/xlog.h"
+#include "core/chores.h"
 #include "core/clock.h"
 #include "core/dbworker.h"
-#include "core/shmem.h"
 #include "core/step.h"
 #include "miscadmin.h"
 #include "storage/procarray.h"
@@ -30,17 +28,13 @@
 #include "topic/channel.h"
 #include "topic/feed.h"
 #include "topic/maintain.h"
+#include "topic/offset_tables.h"
 #include "topic/offsets.h"
+#include "topic/open.h"
+#include "topic/prepared.h"
 #include "topic/segment.h"
 #include "topic/xact.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
-
-#define RETRY_MS 5000
-
-/* the worker's next try while somebody does maintenance by hand */
-#define OTHERS_MS 50
 
 /* What there is to do for a topic, in this order. */
 typedef enum Chore
@@ -61,79 +55,79 @@ is_due(int64 at_ms)
 	return at_ms != 0 && at_ms <= cq_clock_ms();
 }
 
-/* Row locked: which of them are due; they count as begun. */
+/* State locked: which of them are due; they count as begun. */
 static void
-look(CqTopicRow *row, bool *due)
+look(CqTopicState *state, bool *due)
 {
 	bool		by_hand = cq_step_by_hand();
 
-	due[CHORE_SEGMENT] = row->next == 0 && (row->segment_at_ms <= cq_clock_ms() || by_hand);
-	due[CHORE_LIMITS] = row->limits_due && row->limits_at_ms <= cq_clock_ms();
-	due[CHORE_FEED] = row->feed_due || is_due(row->feed_at_ms) ||
-		(row->feeds > 0 && (by_hand || row->replica));
-	due[CHORE_RETAIN] = (row->retain_ms > 0 || row->retain_bytes > 0) &&
-		(row->retain_at_ms <= cq_clock_ms() || by_hand);
-	due[CHORE_COMPACT] = row->compact && (row->compact_due || by_hand);
-	due[CHORE_RETIRED] = row->retired_at_ms != 0 && (is_due(row->retired_at_ms) || by_hand);
-	due[CHORE_OFFSETS] = row->offsets_rows >= CQ_OFFSETS_ROWS || is_due(row->offsets_at_ms) ||
-		(row->offsets_at_ms != 0 && by_hand);
-	if (row->replica)
+	due[CHORE_SEGMENT] = state->next == 0 && (state->segment_at_ms <= cq_clock_ms() || by_hand);
+	due[CHORE_LIMITS] = state->limits_due && state->limits_at_ms <= cq_clock_ms();
+	due[CHORE_FEED] = state->feed_due || is_due(state->feed_at_ms) ||
+		(state->feeds > 0 && (by_hand || state->replica));
+	due[CHORE_RETAIN] = (state->retain_ms > 0 || state->retain_bytes > 0) &&
+		(state->retain_at_ms <= cq_clock_ms() || by_hand);
+	due[CHORE_COMPACT] = state->compact && (state->compact_due || by_hand);
+	due[CHORE_RETIRED] = state->retired_at_ms != 0 && (is_due(state->retired_at_ms) || by_hand);
+	due[CHORE_OFFSETS] = state->offsets_rows >= CQ_OFFSETS_ROWS || is_due(state->offsets_at_ms) ||
+		(state->offsets_at_ms != 0 && by_hand);
+	if (state->replica)
 	{
 		/* what it is a replica of has a worker of its own */
 		due[CHORE_SEGMENT] = due[CHORE_LIMITS] = due[CHORE_RETAIN] = false;
 		due[CHORE_COMPACT] = due[CHORE_RETIRED] = false;
 	}
-	row->limits_due &= !due[CHORE_LIMITS];
-	row->feed_due = row->compact_due = false;
+	state->limits_due &= !due[CHORE_LIMITS];
+	state->feed_due = state->compact_due = false;
 	if (due[CHORE_LIMITS])
-		row->limits_at_ms = cq_clock_ms() + CQ_LIMITS_MS;
+		state->limits_at_ms = cq_clock_ms() + CQ_LIMITS_MS;
 	if (due[CHORE_SEGMENT])
-		row->segment_at_ms = CQ_BEGUN;
+		state->segment_at_ms = CQ_BEGUN;
 	if (due[CHORE_RETAIN])
-		row->retain_at_ms = CQ_BEGUN;
+		state->retain_at_ms = CQ_BEGUN;
 }
 
-/* Row locked: when there is something to do again, or PG_INT64_MAX. */
+/* State locked: when there is something to do again, or PG_INT64_MAX. */
 static int64
-plan(CqTopicRow *row, int64 members_ms)
+plan(CqTopicState *state, int64 members_ms)
 {
 	int64		at = members_ms;
 
-	if (row->replica)
+	if (state->replica)
 	{
-		if (row->feeds > 0)
+		if (state->feeds > 0)
 			at = Min(at, cq_clock_ms() + CQ_REPLICA_POLL_MS);
-		return (row->offsets_at_ms == 0) ? at : Min(at, row->offsets_at_ms);
+		return (state->offsets_at_ms == 0) ? at : Min(at, state->offsets_at_ms);
 	}
-	if (row->next == 0)
-		at = Min(at, row->segment_at_ms);
-	if (row->limits_due)
-		at = Min(at, row->limits_at_ms);
-	if (row->feed_due || row->compact_due)
+	if (state->next == 0)
+		at = Min(at, state->segment_at_ms);
+	if (state->limits_due)
+		at = Min(at, state->limits_at_ms);
+	if (state->feed_due || state->compact_due)
 		at = Min(at, cq_clock_ms());
-	if (row->feed_at_ms != 0)
-		at = Min(at, row->feed_at_ms);
-	if (row->retain_ms > 0 || row->retain_bytes > 0)
-		at = Min(at, row->retain_at_ms);
-	if (row->retired_at_ms != 0)
-		at = Min(at, row->retired_at_ms);
-	if (row->offsets_at_ms != 0)
-		at = Min(at, row->offsets_at_ms);
-	if (row->by_xid > 0)
+	if (state->feed_at_ms != 0)
+		at = Min(at, state->feed_at_ms);
+	if (state->retain_ms > 0 || state->retain_bytes > 0)
+		at = Min(at, state->retain_at_ms);
+	if (state->retired_at_ms != 0)
+		at = Min(at, state->retired_at_ms);
+	if (state->offsets_at_ms != 0)
+		at = Min(at, state->offsets_at_ms);
+	if (state->by_xid > 0)
 		at = Min(at, cq_clock_ms() + CQ_XID_POLL_MS);
 	return at;
 }
 
 /*
- * Write down how far the log is stable, for those who read it elsewhere.  Whoever
- * sees this sees everything below.
+ * Write down how far the log is stable, for subscribers of a publication.  A
+ * snapshot that shows this shows every record below.
  */
 static void
 write_limits(int32 topic_id)
 {
 	MemoryContext context = CurrentMemoryContext;
 	CqTopicDef *def;
-	CqTopicRow *row;
+	CqTopicState *state;
 	CqOffset   *limits = NULL;
 	int			n = 0;
 
@@ -143,7 +137,7 @@ write_limits(int32 topic_id)
 	{
 		def = cq_topic_open(def->name, CQ_TOPIC_NONE);
 		limits = MemoryContextAllocZero(context, def->npartitions * sizeof(CqOffset));
-		row = cq_topic_lock(def, LW_SHARED);
+		state = cq_topic_lock(def, LW_SHARED);
 		for (int p = 0; p < def->npartitions; p++)
 		{
 			const CqPartition *partition = &CQ_CELL(def->partitions[p])->partition;
@@ -156,19 +150,19 @@ write_limits(int32 topic_id)
 			limits[n].at = GetCurrentTimestamp();
 			n++;
 		}
-		cq_topic_unlock(row);
+		cq_topic_unlock(state);
 		if (n > 0)
 			cq_offsets_append(def, limits, n);
 	}
 	cq_step_commit();
 
-	row = (n == 0) ? NULL : cq_topic_lock_if_same(def, LW_EXCLUSIVE);
-	if (row != NULL)
+	state = (n == 0) ? NULL : cq_topic_lock_if_same(def, LW_EXCLUSIVE);
+	if (state != NULL)
 	{
 		for (int i = 0; i < n; i++)
 			CQ_CELL(def->partitions[limits[i].partition])->partition.limit_written =
 				limits[i].offset;
-		cq_topic_unlock(row);
+		cq_topic_unlock(state);
 	}
 	if (limits != NULL)
 		pfree(limits);
@@ -181,10 +175,10 @@ or_zero(int64 at)
 	return (at == PG_INT64_MAX) ? 0 : at;
 }
 
-/* A row that is being maintained. */
+/* A state that is being maintained. */
 typedef struct Work
 {
-	CqTopicRow *row;
+	CqTopicState *state;
 	int32		topic_id;
 	uint32		generation;
 } Work;
@@ -193,35 +187,35 @@ typedef struct Work
 static void
 plan_chore(const Work *work, Chore chore, int64 at)
 {
-	CqTopicRow *row = work->row;
+	CqTopicState *state = work->state;
 
-	if (!cq_topic_row_lock_same(row, work->generation, LW_EXCLUSIVE))
+	if (!cq_state_lock_if_same(state, work->generation, LW_EXCLUSIVE))
 		return;
 	switch (chore)
 	{
 		case CHORE_SEGMENT:
-			if (row->segment_at_ms != CQ_AT_ONCE)
-				row->segment_at_ms = at;
+			if (state->segment_at_ms != CQ_AT_ONCE)
+				state->segment_at_ms = at;
 			break;
 		case CHORE_FEED:
-			row->feed_at_ms = or_zero(at);
+			state->feed_at_ms = or_zero(at);
 			break;
 		case CHORE_RETAIN:
-			if (row->retain_at_ms != CQ_AT_ONCE)
-				row->retain_at_ms = at;
+			if (state->retain_at_ms != CQ_AT_ONCE)
+				state->retain_at_ms = at;
 			break;
 		case CHORE_RETIRED:
-			row->retired_at_ms = or_zero(at);
+			state->retired_at_ms = or_zero(at);
 			break;
 		case CHORE_OFFSETS:
-			row->offsets_at_ms = at;
+			state->offsets_at_ms = at;
 			break;
 		case CHORE_LIMITS:
 		case CHORE_COMPACT:
 		case CHORES:
 			break;
 	}
-	cq_topic_unlock(row);
+	cq_topic_unlock(state);
 }
 
 static void
@@ -232,7 +226,7 @@ do_chore(const Work *work, Chore chore)
 	switch (chore)
 	{
 		case CHORE_SEGMENT:
-			at = cq_log_add_segment(work->topic_id);
+			at = cq_topic_add_segment(work->topic_id);
 			break;
 		case CHORE_FEED:
 			at = cq_feed_groups(work->topic_id);
@@ -241,13 +235,13 @@ do_chore(const Work *work, Chore chore)
 			write_limits(work->topic_id);
 			break;
 		case CHORE_RETAIN:
-			at = cq_log_retain(work->topic_id);
+			at = cq_topic_retain(work->topic_id);
 			break;
 		case CHORE_COMPACT:
-			cq_log_compact(work->topic_id);
+			cq_topic_compact(work->topic_id);
 			break;
 		case CHORE_RETIRED:
-			at = cq_log_truncate_retired(work->topic_id);
+			at = cq_topic_truncate_retired(work->topic_id);
 			break;
 		case CHORE_OFFSETS:
 			at = cq_offsets_rotate(work->topic_id);
@@ -262,61 +256,83 @@ do_chore(const Work *work, Chore chore)
 static bool
 put_off(const Work *work, Chore chore, int sqlerrcode)
 {
-	CqTopicRow *row = work->row;
+	CqTopicState *state = work->state;
 
-	/* somebody has sought: at once again */
+	/* another session has sought: again at once */
 	bool		again = (chore == CHORE_FEED && sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE);
 
-	if (!cq_topic_row_lock_same(row, work->generation, LW_EXCLUSIVE))
+	if (!cq_state_lock_if_same(state, work->generation, LW_EXCLUSIVE))
 		return false;
 	if (!again)
-		row->retry_ms = cq_clock_ms() + RETRY_MS;
-	row->limits_due |= (chore == CHORE_LIMITS);
-	row->feed_due |= (chore == CHORE_FEED);
-	row->compact_due |= (chore == CHORE_COMPACT);
-	cq_topic_unlock(row);
+		state->retry_ms = cq_clock_ms() + CQ_CHORE_RETRY_MS;
+	state->limits_due |= (chore == CHORE_LIMITS);
+	state->feed_due |= (chore == CHORE_FEED);
+	state->compact_due |= (chore == CHORE_COMPACT);
+	cq_topic_unlock(state);
 
 	/* it may have been dropped a moment ago */
 	return !again && sqlerrcode != ERRCODE_UNDEFINED_OBJECT &&
 		sqlerrcode != ERRCODE_UNDEFINED_TABLE;
 }
 
-/* The same; an error becomes a warning, and does not keep others from theirs. */
+/* A chore of a topic. */
+typedef struct Task
+{
+	const Work *work;
+	Chore		chore;
+} Task;
+
+static void
+do_task(void *arg)
+{
+	const Task *task = arg;
+
+	do_chore(task->work, task->chore);
+}
+
+/* do_chore(); in the worker, an error becomes a warning, and puts the chore off. */
 static void
 do_chore_safely(const Work *work, Chore chore)
 {
-	MemoryContext context = CurrentMemoryContext;
+	Task		task = {work, chore};
+	ErrorData  *error = cq_chore_run(do_task, &task);
 
-	if (cq_step_by_hand())
-	{
-		do_chore(work, chore);
+	if (error == NULL)
 		return;
-	}
-	PG_TRY();
-	{
-		do_chore(work, chore);
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
+	if (put_off(work, chore, error->sqlerrcode))
+		cq_chore_warn(error, psprintf("topic %d", work->topic_id));
+	FreeErrorData(error);
+}
 
-		HOLD_INTERRUPTS();
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		AbortCurrentTransaction();
-		LWLockReleaseAll();
-		RESUME_INTERRUPTS();
+static void
+do_channels(void *arg)
+{
+	const Work *work = arg;
 
-		if (put_off(work, chore, error->sqlerrcode))
-			ereport(WARNING,
-					(errcode(error->sqlerrcode),
-					 errmsg("maintenance of topic %d failed: %s", work->topic_id, error->message),
-					 errhint("It will be tried again in %d seconds.", RETRY_MS / 1000)));
+	cq_channels_maintain(work->state, work->generation);
+}
+
+/* The state of the channels; returns when it is to be looked at again. */
+static int64
+maintain_channels(Work *work)
+{
+	ErrorData  *error = cq_chore_run(do_channels, work);
+	CqTopicState *state = work->state;
+	int64		at = PG_INT64_MAX;
+
+	if (cq_state_lock_if_same(state, work->generation, LW_EXCLUSIVE))
+	{
+		if (error != NULL)
+			state->plan_ms = state->retry_ms = cq_clock_ms() + CQ_CHORE_RETRY_MS;
+		at = state->plan_ms;
+		cq_topic_unlock(state);
+	}
+	if (error != NULL)
+	{
+		cq_chore_warn(error, "channels");
 		FreeErrorData(error);
 	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
+	return at;
 }
 
 /* Whether old tables are due: retention may have left some a moment ago. */
@@ -325,45 +341,46 @@ retired_is_due(const Work *work)
 {
 	bool		due;
 
-	if (!cq_topic_row_lock_same(work->row, work->generation, LW_SHARED))
+	if (!cq_state_lock_if_same(work->state, work->generation, LW_SHARED))
 		return false;
-	due = is_due(work->row->retired_at_ms);
-	cq_topic_unlock(work->row);
+	due = is_due(work->state->retired_at_ms);
+	cq_topic_unlock(work->state);
 	return due;
 }
 
-/* Returns when the row wants to be looked at again, or PG_INT64_MAX. */
+/* Returns when the state is to be looked at again, or PG_INT64_MAX. */
 static int64
-maintain_row(CqTopicRow *row)
+maintain(int i)
 {
+	CqTopicState *state = &cq_topic_states[i];
 	bool		due[CHORES];
-	Work		work = {row};
+	Work		work = {state};
 	int64		members_ms;
 	int64		at;
 
-	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	work.topic_id = (row->database == MyDatabaseId && !row->creating) ? row->topic_id : 0;
-	work.generation = row->generation;
-	if (work.topic_id == CQ_CHANNELS)
+	LWLockAcquire(&state->lock, LW_EXCLUSIVE);
+	work.topic_id = (state->key.database == MyDatabaseId && !state->creating) ? state->key.id : 0;
+	work.generation = state->key.generation;
+	if (work.topic_id == 0 || (state->retry_ms > cq_clock_ms() && !cq_step_by_hand()))
 	{
-		cq_topic_unlock(row);
-		return cq_channels_maintain(row, work.generation);
-	}
-	if (work.topic_id == 0 || (row->retry_ms > cq_clock_ms() && !cq_step_by_hand()))
-	{
-		at = (work.topic_id == 0) ? PG_INT64_MAX : row->retry_ms;
-		cq_topic_unlock(row);
+		at = (work.topic_id == 0) ? PG_INT64_MAX : state->retry_ms;
+		cq_topic_unlock(state);
 		return at;
 	}
-	/* from here on who makes something due wakes us */
-	row->plan_ms = PG_INT64_MAX;
-	(void) cq_members_expire(row);
-	look(row, due);
-	cq_topic_unlock(row);
-	cq_row_wake(row);
+	/* from here on a session that makes something due wakes the worker */
+	state->plan_ms = PG_INT64_MAX;
+	if (work.topic_id == CQ_CHANNELS)
+	{
+		cq_topic_unlock(state);
+		return maintain_channels(&work);
+	}
+	(void) cq_members_expire(state);
+	look(state, due);
+	cq_topic_unlock(state);
+	cq_topic_wake(state);
 
-	if (row->by_xid > 0)
-		while (cq_topic_settle_prepared(row))
+	if (state->by_xid > 0)
+		while (cq_topic_settle_prepared(state))
 			CHECK_FOR_INTERRUPTS();
 	for (int chore = 0; chore < CHORES; chore++)
 	{
@@ -371,78 +388,56 @@ maintain_row(CqTopicRow *row)
 			do_chore_safely(&work, chore);
 	}
 
-	if (!cq_topic_row_lock_same(row, work.generation, LW_EXCLUSIVE))
+	if (!cq_state_lock_if_same(state, work.generation, LW_EXCLUSIVE))
 		return PG_INT64_MAX;
-	members_ms = cq_members_expire(row);
-	at = plan(row, members_ms);
-	if (row->retry_ms > cq_clock_ms())
-		at = Max(at, row->retry_ms);
-	row->plan_ms = Min(row->plan_ms, at);
-	at = row->plan_ms;
-	cq_topic_unlock(row);
+	members_ms = cq_members_expire(state);
+	at = plan(state, members_ms);
+	if (state->retry_ms > cq_clock_ms())
+		at = Max(at, state->retry_ms);
+	state->plan_ms = Min(state->plan_ms, at);
+	at = state->plan_ms;
+	cq_topic_unlock(state);
 	return at;
 }
 
 /* ---- all topics ------------------------------------------------------ */
 
-/* result of the latest pass */
-static int64 next_look;
-
-/* Open the topic, so that it has its row; errors don't matter here. */
+/* Open the topic, so that it has its state. */
 static void
-open_safely(const char *name)
+open_topic(const void *name)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		(void) cq_topic_open(name, CQ_TOPIC_NONE);
-		/* without its lock: who drops two topics must not meet us between */
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		/* a dump is being restored, or the memory is used up */
-		MemoryContextSwitchTo(context);
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
+	(void) cq_topic_open(name, CQ_TOPIC_NONE);
 }
 
-/* A row as it was before the definitions were read. */
+/* A state as it was before the definitions were read. */
 typedef struct Known
 {
-	int32		topic_id;		/* 0: none of ours */
+	int32		topic_id;		/* 0: none of this database */
 	uint32		generation;
 	bool		committed;		/* the topic's creation has ended */
 } Known;
 
 static Known
-note_row(CqTopicRow *row)
+note_state(CqTopicState *state)
 {
 	Known		known = {0};
 	TransactionId xid;
 
-	LWLockAcquire(&row->lock, LW_SHARED);
-	if (row->database == MyDatabaseId && row->topic_id > 0)
-		known.topic_id = row->topic_id;
-	known.generation = row->generation;
-	known.committed = !row->creating;
-	xid = row->creating_xid;
-	cq_topic_unlock(row);
+	LWLockAcquire(&state->lock, LW_SHARED);
+	if (state->key.database == MyDatabaseId && state->key.id > 0)
+		known.topic_id = state->key.id;
+	known.generation = state->key.generation;
+	known.committed = !state->creating;
+	xid = state->creating_xid;
+	cq_topic_unlock(state);
 	if (!known.committed && TransactionIdIsValid(xid))
 		known.committed = !TransactionIdIsInProgress(xid);
 	return known;
 }
 
-/* Free the row if its topic is gone. */
+/* Free the state if its topic is gone. */
 static void
-check_row(CqTopicRow *row, const Known *known, List *defs)
+check_state(CqTopicState *state, const Known *known, List *defs)
 {
 	bool		found = false;
 	bool		same;
@@ -450,18 +445,18 @@ check_row(CqTopicRow *row, const Known *known, List *defs)
 
 	foreach(cell, defs)
 		found |= (((CqTopicDef *) lfirst(cell))->topic_id == known->topic_id);
-	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	same = row->generation == known->generation;
+	LWLockAcquire(&state->lock, LW_EXCLUSIVE);
+	same = state->key.generation == known->generation;
 	if (same && found)
-		row->creating = false;
-	cq_topic_unlock(row);
+		state->creating = false;
+	cq_topic_unlock(state);
 	if (same && !found && known->committed)
-		cq_topic_row_forget(MyDatabaseId, known->topic_id);
+		cq_topic_state_forget(MyDatabaseId, known->topic_id);
 }
 
-/* Free rows whose topic is gone; give every other topic its row. */
+/* Free states whose topic is gone; give every other topic its state. */
 static void
-take_stock(void)
+sync_states(void)
 {
 	MemoryContext context = CurrentMemoryContext;
 	List	   *defs;
@@ -471,62 +466,54 @@ take_stock(void)
 	cq_step_start();
 
 	/* first: what was committed then is seen in the definitions */
-	known = palloc(cq_topics->nrows * sizeof(Known));
-	for (int i = 0; i < cq_topics->nrows; i++)
-		known[i] = note_row(&cq_topic_rows[i]);
+	known = palloc(cq_topics->nstates * sizeof(Known));
+	for (int i = 0; i < cq_topics->nstates; i++)
+		known[i] = note_state(&cq_topic_states[i]);
 	defs = cq_topics_all();
-	for (int i = 0; i < cq_topics->nrows; i++)
+	for (int i = 0; i < cq_topics->nstates; i++)
 	{
 		if (known[i].topic_id != 0)
-			check_row(&cq_topic_rows[i], &known[i], defs);
+			check_state(&cq_topic_states[i], &known[i], defs);
 	}
 	foreach(cell, defs)
 	{
 		CqTopicDef *def = lfirst(cell);
 
-		if (!def->resolved)
-			open_safely(def->name);
+		/*
+		 * An error is no matter here: a dump is being restored, or the memory
+		 * is used up.  The topic's lock must not stay, or this could deadlock
+		 * with a drop of two topics.
+		 */
+		if (!def->attached)
+			cq_chore_probe(open_topic, def->name);
 	}
 	cq_step_commit();
 	MemoryContextSwitchTo(context);
 }
 
-/* One pass over all topics; next_look is when there is something to do again. */
-static void
-pass(void)
+static int
+count_states(void)
 {
-	static uint64 known_epoch = 0;
-	uint64		epoch = cq_topics_epoch();
-
-	next_look = PG_INT64_MAX;
-	if (known_epoch != epoch)
-	{
-		take_stock();
-		known_epoch = epoch;
-	}
-	for (int i = 0; i < cq_topics->nrows; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		next_look = Min(next_look, maintain_row(&cq_topic_rows[i]));
-	}
+	return cq_topics->nstates;
 }
+
+static CqChores chores = {
+	.kind = CQ_OBJECT_TOPIC,
+	.sync = sync_states,
+	.count = count_states,
+	.maintain = maintain
+};
 
 int64
 cq_topic_maintain(void)
 {
-	if (cq_shared == NULL || RecoveryInProgress())
-		return 0;
-	if (!cq_step_run_alone(pass, false))
-		return cq_clock_ms() + OTHERS_MS;
-	return (next_look == PG_INT64_MAX) ? 0 : Max(next_look, 1);
+	return cq_chores_run(&chores);
 }
 
 void
 cq_topic_maintain_by_hand(void)
 {
-	cq_require_shared();
-	PreventCommandDuringRecovery("topic_maintain()");
-	(void) cq_step_run_alone(pass, true);
-	/* the plans are the worker's promises: let it make its own */
+	cq_chores_run_by_hand(&chores, "topic_maintain()");
+	/* plans are for the worker to keep: let it make its own */
 	cq_dbworker_wake(MyDatabaseId);
 }

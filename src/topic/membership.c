@@ -3,8 +3,8 @@
  * membership.c
  *	  Joining and leaving consumer groups.
  *
- * Members are cells of the topic's state in shared memory.  A membership that is
- * bound to a session is remembered by it, and left when it ends.
+ * Members are cells of the topic's state in shared memory.  A session remembers the
+ * memberships that are bound to it, and leaves them when it ends.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,13 +17,14 @@
 #include "topic/admin.h"
 #include "topic/assignment.h"
 #include "topic/membership.h"
+#include "topic/open.h"
 #include "topic/xact.h"
 #include "utils/memutils.h"
 
 /* A membership that ends with this session. */
 typedef struct Bound
 {
-	uint32		row;
+	uint32		state;
 	uint32		generation;
 	uint32		member;			/* cell */
 	uint32		serial;
@@ -39,16 +40,16 @@ leave_all(int code, Datum arg)
 	for (int i = 0; i < nbound; i++)
 	{
 		const Bound *b = &bound_members[i];
-		CqTopicRow *row = &cq_topic_rows[b->row];
+		CqTopicState *state = &cq_topic_states[b->state];
 
-		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-		if (row->generation == b->generation &&
+		LWLockAcquire(&state->lock, LW_EXCLUSIVE);
+		if (state->key.generation == b->generation &&
 			CQ_CELL(b->member)->kind == CQ_CELL_MEMBER &&
 			CQ_CELL(b->member)->serial == b->serial &&
 			CQ_CELL(b->member)->member.pid == MyProcPid)
-			cq_member_remove(row, b->member);
-		cq_topic_unlock(row);
-		cq_row_wake(row);
+			cq_member_remove(state, b->member);
+		cq_topic_unlock(state);
+		cq_topic_wake(state);
 	}
 	nbound = 0;
 }
@@ -85,7 +86,7 @@ group_to_join(CqTopicDef *def, const char *name)
 
 	if (group == NULL)
 	{
-		/* somebody else may be about to create it */
+		/* another session may be about to create it */
 		cq_topic_lock_definition(def);
 		group = cq_group_def_find(def, name);
 	}
@@ -106,24 +107,22 @@ int64
 cq_group_join_as(CqTopicDef *def, const char *name, const char *member, bool bound)
 {
 	CqGroupDef *group;
-	int32		group_id;
 	int64		generation = 0;
-	CqTopicRow *row;
+	CqTopicState *state;
 	uint32		g;
 	uint32		i = CQ_NO_CELL;
 
 	PreventCommandDuringRecovery("group_join()");
 	PreventCommandIfParallelMode("group_join()");
 	group = group_to_join(def, name);
-	group_id = group->group_id;
 	if (bound)
 		reserve_bound();
-	cq_share_load_group(def, group);
-	row = cq_topic_lock(def, LW_EXCLUSIVE);
-	(void) cq_members_expire(row);
-	g = cq_row_group(row, group_id);
+	cq_group_open(def, group);
+	state = cq_topic_lock(def, LW_EXCLUSIVE);
+	(void) cq_members_expire(state);
+	g = cq_topic_group(state, group->group_id);
 	if (g != CQ_NO_CELL)
-		i = cq_member_join(row, g, member, bound ? MyProcPid : 0);
+		i = cq_member_join(state, g, member, bound ? MyProcPid : 0);
 	if (i != CQ_NO_CELL)
 	{
 		generation = CQ_CELL(i)->member.generation;
@@ -131,61 +130,60 @@ cq_group_join_as(CqTopicDef *def, const char *name, const char *member, bool bou
 		{
 			Bound	   *b = &bound_members[nbound++];
 
-			b->row = CQ_TOPIC_ROW_INDEX(row);
-			b->generation = row->generation;
+			b->state = CQ_TOPIC_STATE_INDEX(state);
+			b->generation = state->key.generation;
 			b->member = i;
 			b->serial = CQ_CELL(i)->serial;
 		}
 	}
-	cq_topic_unlock(row);
+	cq_topic_unlock(state);
 	if (i == CQ_NO_CELL)
 		cq_topic_memory_full();
-	cq_row_wake(row);
+	cq_topic_wake(state);
 	return generation;
 }
 
 /*
- * Lock the row and find the member, which has been heard of then; the caller
- * unlocks, whether there is one or not.
+ * Lock the state and find the member; counts as a heartbeat.  The caller unlocks,
+ * whether there is one or not.
  */
-static CqTopicRow *
+static CqTopicState *
 lock_member(CqTopicDef *def, const char *name, const char *member, int64 generation,
 			uint32 *i)
 {
 	CqGroupDef *group = cq_group_to_consume(def, name);
-	int32		group_id = group->group_id;
-	CqTopicRow *row;
+	CqTopicState *state;
 	uint32		g;
 
 	PreventCommandDuringRecovery("group_heartbeat()");
 	cq_group_refuse_shared(def, group);
-	row = cq_topic_lock(def, LW_EXCLUSIVE);
-	g = cq_row_group(row, group_id);
-	*i = (g == CQ_NO_CELL) ? CQ_NO_CELL : cq_member_find(row, g, member, generation);
-	return row;
+	state = cq_topic_lock(def, LW_EXCLUSIVE);
+	g = cq_topic_group(state, group->group_id);
+	*i = (g == CQ_NO_CELL) ? CQ_NO_CELL : cq_member_find(state, g, member, generation);
+	return state;
 }
 
 bool
 cq_group_leave_as(CqTopicDef *def, const char *name, const char *member, int64 generation)
 {
-	CqTopicRow *row;
+	CqTopicState *state;
 	uint32		i;
 
 	cq_topic_items_reserve(1);
-	row = lock_member(def, name, member, generation, &i);
+	state = lock_member(def, name, member, generation, &i);
 	if (i != CQ_NO_CELL)
 		(void) cq_topic_item_add(CQ_TOPIC_ITEM_LEAVE, def, i);
-	cq_topic_unlock(row);
+	cq_topic_unlock(state);
 	return i != CQ_NO_CELL;
 }
 
 bool
-cq_group_hear_of(CqTopicDef *def, const char *name, const char *member, int64 generation)
+cq_group_heartbeat_as(CqTopicDef *def, const char *name, const char *member, int64 generation)
 {
-	CqTopicRow *row;
+	CqTopicState *state;
 	uint32		i;
 
-	row = lock_member(def, name, member, generation, &i);
-	cq_topic_unlock(row);
+	state = lock_member(def, name, member, generation, &i);
+	cq_topic_unlock(state);
 	return i != CQ_NO_CELL;
 }

@@ -20,7 +20,7 @@ extern int64 cq_group_join_as(CqTopicDef *def, const char *group, const char *me
 /* False when it is no member of that generation (0: any). */
 extern bool cq_group_leave_as(CqTopicDef *def, const char *group, const char *member,
 							  int64 generation);
-extern bool cq_group_hear_of(CqTopicDef *def, const char *group, const char *member,
-							 int64 generation);
+extern bool cq_group_heartbeat_as(CqTopicDef *def, const char *group, const char *member,
+								  int64 generation);
 
 #endif							/* CQ_TOPIC_MEMBERSHIP_H */

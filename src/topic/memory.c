@@ -3,37 +3,33 @@
  * memory.c
  *	  The topics' part of shared memory.
  *
- * A row is taken when a topic is first used after the server has started and
- * freed when the topic is dropped; the worker frees those that nobody told us
- * of.	Nothing of a topic is written here only, but who has joined its groups:
- * that ends with the server.
+ * All that is here can be read from the tables again, but for the members of
+ * groups: they end with the server.
  *
- * When the pool is used up, a transaction that publishes becomes one of the
- * partition's crowd, of which only the number and a lower bound of their offsets
- * are known: readers may wait for longer than they must, and skip nothing.
- * Whatever else needs a cell says so with an error.
+ * When the pool is used up, a transaction that publishes is counted as one of the
+ * partition's untracked ones, of which only the number and a lower bound of their
+ * offsets are known: readers may wait longer than they must, and skip nothing.
+ * Whatever else finds no cell raises an error.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "core/clock.h"
 #include "core/compat.h"
 #include "core/dbworker.h"
 #include "core/faults.h"
+#include "core/registry.h"
 #include "core/settings.h"
 #include "miscadmin.h"
-#include "storage/lwlock.h"
 #include "topic/memory.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 CqTopics   *cq_topics = NULL;
-CqTopicRow *cq_topic_rows = NULL;
+CqTopicState *cq_topic_states = NULL;
 CqCell	   *cq_cells = NULL;
 
 static Size
-rows_offset(void)
+states_offset(void)
 {
 	return CACHELINEALIGN(sizeof(CqTopics));
 }
@@ -41,8 +37,8 @@ rows_offset(void)
 static Size
 cells_offset(void)
 {
-	return CACHELINEALIGN(add_size(rows_offset(),
-								   mul_size(cq_max_topics, sizeof(CqTopicRow))));
+	return CACHELINEALIGN(add_size(states_offset(),
+								   mul_size(cq_max_topics, sizeof(CqTopicState))));
 }
 
 static uint32
@@ -58,14 +54,14 @@ cq_topic_shmem_size(void)
 }
 
 static void
-row_reset(CqTopicRow *row)
+reset(CqTopicState *state)
 {
-	Size		from = offsetof(CqTopicRow, creating);
+	Size		from = offsetof(CqTopicState, creating);
 
-	memset((char *) row + from, 0, sizeof(*row) - from);
-	row->partitions = row->groups = row->prepared = CQ_NO_CELL;
-	row->pending_head = row->pending_tail = CQ_NO_CELL;
-	row->plan_ms = PG_INT64_MAX;
+	memset((char *) state + from, 0, sizeof(*state) - from);
+	state->partitions = state->groups = state->prepared = CQ_NO_CELL;
+	state->pending_head = state->pending_tail = CQ_NO_CELL;
+	state->plan_ms = PG_INT64_MAX;
 }
 
 void
@@ -74,28 +70,27 @@ cq_topic_shmem_init(void *mem)
 	CqTopics   *t = mem;
 
 	cq_topics = t;
-	cq_topic_rows = (CqTopicRow *) ((char *) mem + rows_offset());
+	cq_topic_states = (CqTopicState *) ((char *) mem + states_offset());
 	cq_cells = (CqCell *) ((char *) mem + cells_offset());
 
 	memset(t, 0, sizeof(*t));
 	t->tranche = cq_lwlock_tranche("CachequeueTopic");
 	LWLockInitialize(&t->registry_lock, t->tranche);
-	t->nrows = cq_max_topics;
+	t->nstates = cq_max_topics;
 	t->salt = (uint32) (GetCurrentTimestamp() / USECS_PER_SEC) & 0x7fffffff;
 	pg_atomic_init_u32(&t->by_xid, 0);
-	pg_atomic_init_u64(&t->poked_ms, 0);
 	SpinLockInit(&t->pool_lock);
 	t->pool_free = CQ_NO_CELL;
 	t->pool_size = t->pool_nfree = pool_size();
 
-	for (int i = 0; i < t->nrows; i++)
+	for (int i = 0; i < t->nstates; i++)
 	{
-		CqTopicRow *row = &cq_topic_rows[i];
+		CqTopicState *state = &cq_topic_states[i];
 
-		memset(row, 0, sizeof(*row));
-		LWLockInitialize(&row->lock, t->tranche);
-		ConditionVariableInit(&row->cv);
-		row_reset(row);
+		memset(state, 0, sizeof(*state));
+		LWLockInitialize(&state->lock, t->tranche);
+		ConditionVariableInit(&state->cv);
+		reset(state);
 	}
 }
 
@@ -179,8 +174,8 @@ cq_cells_free(void)
 	return n;
 }
 
-static void
-free_list(uint32 i)
+void
+cq_cells_free_list(uint32 i)
 {
 	while (i != CQ_NO_CELL)
 	{
@@ -192,12 +187,6 @@ free_list(uint32 i)
 }
 
 void
-cq_notice_free(uint32 i)
-{
-	free_list(i);
-}
-
-void
 cq_topic_memory_full(void)
 {
 	ereport(ERROR,
@@ -206,155 +195,82 @@ cq_topic_memory_full(void)
 			 errhint("Raise cachequeue.topic_memory, or use fewer partitions, groups or members.")));
 }
 
-/* ---- rows ------------------------------------------------------------ */
+/* ---- states ------------------------------------------------------------ */
 
-/* Registry lock held: the row of the topic, or NULL. */
-static CqTopicRow *
-find_row(Oid database, int32 topic_id)
-{
-	for (int i = 0; i < cq_topics->nrows; i++)
-	{
-		if (cq_topic_rows[i].database == database && cq_topic_rows[i].topic_id == topic_id)
-			return &cq_topic_rows[i];
-	}
-	return NULL;
-}
-
-/* Registry lock held exclusively, and the row's. */
 static void
-free_row(CqTopicRow *row)
+release(void *arg)
 {
+	CqTopicState *state = arg;
 	uint32		i;
 
-	for (i = row->partitions; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
+	for (i = state->partitions; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
 	{
 		for (uint32 j = CQ_CELL(i)->partition.open_head; j != CQ_NO_CELL; j = CQ_CELL(j)->next)
 		{
 			if (TransactionIdIsValid(CQ_CELL(j)->open.xid))
 				pg_atomic_fetch_sub_u32(&cq_topics->by_xid, 1);
 		}
-		free_list(CQ_CELL(i)->partition.open_head);
+		cq_cells_free_list(CQ_CELL(i)->partition.open_head);
 	}
-	while (row->groups != CQ_NO_CELL)
-		cq_row_drop_group(row, CQ_CELL(row->groups)->group.group_id);
-	free_list(row->partitions);
-	for (i = row->pending_head; i != CQ_NO_CELL; i = row->pending_head)
+	while (state->groups != CQ_NO_CELL)
+		cq_topic_drop_group(state, CQ_CELL(state->groups)->group.group_id);
+	cq_cells_free_list(state->partitions);
+	for (i = state->pending_head; i != CQ_NO_CELL; i = state->pending_head)
 	{
-		row->pending_head = CQ_CELL(i)->notice.next_notice;
-		cq_notice_free(i);
+		state->pending_head = CQ_CELL(i)->notice.next_notice;
+		cq_cells_free_list(i);
 	}
-	row->database = InvalidOid;
-	row->generation++;
-	row_reset(row);
+	reset(state);
 }
 
-CqTopicRow *
-cq_topic_row_find(int32 topic_id, Oid sequence)
-{
-	CqTopicRow *row;
-	bool		stale;
-
-	LWLockAcquire(&cq_topics->registry_lock, LW_SHARED);
-	row = find_row(MyDatabaseId, topic_id);
-	stale = (row != NULL && row->sequence != sequence);
-	LWLockRelease(&cq_topics->registry_lock);
-	if (!stale)
-		return row;
-	cq_topic_row_forget(MyDatabaseId, topic_id);
-	return NULL;
-}
-
-/* Free the rows of databases that are no more. */
 static void
-forget_dropped_databases(void)
+wake(void *arg)
 {
-	for (int i = 0; i < cq_topics->nrows; i++)
-	{
-		CqTopicRow *row = &cq_topic_rows[i];
-		Oid			database;
-		int32		topic_id;
-
-		LWLockAcquire(&row->lock, LW_SHARED);
-		database = row->database;
-		topic_id = row->topic_id;
-		LWLockRelease(&row->lock);
-		if (OidIsValid(database) && database != MyDatabaseId &&
-			!SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(database)))
-			cq_topic_row_forget(database, topic_id);
-	}
+	cq_topic_wake(arg);
 }
 
-/* Registry lock held exclusively: a free row, locked, for this topic; or NULL. */
-static CqTopicRow *
-take_row(int32 topic_id, Oid sequence)
+static const CqRegistry *
+registry(void)
 {
-	for (int i = 0; i < cq_topics->nrows; i++)
-	{
-		CqTopicRow *row = &cq_topic_rows[i];
+	static CqRegistry r = {
+		.objects = "topics",
+		.setting = "cachequeue.max_topics",
+		.release = release,
+		.wake = wake,
+		.state_size = sizeof(CqTopicState)
+	};
 
-		if (OidIsValid(row->database))
-			continue;
-		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-		row_reset(row);
-		row->database = MyDatabaseId;
-		row->topic_id = topic_id;
-		row->sequence = sequence;
-		row->generation++;
-		return row;
+	if (r.states == NULL)
+	{
+		r.lock = &cq_topics->registry_lock;
+		r.states = (char *) cq_topic_states;
+		r.n = cq_topics->nstates;
 	}
-	return NULL;
+	return &r;
 }
 
-CqTopicRow *
-cq_topic_row_take(int32 topic_id, Oid sequence, bool *taken)
+CqTopicState *
+cq_topic_state_find(int32 topic_id, Oid sequence)
 {
-	CqTopicRow *row = NULL;
+	return cq_registry_find(registry(), topic_id, sequence);
+}
 
-	*taken = false;
-	for (int attempt = 0; row == NULL && attempt < 2; attempt++)
-	{
-		if (attempt > 0)
-			forget_dropped_databases();
-		LWLockAcquire(&cq_topics->registry_lock, LW_EXCLUSIVE);
-		row = find_row(MyDatabaseId, topic_id);
-		if (row == NULL)
-		{
-			row = take_row(topic_id, sequence);
-			*taken = (row != NULL);
-		}
-		LWLockRelease(&cq_topics->registry_lock);
-	}
-	if (row == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("too many topics"),
-				 errhint("Raise cachequeue.max_topics (now %d) and restart the server.",
-						 cq_topics->nrows)));
-	return row;
+CqTopicState *
+cq_topic_state_take(int32 topic_id, Oid sequence, bool *taken)
+{
+	return cq_registry_take(registry(), topic_id, sequence, taken);
 }
 
 void
-cq_topic_row_forget(Oid database, int32 topic_id)
+cq_topic_state_forget(Oid database, int32 topic_id)
 {
-	CqTopicRow *row;
-
-	LWLockAcquire(&cq_topics->registry_lock, LW_EXCLUSIVE);
-	row = find_row(database, topic_id);
-	if (row != NULL)
-	{
-		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-		free_row(row);
-		LWLockRelease(&row->lock);
-	}
-	LWLockRelease(&cq_topics->registry_lock);
-	if (row != NULL)
-		cq_row_wake(row);
+	cq_registry_forget(registry(), database, topic_id);
 }
 
 uint32
-cq_row_partition(const CqTopicRow *row, int number)
+cq_topic_partition(const CqTopicState *state, int number)
 {
-	uint32		i = row->partitions;
+	uint32		i = state->partitions;
 
 	while (i != CQ_NO_CELL && CQ_CELL(i)->partition.number != number)
 		i = CQ_CELL(i)->next;
@@ -362,9 +278,9 @@ cq_row_partition(const CqTopicRow *row, int number)
 }
 
 uint32
-cq_row_group(const CqTopicRow *row, int32 group_id)
+cq_topic_group(const CqTopicState *state, int32 group_id)
 {
-	uint32		i = row->groups;
+	uint32		i = state->groups;
 
 	while (i != CQ_NO_CELL && CQ_CELL(i)->group.group_id != group_id)
 		i = CQ_CELL(i)->next;
@@ -372,14 +288,14 @@ cq_row_group(const CqTopicRow *row, int32 group_id)
 }
 
 void
-cq_row_drop_group(CqTopicRow *row, int32 group_id)
+cq_topic_drop_group(CqTopicState *state, int32 group_id)
 {
-	uint32		i = cq_row_group(row, group_id);
+	uint32		i = cq_topic_group(state, group_id);
 	uint32	   *link;
 
 	if (i == CQ_NO_CELL)
 		return;
-	link = &row->prepared;
+	link = &state->prepared;
 	while (*link != CQ_NO_CELL)
 	{
 		CqCell	   *cell = CQ_CELL(*link);
@@ -393,54 +309,44 @@ cq_row_drop_group(CqTopicRow *row, int32 group_id)
 
 			*link = cell->next;
 			cq_cell_free(gone);
-			row->by_xid--;
+			state->by_xid--;
 			pg_atomic_fetch_sub_u32(&cq_topics->by_xid, 1);
 		}
 		else
 			link = &cell->next;
 	}
-	link = &row->groups;
+	link = &state->groups;
 	while (*link != i)
 		link = &CQ_CELL(*link)->next;
 	*link = CQ_CELL(i)->next;
-	free_list(CQ_CELL(i)->group.members);
-	free_list(CQ_CELL(i)->group.shares);
+	cq_cells_free_list(CQ_CELL(i)->group.members);
+	cq_cells_free_list(CQ_CELL(i)->group.shares);
 	cq_cell_free(i);
 }
 
 void
-cq_row_wake(CqTopicRow *row)
+cq_topic_wake(CqTopicState *state)
 {
-	ConditionVariableBroadcast(&row->cv);
+	ConditionVariableBroadcast(&state->cv);
 }
 
-/* of this database, when the row is unlocked */
+/* of this database, when the state is unlocked */
 static bool wake_worker = false;
 
 void
-cq_topic_plan(CqTopicRow *row, int64 at_ms)
+cq_topic_plan(CqTopicState *state, int64 at_ms)
 {
-	if (at_ms >= row->plan_ms)
+	if (at_ms >= state->plan_ms)
 		return;
-	row->plan_ms = at_ms;
+	state->plan_ms = at_ms;
 	/* it works out itself how long to sleep */
 	wake_worker = true;
 }
 
-bool
-cq_topic_row_lock_same(CqTopicRow *row, uint32 generation, LWLockMode mode)
-{
-	LWLockAcquire(&row->lock, mode);
-	if (row->generation == generation)
-		return true;
-	LWLockRelease(&row->lock);
-	return false;
-}
-
 void
-cq_topic_unlock(CqTopicRow *row)
+cq_topic_unlock(CqTopicState *state)
 {
-	LWLockRelease(&row->lock);
+	LWLockRelease(&state->lock);
 	if (wake_worker)
 	{
 		wake_worker = false;
@@ -459,13 +365,13 @@ cq_partition_stable(const CqPartition *partition)
 		return stable;
 	if (partition->open_head != CQ_NO_CELL)
 		stable = CQ_CELL(partition->open_head)->open.lowest;
-	if (partition->crowd > 0)
-		stable = Min(stable, partition->crowd_lowest);
+	if (partition->untracked > 0)
+		stable = Min(stable, partition->untracked_lowest);
 	return stable;
 }
 
 uint32
-cq_open_register(CqTopicRow *row, uint32 partition, int64 lowest, int64 segment)
+cq_open_register(CqTopicState *state, uint32 partition, int64 lowest, int64 segment)
 {
 	CqPartition *p = &CQ_CELL(partition)->partition;
 	uint32		i = cq_cell_take(CQ_CELL_OPEN);
@@ -473,8 +379,8 @@ cq_open_register(CqTopicRow *row, uint32 partition, int64 lowest, int64 segment)
 
 	if (i == CQ_NO_CELL)
 	{
-		if (p->crowd++ == 0)
-			p->crowd_lowest = lowest;
+		if (p->untracked++ == 0)
+			p->untracked_lowest = lowest;
 		return CQ_NO_CELL;
 	}
 	open = &CQ_CELL(i)->open;
@@ -492,21 +398,21 @@ cq_open_register(CqTopicRow *row, uint32 partition, int64 lowest, int64 segment)
 }
 
 void
-cq_open_release(CqTopicRow *row, uint32 partition, uint32 i)
+cq_open_release(CqTopicState *state, uint32 partition, uint32 i)
 {
 	CqPartition *p = &CQ_CELL(partition)->partition;
 	CqOpen	   *open;
 
 	if (i == CQ_NO_CELL)
 	{
-		Assert(p->crowd > 0);
-		p->crowd--;
+		Assert(p->untracked > 0);
+		p->untracked--;
 		return;
 	}
 	open = &CQ_CELL(i)->open;
 	if (TransactionIdIsValid(open->xid))
 	{
-		row->by_xid--;
+		state->by_xid--;
 		pg_atomic_fetch_sub_u32(&cq_topics->by_xid, 1);
 	}
 	if (open->prev == CQ_NO_CELL)
@@ -521,13 +427,13 @@ cq_open_release(CqTopicRow *row, uint32 partition, uint32 i)
 }
 
 bool
-cq_row_open_since(const CqTopicRow *row, int64 segment)
+cq_topic_open_since(const CqTopicState *state, int64 segment)
 {
-	for (uint32 i = row->partitions; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
+	for (uint32 i = state->partitions; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
 	{
 		const CqPartition *p = &CQ_CELL(i)->partition;
 
-		if (p->crowd > 0)
+		if (p->untracked > 0)
 			return true;
 		for (uint32 j = p->open_head; j != CQ_NO_CELL; j = CQ_CELL(j)->next)
 		{

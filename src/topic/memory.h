@@ -1,31 +1,31 @@
 /*-------------------------------------------------------------------------
  *
  * memory.h
- *	  The topics' part of shared memory: one row per topic, and a pool of cells
+ *	  The topics' part of shared memory: one state per topic, and a pool of cells
  *	  for what belongs to it.
  *
- *	+-----------+-------+-----+-------+------+------+------+
- *	| CqTopics  | row 0 | ... | row n | cell | cell | ...  |
- *	+-----------+-------+-----+-------+------+------+------+
+ *	+----------+---------+-----+---------+------+------+-----+
+ *	| CqTopics | state 0 | ... | state n | cell | cell | ... |
+ *	+----------+---------+-----+---------+------+------+-----+
  *
- *	row --> partition --> partition --> ...
+ *	state --> partition --> partition --> ...
  *				|
  *				+--> open --> open			transactions, by lowest offset
- *	row --> group --> group
+ *	state --> group --> group
  *				|
  *				+--> share --> share ...	one for each partition
  *				+--> member --> member ...	in the order of their names
- *	row --> prepared --> prepared			offsets of prepared transactions
- *	row --> notice --> notice				of channels, to be sent; one row of its own
+ *	state --> prepared --> prepared			offsets of prepared transactions
+ *	state --> notice --> notice				of channels; in a state of their own
  *
- * Glossary: a *share* is what one group knows of one partition: who owns it, how
- * far he has read (position) and how far it is done (committed).  Both are
- * offsets of the next record.  The *stable offset* of a partition is the lowest
- * one that an open transaction has been given, or the end when there is none:
- * readers stop below it.
+ * Glossary: a *share* is the state of one partition in one group: its owner, how
+ * far the owner has read (position) and how far the group is done (committed).
+ * Both are offsets of the next record.  The *stable offset* of a partition is the
+ * lowest one that an open transaction has been given, or the end when there is
+ * none: readers stop below it.
  *
- * Lock order: registry lock, then a row's lock, then the pool's spinlock.	Under
- * a row's lock nothing is allocated, nothing raises.
+ * Lock order: registry lock, then a state's lock, then the pool's spinlock.  Under
+ * a state's lock nothing is allocated, nothing raises.
  *
  *-------------------------------------------------------------------------
  */
@@ -34,6 +34,7 @@
 
 #include "access/transam.h"
 #include "core/compat.h"
+#include "core/registry.h"
 #include "datatype/timestamp.h"
 #include "port/atomics.h"
 #include "storage/condition_variable.h"
@@ -42,16 +43,16 @@
 
 #define CQ_NO_CELL ((uint32) 0xFFFFFFFF)
 
-/* in the place of a topic's number: the row for a database's channels */
+/* in the place of a topic's number: the state for a database's channels */
 #define CQ_CHANNELS (-1)
 
 #define CQ_PARTITIONS_MAX 1024
 #define CQ_MEMBER_NAME_BYTES_MAX 100
 
-/* limits for those who read elsewhere are written so often, at most */
+/* stable offsets are written to the tables so often, at most */
 #define CQ_LIMITS_MS 200
 
-/* new records of a replica are looked for so often, while somebody waits */
+/* new records of a replica are looked for so often, while a session waits */
 #define CQ_REPLICA_POLL_MS 200
 
 /* ended prepared transactions are looked for so often, at least */
@@ -87,8 +88,9 @@ typedef struct CqPartition
 	uint32		open_head;		/* transactions that have published and not
 								 * ended, in the order of their lowest offsets */
 	uint32		open_tail;
-	uint32		crowd;			/* those that found no cell */
-	int64		crowd_lowest;	/* not above the lowest offset of any of them */
+	uint32		untracked;		/* those that found no cell */
+	int64		untracked_lowest;	/* not above the lowest offset of any of
+									 * them */
 	int64		offset_next;	/* to be given out, below offset_limit */
 	int64		offset_limit;	/* end of the block from the sequence */
 	int64		end;			/* above every offset given out */
@@ -129,7 +131,7 @@ typedef struct CqShare
 	int32		number;			/* of the partition */
 	uint32		partition;		/* cell */
 	uint32		owner;			/* member, or CQ_NO_CELL */
-	uint32		target;			/* who is to own it: differs from owner until
+	uint32		target;			/* its next owner: differs from owner until
 								 * the transaction in busy has ended */
 	uint32		epoch;			/* advances when the owner changes, and at a
 								 * seek: what began earlier is fenced off */
@@ -212,17 +214,12 @@ typedef struct CqCell
 } CqCell;
 
 /* Guarded by lock, where nothing else is said. */
-typedef struct CqTopicRow
+typedef struct CqTopicState
 {
-	LWLock		lock;
+	LWLock		lock;			/* this and the key as in CqState */
+	CqStateKey	key;			/* sequence: of partition 0 */
 	ConditionVariable cv;		/* records can be read, or assignments have
 								 * changed; has its own lock */
-	Oid			database;		/* InvalidOid: free; registry lock and lock to
-								 * write */
-	int32		topic_id;
-	uint32		generation;		/* advances when the row gets another topic */
-	Oid			sequence;		/* of partition 0: tells topics with the same
-								 * number apart */
 
 	bool		creating;		/* by a transaction that has not ended */
 	TransactionId creating_xid; /* valid: which was prepared */
@@ -233,7 +230,10 @@ typedef struct CqTopicRow
 	int			by_xid;			/* prepared cells, and open ones with an xid */
 	int64		generations;	/* given to members */
 
-	/* of the row for channels (topic_id CQ_CHANNELS): not sent yet, in order */
+	/*
+	 * of the state for channels (topic_id CQ_CHANNELS): not sent yet, in
+	 * order
+	 */
 	uint32		pending_head;
 	uint32		pending_tail;
 	bool		stored;			/* payloads have been stored in a table */
@@ -241,7 +241,7 @@ typedef struct CqTopicRow
 	/* segments have numbers, in order */
 	int64		current;
 	int64		next;			/* empty, to be used after it; 0: none */
-	int64		inserted;		/* rows in the current one, that we know of */
+	int64		inserted;		/* rows in the current one, as far as is known */
 	int64		bytes;			/* of bodies and headers in it */
 	int64		began_ms;
 
@@ -265,7 +265,7 @@ typedef struct CqTopicRow
 								 * written */
 	int64		limits_at_ms;	/* not before that */
 	bool		feed_due;		/* and shared groups have not been fed */
-	int64		plan_ms;		/* when the worker has promised to look */
+	int64		plan_ms;		/* when the worker is going to look */
 	bool		compact_due;	/* and segments have been closed */
 	int64		feed_at_ms;		/* next look whether a queue has room, or 0 */
 	int64		segment_at_ms;	/* next try to have a next segment, or
@@ -281,16 +281,15 @@ typedef struct CqTopicRow
 	int64		retired_turn;	/* channels: whose turn it was then */
 	int64		retired_at_ms;	/* next look for such tables, 0: not needed */
 	int64		retry_ms;		/* after an error */
-} CqTopicRow;
+} CqTopicState;
 
 typedef struct CqTopics
 {
 	LWLock		registry_lock;
 	int			tranche;
-	int			nrows;
+	int			nstates;
 	uint32		salt;			/* of this server start: in generations */
-	pg_atomic_uint32 by_xid;	/* sum over the rows */
-	pg_atomic_uint64 poked_ms;	/* when a worker was last woken for these */
+	pg_atomic_uint32 by_xid;	/* sum over the states */
 	slock_t		pool_lock;		/* guards the four below it */
 	uint32		pool_free;
 	uint32		pool_fresh;		/* cells from here on were never used */
@@ -301,11 +300,11 @@ typedef struct CqTopics
 
 /* Set at server start, the same in every process. */
 extern CqTopics *cq_topics;
-extern CqTopicRow *cq_topic_rows;
+extern CqTopicState *cq_topic_states;
 extern CqCell *cq_cells;
 
 #define CQ_CELL(i) (&cq_cells[i])
-#define CQ_TOPIC_ROW_INDEX(row) ((uint32) ((row) - cq_topic_rows))
+#define CQ_TOPIC_STATE_INDEX(state) ((uint32) ((state) - cq_topic_states))
 
 extern Size cq_topic_shmem_size(void);
 extern void cq_topic_shmem_init(void *mem);
@@ -317,6 +316,9 @@ extern void cq_topic_shmem_init(void *mem);
 extern uint32 cq_cell_take(CqCellKind kind);
 extern void cq_cell_free(uint32 i);
 
+/* Free a cell and those after it in its list; CQ_NO_CELL: none. */
+extern void cq_cells_free_list(uint32 i);
+
 /* The most cells that notifications may have. */
 extern uint32 cq_notice_cells_max(void);
 
@@ -324,71 +326,62 @@ extern uint32 cq_notice_cells_max(void);
 extern int64 cq_cells_free(void);
 
 /*
- * The row of this topic or NULL; one of an earlier topic with the same number is
+ * The state of this topic or NULL; one of an earlier topic with the same number is
  * freed.  No lock held.
  */
-extern CqTopicRow *cq_topic_row_find(int32 topic_id, Oid sequence);
+extern CqTopicState *cq_topic_state_find(int32 topic_id, Oid sequence);
 
 /*
- * Take a row for the topic, unless somebody has done so meanwhile.  *taken: it
+ * Take a state for the topic, unless another session has.  *taken: it
  * is new, its lock is held, exclusively, and it has no partitions yet.  Raises
  * 53400 when there is none.
  */
-extern CqTopicRow *cq_topic_row_take(int32 topic_id, Oid sequence, bool *taken);
+extern CqTopicState *cq_topic_state_take(int32 topic_id, Oid sequence, bool *taken);
 
-/* Free the row and its cells, waking who waits.  Fit for callbacks. */
-extern void cq_topic_row_forget(Oid database, int32 topic_id);
-
-/* Free a notification with all its cells. */
-extern void cq_notice_free(uint32 i);
+/* Free the state and its cells, and wake all who sleep on it.  Fit for callbacks. */
+extern void cq_topic_state_forget(Oid database, int32 topic_id);
 
 /* Raises 53400. */
 pg_noreturn extern void cq_topic_memory_full(void);
 
-/* Row locked: the cell of a partition. */
-extern uint32 cq_row_partition(const CqTopicRow *row, int number);
+/* State locked: the cell of a partition. */
+extern uint32 cq_topic_partition(const CqTopicState *state, int number);
 
-/* Row locked: the cell of a group, or CQ_NO_CELL. */
-extern uint32 cq_row_group(const CqTopicRow *row, int32 group_id);
+/* State locked: the cell of a group, or CQ_NO_CELL. */
+extern uint32 cq_topic_group(const CqTopicState *state, int32 group_id);
 
-/* Row locked: free a group with all that belongs to it. */
-extern void cq_row_drop_group(CqTopicRow *row, int32 group_id);
+/* State locked: free a group with all that belongs to it. */
+extern void cq_topic_drop_group(CqTopicState *state, int32 group_id);
 
-/* Row locked: the first offset that is not to be read yet. */
+/* State locked: the first offset that is not to be read yet. */
 extern int64 cq_partition_stable(const CqPartition *partition);
 
 /*
- * Row locked: note a transaction whose lowest offset is that one, above all that
- * were given out before.  Returns a cell, or CQ_NO_CELL for one of the crowd.
+ * State locked: note a transaction whose lowest offset is that one, above all that
+ * were given out before.  Returns a cell, or CQ_NO_CELL for an untracked one.
  */
-extern uint32 cq_open_register(CqTopicRow *row, uint32 partition, int64 lowest,
+extern uint32 cq_open_register(CqTopicState *state, uint32 partition, int64 lowest,
 							   int64 segment);
 
-/* Row locked: it has ended, or published nothing. */
-extern void cq_open_release(CqTopicRow *row, uint32 partition, uint32 open);
+/* State locked: it has ended, or published nothing. */
+extern void cq_open_release(CqTopicState *state, uint32 partition, uint32 open);
 
 /*
- * Row locked: whether a transaction is open that began to publish when that
+ * State locked: whether a transaction is open that began to publish when that
  * segment, or an earlier one, was current.
  */
-extern bool cq_row_open_since(const CqTopicRow *row, int64 segment);
+extern bool cq_topic_open_since(const CqTopicState *state, int64 segment);
 
-/* Wake who waits for records or partitions of the topic. */
-extern void cq_row_wake(CqTopicRow *row);
-
-/*
- * Row of this database locked: have the worker look at that time.  It is told when
- * the row is unlocked.
- */
-extern void cq_topic_plan(CqTopicRow *row, int64 at_ms);
+/* Wake all sessions that wait for records or partitions of the topic. */
+extern void cq_topic_wake(CqTopicState *state);
 
 /*
- * Lock a row if it still belongs to whom it had that generation for.  False, with
- * no lock held, when it does not: its fields are another topic's.
+ * State of this database locked: have the worker look at that time.  It is woken
+ * when the state is unlocked.
  */
-extern bool cq_topic_row_lock_same(CqTopicRow *row, uint32 generation, LWLockMode mode);
+extern void cq_topic_plan(CqTopicState *state, int64 at_ms);
 
-/* Unlock a row, whatever it was locked for. */
-extern void cq_topic_unlock(CqTopicRow *row);
+/* Unlock a state, whatever it was locked for. */
+extern void cq_topic_unlock(CqTopicState *state);
 
 #endif							/* CQ_TOPIC_MEMORY_H */

@@ -2,13 +2,13 @@
  *
  * offsets.h
  *	  Offsets that are written down: of groups, of prepared transactions, and
- *	  for those who read elsewhere.
+ *	  for readers on other servers.
  *
  *	cq.t<topic>_c0, cq.t<topic>_c1	(group_id, partition, rewind, next_offset,
  *									committed_at), an index on the first four
  *
  *	group_id > 0	the group is done with all records below next_offset
- *	group_id 0		so is every publisher: all of them are there to be read
+ *	group_id 0		all records below next_offset can be read
  *	group_id -1		a transaction was prepared that has published from
  *					next_offset on
  *
@@ -19,6 +19,15 @@
 
 #include "topic/definition.h"
 
+/* columns of these tables */
+#define CQ_OFFSET_GROUP_ID 1
+#define CQ_OFFSET_PARTITION 2
+#define CQ_OFFSET_REWIND 3
+#define CQ_OFFSET_NEXT_OFFSET 4
+#define CQ_OFFSET_COMMITTED_AT 5
+#define CQ_OFFSET_COLUMNS 5
+
+/* special numbers of groups */
 #define CQ_OFFSETS_STABLE 0
 #define CQ_OFFSETS_PREPARED (-1)
 
@@ -29,11 +38,8 @@ typedef struct CqOffset
 	int64		rewind;
 	int64		offset;			/* of the next record */
 	TimestampTz at;
-	TransactionId xid;			/* of who wrote it, when he has not ended */
+	TransactionId xid;			/* that wrote it and has not ended; or invalid */
 } CqOffset;
-
-/* Append rows in the present transaction. */
-extern void cq_offsets_append(CqTopicDef *def, const CqOffset *offsets, int n);
 
 /*
  * The latest of what is committed for the group and partition, in *found; false
@@ -42,20 +48,10 @@ extern void cq_offsets_append(CqTopicDef *def, const CqOffset *offsets, int n);
 extern bool cq_offsets_latest(CqTopicDef *def, int32 group_id, int partition,
 							  CqOffset *found);
 
-/* What transactions have written for the group that have not ended: CqOffset *. */
+/* What transactions that have not ended have written for the group: CqOffset *. */
 extern List *cq_offsets_open(CqTopicDef *def, int32 group_id);
 
 /* Create the two tables. */
 extern Oid	cq_offsets_create(int32 topic_id, Oid owner);
-
-/*
- * Maintenance, in transactions of its own (core/step.h): empty the table that was
- * left, and go on to it when the current one has grown.  Returns when to look
- * again, in ms of cq_clock_ms(), 0: when more has been appended.
- */
-extern int64 cq_offsets_rotate(int32 topic_id);
-
-/* Rows in a table before it is left. */
-#define CQ_OFFSETS_ROWS 10000
 
 #endif							/* CQ_TOPIC_OFFSETS_H */

@@ -4,164 +4,49 @@
  *	  Reading a topic: as a member of a group, or without one.
  *
  * No record may be skipped: a transaction that commits late has records below
- * those that are there already.  So a reader first asks how far the log is
- * stable, under the lock, and then reads what is committed, at every isolation
- * level: whoever was given a lower offset has ended before he asked.
+ * those that are there already.  So a reader first asks how far the topic is stable
+ * (stable.c), under the lock, and then reads what is committed, at every isolation
+ * level: all transactions with lower offsets had ended by then.
  *
- * One transaction at a time reads a partition for a group, so that a rollback
- * can give back what it has read before anybody goes on behind it.
- *
- * A replica is read up to the same limits, which come with its records.
- *
- * During recovery there is no shared memory of the topic; then the limit is what
- * the worker of the primary has written into the log: what it says was true when
- * its transaction committed, after all others below.
+ * One transaction at a time reads a partition for a group, so that a rollback can
+ * give back what it has read before another transaction goes on behind it.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/table.h"
 #include "access/xact.h"
-#include "access/xlog.h"
-#include "catalog/pg_subscription_rel.h"
-#include "core/catalog.h"
 #include "core/clock.h"
 #include "core/compat.h"
 #include "core/faults.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "pgstat.h"
-#include "storage/ipc.h"
 #include "topic/assignment.h"
-#include "topic/offsets.h"
+#include "topic/offset_tables.h"
+#include "topic/open.h"
 #include "topic/poll.h"
+#include "topic/stable.h"
 #include "topic/xact.h"
-#include "utils/builtins.h"
-#include "utils/rel.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 /* longest sleep in one piece */
 #define SLEEP_MS_MAX 3600000
 
-/* ---- limits ---------------------------------------------------------- */
-
-/*
- * Whether the tables of a replica have been copied; until then limits may come
- * before what they are about.
- */
-static bool
-replica_is_ready(CqTopicDef *def)
-{
-	Relation	rel;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	bool		ready = true;
-
-	if (def->replica_ready)
-		return true;
-	rel = table_open(SubscriptionRelRelationId, AccessShareLock);
-	scan = systable_beginscan(rel, InvalidOid, false, SnapshotSelf, 0, NULL);
-	while (ready && HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_subscription_rel form = (Form_pg_subscription_rel) GETSTRUCT(tuple);
-
-		if (form->srsubstate == SUBREL_STATE_READY)
-			continue;
-		ready = form->srrelid != cq_relation("topic_segment");
-		for (int k = 0; ready && k < CQ_OFFSETS_TABLES; k++)
-			ready = form->srrelid != def->offsets[k];
-		for (int k = 0; ready && k < def->ntables; k++)
-			ready = form->srrelid != cq_record_table(def, k);
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	def->replica_ready = ready;
-	return ready;
-}
-
-/* How far what the worker of another server has written says that it is stable. */
-static int64
-written_limit(CqTopicDef *def, int partition)
-{
-	CqOffset	limit;
-
-	if (def->replica && !replica_is_ready(def))
-		return 0;
-	return cq_offsets_latest(def, CQ_OFFSETS_STABLE, partition, &limit) ? limit.offset : 0;
-}
-
-/* The end of a partition of a replica. */
-static void
-follow_limit(CqTopicDef *def, int partition)
-{
-	int64		limit = written_limit(def, partition);
-	CqTopicRow *row = cq_topic_lock(def, LW_EXCLUSIVE);
-	CqPartition *p = &CQ_CELL(def->partitions[partition])->partition;
-
-	/* it has been loaded with what is there already */
-	p->end = limit;
-	cq_topic_unlock(row);
-}
-
-/*
- * Rows may have come behind our back since the topic was loaded (a dump is being
- * restored), as long as nobody has published here.
- */
-static void
-check_end(CqTopicDef *def, int partition)
-{
-	int64		end;
-	TimestampTz last_time;
-	CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
-	bool		fresh = CQ_CELL(def->partitions[partition])->partition.offset_limit == 0;
-	CqPartition *p;
-
-	cq_topic_unlock(row);
-	if (!fresh)
-		return;
-	cq_share_read_end(def, partition, &end, &last_time);
-	row = cq_topic_lock(def, LW_EXCLUSIVE);
-	p = &CQ_CELL(def->partitions[partition])->partition;
-	if (p->offset_limit == 0)
-	{
-		p->end = Max(p->end, end);
-		p->last_time = Max(p->last_time, last_time);
-	}
-	cq_topic_unlock(row);
-}
-
-int64
-cq_topic_stable_offset(CqTopicDef *def, int partition)
-{
-	CqTopicRow *row;
-	int64		stable;
-
-	if (def->row == NULL)
-		return written_limit(def, partition);
-	if (def->replica)
-		follow_limit(def, partition);
-	else
-		check_end(def, partition);
-	if (def->row->by_xid > 0)
-		(void) cq_topic_settle_prepared(def->row);
-	row = cq_topic_lock(def, LW_SHARED);
-	stable = cq_partition_stable(&CQ_CELL(def->partitions[partition])->partition);
-	cq_topic_unlock(row);
-	return stable;
-}
+/* ---- reading without a group ----------------------------------------- */
 
 void
 cq_topic_read_records(CqTopicDef *def, int partition, int64 from, int max,
 					  CqRecordReader reader, void *arg)
 {
-	int64		limit = cq_topic_stable_offset(def, partition);
-	int64		next;
+	CqRecordRange range = {.partition = partition,.from = from,.max = max};
 
-	(void) cq_records_read(def, partition, from, limit, max, reader, arg, &next);
+	do
+	{
+		range.limit = cq_topic_stable_offset(def, partition);
+		CQ_PAUSE("topic-read");
+		range.max -= cq_records_read(def, &range, reader, arg, &range.from);
+	} while (range.max > 0 && range.from < range.limit);
 }
 
 /* ---- polling --------------------------------------------------------- */
@@ -183,13 +68,11 @@ typedef struct Job
 	uint32		share;			/* cell */
 	uint32		serial;
 	uint32		epoch;
-	int			partition;
 	int64		rewind;
-	int64		from;
-	int64		limit;
+	CqRecordRange range;		/* its max is not set */
 } Job;
 
-/* Row locked: whether the member may read of the share now. */
+/* State locked: whether the member may read of the share now. */
 static bool
 may_read(const CqShare *share, uint32 member)
 {
@@ -198,7 +81,7 @@ may_read(const CqShare *share, uint32 member)
 		(share->started || share->passing == 0 || CQ_FAULT("topic-start-early"));
 }
 
-/* Row locked: where the owner goes on reading. */
+/* State locked: where the owner goes on reading. */
 static int64
 share_position(const CqShare *share)
 {
@@ -211,7 +94,7 @@ has_news(const CqShare *share)
 	return share_position(share) < cq_partition_stable(&CQ_CELL(share->partition)->partition);
 }
 
-/* Row locked: the share of the partition behind that one, or the first. */
+/* State locked: the share of the partition behind that one, or the first. */
 static uint32
 share_behind(uint32 group, int number)
 {
@@ -224,17 +107,17 @@ share_behind(uint32 group, int number)
 }
 
 /*
- * Row locked: take the next share from which the member can read, behind its
+ * State locked: take the next share from which the member can read, behind its
  * turn, of those that have not been visited.
  */
 static bool
-take_job(CqTopicDef *def, CqTopicRow *row, uint32 group, uint32 member, int *visited,
+take_job(CqTopicDef *def, CqTopicState *state, uint32 group, uint32 member, int *visited,
 		 Job *job)
 {
 	CqMember   *m = &CQ_CELL(member)->member;
 	uint32		i = share_behind(group, m->turn);
 
-	while (i != CQ_NO_CELL && *visited < row->npartitions)
+	while (i != CQ_NO_CELL && *visited < state->npartitions)
 	{
 		CqShare    *share = &CQ_CELL(i)->share;
 		CqTopicItem *item;
@@ -251,18 +134,18 @@ take_job(CqTopicDef *def, CqTopicRow *row, uint32 group, uint32 member, int *vis
 		}
 		job->share = i;
 		job->serial = CQ_CELL(i)->serial;
-		job->partition = share->number;
-		job->from = share_position(share);
-		job->limit = CQ_FAULT("topic-no-limit") ?
+		job->range.partition = share->number;
+		job->range.from = share_position(share);
+		job->range.limit = CQ_FAULT("topic-no-limit") ?
 			CQ_CELL(share->partition)->partition.end :
 			cq_partition_stable(&CQ_CELL(share->partition)->partition);
-		share->position = job->from;
+		share->position = job->range.from;
 		share->started = true;
 		job->epoch = share->epoch;
 		job->rewind = share->rewind;
 		item = cq_topic_item_add(CQ_TOPIC_ITEM_POLLED, def, i);
 		item->epoch = share->epoch;
-		item->offset = job->from;
+		item->offset = job->range.from;
 		item->busy = (share->busy == 0);
 		share->busy = MyProcPid;
 		return true;
@@ -271,38 +154,38 @@ take_job(CqTopicDef *def, CqTopicRow *row, uint32 group, uint32 member, int *vis
 }
 
 /*
- * Lock the row and find the member; raises, with no lock held, when it is none.
+ * Lock the state and find the member; raises, with no lock held, when it is none.
  */
-static CqTopicRow *
+static CqTopicState *
 lock_member(CqTopicDef *def, const CqGroupDef *group, const char *name,
 			int64 generation, uint32 *g, uint32 *member)
 {
-	CqTopicRow *row = cq_topic_lock(def, LW_EXCLUSIVE);
+	CqTopicState *state = cq_topic_lock(def, LW_EXCLUSIVE);
 
 	*member = CQ_NO_CELL;
-	*g = cq_row_group(row, group->group_id);
+	*g = cq_topic_group(state, group->group_id);
 	if (*g != CQ_NO_CELL)
-		*member = cq_member_find(row, *g, name, generation);
+		*member = cq_member_find(state, *g, name, generation);
 	if (*member == CQ_NO_CELL)
 	{
-		cq_topic_unlock(row);
+		cq_topic_unlock(state);
 		not_a_member(def, group->name, name);
 	}
-	return row;
+	return state;
 }
 
 /* Go on behind what was read; returns false when the share was lost meanwhile. */
 static bool
 advance(CqTopicDef *def, const Job *job, int64 next)
 {
-	CqTopicRow *row = cq_topic_lock(def, LW_EXCLUSIVE);
+	CqTopicState *state = cq_topic_lock(def, LW_EXCLUSIVE);
 	CqCell	   *cell = CQ_CELL(job->share);
 	bool		same = cell->kind == CQ_CELL_SHARE && cell->serial == job->serial &&
 	cell->share.epoch == job->epoch;
 
 	if (same)
 		cell->share.position = next;
-	cq_topic_unlock(row);
+	cq_topic_unlock(state);
 	return same;
 }
 
@@ -314,7 +197,7 @@ commit_share(CqTopicDef *def, const CqGroupDef *group, const Job *job, int64 nex
 	CqOffset	offset = {0};
 
 	offset.group_id = group->group_id;
-	offset.partition = job->partition;
+	offset.partition = job->range.partition;
 	offset.rewind = job->rewind;
 	offset.offset = next;
 	offset.at = GetCurrentTimestamp();
@@ -328,25 +211,29 @@ commit_share(CqTopicDef *def, const CqGroupDef *group, const Job *job, int64 nex
 	cq_offsets_append(def, &offset, 1);
 }
 
-/* Look at what is not in shared memory before polling. */
-static void
-prepare_to_poll(CqTopicDef *def)
+/* Read up to max records of the job; its limit rises when the definition was stale. */
+static int
+read_job(CqTopicDef *def, Job *job, int max, CqRecordReader reader, void *arg, int64 *next)
 {
-	for (int p = 0; p < def->npartitions; p++)
+	CqRecordRange range = job->range;
+	int			found;
+
+	range.max = max;
+	found = cq_records_read(def, &range, reader, arg, next);
+	while (found < max && *next < range.limit)
 	{
-		if (def->replica)
-			follow_limit(def, p);
-		else if (CQ_CELL(def->partitions[p])->partition.offset_limit == 0)
-			check_end(def, p);
+		range.from = *next;
+		range.max = max - found;
+		range.limit = Max(range.limit, cq_topic_stable_offset(def, range.partition));
+		found += cq_records_read(def, &range, reader, arg, next);
 	}
-	if (def->row->by_xid > 0)
-		(void) cq_topic_settle_prepared(def->row);
+	job->range.limit = range.limit;
+	return found;
 }
 
 void
-cq_topic_poll_records(CqTopicDef *def, const CqGroupDef *group, const char *member,
-					  int64 generation, int max, bool auto_commit,
-					  CqRecordReader reader, void *arg)
+cq_topic_poll_records(CqTopicDef *def, const CqGroupDef *group,
+					  const CqPollRequest *request, CqRecordReader reader, void *arg)
 {
 	int			visited = 0;
 	int			n = 0;
@@ -354,12 +241,12 @@ cq_topic_poll_records(CqTopicDef *def, const CqGroupDef *group, const char *memb
 	PreventCommandDuringRecovery("topic_poll()");
 	PreventCommandIfParallelMode("topic_poll()");
 	cq_group_refuse_shared(def, group);
-	if (auto_commit)
+	if (request->auto_commit)
 		PreventCommandIfReadOnly("topic_poll()");
-	prepare_to_poll(def);
-	while (n < max)
+	cq_topic_follow(def);
+	while (n < request->max)
 	{
-		CqTopicRow *row;
+		CqTopicState *state;
 		uint32		g;
 		uint32		m;
 		Job			job;
@@ -368,14 +255,13 @@ cq_topic_poll_records(CqTopicDef *def, const CqGroupDef *group, const char *memb
 		int64		next;
 
 		cq_topic_items_reserve(2);
-		row = lock_member(def, group, member, generation, &g, &m);
-		any = take_job(def, row, g, m, &visited, &job);
-		cq_topic_unlock(row);
+		state = lock_member(def, group, request->member, request->generation, &g, &m);
+		any = take_job(def, state, g, m, &visited, &job);
+		cq_topic_unlock(state);
 		if (!any)
 			break;
 		CQ_PAUSE("topic-poll");
-		found = cq_records_read(def, job.partition, job.from, job.limit, max - n,
-								reader, arg, &next);
+		found = read_job(def, &job, request->max - n, reader, arg, &next);
 		n += found;
 		if (!advance(def, &job, next))
 		{
@@ -387,7 +273,7 @@ cq_topic_poll_records(CqTopicDef *def, const CqGroupDef *group, const char *memb
 					 errmsg("the member has lost a partition while it polled"),
 					 errhint("Retry the transaction.")));
 		}
-		if (auto_commit && next > job.from)
+		if (request->auto_commit && next > job.range.from)
 			commit_share(def, group, &job, next, false);
 	}
 }
@@ -396,7 +282,7 @@ bool
 cq_topic_commit_offset(CqTopicDef *def, const CqGroupDef *group, const char *member,
 					   int64 generation, int partition, int64 record_offset)
 {
-	CqTopicRow *row;
+	CqTopicState *state;
 	uint32		g;
 	uint32		m;
 	uint32		i;
@@ -415,15 +301,15 @@ cq_topic_commit_offset(CqTopicDef *def, const CqGroupDef *group, const char *mem
 				 errmsg("topic \"%s\" has no partition %d", def->name, partition)));
 
 	cq_topic_items_reserve(1);
-	row = cq_topic_lock(def, LW_EXCLUSIVE);
-	g = cq_row_group(row, group->group_id);
-	m = (g == CQ_NO_CELL) ? CQ_NO_CELL : cq_member_find(row, g, member, generation);
+	state = cq_topic_lock(def, LW_EXCLUSIVE);
+	g = cq_topic_group(state, group->group_id);
+	m = (g == CQ_NO_CELL) ? CQ_NO_CELL : cq_member_find(state, g, member, generation);
 	if (m == CQ_NO_CELL)
 	{
-		cq_topic_unlock(row);
+		cq_topic_unlock(state);
 		return false;
 	}
-	i = cq_share_find(row, g, partition);
+	i = cq_assignment_find(state, g, partition);
 	share = &CQ_CELL(i)->share;
 	mine = share->owner == m && share->started && record_offset >= 0 &&
 		record_offset < share->position && record_offset + 1 >= share->committed &&
@@ -435,135 +321,12 @@ cq_topic_commit_offset(CqTopicDef *def, const CqGroupDef *group, const char *mem
 	job.share = i;
 	job.serial = CQ_CELL(i)->serial;
 	job.epoch = share->epoch;
-	job.partition = partition;
+	job.range.partition = partition;
 	job.rewind = share->rewind;
-	cq_topic_unlock(row);
+	cq_topic_unlock(state);
 	if (mine && !done)
 		commit_share(def, group, &job, record_offset + 1, busy);
 	return mine;
-}
-
-/* ---- seeking --------------------------------------------------------- */
-
-/* Error context callback: what else could have been written. */
-static void
-hint_at_positions(void *arg)
-{
-	errhint("A position is earliest, latest, an offset or a time.");
-}
-
-/* Raises what timestamptz_in() does, with a hint. */
-static TimestampTz
-parse_time(const char *text)
-{
-	ErrorContextCallback callback = {error_context_stack, hint_at_positions, NULL};
-	Datum		time;
-
-	error_context_stack = &callback;
-	time = DirectFunctionCall3(timestamptz_in, CStringGetDatum(text),
-							   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
-	error_context_stack = callback.previous;
-	return DatumGetTimestampTz(time);
-}
-
-CqPosition
-cq_position_parse(const char *text)
-{
-	CqPosition	position = {0};
-
-	if (strcmp(text, "earliest") == 0)
-		position.kind = CQ_POSITION_EARLIEST;
-	else if (strcmp(text, "latest") == 0)
-		position.kind = CQ_POSITION_LATEST;
-	else if (text[0] != '\0' && strspn(text, "0123456789") == strlen(text))
-	{
-		position.kind = CQ_POSITION_OFFSET;
-		position.offset = DatumGetInt64(DirectFunctionCall1(int8in, CStringGetDatum(text)));
-	}
-	else
-	{
-		position.kind = CQ_POSITION_TIME;
-		position.time = parse_time(text);
-	}
-	return position;
-}
-
-int64
-cq_position_offset(CqTopicDef *def, int partition, const CqPosition *position)
-{
-	int64		stable = cq_topic_stable_offset(def, partition);
-	int64		first;
-
-	switch (position->kind)
-	{
-		case CQ_POSITION_EARLIEST:
-			return cq_records_first(def, partition, &first) ? Min(first, stable) : stable;
-		case CQ_POSITION_LATEST:
-			return stable;
-		case CQ_POSITION_TIME:
-			return cq_records_at(def, partition, position->time, stable);
-		case CQ_POSITION_OFFSET:
-			return position->offset;
-	}
-	return 0;
-}
-
-static void
-seek_partition(CqTopicDef *def, const CqGroupDef *group, int partition,
-			   const CqPosition *position)
-{
-	CqOffset	offset = {0};
-	CqTopicItem *item;
-	CqTopicRow *row;
-	uint32		g;
-	uint32		i = CQ_NO_CELL;
-
-	offset.group_id = group->group_id;
-	offset.partition = partition;
-	offset.offset = cq_position_offset(def, partition, position);
-	offset.at = GetCurrentTimestamp();
-
-	cq_topic_items_reserve(1);
-	row = cq_topic_lock(def, LW_EXCLUSIVE);
-	g = cq_row_group(row, group->group_id);
-	if (g != CQ_NO_CELL)
-		i = cq_share_find(row, g, partition);
-	if (i == CQ_NO_CELL)
-	{
-		cq_topic_unlock(row);
-		elog(ERROR, "group \"%s\" has no partition %d", group->name, partition);
-	}
-	if (cq_topic_item_exists(CQ_TOPIC_ITEM_SEEK, def, i))
-	{
-		cq_topic_unlock(row);
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot seek twice in one transaction")));
-	}
-	offset.rewind = CQ_CELL(i)->share.rewind + 1;
-	item = cq_topic_item_add(CQ_TOPIC_ITEM_SEEK, def, i);
-	item->offset = offset.offset;
-	item->rewind = offset.rewind;
-	cq_topic_unlock(row);
-	cq_offsets_append(def, &offset, 1);
-}
-
-void
-cq_topic_seek_to(CqTopicDef *def, const CqGroupDef *group, int partition,
-				 const CqPosition *position)
-{
-	PreventCommandIfReadOnly("topic_seek()");
-	PreventCommandIfParallelMode("topic_seek()");
-	if (partition < -1 || partition >= def->npartitions)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("topic \"%s\" has no partition %d", def->name, partition)));
-	cq_share_load_group(def, group);
-	for (int p = 0; p < def->npartitions; p++)
-	{
-		if (partition == -1 || partition == p)
-			seek_partition(def, group, p, position);
-	}
 }
 
 /* ---- waiting --------------------------------------------------------- */
@@ -577,23 +340,23 @@ typedef enum Readiness
 } Readiness;
 
 /*
- * Whether the member has something to poll.  It has been heard of; *again_ms is
- * lowered to when it should be again.
+ * Whether the member has something to poll.  Counts as a heartbeat; *again_ms is
+ * lowered to when the next one should be.
  */
 static Readiness
 look(CqTopicDef *def, int32 group_id, const char *member, int64 generation,
 	 int64 *again_ms)
 {
-	CqTopicRow *row = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
+	CqTopicState *state = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
 	uint32		g;
 	uint32		m = CQ_NO_CELL;
 	Readiness	result = NOTHING;
 
-	if (row == NULL)
+	if (state == NULL)
 		return GONE;
-	g = cq_row_group(row, group_id);
+	g = cq_topic_group(state, group_id);
 	if (g != CQ_NO_CELL)
-		m = cq_member_find(row, g, member, generation);
+		m = cq_member_find(state, g, member, generation);
 	if (m == CQ_NO_CELL)
 		result = NO_MEMBER;
 	else
@@ -605,7 +368,7 @@ look(CqTopicDef *def, int32 group_id, const char *member, int64 generation,
 				result = READY;
 		}
 	}
-	cq_topic_unlock(row);
+	cq_topic_unlock(state);
 	return result;
 }
 
@@ -614,10 +377,10 @@ sleep_until_ready(CqTopicDef *def, int32 group_id, const char *member, int64 gen
 				  int64 timeout_ms)
 {
 	int64		end = (timeout_ms < 0) ? PG_INT64_MAX : cq_clock_ms() + timeout_ms;
-	CqTopicRow *row = def->row;
+	CqTopicState *state = def->state;
 	Readiness	result;
 
-	ConditionVariablePrepareToSleep(&row->cv);
+	ConditionVariablePrepareToSleep(&state->cv);
 	for (;;)
 	{
 		int64		until = end;
@@ -627,18 +390,18 @@ sleep_until_ready(CqTopicDef *def, int32 group_id, const char *member, int64 gen
 		now = cq_clock_ms();
 		if (result != NOTHING || now >= end)
 			break;
-		if (row->by_xid > 0)
+		if (state->by_xid > 0)
 			until = Min(until, now + CQ_XID_POLL_MS);
 		if (def->replica)
 			until = Min(until, now + CQ_REPLICA_POLL_MS);
-		(void) ConditionVariableTimedSleep(&row->cv, Min(Max(until - now, 1), SLEEP_MS_MAX),
+		(void) ConditionVariableTimedSleep(&state->cv, Min(Max(until - now, 1), SLEEP_MS_MAX),
 										   PG_WAIT_EXTENSION);
 		if (def->replica)
 		{
 			/* scans may sleep on other condition variables */
 			ConditionVariableCancelSleep();
-			prepare_to_poll(def);
-			ConditionVariablePrepareToSleep(&row->cv);
+			cq_topic_follow(def);
+			ConditionVariablePrepareToSleep(&state->cv);
 		}
 	}
 	ConditionVariableCancelSleep();
@@ -652,7 +415,7 @@ cq_topic_wait_for(const char *topic, const char *group_name, const char *member,
 	int64		ignored = PG_INT64_MAX;
 	CqTopicDef *def;
 	CqGroupDef *group;
-	int32		group_id;
+	int32		group_id;		/* the definition goes with the transaction */
 	Readiness	result;
 
 	PreventCommandDuringRecovery("topic_wait()");
@@ -660,8 +423,8 @@ cq_topic_wait_for(const char *topic, const char *group_name, const char *member,
 	group = cq_group_to_consume(def, group_name);
 	group_id = group->group_id;
 	cq_group_refuse_shared(def, group);
-	cq_share_load_group(def, group);
-	prepare_to_poll(def);
+	cq_group_open(def, group);
+	cq_topic_follow(def);
 	result = look(def, group_id, member, generation, &ignored);
 	if (result == NOTHING)
 	{

@@ -13,39 +13,23 @@
 
 #define CQ_POLL_MAX 100000
 
-/* Where to go on reading. */
-typedef enum CqPositionKind
+/* Who polls, and how much. */
+typedef struct CqPollRequest
 {
-	CQ_POSITION_EARLIEST,
-	CQ_POSITION_LATEST,
-	CQ_POSITION_TIME,
-	CQ_POSITION_OFFSET
-} CqPositionKind;
-
-typedef struct CqPosition
-{
-	CqPositionKind kind;
-	TimestampTz time;
-	int64		offset;
-} CqPosition;
+	const char *member;
+	int64		generation;		/* 0: any */
+	int			max;			/* records */
+	bool		auto_commit;
+} CqPollRequest;
 
 /*
- * A position from an argument: 'earliest', 'latest', an offset, a timestamp.
- * Raises 22023, 22007, 22003.
- */
-extern CqPosition cq_position_parse(const char *text);
-
-/* The offset that the position stands for in a partition. */
-extern int64 cq_position_offset(CqTopicDef *def, int partition, const CqPosition *position);
-
-/*
- * Read up to max records for the member, from its partitions, and move its
- * position; with auto_commit commit it too.  generation 0: any.  Raises 55000
- * when it is no member of that generation.
+ * Read records for the member, from its partitions, and move its position; with
+ * auto_commit commit it too.  Raises 55000 when it is no member of that generation,
+ * and 40001 when it loses a partition meanwhile.
  */
 extern void cq_topic_poll_records(CqTopicDef *def, const CqGroupDef *group,
-								  const char *member, int64 generation, int max,
-								  bool auto_commit, CqRecordReader reader, void *arg);
+								  const CqPollRequest *request,
+								  CqRecordReader reader, void *arg);
 
 /*
  * Commit that the member is done with the partition up to and with that record.
@@ -55,19 +39,12 @@ extern bool cq_topic_commit_offset(CqTopicDef *def, const CqGroupDef *group,
 								   const char *member, int64 generation, int partition,
 								   int64 record_offset);
 
-/* Have the group go on from there; partition -1: all. */
-extern void cq_topic_seek_to(CqTopicDef *def, const CqGroupDef *group, int partition,
-							 const CqPosition *position);
-
 /*
  * Read up to max records of a partition from that offset on, without a group;
  * during recovery too.
  */
 extern void cq_topic_read_records(CqTopicDef *def, int partition, int64 from, int max,
 								  CqRecordReader reader, void *arg);
-
-/* The first offset of a partition that is not to be read yet; during recovery too. */
-extern int64 cq_topic_stable_offset(CqTopicDef *def, int partition);
 
 /*
  * Wait until there is something to poll; negative: for ever.  The caller is in a

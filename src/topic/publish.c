@@ -3,7 +3,7 @@
  * publish.c
  *	  Publishing to a topic.
  *
- * Under the row's lock a record gets its offset, the time, and its segment, and
+ * Under the state's lock a record gets its offset, the time, and its segment, and
  * the transaction is registered with the lowest offset that it was given in the
  * partition: readers stop below it until the transaction has ended.  Then the
  * row is appended.
@@ -21,7 +21,8 @@
 #include "core/compat.h"
 #include "core/settings.h"
 #include "miscadmin.h"
-#include "topic/assignment.h"
+#include "topic/load.h"
+#include "topic/open.h"
 #include "topic/partitioner.h"
 #include "topic/publish.h"
 #include "topic/record.h"
@@ -92,11 +93,11 @@ refill_offsets(CqTopicDef *def, int partition)
 
 	/* rows may have come otherwise: restored, or replicated */
 	if (CQ_CELL(def->partitions[partition])->partition.offset_limit == 0)
-		cq_share_read_end(def, partition, &end, &last_time);
+		cq_topic_read_end(def, partition, &end, &last_time);
 	for (;;)
 	{
 		int64		first = nextval_internal(def->sequences[partition], false);
-		CqTopicRow *row = cq_topic_lock(def, LW_EXCLUSIVE);
+		CqTopicState *state = cq_topic_lock(def, LW_EXCLUSIVE);
 		CqPartition *p = &CQ_CELL(def->partitions[partition])->partition;
 		bool		done;
 
@@ -112,44 +113,44 @@ refill_offsets(CqTopicDef *def, int partition)
 			p->offset_limit = first + CQ_OFFSET_BLOCK;
 		}
 		done = p->offset_next < p->offset_limit;
-		cq_topic_unlock(row);
+		cq_topic_unlock(state);
 		if (done)
 			return;
 		CHECK_FOR_INTERRUPTS();
 	}
 }
 
-/* Row locked: go on to the next segment when the current one is full or old. */
+/* State locked: go on to the next segment when the current one is full or old. */
 static void
-choose_segment(CqTopicRow *row)
+choose_segment(CqTopicState *state)
 {
 	int64		now = cq_clock_ms();
-	bool		full = row->inserted >= cq_segment_rows ||
-	(row->retain_bytes > 0 && row->bytes >= row->retain_bytes / RETAIN_PARTS) ||
-	(row->retain_ms > 0 && now - row->began_ms >= Max(row->retain_ms / RETAIN_PARTS, 1000));
+	bool		full = state->inserted >= cq_segment_rows ||
+	(state->retain_bytes > 0 && state->bytes >= state->retain_bytes / RETAIN_PARTS) ||
+	(state->retain_ms > 0 && now - state->began_ms >= Max(state->retain_ms / RETAIN_PARTS, 1000));
 
-	if (row->inserted == 0)
-		row->began_ms = now;
-	else if (full && row->next != 0)
-		cq_log_next_segment(row);
+	if (state->inserted == 0)
+		state->began_ms = now;
+	else if (full && state->next != 0)
+		cq_topic_next_segment(state);
 }
 
-/* Row locked: the transaction has published so many to the partition. */
+/* State locked: the transaction has published so many to the partition. */
 static void
-note_published(CqTopicDef *def, CqTopicRow *row, int partition, int64 offset)
+note_published(CqTopicDef *def, CqTopicState *state, int partition, int64 offset)
 {
 	CqTopicItem *item = cq_topic_item_open(def, partition);
 	uint32		cell = def->partitions[partition];
 
 	if (item == NULL)
 	{
-		uint32		open = cq_open_register(row, cell, offset, row->current);
+		uint32		open = cq_open_register(state, cell, offset, state->current);
 
 		item = cq_topic_item_add(CQ_TOPIC_ITEM_OPEN, def, open);
 		item->partition = cell;
 		item->offset = offset;
 	}
-	else if (item->level != GetCurrentTransactionNestLevel())
+	else if (item->head.level != GetCurrentTransactionNestLevel())
 	{
 		item = cq_topic_item_add(CQ_TOPIC_ITEM_COUNT, def, CQ_NO_CELL);
 		item->partition = cell;
@@ -158,17 +159,17 @@ note_published(CqTopicDef *def, CqTopicRow *row, int partition, int64 offset)
 }
 
 /*
- * Row locked: offsets for as many of the records as there are before a partition
+ * State locked: offsets for as many of the records as there are before a partition
  * runs out of them; *refill is that partition, or -1.
  */
 static int
-take_run(CqTopicDef *def, CqTopicRow *row, CqNewMessage *records, int n,
+take_run(CqTopicDef *def, CqTopicState *state, CqNewMessage *records, int n,
 		 TimestampTz now, int *refill)
 {
 	int			i;
 
 	*refill = -1;
-	choose_segment(row);
+	choose_segment(state);
 	for (i = 0; i < n; i++)
 	{
 		CqNewMessage *record = &records[i];
@@ -182,10 +183,10 @@ take_run(CqTopicDef *def, CqTopicRow *row, CqNewMessage *records, int n,
 		record->msg_id = p->offset_next++;
 		p->end = p->offset_next;
 		p->last_time = record->enqueued_at = Max(now, p->last_time);
-		row->bytes += record->bytes;
-		note_published(def, row, record->partition, record->msg_id);
+		state->bytes += record->bytes;
+		note_published(def, state, record->partition, record->msg_id);
 	}
-	row->inserted += i;
+	state->inserted += i;
 	return i;
 }
 
@@ -208,16 +209,16 @@ cq_topic_publish_records(CqTopicDef *def, CqNewMessage *records, int n)
 
 	while (done < n)
 	{
-		CqTopicRow *row;
+		CqTopicState *state;
 		int64		segment;
 		int			refill;
 		int			run;
 
 		cq_topic_items_reserve(Min(Min(n - done, RUN_MAX), def->npartitions));
-		row = cq_topic_lock(def, LW_EXCLUSIVE);
-		run = take_run(def, row, records + done, Min(n - done, RUN_MAX), now, &refill);
-		segment = row->current;
-		cq_topic_unlock(row);
+		state = cq_topic_lock(def, LW_EXCLUSIVE);
+		run = take_run(def, state, records + done, Min(n - done, RUN_MAX), now, &refill);
+		segment = state->current;
+		cq_topic_unlock(state);
 		if (run > 0)
 			cq_records_append(def, segment, records + done, run);
 		if (refill >= 0)

@@ -8,9 +8,9 @@
  * chosen under the same lock (publish.c).  So a reader goes through the segments
  * in order, and in each along its index.
  *
- * SnapshotSelf sees what is committed now.  Whoever reads below the stable offset
- * has asked for that first, so everything there has been decided.  It is what is
- * wanted at every isolation level, and takes no predicate locks.
+ * SnapshotSelf sees what is committed now.  Readers ask for the stable offset first
+ * and stop below it, so all transactions that have written there have ended.  That is
+ * what is wanted at every isolation level, and it takes no predicate locks.
  *
  * A segment's time index is the index on offsets: published_at never falls
  * within a partition, so a time is found by binary search.
@@ -32,7 +32,6 @@
 #include "miscadmin.h"
 #include "topic/record.h"
 #include "utils/fmgroids.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
@@ -72,7 +71,7 @@ find_segment(CqTopicDef *def, int64 number)
 			if (def->segments[i].number == number)
 				return &def->segments[i];
 		}
-		cq_topic_refresh(def);
+		cq_topic_read_again(def);
 	}
 	elog(ERROR, "topic \"%s\" has no segment " INT64_FORMAT, def->name, number);
 }
@@ -161,37 +160,28 @@ slot_offset(TupleTableSlot *slot)
 }
 
 /*
- * Read from one segment.  *beyond: a record at or behind the limit was there, or
- * max was reached: there is no need to look into later segments.
+ * Read from one segment, and take what was read off the range.  True when there is
+ * no need to look into later segments: a record at or behind the limit was there,
+ * or enough have been read.
  */
-static int
-read_segment(PartitionScan *s, int partition, int64 from, int64 limit, int max,
-			 CqRecordReader reader, void *arg, int64 *next, bool *beyond)
+static bool
+read_segment(PartitionScan *s, CqRecordRange *left, CqRecordReader reader, void *arg)
 {
-	int			n = 0;
-
-	*beyond = false;
-	scan_from(s, partition, from);
+	scan_from(s, left->partition, left->from);
 	while (index_getnext_slot(s->scan, ForwardScanDirection, s->slot))
 	{
 		int64		offset = slot_offset(s->slot);
 
-		if (offset >= limit)
-		{
-			*beyond = true;
-			break;
-		}
+		if (offset >= left->limit)
+			return true;
 		reader(s->slot, arg);
-		*next = offset + 1;
-		if (++n == max)
-		{
-			*beyond = true;
-			break;
-		}
-		if ((n & 0xff) == 0)
+		left->from = offset + 1;
+		if (--left->max == 0)
+			return true;
+		if ((left->max & 0xff) == 0)
 			CHECK_FOR_INTERRUPTS();
 	}
-	return n;
+	return false;
 }
 
 /*
@@ -202,11 +192,11 @@ static bool
 begin_current(CqTopicDef *def, int i, Snapshot snapshot, int nkeys, PartitionScan *s)
 {
 	scan_begin(s, &def->segments[i], snapshot, nkeys);
-	if (def->epoch == cq_topics_epoch())
+	if (cq_definition_is_current((CqDefinition *) def))
 		return true;
 	/* the table may have become another segment before we locked it */
 	scan_end(s);
-	cq_topic_refresh(def);
+	cq_topic_read_again(def);
 	return false;
 }
 
@@ -224,43 +214,45 @@ first_segment(const CqTopicDef *def, int partition, int64 from)
 }
 
 int
-cq_records_read(CqTopicDef *def, int partition, int64 from, int64 limit, int max,
-				CqRecordReader reader, void *arg, int64 *next)
+cq_records_read(CqTopicDef *def, const CqRecordRange *range, CqRecordReader reader,
+				void *arg, int64 *next)
 {
-	int			n = 0;
-	bool		beyond = false;
-	int			i = first_segment(def, partition, from);
+	CqRecordRange left = *range;
+	int			partition = range->partition;
+	bool		done = false;
+	int			i = first_segment(def, partition, left.from);
 
-	*next = from;
-	while (i < def->nsegments && !beyond && *next < limit)
+	while (i < def->nsegments && !done && left.from < left.limit)
 	{
-		int			found;
+		int64		from = left.from;
 		PartitionScan s;
 
+		/* the definition may know of a compaction that the limit does not */
 		if (!begin_current(def, i, SnapshotSelf, 2, &s))
 		{
-			i = first_segment(def, partition, *next);
-			continue;
+			*next = left.from;
+			return range->max - left.max;
 		}
-		found = read_segment(&s, partition, *next, limit, max - n, reader, arg, next, &beyond);
+		done = read_segment(&s, &left, reader, arg);
 		scan_end(&s);
-		if (found > 0)
+		if (left.from > from)
 		{
 			/* whatever is in an earlier segment has a lower offset */
-			def->hint_offset[partition] = *next;
+			def->hint_offset[partition] = left.from;
 			def->hint_segment[partition] = def->segments[i].number;
 		}
-		n += found;
 		i++;
 	}
-	if (n < max)
-		*next = limit;
-	return n;
+	*next = (left.max > 0) ? left.limit : left.from;
+	return range->max - left.max;
 }
 
 /* ---- ends ------------------------------------------------------------ */
 
-/* The first or last row of the partition in the segment, whoever wrote it. */
+/*
+ * The first or last row of the partition in the segment, whatever became of the
+ * transaction that wrote it.
+ */
 static bool
 segment_end(PartitionScan *s, int partition, ScanDirection direction, int64 *offset,
 			TimestampTz *published_at)
@@ -278,8 +270,8 @@ segment_end(PartitionScan *s, int partition, ScanDirection direction, int64 *off
 }
 
 bool
-cq_segment_last(const CqTopicSegment *segment, int partition, int64 *offset,
-				TimestampTz *published_at)
+cq_records_segment_last(const CqTopicSegment *segment, int partition, int64 *offset,
+						TimestampTz *published_at)
 {
 	PartitionScan s;
 	bool		found;

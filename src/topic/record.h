@@ -18,6 +18,11 @@
 #include "topic/definition.h"
 
 /*
+ * All functions that take a CqTopicDef that is not const may read it again
+ * (cq_topic_read_again).  No lock held.
+ */
+
+/*
  * Append records to the segment with that number; the lock on its table stays
  * until the transaction ends.
  */
@@ -27,13 +32,26 @@ extern void cq_records_append(CqTopicDef *def, int64 segment,
 /* Called with each record; the slot has the columns of a message. */
 typedef void (*CqRecordReader) (TupleTableSlot *slot, void *arg);
 
+/* Which records to read: of a partition, those with offsets in [from, limit). */
+typedef struct CqRecordRange
+{
+	int			partition;
+	int64		from;
+	int64		limit;
+	int			max;			/* so many of them at most; > 0 */
+} CqRecordRange;
+
 /*
- * Read up to max records of the partition with offsets from 'from' on and below
- * 'limit', as committed now, in order.  Returns how many; *next is where to go on: behind
- * the last one, or the limit when there is nothing left below it.
+ * Read the records as committed now, in order.  Returns how many; *next is where to
+ * go on: behind the last one, or the limit when there is nothing left below it.
+ *
+ * It stops early, with fewer than max and *next below the limit, when the definition
+ * was stale and has been read again.  A compaction may have dropped records below the
+ * limit whose successors are not below it.  The caller takes the limit anew, which is
+ * above those successors, and goes on from *next.
  */
-extern int	cq_records_read(CqTopicDef *def, int partition, int64 from, int64 limit,
-							int max, CqRecordReader reader, void *arg, int64 *next);
+extern int	cq_records_read(CqTopicDef *def, const CqRecordRange *range,
+							CqRecordReader reader, void *arg, int64 *next);
 
 /*
  * The lowest and highest offset of a partition that any row in the tables has,
@@ -44,8 +62,8 @@ extern bool cq_records_last(CqTopicDef *def, int partition, int64 *offset,
 							TimestampTz *published_at);
 
 /* The same in one segment. */
-extern bool cq_segment_last(const CqTopicSegment *segment, int partition, int64 *offset,
-							TimestampTz *published_at);
+extern bool cq_records_segment_last(const CqTopicSegment *segment, int partition, int64 *offset,
+									TimestampTz *published_at);
 
 /*
  * The offset of the first record of the partition that was published at that

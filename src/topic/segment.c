@@ -3,18 +3,18 @@
  * segment.c
  *	  The segments of a topic.
  *
- * cq.topic_segment says which table holds which segment.  A table that holds
- * none is empty and will be used again, or still has what retention has dropped
- * or compaction has copied elsewhere; then it is truncated when no snapshot is
- * left to which it holds a segment (core/horizon.c).
+ * cq.topic_segment says which table holds which segment.  A table that holds none
+ * either is empty and will be used again, or still has what retention has dropped or
+ * compaction has copied elsewhere.  Then it is truncated when no snapshot is left
+ * that sees a segment in it (core/horizon.c).
  *
- * Tables wait for that in batches: those that hold no segment when a look finds
- * no batch are one, with one mark.  So tables that come later do not put it off.
+ * Tables wait for that in batches: when no batch is waiting, all tables that hold no
+ * segment become one, with one mark.  Tables that come later do not put it off.
  *
- * Publishers choose the current segment under the row's lock and lock its table
- * afterwards.	So a segment is closed for good when it is not current, nobody is
- * open who began when it was (cq_row_open_since), and nobody holds a lock for
- * writing.
+ * Publishers choose the current segment under the state's lock and lock its table
+ * afterwards.  So a segment is closed for good when it is not current, no transaction
+ * is open that began to publish when it was (cq_topic_open_since), and no session holds
+ * a lock on its table for writing.
  *
  * Compaction writes what is left of all closed segments to an empty table, and
  * makes this the last of them, in one transaction.  Readers and writers go on
@@ -24,9 +24,7 @@
  */
 #include "postgres.h"
 
-#include "access/table.h"
 #include "access/transam.h"
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "core/catalog.h"
 #include "core/clock.h"
@@ -35,12 +33,15 @@
 #include "core/owner.h"
 #include "core/step.h"
 #include "miscadmin.h"
-#include "storage/bufmgr.h"
 #include "storage/lmgr.h"
+#include "topic/offset_tables.h"
+#include "topic/offsets.h"
+#include "topic/open.h"
 #include "topic/record.h"
 #include "topic/segment.h"
+#include "topic/stable.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/rel.h"
 #include "utils/timestamp.h"
 
 /* a table that could not be locked is tried again after that */
@@ -49,19 +50,20 @@
 /* and so is one more segment when there are too many */
 #define FULL_RETRY_MS 5000
 
-/* bounds of the time between looks for old segments */
+/* bounds of the time between looks for old segments, and for too many bytes */
 #define RETAIN_LOOK_MS_MIN 1000
 #define RETAIN_LOOK_MS_MAX 3600000
+#define RETAIN_BYTES_LOOK_MS 60000
+
+/* retention looks so many times in the time that records are kept */
+#define RETAIN_LOOKS 8
 
 /* Start a transaction and open the topic; NULL when it is no more. */
 static CqTopicDef *
 start(int32 topic_id)
 {
-	CqTopicDef *def;
-
 	cq_step_start();
-	def = cq_topic_by_id(topic_id);
-	return (def == NULL) ? NULL : cq_topic_open(def->name, CQ_TOPIC_NONE);
+	return cq_topic_open_by_id(topic_id);
 }
 
 static void
@@ -71,8 +73,9 @@ execute(const char *command)
 }
 
 /*
- * Lock out those who create tables, or change what there may be; false: somebody
- * is at it.  By hand we wait, for who calls wants it done.
+ * Take the lock under which tables of topics are created and changed, and read the
+ * definition again.  The worker does not wait: false, another session has the lock.
+ * By hand we wait.
  */
 static bool
 lock_definition(CqTopicDef *def)
@@ -83,16 +86,6 @@ lock_definition(CqTopicDef *def)
 		return false;
 	cq_topic_refresh(def);
 	return true;
-}
-
-static bool
-is_empty(Oid relid)
-{
-	Relation	rel = table_open(relid, AccessShareLock);
-	bool		empty = RelationGetNumberOfBlocks(rel) == 0;
-
-	table_close(rel, AccessShareLock);
-	return empty;
 }
 
 static bool
@@ -122,29 +115,29 @@ free_table(const CqTopicDef *def)
 			cq_record_table_create(def->topic_id, def->sequences[0], k);
 			return k;
 		}
-		if (!is_used(def, k) && is_empty(relid))
+		if (!is_used(def, k) && cq_table_is_empty(relid))
 			return k;
 	}
 	return -1;
 }
 
 void
-cq_log_next_segment(CqTopicRow *row)
+cq_topic_next_segment(CqTopicState *state)
 {
-	row->current = row->next;
-	row->next = 0;
-	row->inserted = row->bytes = 0;
-	row->began_ms = cq_clock_ms();
-	row->segment_at_ms = CQ_AT_ONCE;
-	row->compact_due = true;
-	cq_topic_plan(row, row->began_ms);
+	state->current = state->next;
+	state->next = 0;
+	state->inserted = state->bytes = 0;
+	state->began_ms = cq_clock_ms();
+	state->segment_at_ms = CQ_AT_ONCE;
+	state->compact_due = true;
+	cq_topic_plan(state, state->began_ms);
 }
 
 int64
-cq_log_add_segment(int32 topic_id)
+cq_topic_add_segment(int32 topic_id)
 {
 	CqTopicDef *def = start(topic_id);
-	CqTopicRow *row;
+	CqTopicState *state;
 	int64		number = 0;
 	int64		current;
 	int			k;
@@ -154,9 +147,9 @@ cq_log_add_segment(int32 topic_id)
 		cq_step_commit();
 		return cq_clock_ms() + FULL_RETRY_MS;
 	}
-	row = cq_topic_lock(def, LW_SHARED);
-	current = row->current;
-	cq_topic_unlock(row);
+	state = cq_topic_lock(def, LW_SHARED);
+	current = state->current;
+	cq_topic_unlock(state);
 
 	/* it may be there, when we were interrupted last time */
 	number = def->segments[def->nsegments - 1].number;
@@ -176,12 +169,12 @@ cq_log_add_segment(int32 topic_id)
 	}
 	cq_step_commit();
 
-	row = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
-	if (row == NULL)
+	state = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
+	if (state == NULL)
 		return 0;
-	if (row->current < number)
-		row->next = number;
-	cq_topic_unlock(row);
+	if (state->current < number)
+		state->next = number;
+	cq_topic_unlock(state);
 	return 0;
 }
 
@@ -199,7 +192,7 @@ last_published(const CqTopicDef *def, const CqTopicSegment *segment)
 		int64		offset;
 
 		CHECK_FOR_INTERRUPTS();
-		if (cq_segment_last(segment, p, &offset, &at))
+		if (cq_records_segment_last(segment, p, &offset, &at))
 			last = Max(last, at);
 	}
 	return last;
@@ -212,18 +205,21 @@ segment_bytes(const CqTopicSegment *segment)
 											 ObjectIdGetDatum(segment->relation)));
 }
 
-/* Whether nobody can write to the segment any more. */
+/* Whether no transaction can write to the segment any more. */
 static bool
 is_closed(CqTopicDef *def, int64 number)
 {
-	CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
-	bool		closed = number < row->current && !cq_row_open_since(row, number);
+	CqTopicState *state = cq_topic_lock(def, LW_SHARED);
+	bool		closed = number < state->current && !cq_topic_open_since(state, number);
 
-	cq_topic_unlock(row);
+	cq_topic_unlock(state);
 	return closed;
 }
 
-/* False when somebody writes to it.  Its table is left to truncate_retired(). */
+/*
+ * Drop a segment; false when a transaction may write to it.  Its table is emptied by
+ * cq_topic_truncate_retired().
+ */
 static bool
 drop_segment(CqTopicDef *def, const CqTopicSegment *segment)
 {
@@ -239,29 +235,29 @@ drop_segment(CqTopicDef *def, const CqTopicSegment *segment)
 static void
 roll(CqTopicDef *def, int64 look_ms)
 {
-	CqTopicRow *row = cq_topic_lock(def, LW_EXCLUSIVE);
+	CqTopicState *state = cq_topic_lock(def, LW_EXCLUSIVE);
 
-	if (row->next != 0 && row->inserted > 0 && row->retain_ms > 0 &&
-		cq_clock_ms() - row->began_ms >= look_ms)
-		cq_log_next_segment(row);
-	cq_topic_unlock(row);
+	if (state->next != 0 && state->inserted > 0 && state->retain_ms > 0 &&
+		cq_clock_ms() - state->began_ms >= look_ms)
+		cq_topic_next_segment(state);
+	cq_topic_unlock(state);
 }
 
 /* A segment is being dropped. */
 static void
 note_dropped(CqTopicDef *def)
 {
-	CqTopicRow *row = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
+	CqTopicState *state = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
 
-	if (row == NULL)
+	if (state == NULL)
 		return;
-	row->segment_at_ms = CQ_AT_ONCE;	/* there may be room now */
-	row->retired_at_ms = 1;
-	cq_topic_unlock(row);
+	state->segment_at_ms = CQ_AT_ONCE;	/* there may be room now */
+	state->retired_at_ms = 1;
+	cq_topic_unlock(state);
 }
 
 int64
-cq_log_retain(int32 topic_id)
+cq_topic_retain(int32 topic_id)
 {
 	int64		look_ms = RETAIN_LOOK_MS_MAX;
 	bool		dropped = true;
@@ -279,10 +275,10 @@ cq_log_retain(int32 topic_id)
 			return PG_INT64_MAX;
 		}
 		if (def->retain_ms > 0)
-			look_ms = Min(Max(def->retain_ms / 8, RETAIN_LOOK_MS_MIN), RETAIN_LOOK_MS_MAX);
+			look_ms = Min(Max(def->retain_ms / RETAIN_LOOKS, RETAIN_LOOK_MS_MIN), RETAIN_LOOK_MS_MAX);
 		if (def->retain_bytes > 0)
 		{
-			look_ms = Min(look_ms, 60000);
+			look_ms = Min(look_ms, RETAIN_BYTES_LOOK_MS);
 			for (int i = 0; i < def->nsegments; i++)
 				bytes += segment_bytes(&def->segments[i]);
 		}
@@ -322,24 +318,53 @@ union_of(const CqTopicDef *def, int n)
 	return query.data;
 }
 
-/* Write what is left of the first n segments to table k. */
-static void
-write_compacted(const CqTopicDef *def, int n, int k)
+/*
+ * The stable offset of each partition, as an array.  The compaction's transaction
+ * writes them down as limits too: a standby or replica that sees the compaction has
+ * them.
+ */
+static Datum
+take_limits(CqTopicDef *def)
 {
-	Oid			types[] = {TIMESTAMPTZOID};
-	Datum		values[1];
+	CqOffset   *limits = palloc0(def->npartitions * sizeof(CqOffset));
+	Datum	   *values = palloc(def->npartitions * sizeof(Datum));
+
+	for (int p = 0; p < def->npartitions; p++)
+	{
+		limits[p].group_id = CQ_OFFSETS_STABLE;
+		limits[p].partition = p;
+		limits[p].offset = cq_topic_stable_offset(def, p);
+		limits[p].at = GetCurrentTimestamp();
+		values[p] = Int64GetDatum(limits[p].offset);
+	}
+	cq_offsets_append(def, limits, def->npartitions);
+	return PointerGetDatum(construct_array(values, def->npartitions, INT8OID, sizeof(int64),
+										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+/*
+ * Write what is left of the first n segments to table k.  A record goes when its key
+ * has a later one below the limit, where every reader can see that.
+ */
+static void
+write_compacted(CqTopicDef *def, int n, int k)
+{
+	Oid			types[] = {TIMESTAMPTZOID, INT8ARRAYOID};
+	Datum		values[2];
 
 	values[0] = TimestampTzGetDatum(GetCurrentTimestamp() - def->tombstone_ms * 1000);
+	values[1] = take_limits(def);
 	(void) cq_execute_as_owner(psprintf("INSERT INTO cq.t%d_s%d SELECT r.* FROM (%s) AS r "
 										"LEFT JOIN (SELECT partition, key, max(msg_id) AS msg_id "
-										"FROM (%s) AS a WHERE key IS NOT NULL GROUP BY partition, key) AS l "
+										"FROM (%s) AS a WHERE key IS NOT NULL "
+										"AND msg_id < $2[partition + 1] GROUP BY partition, key) AS l "
 										"USING (partition, key) "
-										"WHERE r.key IS NULL OR (r.msg_id = l.msg_id AND "
-										"(r.body IS NOT NULL OR r.enqueued_at >= $1)) "
+										"WHERE l.msg_id IS NULL OR r.msg_id > l.msg_id OR "
+										"(r.msg_id = l.msg_id AND (r.body IS NOT NULL OR r.enqueued_at >= $1)) "
 										"ORDER BY r.enqueued_at, r.partition, r.msg_id",
 										def->topic_id, k, union_of(def, n),
 										union_of(def, def->nsegments)),
-							   1, types, values, NULL);
+							   2, types, values, NULL);
 }
 
 /* How many of the first segments are closed. */
@@ -357,12 +382,12 @@ count_closed(CqTopicDef *def)
 static bool
 is_worth_it(CqTopicDef *def, int n)
 {
-	CqTopicRow *row = cq_topic_lock(def, LW_SHARED);
-	int64		compacted = row->compacted;
+	CqTopicState *state = cq_topic_lock(def, LW_SHARED);
+	int64		compacted = state->compacted;
 	int64		clean = 0;
 	int64		dirty = 0;
 
-	cq_topic_unlock(row);
+	cq_topic_unlock(state);
 	for (int i = 0; i < n; i++)
 	{
 		if (def->segments[i].number <= compacted)
@@ -377,24 +402,25 @@ is_worth_it(CqTopicDef *def, int n)
 static void
 note_retired(CqTopicDef *def, const int64 *compacted)
 {
-	CqTopicRow *row = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
+	CqTopicState *state = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
 
-	if (row == NULL)
+	if (state == NULL)
 		return;
 	if (compacted != NULL)
-		row->compacted = *compacted;
-	row->retired_at_ms = cq_clock_ms() + LOCKED_RETRY_MS;
-	cq_topic_unlock(row);
+		state->compacted = *compacted;
+	state->retired_at_ms = cq_clock_ms() + LOCKED_RETRY_MS;
+	cq_topic_unlock(state);
 }
 
 void
-cq_log_compact(int32 topic_id)
+cq_topic_compact(int32 topic_id)
 {
 	CqTopicDef *def = start(topic_id);
 	int64		last;
 	int			n;
 	int			k;
 
+	CQ_PAUSE("topic-compact");
 	n = (def == NULL || !def->compact || !lock_definition(def)) ? 0 : count_closed(def);
 	if (n == 0 || !is_worth_it(def, n))
 	{
@@ -422,7 +448,7 @@ cq_log_compact(int32 topic_id)
 
 /* ---- tables that hold no segment ------------------------------------- */
 
-/* A set of tables, as in the row. */
+/* A set of tables, as in the state. */
 typedef struct TableSet
 {
 	uint64		bits[2];
@@ -451,7 +477,7 @@ unused_tables(const CqTopicDef *def)
 
 		if (!OidIsValid(relid))
 			break;
-		if (!is_used(def, k) && !is_empty(relid))
+		if (!is_used(def, k) && !cq_table_is_empty(relid))
 			SET_WORD(&set, k) |= SET_BIT(k);
 	}
 	return set;
@@ -465,20 +491,20 @@ static TableSet
 needed_by_none(CqTopicDef *def, const TableSet *unused)
 {
 	FullTransactionId horizon = cq_horizon(cq_relation("topic"));
-	CqTopicRow *row = cq_topic_lock(def, LW_EXCLUSIVE);
+	CqTopicState *state = cq_topic_lock(def, LW_EXCLUSIVE);
 	TableSet	set = {{0}};
 
-	if (!FullTransactionIdIsValid(row->retired) && !set_is_empty(unused))
+	if (!FullTransactionIdIsValid(state->retired) && !set_is_empty(unused))
 	{
-		memcpy(row->retired_tables, unused->bits, sizeof(row->retired_tables));
-		row->retired = cq_horizon_mark();
+		memcpy(state->retired_tables, unused->bits, sizeof(state->retired_tables));
+		state->retired = cq_horizon_mark();
 	}
-	if (FullTransactionIdIsValid(row->retired) && cq_horizon_passed(horizon, row->retired))
+	if (FullTransactionIdIsValid(state->retired) && cq_horizon_passed(horizon, state->retired))
 	{
-		set.bits[0] = row->retired_tables[0] & unused->bits[0];
-		set.bits[1] = row->retired_tables[1] & unused->bits[1];
+		set.bits[0] = state->retired_tables[0] & unused->bits[0];
+		set.bits[1] = state->retired_tables[1] & unused->bits[1];
 	}
-	cq_topic_unlock(row);
+	cq_topic_unlock(state);
 	return set;
 }
 
@@ -486,19 +512,19 @@ needed_by_none(CqTopicDef *def, const TableSet *unused)
 static void
 note_left(CqTopicDef *def, const TableSet *left)
 {
-	CqTopicRow *row = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
+	CqTopicState *state = cq_topic_lock_if_same(def, LW_EXCLUSIVE);
 
-	if (row == NULL)
+	if (state == NULL)
 		return;
-	row->retired_tables[0] &= left->bits[0];
-	row->retired_tables[1] &= left->bits[1];
-	if (row->retired_tables[0] == 0 && row->retired_tables[1] == 0)
-		row->retired = InvalidFullTransactionId;
-	cq_topic_unlock(row);
+	state->retired_tables[0] &= left->bits[0];
+	state->retired_tables[1] &= left->bits[1];
+	if (state->retired_tables[0] == 0 && state->retired_tables[1] == 0)
+		state->retired = InvalidFullTransactionId;
+	cq_topic_unlock(state);
 }
 
 int64
-cq_log_truncate_retired(int32 topic_id)
+cq_topic_truncate_retired(int32 topic_id)
 {
 	CqTopicDef *def = start(topic_id);
 	TableSet	left;

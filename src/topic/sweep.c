@@ -13,25 +13,15 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "catalog/pg_type.h"
 #include "core/catalog.h"
 #include "core/owner.h"
 #include "queue/admin.h"
 #include "queue/definition.h"
 #include "storage/lmgr.h"
+#include "topic/open.h"
 #include "topic/record.h"
 #include "topic/sweep.h"
 #include "topic/xact.h"
-
-/* Run a command that has a number as its parameter. */
-static void
-execute(const char *command, int32 number)
-{
-	Oid			type = INT4OID;
-	Datum		value = Int32GetDatum(number);
-
-	(void) cq_execute_as_owner(command, 1, &type, &value, NULL);
-}
 
 /* The carrier is gone: delete what is left of the topic. */
 static void
@@ -42,14 +32,14 @@ forget_topic(int32 topic_id)
 	if (def == NULL)
 		return;
 	cq_record_relations_drop(topic_id, def->npartitions);
-	execute("DELETE FROM cq.topic_group WHERE topic_id = $1", topic_id);
-	execute("DELETE FROM cq.topic_segment WHERE topic_id = $1", topic_id);
-	execute("DELETE FROM cq.topic WHERE topic_id = $1", topic_id);
+	(void) cq_execute_with_int("DELETE FROM cq.topic_group WHERE topic_id = $1", topic_id);
+	(void) cq_execute_with_int("DELETE FROM cq.topic_segment WHERE topic_id = $1", topic_id);
+	(void) cq_execute_with_int("DELETE FROM cq.topic WHERE topic_id = $1", topic_id);
 	CommandCounterIncrement();
 	cq_topic_items_reserve(1);
-	def->row = &cq_topic_rows[0];
+	def->state = &cq_topic_states[0];
 	cq_topic_item_add(CQ_TOPIC_ITEM_DROPPED, def, CQ_NO_CELL)->offset = topic_id;
-	def->resolved = false;
+	def->attached = false;
 }
 
 /* The carrier is gone: delete what is left of the group. */
@@ -58,7 +48,7 @@ forget_group(int32 topic_id, int32 group_id)
 {
 	CqTopicDef *def = cq_topic_by_id(topic_id);
 
-	execute("DELETE FROM cq.topic_group WHERE group_id = $1", group_id);
+	(void) cq_execute_with_int("DELETE FROM cq.topic_group WHERE group_id = $1", group_id);
 	CommandCounterIncrement();
 	def = (def == NULL) ? NULL : cq_topic_open_if_exists(def->name);
 	if (def == NULL)
@@ -74,18 +64,18 @@ forget_group(int32 topic_id, int32 group_id)
 static bool
 has_queue(int32 queue_id)
 {
-	CqQueueDef *queue = cq_definition_by_id(queue_id);
+	CqQueueDef *queue = cq_queue_by_id(queue_id);
 
 	if (queue == NULL)
 		return OidIsValid(cq_carrier_by_id(CQ_OBJECT_QUEUE, queue_id));
-	return OidIsValid(cq_carrier_owner(queue->object.carrier));
+	return OidIsValid(cq_relation_owner(queue->object.carrier));
 }
 
 /* A group goes with its carrier, and a shared one with its queue. */
 static bool
 group_is_gone(const CqGroupDef *group)
 {
-	return !OidIsValid(cq_carrier_owner(group->object.carrier)) ||
+	return !OidIsValid(cq_relation_owner(group->object.carrier)) ||
 		(group->shared && !has_queue(group->queue_id));
 }
 
@@ -186,7 +176,7 @@ check_queue_drop(const CqQueueDef *queue)
 			const CqGroupDef *group = &def->groups[i];
 
 			if (group->shared && group->queue_id == queue->queue_id &&
-				OidIsValid(cq_carrier_owner(group->object.carrier)))
+				OidIsValid(cq_relation_owner(group->object.carrier)))
 				ereport(ERROR,
 						(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 						 errmsg("queue \"%s\" belongs to group \"%s\" of topic \"%s\"",

@@ -1,21 +1,20 @@
 /*-------------------------------------------------------------------------
  *
  * xact.c
- *	  The end of transactions and savepoints.
+ *	  Items of the running transaction (core/items.c) that concern topics.
  *
- * As in the queue (queue/xact.c), what depends on the outcome is noted in a list
- * local to the backend, in order; a rollback to a savepoint undoes the list's
- * tail.  The callbacks run after the transaction has become visible to others
- * (commit) or can no more (abort): a partition's stable offset only advances
- * over records that a snapshot taken from then on sees.
+ * The callbacks run after the transaction has become visible to others (commit),
+ * or no longer can (abort): a partition's stable offset only advances over records
+ * that a snapshot taken from then on sees.
  *
- * Before the commit the offsets that it commits are checked: whoever has lost a
- * partition meanwhile is refused.  From there to the end of the transaction the
- * share counts it as passing, and its next owner does not start.
+ * Before the commit, the offsets that it commits are checked: a transaction whose
+ * member has lost the partition is refused.  From there to the end of the
+ * transaction the share counts it as passing, and its next owner does not start.
  *
- * PREPARE TRANSACTION hands over to shared memory, to be decided by the xid; and
- * writes to the tables of offsets from where on it has published, for after a
- * restart.  Its committed offsets are there anyway.
+ * PREPARE TRANSACTION hands the items over to shared memory, where the
+ * transaction's id decides (prepared.c), and writes to the tables of offsets from
+ * which offset on the transaction has published: after a restart that is all that
+ * is known.  The offsets it commits are in the tables anyway.
  *
  *-------------------------------------------------------------------------
  */
@@ -25,66 +24,61 @@
 #include "core/clock.h"
 #include "core/dbworker.h"
 #include "core/faults.h"
+#include "core/items.h"
 #include "miscadmin.h"
-#include "storage/procarray.h"
 #include "topic/assignment.h"
-#include "topic/channel.h"
+#include "topic/notice.h"
+#include "topic/offset_tables.h"
 #include "topic/offsets.h"
+#include "topic/open.h"
 #include "topic/xact.h"
-#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-/* prepared transactions looked at per lock of a row */
-#define PREPARED_MAX 64
+static CqItemList list = CQ_ITEM_LIST("topic", CqTopicItem);
 
-/* in TopTransactionContext */
-static CqTopicItem *items = NULL;
-static int	nitems = 0;
-static int	capacity = 0;
 static int64 notice_cells = 0;	/* of all items NOTICE */
+
+CqItemList *
+cq_topic_items(void)
+{
+	return &list;
+}
 
 void
 cq_topic_items_reserve(int n)
 {
-	int			size = Max(Max(nitems + n, capacity * 2), 8);
+	cq_item_list_reserve(&list, n);
+}
 
-	if (nitems + n <= capacity)
-		return;
-	if (items == NULL)
-		items = MemoryContextAllocHuge(TopTransactionContext, size * sizeof(CqTopicItem));
-	else
-		items = repalloc_huge(items, size * sizeof(CqTopicItem));
-	capacity = size;
+static inline CqTopicItem *
+item_at(int i)
+{
+	return (CqTopicItem *) list.items + i;
 }
 
 static CqTopicItem *
-add_to(CqTopicItemKind kind, const CqTopicRow *row, uint32 generation,
+add_to(CqTopicItemKind kind, const CqTopicState *state, uint32 generation,
 	   uint32 cell)
 {
-	CqTopicItem *item = &items[nitems];
+	CqTopicItem *item = cq_item_list_add(&list, kind);
 
-	Assert(nitems < capacity);
-	memset(item, 0, sizeof(*item));
-	item->kind = kind;
-	item->level = GetCurrentTransactionNestLevel();
-	item->row = CQ_TOPIC_ROW_INDEX(row);
+	item->state = CQ_TOPIC_STATE_INDEX(state);
 	item->generation = generation;
 	item->cell = cell;
 	item->serial = (cell == CQ_NO_CELL) ? 0 : CQ_CELL(cell)->serial;
-	nitems++;
 	return item;
 }
 
 CqTopicItem *
 cq_topic_item_add(CqTopicItemKind kind, const CqTopicDef *def, uint32 cell)
 {
-	return add_to(kind, def->row, def->generation, cell);
+	return add_to(kind, def->state, def->generation, cell);
 }
 
 void
-cq_topic_item_add_notice(const CqTopicRow *row, uint32 generation, char *notice, Size bytes)
+cq_topic_item_add_notice(const CqTopicState *state, uint32 generation, char *notice, Size bytes)
 {
-	CqTopicItem *item = add_to(CQ_TOPIC_ITEM_NOTICE, row, generation, CQ_NO_CELL);
+	CqTopicItem *item = add_to(CQ_TOPIC_ITEM_NOTICE, state, generation, CQ_NO_CELL);
 
 	item->notice = notice;
 	item->count = bytes;
@@ -100,13 +94,15 @@ cq_topic_items_notice_cells(void)
 CqTopicItem *
 cq_topic_item_open(CqTopicDef *def, int partition)
 {
-	for (int i = nitems - 1; i >= 0; i--)
+	for (int i = list.n - 1; i >= 0; i--)
 	{
-		if ((items[i].kind == CQ_TOPIC_ITEM_OPEN || items[i].kind == CQ_TOPIC_ITEM_COUNT) &&
-			items[i].row == CQ_TOPIC_ROW_INDEX(def->row) &&
-			items[i].generation == def->generation &&
-			items[i].partition == def->partitions[partition])
-			return &items[i];
+		CqTopicItem *item = item_at(i);
+
+		if ((item->head.kind == CQ_TOPIC_ITEM_OPEN || item->head.kind == CQ_TOPIC_ITEM_COUNT) &&
+			item->state == CQ_TOPIC_STATE_INDEX(def->state) &&
+			item->generation == def->generation &&
+			item->partition == def->partitions[partition])
+			return item;
 	}
 	return NULL;
 }
@@ -114,10 +110,12 @@ cq_topic_item_open(CqTopicDef *def, int partition)
 bool
 cq_topic_item_exists(CqTopicItemKind kind, const CqTopicDef *def, uint32 cell)
 {
-	for (int i = 0; i < nitems; i++)
+	for (int i = 0; i < list.n; i++)
 	{
-		if (items[i].kind == kind && items[i].cell == cell &&
-			items[i].serial == CQ_CELL(cell)->serial)
+		const CqTopicItem *item = item_at(i);
+
+		if (item->head.kind == kind && item->cell == cell &&
+			item->serial == CQ_CELL(cell)->serial)
 			return true;
 	}
 	return false;
@@ -136,22 +134,22 @@ item_share(const CqTopicItem *item)
 /* ---- outcomes -------------------------------------------------------- */
 
 static void
-finish_open(CqTopicRow *row, const CqTopicItem *item, bool commit)
+finish_open(CqTopicState *state, const CqTopicItem *item, bool commit)
 {
-	cq_open_release(row, item->partition, item->cell);
+	cq_open_release(state, item->partition, item->cell);
 	if (commit)
 		CQ_CELL(item->partition)->partition.published += item->count;
-	row->limits_due = true;
-	cq_topic_plan(row, Max(row->limits_at_ms, 1));
-	if (row->feeds > 0)
+	state->limits_due = true;
+	cq_topic_plan(state, Max(state->limits_at_ms, 1));
+	if (state->feeds > 0)
 	{
-		row->feed_due = true;
-		cq_topic_plan(row, cq_clock_ms());
+		state->feed_due = true;
+		cq_topic_plan(state, cq_clock_ms());
 	}
 }
 
 static void
-finish_polled(CqTopicRow *row, const CqTopicItem *item, bool commit)
+finish_polled(CqTopicState *state, const CqTopicItem *item, bool commit)
 {
 	CqShare    *share = item_share(item);
 
@@ -160,11 +158,11 @@ finish_polled(CqTopicRow *row, const CqTopicItem *item, bool commit)
 	if (!commit && share->started && !CQ_FAULT("topic-keep-position"))
 		share->position = Max(item->offset, share->committed);
 	if (item->busy)
-		cq_share_end_busy(row, item->cell);
+		cq_assignment_end_busy(state, item->cell);
 }
 
 static void
-finish_commit_of(CqTopicRow *row, const CqTopicItem *item, bool commit)
+finish_commit_of(CqTopicState *state, const CqTopicItem *item, bool commit)
 {
 	CqShare    *share = item_share(item);
 
@@ -173,40 +171,40 @@ finish_commit_of(CqTopicRow *row, const CqTopicItem *item, bool commit)
 	if (item->passing)
 	{
 		share->passing--;
-		if (item->kind == CQ_TOPIC_ITEM_SEEK)
+		if (item->head.kind == CQ_TOPIC_ITEM_SEEK)
 			share->seeking--;
 	}
 	if (commit)
-		cq_share_commit(share, item->offset, item->rewind, GetCurrentTimestamp());
+		cq_assignment_commit(share, item->offset, item->rewind, GetCurrentTimestamp());
 	if (item->busy && share->epoch == item->epoch)
-		cq_share_end_busy(row, item->cell);
+		cq_assignment_end_busy(state, item->cell);
 }
 
-/* Row locked: do what follows from the outcome for one item. */
+/* State locked: do what follows from the outcome for one item. */
 static void
-finish_item(CqTopicRow *row, const CqTopicItem *item, bool commit)
+finish_item(CqTopicState *state, const CqTopicItem *item, bool commit)
 {
-	switch ((CqTopicItemKind) item->kind)
+	switch ((CqTopicItemKind) item->head.kind)
 	{
 		case CQ_TOPIC_ITEM_OPEN:
-			finish_open(row, item, commit);
+			finish_open(state, item, commit);
 			break;
 		case CQ_TOPIC_ITEM_POLLED:
-			finish_polled(row, item, commit);
+			finish_polled(state, item, commit);
 			break;
 		case CQ_TOPIC_ITEM_COMMIT:
 		case CQ_TOPIC_ITEM_SEEK:
-			finish_commit_of(row, item, commit);
-			if (item->kind == CQ_TOPIC_ITEM_SEEK && commit && row->feeds > 0)
+			finish_commit_of(state, item, commit);
+			if (item->head.kind == CQ_TOPIC_ITEM_SEEK && commit && state->feeds > 0)
 			{
-				row->feed_due = true;
-				cq_topic_plan(row, cq_clock_ms());
+				state->feed_due = true;
+				cq_topic_plan(state, cq_clock_ms());
 			}
 			break;
 		case CQ_TOPIC_ITEM_LEAVE:
 			if (commit && CQ_CELL(item->cell)->kind == CQ_CELL_MEMBER &&
 				CQ_CELL(item->cell)->serial == item->serial)
-				cq_member_remove(row, item->cell);
+				cq_member_remove(state, item->cell);
 			break;
 		case CQ_TOPIC_ITEM_COUNT:
 			if (commit)
@@ -215,27 +213,27 @@ finish_item(CqTopicRow *row, const CqTopicItem *item, bool commit)
 		case CQ_TOPIC_ITEM_ALTERED:
 			if (commit)
 			{
-				row->retain_at_ms = CQ_AT_ONCE;
-				row->compact_due = true;
-				cq_topic_plan(row, 1);
+				state->retain_at_ms = CQ_AT_ONCE;
+				state->compact_due = true;
+				cq_topic_plan(state, 1);
 			}
 			break;
 		case CQ_TOPIC_ITEM_NOTICE:
 			if (commit)
-				cq_channel_pend(row, item->cell);
+				cq_notice_pend(state, item->cell);
 			break;
 		case CQ_TOPIC_ITEM_GROUP_CREATED:
 			if (!commit)
-				cq_row_drop_group(row, (int32) item->offset);
-			else if (row->feeds > 0)
+				cq_topic_drop_group(state, (int32) item->offset);
+			else if (state->feeds > 0)
 			{
-				row->feed_due = true;
-				cq_topic_plan(row, cq_clock_ms());
+				state->feed_due = true;
+				cq_topic_plan(state, cq_clock_ms());
 			}
 			break;
 		case CQ_TOPIC_ITEM_GROUP_DROPPED:
 			if (commit)
-				cq_row_drop_group(row, (int32) item->offset);
+				cq_topic_drop_group(state, (int32) item->offset);
 			break;
 		default:
 			break;
@@ -245,65 +243,66 @@ finish_item(CqTopicRow *row, const CqTopicItem *item, bool commit)
 static void
 finish(const CqTopicItem *item, bool commit)
 {
-	CqTopicRow *row = &cq_topic_rows[item->row];
+	CqTopicState *state = &cq_topic_states[item->state];
 	bool		same;
 
-	if (item->kind == CQ_TOPIC_ITEM_CREATED || item->kind == CQ_TOPIC_ITEM_DROPPED)
+	if (item->head.kind == CQ_TOPIC_ITEM_CREATED || item->head.kind == CQ_TOPIC_ITEM_DROPPED)
 	{
-		if (commit == (item->kind == CQ_TOPIC_ITEM_DROPPED))
-			cq_topic_row_forget(MyDatabaseId, (int32) item->offset);
+		if (commit == (item->head.kind == CQ_TOPIC_ITEM_DROPPED))
+			cq_topic_state_forget(MyDatabaseId, (int32) item->offset);
 		else if (commit)
 		{
 			/* the worker looks after it from now on */
-			LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-			if (row->generation == item->generation)
-				row->creating = false;
-			cq_topic_unlock(row);
+			LWLockAcquire(&state->lock, LW_EXCLUSIVE);
+			if (state->key.generation == item->generation)
+				state->creating = false;
+			cq_topic_unlock(state);
 			cq_dbworker_wake(MyDatabaseId);
 		}
 		return;
 	}
-	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	same = row->generation == item->generation;
+	LWLockAcquire(&state->lock, LW_EXCLUSIVE);
+	same = state->key.generation == item->generation;
 	if (same)
-		finish_item(row, item, commit);
-	cq_topic_unlock(row);
-	cq_row_wake(row);
-	if (item->kind == CQ_TOPIC_ITEM_NOTICE)
+		finish_item(state, item, commit);
+	cq_topic_unlock(state);
+	cq_topic_wake(state);
+	if (item->head.kind == CQ_TOPIC_ITEM_NOTICE)
 	{
 		if (item->cell != CQ_NO_CELL && !(commit && same))
-			cq_notice_free(item->cell);
+			cq_cells_free_list(item->cell);
 		notice_cells -= CQ_NOTICE_CELLS(item->count);
 		pfree(item->notice);
 	}
 }
 
-static void
-finish_commit(void)
+void
+cq_topic_items_commit(void)
 {
-	for (int i = 0; i < nitems; i++)
-		finish(&items[i], true);
+	for (int i = 0; i < list.n; i++)
+		finish(item_at(i), true);
 }
 
-/* Undo the items of that level and deeper ones. */
-static void
-finish_abort(int level)
+void
+cq_topic_items_undo(int level)
 {
-	while (nitems > 0 && items[nitems - 1].level >= level)
-		finish(&items[--nitems], false);
+	const CqTopicItem *item;
+
+	while ((item = cq_item_list_pop(&list, level)) != NULL)
+		finish(item, false);
 }
 
 /* ---- before the commit ----------------------------------------------- */
 
-/* Row locked: whether the item may pass; if so, it is counted. */
+/* State locked: whether the item may pass; if so, it is counted. */
 static bool
-pass_item(CqTopicRow *row, CqTopicItem *item)
+pass_item(CqTopicState *state, CqTopicItem *item)
 {
 	CqShare    *share = item_share(item);
 
-	if (row->generation != item->generation || share == NULL)
+	if (state->key.generation != item->generation || share == NULL)
 		return false;
-	if (item->kind == CQ_TOPIC_ITEM_COMMIT)
+	if (item->head.kind == CQ_TOPIC_ITEM_COMMIT)
 	{
 		if (share->epoch != item->epoch && !CQ_FAULT("topic-no-fence"))
 			return false;
@@ -314,35 +313,34 @@ pass_item(CqTopicRow *row, CqTopicItem *item)
 		if (share->rewind != item->rewind - 1 || share->seeking > 0)
 			return false;
 		share->seeking++;
-		cq_share_fence(row, item->cell);
+		cq_assignment_fence(state, item->cell);
 	}
 	share->passing++;
 	item->passing = true;
 	return true;
 }
 
-/* Refuse to commit what has been fenced off; put notifications into cells. */
-static void
-before_commit(void)
+void
+cq_topic_items_before_commit(void)
 {
-	for (int i = 0; i < nitems; i++)
+	for (int i = 0; i < list.n; i++)
 	{
-		CqTopicItem *item = &items[i];
-		CqTopicRow *row = &cq_topic_rows[item->row];
+		CqTopicItem *item = item_at(i);
+		CqTopicState *state = &cq_topic_states[item->state];
 		bool		pass;
 
-		if (item->kind == CQ_TOPIC_ITEM_NOTICE && item->cell == CQ_NO_CELL)
-			item->cell = cq_channel_notice(item->notice, item->count);
-		if ((item->kind != CQ_TOPIC_ITEM_COMMIT && item->kind != CQ_TOPIC_ITEM_SEEK) ||
+		if (item->head.kind == CQ_TOPIC_ITEM_NOTICE && item->cell == CQ_NO_CELL)
+			item->cell = cq_notice_store(item->notice, item->count);
+		if ((item->head.kind != CQ_TOPIC_ITEM_COMMIT && item->head.kind != CQ_TOPIC_ITEM_SEEK) ||
 			item->passing)
 			continue;
-		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-		pass = pass_item(row, item);
-		cq_topic_unlock(row);
+		LWLockAcquire(&state->lock, LW_EXCLUSIVE);
+		pass = pass_item(state, item);
+		cq_topic_unlock(state);
 		if (!pass)
 			ereport(ERROR,
 					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-					 item->kind == CQ_TOPIC_ITEM_COMMIT
+					 item->head.kind == CQ_TOPIC_ITEM_COMMIT
 					 ? errmsg("could not commit offsets: the member has lost the partition")
 					 : errmsg("could not seek: somebody else has done so meanwhile"),
 					 errhint("Retry the transaction.")));
@@ -355,8 +353,8 @@ before_commit(void)
 static void
 write_prepared(const CqTopicItem *item)
 {
-	CqTopicRow *row = &cq_topic_rows[item->row];
-	CqTopicDef *def = cq_topic_by_id(row->topic_id);
+	CqTopicState *state = &cq_topic_states[item->state];
+	CqTopicDef *def = cq_topic_by_id(state->key.id);
 	CqOffset	offset = {0};
 
 	if (def == NULL)
@@ -383,7 +381,7 @@ prepared_cell(const CqTopicItem *item, TransactionId xid)
 	prepared->serial = item->serial;
 	prepared->epoch = item->epoch;
 	prepared->xid = xid;
-	prepared->polled = (item->kind == CQ_TOPIC_ITEM_POLLED);
+	prepared->polled = (item->head.kind == CQ_TOPIC_ITEM_POLLED);
 	prepared->commits = !prepared->polled;
 	prepared->busy = item->busy;
 	prepared->position = prepared->offset = item->offset;
@@ -391,13 +389,13 @@ prepared_cell(const CqTopicItem *item, TransactionId xid)
 	return i;
 }
 
-/* Row locked: hand one item over to shared memory. */
+/* State locked: hand one item over to shared memory. */
 static void
-hand_over(CqTopicRow *row, CqTopicItem *item, uint32 cell, TransactionId xid)
+hand_over(CqTopicState *state, CqTopicItem *item, uint32 cell, TransactionId xid)
 {
 	CqShare    *share;
 
-	if (item->kind == CQ_TOPIC_ITEM_OPEN)
+	if (item->head.kind == CQ_TOPIC_ITEM_OPEN)
 		CQ_CELL(item->cell)->open.xid = xid;
 	else
 	{
@@ -409,10 +407,10 @@ hand_over(CqTopicRow *row, CqTopicItem *item, uint32 cell, TransactionId xid)
 		}
 		if (item->busy && share->epoch == item->epoch)
 			share->busy = CQ_BUSY_PREPARED;
-		CQ_CELL(cell)->next = row->prepared;
-		row->prepared = cell;
+		CQ_CELL(cell)->next = state->prepared;
+		state->prepared = cell;
 	}
-	row->by_xid++;
+	state->by_xid++;
 	pg_atomic_fetch_add_u32(&cq_topics->by_xid, 1);
 }
 
@@ -420,272 +418,64 @@ hand_over(CqTopicRow *row, CqTopicItem *item, uint32 cell, TransactionId xid)
 static void
 note_creator(const CqTopicItem *item, TransactionId xid)
 {
-	CqTopicRow *row = &cq_topic_rows[item->row];
+	CqTopicState *state = &cq_topic_states[item->state];
 
-	if (!cq_topic_row_lock_same(row, item->generation, LW_EXCLUSIVE))
+	if (!cq_state_lock_if_same(state, item->generation, LW_EXCLUSIVE))
 		return;
-	row->creating_xid = xid;
-	cq_topic_unlock(row);
+	state->creating_xid = xid;
+	cq_topic_unlock(state);
 }
 
+/* Refuse what cannot be prepared; write to the tables what is needed there. */
 static void
-before_prepare(void)
+check_prepare(TransactionId xid)
 {
-	TransactionId xid;
-
-	if (nitems == 0)
-		return;
-	xid = GetTopTransactionId();
-	before_commit();
-	for (int i = 0; i < nitems; i++)
+	for (int i = 0; i < list.n; i++)
 	{
-		if (items[i].kind == CQ_TOPIC_ITEM_LEAVE || items[i].kind == CQ_TOPIC_ITEM_NOTICE)
+		const CqTopicItem *item = item_at(i);
+
+		if (item->head.kind == CQ_TOPIC_ITEM_LEAVE || item->head.kind == CQ_TOPIC_ITEM_NOTICE)
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 items[i].kind == CQ_TOPIC_ITEM_LEAVE
+					 item->head.kind == CQ_TOPIC_ITEM_LEAVE
 					 ? errmsg("cannot PREPARE a transaction that has left a group")
 					 : errmsg("cannot PREPARE a transaction that has published to a channel")));
-		if (items[i].kind == CQ_TOPIC_ITEM_CREATED)
-			note_creator(&items[i], xid);
-		if (items[i].kind == CQ_TOPIC_ITEM_OPEN)
+		if (item->head.kind == CQ_TOPIC_ITEM_CREATED)
+			note_creator(item, xid);
+		if (item->head.kind == CQ_TOPIC_ITEM_OPEN)
 		{
-			if (items[i].cell == CQ_NO_CELL)
+			if (item->cell == CQ_NO_CELL)
 				cq_topic_memory_full();
-			write_prepared(&items[i]);
+			write_prepared(item);
 		}
-	}
-	for (int i = 0; i < nitems; i++)
-	{
-		CqTopicItem *item = &items[i];
-		CqTopicRow *row = &cq_topic_rows[item->row];
-		uint32		cell = CQ_NO_CELL;
-
-		if (item->kind > CQ_TOPIC_ITEM_SEEK)
-			continue;
-		if (item->kind != CQ_TOPIC_ITEM_OPEN)
-			cell = prepared_cell(item, xid);
-		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-		if (row->generation == item->generation)
-			hand_over(row, item, cell, xid);
-		else if (cell != CQ_NO_CELL)
-			cq_cell_free(cell);
-		cq_topic_plan(row, cq_clock_ms() + CQ_XID_POLL_MS);
-		cq_topic_unlock(row);
-		/* were we to fail from here on, the xid says that it was aborted */
-		item->kind = CQ_TOPIC_ITEM_HANDED_OVER;
-	}
-}
-
-/* Row locked: a prepared transaction has ended. */
-static void
-settle_prepared(CqTopicRow *row, const CqPrepared *prepared, bool committed)
-{
-	CqCell	   *cell = CQ_CELL(prepared->share);
-	CqShare    *share = &cell->share;
-
-	if (cell->kind != CQ_CELL_SHARE || cell->serial != prepared->serial)
-		return;
-	if (prepared->commits)
-	{
-		share->passing--;
-		if (prepared->rewind > share->rewind && share->seeking > 0)
-			share->seeking--;
-		if (committed)
-			cq_share_commit(share, prepared->offset, prepared->rewind, GetCurrentTimestamp());
-	}
-	if (prepared->polled && !committed && share->epoch == prepared->epoch && share->started)
-		share->position = Max(prepared->position, share->committed);
-	if (prepared->busy && share->epoch == prepared->epoch)
-		cq_share_end_busy(row, prepared->share);
-}
-
-typedef struct Ended
-{
-	TransactionId xid;
-	bool		ended;
-	bool		committed;
-} Ended;
-
-/* Keep the lowest PREPARED_MAX of the xids above that one, in order, each once. */
-static void
-note_xid(Ended *xids, int *n, TransactionId xid, TransactionId above)
-{
-	int			i = *n;
-
-	if (!TransactionIdIsValid(xid) || xid <= above)
-		return;
-	while (i > 0 && xids[i - 1].xid > xid)
-		i--;
-	if ((i > 0 && xids[i - 1].xid == xid) || i == PREPARED_MAX)
-		return;
-	*n = Min(*n + 1, PREPARED_MAX);
-	memmove(&xids[i + 1], &xids[i], (*n - 1 - i) * sizeof(Ended));
-	xids[i].xid = xid;
-}
-
-/* Row locked: xids that the row waits for, above that one. */
-static int
-collect_xids(const CqTopicRow *row, Ended *xids, TransactionId above)
-{
-	int			n = 0;
-
-	for (uint32 i = row->prepared; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
-		note_xid(xids, &n, CQ_CELL(i)->prepared.xid, above);
-	for (uint32 p = row->partitions; p != CQ_NO_CELL; p = CQ_CELL(p)->next)
-	{
-		for (uint32 i = CQ_CELL(p)->partition.open_head; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
-			note_xid(xids, &n, CQ_CELL(i)->open.xid, above);
-	}
-	return n;
-}
-
-/* Row locked: all that belongs to that transaction. */
-static void
-settle_xid(CqTopicRow *row, const Ended *xid)
-{
-	uint32	   *link = &row->prepared;
-
-	while (*link != CQ_NO_CELL)
-	{
-		uint32		i = *link;
-
-		if (CQ_CELL(i)->prepared.xid != xid->xid)
-		{
-			link = &CQ_CELL(i)->next;
-			continue;
-		}
-		*link = CQ_CELL(i)->next;
-		settle_prepared(row, &CQ_CELL(i)->prepared, xid->committed);
-		cq_cell_free(i);
-		row->by_xid--;
-		pg_atomic_fetch_sub_u32(&cq_topics->by_xid, 1);
-	}
-	for (uint32 p = row->partitions; p != CQ_NO_CELL; p = CQ_CELL(p)->next)
-	{
-		uint32		i = CQ_CELL(p)->partition.open_head;
-
-		while (i != CQ_NO_CELL)
-		{
-			uint32		next = CQ_CELL(i)->next;
-
-			if (CQ_CELL(i)->open.xid == xid->xid)
-				cq_open_release(row, p, i);
-			i = next;
-		}
-	}
-}
-
-/* The lowest PREPARED_MAX above *above, which is set to the highest of them. */
-static bool
-settle_some(CqTopicRow *row, TransactionId *above, bool *more)
-{
-	Ended		xids[PREPARED_MAX];
-	uint32		generation;
-	int			n;
-	bool		any = false;
-
-	LWLockAcquire(&row->lock, LW_SHARED);
-	generation = row->generation;
-	n = collect_xids(row, xids, *above);
-	cq_topic_unlock(row);
-
-	*more = (n == PREPARED_MAX);
-	for (int i = 0; i < n; i++)
-	{
-		/* in this order: see TransactionIdIsInProgress() */
-		xids[i].ended = !TransactionIdIsInProgress(xids[i].xid);
-		xids[i].committed = xids[i].ended && TransactionIdDidCommit(xids[i].xid);
-		any |= xids[i].ended;
-		*above = xids[i].xid;
-	}
-	if (!any)
-		return false;
-
-	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	for (int i = 0; i < n && row->generation == generation; i++)
-	{
-		if (xids[i].ended)
-			settle_xid(row, &xids[i]);
-	}
-	row->limits_due = true;
-	row->feed_due = row->feeds > 0;
-	cq_topic_plan(row, cq_clock_ms());
-	cq_topic_unlock(row);
-	cq_row_wake(row);
-	return true;
-}
-
-bool
-cq_topic_settle_prepared(CqTopicRow *row)
-{
-	TransactionId above = InvalidTransactionId;
-	bool		any = false;
-	bool		more;
-
-	do
-		any |= settle_some(row, &above, &more);
-	while (more);
-	return any;
-}
-
-/* ---- callbacks ------------------------------------------------------- */
-
-static void
-forget_items(void)
-{
-	items = NULL;				/* their memory goes with the transaction's */
-	nitems = capacity = 0;
-	notice_cells = 0;
-}
-
-static void
-on_xact(XactEvent event, void *arg)
-{
-	switch (event)
-	{
-		case XACT_EVENT_PRE_COMMIT:
-			before_commit();
-			return;
-		case XACT_EVENT_COMMIT:
-			finish_commit();
-			forget_items();
-			break;
-		case XACT_EVENT_ABORT:
-			finish_abort(0);
-			forget_items();
-			break;
-		case XACT_EVENT_PRE_PREPARE:
-			before_prepare();
-			return;
-		case XACT_EVENT_PREPARE:
-			forget_items();
-			return;
-		default:
-			return;
-	}
-	/* one of the prepared transactions that we wait for may have ended */
-	if (cq_topics != NULL && unlikely(pg_atomic_read_u32(&cq_topics->by_xid) > 0))
-		cq_dbworker_poke(MyDatabaseId, &cq_topics->poked_ms);
-}
-
-static void
-on_subxact(SubXactEvent event, SubTransactionId my_id,
-		   SubTransactionId parent_id, void *arg)
-{
-	int			level = GetCurrentTransactionNestLevel();
-
-	if (event == SUBXACT_EVENT_ABORT_SUB)
-		finish_abort(level);
-	else if (event == SUBXACT_EVENT_COMMIT_SUB)
-	{
-		for (int i = nitems - 1; i >= 0 && items[i].level >= level; i--)
-			items[i].level = level - 1;
 	}
 }
 
 void
-cq_topic_xact_init(void)
+cq_topic_items_before_prepare(void)
 {
-	RegisterXactCallback(on_xact, NULL);
-	RegisterSubXactCallback(on_subxact, NULL);
+	TransactionId xid = GetTopTransactionId();
+
+	cq_topic_items_before_commit();
+	check_prepare(xid);
+	for (int i = 0; i < list.n; i++)
+	{
+		CqTopicItem *item = item_at(i);
+		CqTopicState *state = &cq_topic_states[item->state];
+		uint32		cell = CQ_NO_CELL;
+
+		if (item->head.kind > CQ_TOPIC_ITEM_SEEK)
+			continue;
+		if (item->head.kind != CQ_TOPIC_ITEM_OPEN)
+			cell = prepared_cell(item, xid);
+		LWLockAcquire(&state->lock, LW_EXCLUSIVE);
+		if (state->key.generation == item->generation)
+			hand_over(state, item, cell, xid);
+		else if (cell != CQ_NO_CELL)
+			cq_cell_free(cell);
+		cq_topic_plan(state, cq_clock_ms() + CQ_XID_POLL_MS);
+		cq_topic_unlock(state);
+		/* after an error from here on, the xid says that it was aborted */
+		item->head.kind = CQ_TOPIC_ITEM_HANDED_OVER;
+	}
 }

@@ -1,14 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * xact.h
- *	  What the present transaction has done to topics, for its end to make
- *	  something of it.
+ *	  Changes of topics in the running transaction, applied at commit and undone
+ *	  at abort.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef CQ_TOPIC_XACT_H
 #define CQ_TOPIC_XACT_H
 
+#include "core/items.h"
 #include "topic/definition.h"
 
 typedef enum CqTopicItemKind
@@ -27,19 +28,19 @@ typedef enum CqTopicItemKind
 	CQ_TOPIC_ITEM_ALTERED,		/* options of the topic */
 	CQ_TOPIC_ITEM_GROUP_CREATED,	/* offset: group_id */
 	CQ_TOPIC_ITEM_GROUP_DROPPED,
-	CQ_TOPIC_ITEM_CREATED,		/* offset: topic_id; without a row */
+	CQ_TOPIC_ITEM_CREATED,		/* offset: topic_id; without a state */
 	CQ_TOPIC_ITEM_DROPPED,
 	CQ_TOPIC_ITEM_HANDED_OVER	/* to a prepared transaction */
 } CqTopicItemKind;
 
 typedef struct CqTopicItem
 {
-	uint8		kind;
+	CqItemHead	head;			/* kind: CqTopicItemKind */
 	bool		passing;		/* COMMIT, SEEK: counted in the share */
-	bool		busy;			/* the share is ours until the end */
-	int32		level;			/* of nested transactions */
-	uint32		row;			/* index */
-	uint32		generation;		/* of the row */
+	bool		busy;			/* the share is this transaction's until its
+								 * end */
+	uint32		state;			/* index */
+	uint32		generation;		/* of the state */
 	uint32		cell;
 	uint32		serial;			/* of the cell */
 	uint32		epoch;			/* of the share */
@@ -50,35 +51,39 @@ typedef struct CqTopicItem
 	char	   *notice;			/* in TopTransactionContext */
 } CqTopicItem;
 
-extern void cq_topic_xact_init(void);
+/* The list, to be registered. */
+extern CqItemList *cq_topic_items(void);
 
-/* Make room for n more; raises when there is no memory. */
+/*
+ * Hooks of the list; see core/items.h.  The first two raise 40001 for offsets of
+ * a partition that the member has lost, and 53400.
+ */
+extern void cq_topic_items_before_commit(void);
+extern void cq_topic_items_before_prepare(void);
+extern void cq_topic_items_commit(void);
+extern void cq_topic_items_undo(int level);
+
+/* Make room for n more items; may raise. */
 extern void cq_topic_items_reserve(int n);
 
-/* Add an item, of reserved ones; fit to be called with the row locked. */
+/* Add an item, of reserved ones.  Never raises: fit for a locked state. */
 extern CqTopicItem *cq_topic_item_add(CqTopicItemKind kind, const CqTopicDef *def,
 									  uint32 cell);
 
 /* Add a notification, of reserved items. */
-extern void cq_topic_item_add_notice(const CqTopicRow *row, uint32 generation,
+extern void cq_topic_item_add_notice(const CqTopicState *state, uint32 generation,
 									 char *notice, Size bytes);
 
 /* Cells that the notifications of this transaction are going to need. */
 extern int64 cq_topic_items_notice_cells(void);
 
 /*
- * Row locked: the latest OPEN or COUNT item of this transaction for the
+ * State locked: the latest OPEN or COUNT item of this transaction for the
  * partition, or NULL.
  */
 extern CqTopicItem *cq_topic_item_open(CqTopicDef *def, int partition);
 
 /* Whether this transaction has an item of that kind for the cell. */
 extern bool cq_topic_item_exists(CqTopicItemKind kind, const CqTopicDef *def, uint32 cell);
-
-/*
- * See which of the prepared transactions that the row waits for have ended, and
- * do what follows.  No lock held.	Returns whether any had.
- */
-extern bool cq_topic_settle_prepared(CqTopicRow *row);
 
 #endif							/* CQ_TOPIC_XACT_H */

@@ -33,7 +33,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
-#include "cache/cache.h"
+#include "cache/view.h"
 #include "catalog/pg_database.h"
 #include "core/clock.h"
 #include "core/compat.h"
@@ -73,7 +73,7 @@
 typedef struct LauncherSlot
 {
 	Oid			database;		/* of the last worker started */
-	BackgroundWorkerHandle *handle; /* NULL: none of ours is running */
+	BackgroundWorkerHandle *handle; /* NULL: this launcher has none running */
 	int			failures;		/* in a row */
 	int64		started_ms;
 	int64		not_before_ms;	/* 0, or do not start one before */
@@ -87,6 +87,18 @@ static int64 no_slot_report_ms = 0; /* of the last warning */
 static bool table_full_reported = false;
 static MemoryContext loop_context;	/* reset at each turn */
 
+/* What both kinds of workers have in common. */
+static void
+fill_worker(BackgroundWorker *worker, const char *function, const char *type)
+{
+	memset(worker, 0, sizeof(*worker));
+	worker->bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	worker->bgw_start_time = BgWorkerStart_RecoveryFinished;
+	strlcpy(worker->bgw_library_name, "cachequeue", BGW_MAXLEN);
+	strlcpy(worker->bgw_function_name, function, BGW_MAXLEN);
+	strlcpy(worker->bgw_type, type, BGW_MAXLEN);
+}
+
 void
 cq_workers_register(void)
 {
@@ -94,18 +106,13 @@ cq_workers_register(void)
 
 	cq_worker_hooks_install();
 
-	/* pg_upgrade wants databases that nobody touches */
+	/* pg_upgrade needs databases without other connections */
 	if (IsBinaryUpgrade)
 		return;
 
-	memset(&worker, 0, sizeof(worker));
-	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	fill_worker(&worker, "cq_launcher_main", CQ_LAUNCHER_TYPE);
 	worker.bgw_restart_time = LAUNCHER_RESTART_S;
-	strlcpy(worker.bgw_library_name, "cachequeue", BGW_MAXLEN);
-	strlcpy(worker.bgw_function_name, "cq_launcher_main", BGW_MAXLEN);
 	strlcpy(worker.bgw_name, CQ_LAUNCHER_TYPE, BGW_MAXLEN);
-	strlcpy(worker.bgw_type, CQ_LAUNCHER_TYPE, BGW_MAXLEN);
 	RegisterBackgroundWorker(&worker);
 }
 
@@ -192,15 +199,10 @@ start_worker(LauncherSlot *slot, Oid database)
 	MemoryContext old_context;
 	bool		registered;
 
-	memset(&worker, 0, sizeof(worker));
-	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	fill_worker(&worker, "cq_maintenance_main", CQ_MAINTENANCE_TYPE);
 	worker.bgw_restart_time = BGW_NEVER_RESTART;
-	strlcpy(worker.bgw_library_name, "cachequeue", BGW_MAXLEN);
-	strlcpy(worker.bgw_function_name, "cq_maintenance_main", BGW_MAXLEN);
 	snprintf(worker.bgw_name, BGW_MAXLEN, "%s for database %u",
 			 CQ_MAINTENANCE_TYPE, database);
-	strlcpy(worker.bgw_type, CQ_MAINTENANCE_TYPE, BGW_MAXLEN);
 	worker.bgw_main_arg = ObjectIdGetDatum(database);
 	worker.bgw_notify_pid = MyProcPid;
 

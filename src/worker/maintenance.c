@@ -246,7 +246,7 @@ run_tasks(bool woken)
 	return any;
 }
 
-/* Sleep until the earliest task is due or our latch is set. */
+/* Sleep until the earliest task is due or the latch is set. */
 static void
 sleep_until_due(void)
 {
@@ -351,7 +351,7 @@ cq_maintenance_main(Datum main_arg)
 			leave_unless_extension_exists();
 			cq_dbworker_ready();
 		}
-		/* a task may have reset our latch: look at the orders again */
+		/* a task may have reset the latch: look at the orders again */
 		if (!run_tasks(orders.run))
 			sleep_until_due();
 	}

@@ -4,8 +4,8 @@
  *	  What the workers must learn from other sessions' statements.
  *
  * 1. DROP DATABASE, ALTER DATABASE ... RENAME TO and SET TABLESPACE, and
- *	  CREATE DATABASE ... TEMPLATE need a database that nobody is connected
- *	  to, our worker included.  A ProcessUtility hook pauses it and waits, up
+ *	  CREATE DATABASE ... TEMPLATE need a database that no process is connected
+ *	  to, not even the maintenance worker.  A ProcessUtility hook pauses it and waits, up
  *	  to STOP_WAIT_MS, until it has gone; then the statement takes its usual
  *	  course.  The pause lasts until the transaction ends in whatever way:
  *	  then the launcher looks whether the database is still there.  Only the
@@ -41,7 +41,7 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
-#include "cache/cache.h"
+#include "cache/key.h"
 #include "cache/namespace_states.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
@@ -193,7 +193,7 @@ object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId,
 	else if (access == OAT_POST_CREATE && classId == DatabaseRelationId)
 	{
 		created_database = objectId;
-		cq_database_clear_now(objectId);	/* nobody can be in it yet */
+		cq_database_clear_now(objectId);	/* no process uses it yet */
 	}
 
 	if (next_object_access)

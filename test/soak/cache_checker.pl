@@ -30,18 +30,10 @@ use FindBin;
 use lib "$FindBin::Bin/../t";
 
 use CqChecker;
-use Getopt::Long;
 use Time::HiRes qw(sleep time);
 
-my ($sessions, $seconds, $accounts, $seed, $fault) = (8, 20, 200, time ^ $$, '');
-GetOptions(
-	'sessions=i' => \$sessions,
-	'seconds=i' => \$seconds,
-	'accounts=i' => \$accounts,
-	'seed=i' => \$seed,
-	'fault=s' => \$fault) or exit 2;
-my $connection = shift // '';
-$seed = int $seed;
+my $accounts = 200;
+my $connection = CqChecker::options('accounts=i' => \$accounts);
 
 use constant {
 	TEAMS => 20,
@@ -446,17 +438,6 @@ my @jobs = (
 	[ 0.002, \&truncate_table ],
 	[ 0.003, \&kill_one ]);
 
-sub some_job
-{
-	my $dice = rand;
-
-	for my $job (@jobs)
-	{
-		return $job->[1] if ($dice -= $job->[0]) < 0;
-	}
-	return $jobs[0][1];
-}
-
 # Why gets missed and sets were refused; the latter tell busy slots from changed rows.
 my @server_counters = qw(loads misses_absent misses_expired misses_invalidated misses_snapshot misses_bypass
   refused_changed refused_epoch refused_own_change refused_lease refused_bypass);
@@ -477,7 +458,7 @@ run_sessions($sessions, $seed, sub {
 	{
 		# what a session leaves prepared when it dies would hold up everybody:
 		# while it is open, hardly anything can be stored
-		attempt(some_job()) || eval { end_prepared("checker $me %") };
+		attempt(some_job(@jobs)) || eval { end_prepared("checker $me %") };
 	}
 });
 

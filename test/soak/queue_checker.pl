@@ -40,21 +40,9 @@ use lib "$FindBin::Bin/../t";
 
 use CqChecker;
 use File::Temp qw(tempdir);
-use Getopt::Long;
 use Time::HiRes qw(sleep time);
 
-my ($sessions, $seconds, $data, $server_kills, $seed, $fault) =
-  (8, 20, '', 0, time ^ $$, '');
-GetOptions(
-	'sessions=i' => \$sessions,
-	'seconds=i' => \$seconds,
-	'data=s' => \$data,
-	'server-kills=i' => \$server_kills,
-	'seed=i' => \$seed,
-	'fault=s' => \$fault) or exit 2;
-my $connection = shift // '';
-die "--server-kills needs --data\n" if $server_kills && !$data;
-$seed = int $seed;
+my $connection = CqChecker::options_with_kills();
 
 use constant {
 	BACKLOG_MAX => 12000,
@@ -401,11 +389,6 @@ sub wait_for_message
 	query("CALL cq.queue_wait('checker', '50 ms')");
 }
 
-sub kill_somebody
-{
-	kill_one(chance(0.02) ? "backend_type = 'cachequeue maintenance'" : undef);
-}
-
 my @jobs = (
 	[ 0.22, \&produce ],
 	[ 0.22, \&consume_plainly ],
@@ -417,24 +400,13 @@ my @jobs = (
 	[ 0.003, \&purge ],
 	[ 0.02, \&kill_somebody ]);
 
-sub some_job
-{
-	my $dice = rand;
-
-	for my $job (@jobs)
-	{
-		return $job->[1] if ($dice -= $job->[0]) < 0;
-	}
-	return $jobs[0][1];
-}
-
 sub work
 {
 	my ($until) = @_;
 
 	while (time < $until)
 	{
-		my $job = some_job();
+		my $job = some_job(@jobs);
 		attempt(sub { $known_alive = time; $job->(); all_over(); }, \&aborted);
 	}
 }
@@ -445,38 +417,21 @@ sub work
 # leases end, and other sessions may still, or again, receive.
 my @crashes;
 
-sub postmaster
-{
-	open(my $fh, '<', "$data/postmaster.pid") or return;
-	chomp(my $line = readline $fh);
-	return $line;
-}
-
-# kill -9, of all of it or of one backend.
-sub kill_server
+# Kill all of the server, or one backend.
+sub kill_all_or_one
 {
 	my ($all) = @_;
-	my $postmaster = postmaster() or die "no server\n";
-
 	my $killed = time;
-	my $end = $killed + QUIET_SECONDS;
 
 	if ($all)
 	{
-		kill 'KILL', $postmaster;
-		while (time < $end)
-		{
-			# its processes notice and go
-			last if system("pg_ctl -D '$data' -l '$data/../queue_checker.log' -w start > /dev/null 2>&1") == 0;
-			sleep 0.1;
-		}
-		reconnect();
+		kill_server();
 	}
 	else
 	{
 		my $victim = eval { query("SELECT pid FROM pg_stat_activity WHERE application_name = 'queue_checker' LIMIT 1") };
 		kill 'KILL', $victim if $victim;
-		1 while $victim && time < $end && eval { query('SELECT 1') };
+		1 while $victim && time < $killed + QUIET_SECONDS && eval { query('SELECT 1') };
 		reconnect();
 	}
 	push @crashes, [ $killed, scalar time ];
@@ -632,7 +587,7 @@ run_sessions($sessions, $seed, sub {
 	{
 		my $wait = $until - $seconds + $seconds * ($k - 0.3 + rand(0.3)) / ($server_kills + 0.5) - time;
 		sleep $wait if $wait > 0;
-		kill_server($k % 2);
+		kill_all_or_one($k % 2);
 	}
 });
 

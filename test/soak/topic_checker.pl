@@ -32,21 +32,9 @@ use FindBin;
 use lib "$FindBin::Bin/../t";
 
 use CqChecker;
-use Getopt::Long;
 use Time::HiRes qw(sleep time);
 
-my ($sessions, $seconds, $data, $server_kills, $seed, $fault) =
-  (8, 20, '', 0, time ^ $$, '');
-GetOptions(
-	'sessions=i' => \$sessions,
-	'seconds=i' => \$seconds,
-	'data=s' => \$data,
-	'server-kills=i' => \$server_kills,
-	'seed=i' => \$seed,
-	'fault=s' => \$fault) or exit 2;
-my $connection = shift // '';
-die "--server-kills needs --data\n" if $server_kills && !$data;
-$seed = int $seed;
+my $connection = CqChecker::options_with_kills();
 
 use constant {
 	PARTITIONS => 5,
@@ -305,11 +293,6 @@ sub take
 
 # ---- sessions ------------------------------------------------------
 
-sub kill_somebody
-{
-	kill_one(chance(0.02) ? "backend_type = 'cachequeue maintenance'" : undef);
-}
-
 my @jobs = (
 	[ 0.30, \&produce ],
 	[ 0.55, \&consume ],
@@ -318,50 +301,15 @@ my @jobs = (
 	[ 0.07, \&take ],
 	[ 0.02, \&kill_somebody ]);
 
-sub some_job
-{
-	my $dice = rand;
-
-	for my $job (@jobs)
-	{
-		return $job->[1] if ($dice -= $job->[0]) < 0;
-	}
-	return $jobs[0][1];
-}
-
 sub work
 {
 	my ($until) = @_;
 
 	while (time < $until)
 	{
-		my $job = some_job();
+		my $job = some_job(@jobs);
 		attempt(sub { $job->() }, sub { undef $group if chance(0.5) || $job == \&consume });
 	}
-}
-
-# ---- killing the server --------------------------------------------
-
-sub postmaster
-{
-	open(my $fh, '<', "$data/postmaster.pid") or return;
-	chomp(my $line = readline $fh);
-	return $line;
-}
-
-sub kill_server
-{
-	my $postmaster = postmaster() or die "no server\n";
-	my $end = time + QUIET_SECONDS;
-
-	kill 'KILL', $postmaster;
-	while (time < $end)
-	{
-		# its processes notice and go
-		last if system("pg_ctl -D '$data' -l '$data/../topic_checker.log' -w start > /dev/null 2>&1") == 0;
-		sleep 0.1;
-	}
-	reconnect();
 }
 
 # ---- afterwards ----------------------------------------------------

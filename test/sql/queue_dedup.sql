@@ -1,20 +1,7 @@
 -- Work queue: deduplication keys, and work that is done once.
 \set VERBOSITY terse
-
-CREATE PROCEDURE pg_temp.await(condition text) LANGUAGE plpgsql AS $$
-DECLARE
-	met bool;
-BEGIN
-	FOR i IN 1 .. 3000 LOOP
-		EXECUTE 'SELECT ' || condition INTO met;
-		EXIT WHEN met;
-		COMMIT;
-		PERFORM pg_sleep(0.01);
-	END LOOP;
-	IF NOT met THEN
-		RAISE NOTICE 'never: %', condition;
-	END IF;
-END $$;
+\getenv input PG_ABS_SRCDIR
+\i :input/sql/include/await.sql
 
 -- ---- in one transaction, committed, rolled back ---------------------------
 SELECT cq.queue_create('d');

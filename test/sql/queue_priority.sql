@@ -1,5 +1,7 @@
 -- Work queue: priorities.
 \set VERBOSITY terse
+\getenv input PG_ABS_SRCDIR
+\i :input/sql/include/await.sql
 
 SELECT cq.queue_create('prio', max_attempts => NULL);
 
@@ -46,12 +48,7 @@ SELECT body FROM cq.queue_take('prio');
 ROLLBACK;
 SELECT cq.queue_nack('prio', receipt, '0') FROM cq.queue_receive('prio', 5, '1 h') WHERE body IN ('"7/2"', '"0/1"');
 SELECT body, attempt FROM cq.queue_receive('prio', 1, '20 ms');
-DO $$ BEGIN
-	FOR i IN 1 .. 1000 LOOP
-		EXIT WHEN (SELECT expired = 1 FROM cq.stat_queues WHERE queue = 'prio');
-		PERFORM pg_sleep(0.01);
-	END LOOP;
-END $$;
+CALL pg_temp.await($$(SELECT expired = 1 FROM cq.stat_queues WHERE queue = 'prio')$$);
 SELECT body, attempt FROM cq.queue_receive('prio', 10);
 SELECT cq.queue_purge('prio');
 -- the dead letters keep it
@@ -67,12 +64,7 @@ SELECT cq.queue_create('prio');
 SELECT cq.queue_send('prio', '"later"', delay => '50 ms', priority => 3) IS NOT NULL AS sent;
 SELECT cq.queue_send('prio', '"soon, but low"', delay => '1 ms', priority => -3) IS NOT NULL AS sent;
 SELECT cq.queue_send('prio', '"never"', delay => '1 day', priority => 9) IS NOT NULL AS sent;
-DO $$ BEGIN
-	FOR i IN 1 .. 1000 LOOP
-		EXIT WHEN (SELECT ready = 2 FROM cq.stat_queues WHERE queue = 'prio');
-		PERFORM pg_sleep(0.01);
-	END LOOP;
-END $$;
+CALL pg_temp.await($$(SELECT ready = 2 FROM cq.stat_queues WHERE queue = 'prio')$$);
 SELECT cq.queue_send('prio', '"now"') IS NOT NULL AS sent;
 SELECT body FROM cq.queue_take('prio', 10);
 SELECT cq.queue_purge('prio');

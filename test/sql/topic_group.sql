@@ -2,6 +2,8 @@
 \pset format unaligned
 \pset tuples_only on
 \pset null NULL
+\getenv input PG_ABS_SRCDIR
+\i :input/sql/include/await.sql
 SET statement_timeout = '20 s';
 
 -- what a member gets, as partition:offset
@@ -140,9 +142,9 @@ SELECT member, pid = pg_backend_pid() FROM cq.stat_group_members;
 \pset format unaligned
 \pset tuples_only on
 \pset null NULL
-DO $$ BEGIN	-- the old session may take a moment
-	WHILE EXISTS (SELECT FROM cq.stat_group_members) LOOP PERFORM pg_sleep(0.01); END LOOP;
-END $$;
+\i :input/sql/include/await.sql
+-- the old session may take a moment
+CALL pg_temp.await($$NOT EXISTS (SELECT FROM cq.stat_group_members)$$);
 SELECT cq.group_heartbeat('t', 'g', 'bound');
 
 -- waiting
@@ -276,9 +278,7 @@ CALL cq.topic_maintain();
 SELECT count(*) FROM cq.queue_take('sh.workers', 100);
 -- exactly once, in the order of each partition
 SELECT count(cq.topic_publish('sh', to_jsonb(i), partition => i % 2)) FROM generate_series(1, 3000) AS i;
-DO $$ BEGIN
-	WHILE (SELECT sum(lag) > 0 FROM cq.stat_groups WHERE group_name = 'workers') LOOP PERFORM pg_sleep(0.01); END LOOP;
-END $$;
+CALL pg_temp.await($$(SELECT sum(lag) = 0 FROM cq.stat_groups WHERE group_name = 'workers')$$);
 SELECT count(*), count(DISTINCT body), bool_and(body > before) FROM (SELECT body,
 	lag(body, 1, '0') OVER (PARTITION BY headers ->> 'cq_partition' ORDER BY msg_id) AS before
 	FROM cq.queue_take('sh.workers', 10000)) AS s;
@@ -286,9 +286,7 @@ SELECT count(*), count(DISTINCT body), bool_and(body > before) FROM (SELECT body
 SELECT cq.topic_seek('sh', 'workers', '0', 1);
 SELECT cq.topic_seek('sh', 'workers', 'latest', 0);
 CALL cq.topic_maintain();
-DO $$ BEGIN
-	WHILE (SELECT sum(lag) > 0 FROM cq.stat_groups WHERE group_name = 'workers') LOOP PERFORM pg_sleep(0.01); END LOOP;
-END $$;
+CALL pg_temp.await($$(SELECT sum(lag) = 0 FROM cq.stat_groups WHERE group_name = 'workers')$$);
 SELECT headers ->> 'cq_partition', count(*), min((headers ->> 'cq_offset')::int) FROM cq.queue_take('sh.workers', 10000) GROUP BY 1;
 SELECT cq.group_create('sh', 'new ones', kind => 'shared', start => 'latest');
 CALL cq.topic_maintain();

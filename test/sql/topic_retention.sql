@@ -2,14 +2,18 @@
 \pset format unaligned
 \pset tuples_only on
 \pset null NULL
+\getenv input PG_ABS_SRCDIR
+\i :input/sql/include/await.sql
 SET statement_timeout = '30 s';
 
 -- small segments
 ALTER SYSTEM SET cachequeue.segment_rows = 16;
 SELECT pg_reload_conf();
--- it is read between statements
+-- it is read between statements, a thousand if need be
+\set ECHO none
 SELECT $$DO 'BEGIN IF current_setting(''cachequeue.segment_rows'') <> ''16'' THEN PERFORM pg_sleep(0.01); END IF; END'$$
 FROM generate_series(1, 1000) \gexec
+\set ECHO all
 SHOW cachequeue.segment_rows;
 
 -- publish in segments of their own
@@ -68,9 +72,8 @@ CALL fill('time', NULL);
 CALL cq.topic_maintain();
 SELECT contents('time');
 SELECT cq.topic_alter('time', retain => '1 ms');
-DO $$ BEGIN	-- the worker does it
-	WHILE (SELECT count(*) > 0 FROM cq.topic_read('time', 0)) LOOP PERFORM pg_sleep(0.01); END LOOP;
-END $$;
+-- the worker does it
+CALL pg_temp.await($$NOT EXISTS (SELECT FROM cq.topic_read('time', 0))$$);
 SELECT start_offset, end_offset FROM cq.stat_topics WHERE topic = 'time';
 SELECT cq.topic_offset('time', 0, 'earliest'), cq.topic_offset('time', 0, 'latest'), cq.topic_offset('time', 0, 'yesterday');
 SELECT record_offset FROM cq.topic_publish('time', '1');
@@ -191,9 +194,7 @@ CALL fill('both', 'c');
 CALL cq.topic_maintain();
 SELECT key, count(*) FROM cq.topic_read('both', 0) WHERE record_offset < 32 GROUP BY key ORDER BY key;
 SELECT cq.topic_alter('both', retain => '1 ms');
-DO $$ BEGIN
-	WHILE EXISTS (SELECT FROM cq.topic_read('both', 0)) LOOP PERFORM pg_sleep(0.01); END LOOP;
-END $$;
+CALL pg_temp.await($$NOT EXISTS (SELECT FROM cq.topic_read('both', 0))$$);
 
 -- what was committed long ago stays committed, however often
 SELECT cq.topic_create('offsets', retain => NULL);

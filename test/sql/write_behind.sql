@@ -1,6 +1,8 @@
 -- Write-behind: a table follows a namespace.  A long delay keeps the worker
 -- away; cq.cache_flush does its work.
 \set VERBOSITY terse
+\getenv input PG_ABS_SRCDIR
+\i :input/sql/include/await.sql
 SET client_min_messages = warning;
 
 CREATE TABLE account (id int PRIMARY KEY, owner text NOT NULL, balance numeric CHECK (balance >= 0),
@@ -50,7 +52,7 @@ SELECT value, found, lease IS NOT NULL AS lease FROM cq.cache_get_or_lease('1', 
 SELECT value, found, lease IS NOT NULL AS lease FROM cq.cache_get_or_lease('8', 'account');
 SELECT key, value, lease IS NOT NULL AS lease FROM cq.cache_get_many('{7,1,8}', 'account');
 SELECT cq.cache_delete('7', 'account'), cq.cache_delete('7', 'account');
-DO $$ BEGIN WHILE cq.cache_get_jsonb('6', 'account') IS NOT NULL LOOP PERFORM pg_sleep(0.01); END LOOP; END $$;
+CALL pg_temp.await($$cq.cache_get_jsonb('6', 'account') IS NULL$$);
 SELECT cq.cache_flush();
 SELECT * FROM account_now;
 SELECT cq.cache_get_jsonb('5', 'account');

@@ -5,6 +5,7 @@ use strict;
 use warnings;
 
 use CqSession;
+use CqTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -13,22 +14,7 @@ my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init(allows_streaming => 1);
 $node->append_conf('postgresql.conf', 'autovacuum = off');
 $node->start;
-$node->safe_psql('postgres', <<'SQL');
-CREATE EXTENSION cachequeue;
-CREATE TABLE account (id int PRIMARY KEY, balance int);
-INSERT INTO account SELECT n, 100 FROM generate_series(1, 9) AS n;
-SELECT cq.cache_watch('account', ARRAY['account:{id}']);
-CREATE FUNCTION look(int) RETURNS text LANGUAGE sql AS $$
-	SELECT coalesce(cq.cache_get('account:' || $1), 'miss') || ' / '
-		|| coalesce((SELECT balance::text FROM account WHERE id = $1), 'no row') $$;
-CREATE FUNCTION put(int, text) RETURNS boolean LANGUAGE sql AS $$
-	SELECT cq.cache_set('account:' || $1, $2, tags => ARRAY['account:' || $1]) $$;
-CREATE FUNCTION fill(int) RETURNS boolean LANGUAGE plpgsql AS $$
-BEGIN
-	PERFORM cq.cache_get('account:' || $1);
-	RETURN put($1, (SELECT balance::text FROM account WHERE id = $1));
-END $$;
-SQL
+$node->safe_psql('postgres', ACCOUNTS . 'INSERT INTO account SELECT n, 100 FROM generate_series(1, 9) AS n');
 
 sub query { return $node->safe_psql('postgres', $_[0]); }
 
@@ -60,11 +46,7 @@ query('SELECT fill(5)');
 my $open = CqSession->new($node, 'postgres');
 $open->query("BEGIN; UPDATE account SET balance = 180 WHERE id = 5");
 $open->query("SELECT cq.cache_set('plain', 'of an open transaction')");
-my $postmaster = (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0];
-kill 9, $postmaster or die $!;
-$open->quit;
-$node->stop('immediate', fail_ok => 1);
-$node->start;
+kill_server($node, sub { $open->quit });
 
 is(query("SELECT cq.cache_get('plain')"), '', 'plain entries are gone');
 is(query("SELECT look(5)"), 'miss / 100', 'dependent entries are gone');

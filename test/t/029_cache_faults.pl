@@ -34,36 +34,30 @@
 use strict;
 use warnings;
 
+use CqFault;
 use CqSession;
-use PostgreSQL::Test::Cluster;
+use CqTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PostgreSQL::Test::Cluster->new('main');
-$node->init;
-$node->append_conf('postgresql.conf', 'autovacuum = off');
-$node->start;
+my $id = 0;
+my $node;
 
-if ($node->safe_psql('postgres', "SELECT count(*) FROM pg_settings WHERE name = 'cachequeue.fault'") == 0)
+# A new row, and as many sessions as asked for.
+sub play
 {
-	$node->stop;
-	plan skip_all => 'not a debug build';
+	my ($n, $history) = @_;
+	my @sessions = map { faulty() } 1 .. $n;
+
+	$id++;
+	$node->safe_psql('postgres', "INSERT INTO account VALUES ($id, 100)");
+	my $result = $history->(@sessions);
+	$_->quit for @sessions;
+	return $result;
 }
 
-$node->safe_psql('postgres', <<'SQL');
-CREATE EXTENSION cachequeue;
-CREATE TABLE account (id int PRIMARY KEY, balance int);
-SELECT cq.cache_watch('account', ARRAY['account:{id}']);
-CREATE FUNCTION look(int) RETURNS text LANGUAGE sql AS $$
-	SELECT coalesce(cq.cache_get('account:' || $1), 'miss') || ' / '
-		|| coalesce((SELECT balance::text FROM account WHERE id = $1), 'no row') $$;
-CREATE FUNCTION put(int, text) RETURNS boolean LANGUAGE sql AS $$
-	SELECT cq.cache_set('account:' || $1, $2, tags => ARRAY['account:' || $1]) $$;
-CREATE FUNCTION fill(int) RETURNS boolean LANGUAGE plpgsql AS $$
-BEGIN
-	PERFORM cq.cache_get('account:' || $1);
-	RETURN put($1, (SELECT balance::text FROM account WHERE id = $1));
-END $$;
+$node = CqFault::start('', \&play);
+$node->safe_psql('postgres', ACCOUNTS . <<'SQL');
 -- for I9: computing waits at a gate; for I10: roles, and who sees which rows
 CREATE FUNCTION gate(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$
 BEGIN
@@ -81,33 +75,6 @@ GRANT SELECT ON doc TO reader;
 GRANT USAGE ON SCHEMA cq TO app, other;
 SELECT cq.cache_watch('doc'), cq.namespace_create('closed'), cq.namespace_grant('default', 'public', 'all');
 SQL
-
-my $id = 0;
-my $fault;
-
-# A new row, and as many sessions as asked for.
-sub play
-{
-	my ($n, $history) = @_;
-	my @sessions = map { CqSession->new($node, 'postgres', "SET cachequeue.fault = '$fault'") } 1 .. $n;
-
-	$id++;
-	$node->safe_psql('postgres', "INSERT INTO account VALUES ($id, 100)");
-	my $result = $history->(@sessions);
-	$_->quit for @sessions;
-	return $result;
-}
-
-# Play a history with the rule and without it.
-sub proves
-{
-	my ($name, $right, $wrong, $n, $history) = @_;
-
-	$fault = '';
-	is(play($n, $history), $right, "with the rule: $name");
-	$fault = $name;
-	is(play($n, $history), $wrong, "without: $name");
-}
 
 my $write = 'UPDATE account SET balance = 150 WHERE id = ';
 
@@ -244,7 +211,7 @@ proves('no-f0', 'miss / 150', '100 / 150', 2, sub {
 	$w->query("BEGIN; $write $id; PREPARE TRANSACTION 'before the crash'");
 	$node->stop('immediate');
 	$node->start;
-	my $r = CqSession->new($node, 'postgres', "SET cachequeue.fault = '$fault'");
+	my $r = faulty();
 	$r->query("SELECT fill($id)");
 	$r->query("COMMIT PREPARED 'before the crash'");
 	my $look = $r->query("SELECT look($id)");
@@ -320,7 +287,7 @@ proves('no-salt', 'miss / 150', '100 / 150', 1, sub {
 	my $lease = (split /\|/, $w->query("SELECT * FROM cq.cache_get_or_lease('account:$id')"))[-1];
 	$node->stop('immediate');
 	$node->start;
-	my $r = CqSession->new($node, 'postgres', "SET cachequeue.fault = '$fault'");
+	my $r = faulty();
 	$r->query("$write $id");
 	$r->query("DO 'BEGIN FOR n IN 1 .. $ids LOOP PERFORM txid_current(); COMMIT; END LOOP; END'");
 	$r->query("SELECT cq.cache_set('account:$id', '100', tags => ARRAY['account:$id'], lease => $lease)");

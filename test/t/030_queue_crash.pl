@@ -11,7 +11,7 @@ my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
 $node->append_conf('postgresql.conf', <<'EOC');
 shared_preload_libraries = 'cachequeue'
-max_prepared_transactions = 10
+max_prepared_transactions = 80
 restart_after_crash = on
 EOC
 $node->start;
@@ -160,6 +160,17 @@ for my $restart ('', 'fast', 'immediate')
 		sql("SELECT cq.queue_drop('prep'), cq.queue_drop('prep.dead')");
 	}
 }
+
+# The worker asks about 64 at a time.
+sql("SELECT cq.queue_create('many')");
+sql(join ";\n",
+	map { "BEGIN; SELECT cq.queue_send('many', '$_'); PREPARE TRANSACTION 'many$_'" } 1 .. 70);
+is(stats('many'), '0|0|0|70', 'more prepared transactions than are looked at together');
+sql("COMMIT PREPARED 'many1'; COMMIT PREPARED 'many35'; COMMIT PREPARED 'many70'");
+await_stats('many', '3|0|0|67', 'whichever ends is settled');
+is(take_all('many'), '1,35,70', 'its message is there');
+sql(join ";\n", map { "ROLLBACK PREPARED 'many$_'" } grep { $_ != 1 && $_ != 35 && $_ != 70 } 1 .. 70);
+await_stats('many', '0|0|0|0', 'so are the others');
 
 # ---------------------------------------------------------------------------
 note "dump and restore";

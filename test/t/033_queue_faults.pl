@@ -15,51 +15,16 @@
 use strict;
 use warnings;
 
-use CqSession;
-use PostgreSQL::Test::Cluster;
+use CqFault;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(usleep);
 
-my $node = PostgreSQL::Test::Cluster->new('main');
-$node->init;
-$node->append_conf('postgresql.conf', <<'EOC');
-autovacuum = off
-max_prepared_transactions = 2
-statement_timeout = '30s'
-cachequeue.queue_memory = 1MB
-cachequeue.segment_rows = 100000
-cachequeue.fault = ''
-cachequeue.pause = ''
-EOC
-$node->start;
-
-if ($node->safe_psql('postgres', "SELECT count(*) FROM pg_settings WHERE name = 'cachequeue.fault'") == 0)
-{
-	$node->stop;
-	plan skip_all => 'not a debug build';
-}
-$node->safe_psql('postgres', 'CREATE EXTENSION cachequeue');
-
 my $n = 0;
 my $queue;
-my $fault;
+my $node;
 
-# A session without the fault, unless the whole server has it.
-sub session { return CqSession->new($node, 'postgres'); }
-
-sub faulty { return CqSession->new($node, 'postgres', "SET cachequeue.fault = '$fault'"); }
-
-# Settings for all processes, the worker among them, which have them for sure.
-sub restart_with
-{
-	my ($mode, %settings) = @_;
-
-	$node->adjust_conf('postgresql.conf', "cachequeue.$_", "'$settings{$_}'") for keys %settings;
-	$node->stop($mode);
-	$node->start;
-}
-
+# In a new queue.
 sub play
 {
 	my ($history) = @_;
@@ -71,15 +36,24 @@ sub play
 	return $result;
 }
 
-# Play a history with the rule and without it.
-sub proves
-{
-	my ($name, $right, $wrong, $history) = @_;
+$node = CqFault::start(<<'EOC', \&play);
+max_prepared_transactions = 2
+statement_timeout = '30s'
+cachequeue.queue_memory = 1MB
+cachequeue.segment_rows = 100000
+cachequeue.fault = ''
+cachequeue.pause = ''
+EOC
+$node->safe_psql('postgres', 'CREATE EXTENSION cachequeue');
 
-	$fault = '';
-	is(play($history), $right, "with the rule: $name");
-	$fault = $name;
-	is(play($history), $wrong, "without: $name");
+# Settings for all processes, the worker among them, which have them for sure.
+sub restart_with
+{
+	my ($mode, %settings) = @_;
+
+	$node->adjust_conf('postgresql.conf', "cachequeue.$_", "'$settings{$_}'") for keys %settings;
+	$node->stop($mode);
+	$node->start;
 }
 
 # The same where other processes than the test's sessions follow the rule.
@@ -92,20 +66,6 @@ sub proves_everywhere
 		return $history->();
 	});
 	restart_with('fast', fault => '');
-}
-
-# Poll until a query of the session's says true.
-sub until_true
-{
-	my ($session, $query) = @_;
-
-	my $end = time + 60;
-	while (time < $end)
-	{
-		return if $session->query($query) eq 't';
-		usleep(1000);
-	}
-	die "never true: $query\n";
 }
 
 # Poll until so much time has passed by the server's clock.
@@ -194,7 +154,7 @@ proves('queue-no-tombstones', 'nothing', 'acknowledged', sub {
 	my ($tester, $other) = (session(), session());
 	$tester->query("SELECT count(*) FROM cq.queue_send_many('$queue', array_fill('\"delayed\"'::jsonb, ARRAY[2000]), delay => '1 s')");
 	$tester->query('SELECT pg_advisory_lock(4711)');
-	until_true($tester, "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted");
+	until_true($tester, SOMEBODY_WAITS);
 	$other->query("SELECT count(*) FROM cq.queue_take('$queue', 100)");		# makes room
 	$other->query("SELECT cq.queue_send('$queue', '\"acknowledged\"')");
 	my $acked = $other->query("SELECT body #>> '{}', cq.queue_ack('$queue', receipt) FROM cq.queue_receive('$queue', 10000) WHERE body = '\"acknowledged\"'");

@@ -6,6 +6,7 @@
 use strict;
 use warnings;
 
+use CqTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -14,7 +15,7 @@ my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
 $node->start;
 
-if ($node->safe_psql('postgres', "SELECT count(*) FROM pg_settings WHERE name = 'cachequeue.fault'") == 0)
+if (!has_faults($node))
 {
 	$node->stop;
 	plan skip_all => 'not a debug build';

@@ -6,6 +6,7 @@ use strict;
 use warnings;
 use FindBin;
 use IPC::Run ();
+use CqTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -77,11 +78,7 @@ foreach my $round (1, 2)
 			"SELECT (SELECT count(*) FROM demo.ledger) > $before + 500
 				AND (SELECT last_value FROM demo.account_comparisons) > 200"),
 		"round $round: the load is on");
-	my ($postmaster) = split /\n/, slurp_file($node->data_dir . '/postmaster.pid');
-	kill 9, $postmaster or die $!;
-	stop_load($load, sort keys %scripts);
-	$node->stop('immediate', fail_ok => 1);
-	$node->start;
+	kill_server($node, sub { stop_load($load, sort keys %scripts) });
 	is(value_of('SELECT count(*) FROM demo.mismatch'),
 		'0', "round $round: no comparison failed");
 }

@@ -5,6 +5,7 @@ use strict;
 use warnings;
 
 use CqSession;
+use CqTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -13,15 +14,9 @@ my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init(allows_streaming => 1);
 $node->append_conf('postgresql.conf', 'autovacuum = off');
 $node->start;
-$node->safe_psql('postgres', <<'SQL');
-CREATE EXTENSION cachequeue;
-CREATE TABLE account (id int PRIMARY KEY, balance int);
+$node->safe_psql('postgres', ACCOUNTS . <<'SQL');
 INSERT INTO account SELECT n, 100 FROM generate_series(1, 9) AS n;
-SELECT cq.cache_watch('account', ARRAY['account:{id}']);
-CREATE FUNCTION look(int) RETURNS text LANGUAGE sql AS $$
-	SELECT coalesce(cq.cache_get('account:' || $1), 'miss') || ' / '
-		|| coalesce((SELECT balance::text FROM account WHERE id = $1), 'no row') $$;
-CREATE FUNCTION fill(int) RETURNS boolean LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION fill(int) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
 	IF cq.cache_get('account:' || $1) IS NOT NULL THEN
 		RETURN true;

@@ -6,6 +6,7 @@ use strict;
 use warnings;
 
 use CqSession;
+use CqTest;
 use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -18,21 +19,6 @@ $node->start;
 
 sub query { return $node->safe_psql('postgres', $_[0]); }
 sub set { return query("SELECT cq.cache_set('$_[1]', '$_[2]', namespace => '$_[0]')"); }
-
-# Kill the server and all that belongs to it.
-sub crash
-{
-	my $postmaster = (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0];
-
-	kill 9, $postmaster or die $!;
-	$node->stop('immediate', fail_ok => 1);
-	$node->{_pid} = undef;
-	for (1 .. 600)
-	{
-		last if $node->start(fail_ok => 1);
-		select(undef, undef, undef, 0.1);
-	}
-}
 
 query('CREATE EXTENSION cachequeue');
 for my $mode (qw(logged memory))
@@ -123,7 +109,7 @@ SQL
 # Two commits of one key, the first held up between its log row and its end:
 # without the lock on the key the second would overtake it, and log and cache
 # disagree on who was last.
-if (query("SELECT count(*) FROM pg_settings WHERE name = 'cachequeue.fault'") > 0)
+if (has_faults($node))
 {
 	query("UPDATE cq.write_behind SET delay_ms = 3600000");
 	for my $fault ('', 'no-key-lock')
@@ -184,7 +170,7 @@ sub acknowledged
 		last if !grep { ($_ // '') !~ /=1000\n/ } @out[ 1 .. 3 ];
 		select(undef, undef, undef, 0.1);
 	}
-	crash();
+	kill_server($node);
 	$_->finish for @writers;
 	for (@out[ 1 .. 3 ])
 	{
@@ -211,7 +197,7 @@ set('memory', 'flushed', 'one');
 query("SELECT cq.cache_flush('memory')");
 set('memory', 'flushed', 'two');
 set('memory', 'unflushed', 'one');
-crash();
+kill_server($node);
 is(query("SELECT cq.cache_get('flushed', 'memory') IS NULL AND cq.cache_get('unflushed', 'memory') IS NULL"), 't', 'memory: pending sets are lost by a crash');
 is(query("SELECT string_agg(id || ' ' || v, ', ') FROM memory WHERE id ~ 'flushed'"), 'flushed one', 'memory: what was written is not');
 set('memory', 'flushed', 'three');

@@ -4,6 +4,7 @@ use strict;
 use warnings;
 
 use CqSession;
+use CqTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -21,21 +22,6 @@ $node->safe_psql('postgres', 'CREATE EXTENSION cachequeue');
 
 sub sql { return $node->safe_psql('postgres', shift) }
 
-# so many messages come and go
-sub traffic
-{
-	my ($queue, $n) = @_;
-
-	sql(qq{DO \$\$ BEGIN
-		FOR i IN 1 .. $n LOOP
-			PERFORM cq.queue_send_many('$queue', array_fill('0'::jsonb, ARRAY[50]));
-			COMMIT;
-			PERFORM cq.queue_ack('$queue', VARIADIC ARRAY(SELECT receipt FROM cq.queue_receive('$queue', 50)));
-			COMMIT;
-		END LOOP;
-	END \$\$});
-}
-
 sub used { return sql("SELECT count(*) FROM cq.queue_segments WHERE queue = '$_[0]' AND messages > 0") }
 
 # far ahead, soon, blocked by their group, ready but of a low priority
@@ -47,7 +33,7 @@ sql(q{SELECT cq.queue_create('q', lease => '1 h');
 my $receipt = sql("SELECT receipt FROM cq.queue_receive('q')");
 sql("SELECT cq.queue_nack('q', '$receipt', '10 min', 'later')");
 my $before = sql("SELECT string_agg(format('%s %s %s %s %s', msg_id, body, attempt, group_key, headers), ', ' ORDER BY msg_id) FROM cq.queue_peek('q')");
-traffic('q', 20);
+traffic($node, 'q', 20);
 ok($node->poll_query_until('postgres', q{
 	SELECT count(*) <= 3 FROM cq.queue_segments WHERE queue = 'q' AND messages > 0}),
 	'they do not keep their segments');
@@ -78,7 +64,7 @@ sql(q{SELECT cq.queue_create('dumped');
 my $old = CqSession->new($node, 'postgres');
 $old->query('BEGIN ISOLATION LEVEL REPEATABLE READ');
 $old->query('SELECT 1');
-traffic('dumped', 10);
+traffic($node, 'dumped', 10);
 ok($node->poll_query_until('postgres', q{
 	SELECT count(*) = 1 FROM cq.queue_segments WHERE queue = 'dumped' AND in_memory > 0
 	OR queue = 'dumped' AND unloaded}), 'moved');
@@ -95,7 +81,7 @@ ok($node->poll_query_until('postgres', qq{
 sql(q{SELECT cq.queue_create('prepared');
 	SELECT cq.queue_send('prepared', '"taken"')});
 sql("BEGIN; SELECT count(*) FROM cq.queue_take('prepared'); PREPARE TRANSACTION 'p'");
-traffic('prepared', 10);
+traffic($node, 'prepared', 10);
 sql("ROLLBACK PREPARED 'p'");
 ok($node->poll_query_until('postgres', "SELECT ready = 1 FROM cq.stat_queues WHERE queue = 'prepared'"),
 	'a prepared take that rolls back');

@@ -1,34 +1,15 @@
 # Random load on a topic with groups, with sessions and the server killed, and
 # every record accounted for: test/soak/topic_checker.pl, for as long as
 # CQ_CHECKER_SECONDS says.
+# also in extras: for longer
 
 use strict;
 use warnings;
 
-use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
-use Test::More;
+use CqTest;
 
-my $node = PostgreSQL::Test::Cluster->new('main');
-$node->init;
-$node->append_conf('postgresql.conf', <<'EOC');
-max_prepared_transactions = 100
+run_checker('topic_checker', 8, 1, 'all records are accounted for', <<'EOC');
 restart_after_crash = on
-log_min_messages = panic
 log_statement = none
 cachequeue.segment_rows = 300
 EOC
-$node->start;
-$node->safe_psql('postgres', 'CREATE EXTENSION cachequeue');
-
-my $seconds = $ENV{CQ_CHECKER_SECONDS} || 8;
-my $output = qx($^X test/soak/topic_checker.pl --sessions 8 --seconds $seconds --data "@{[$node->data_dir]}" --server-kills 1 "@{[$node->connstr('postgres')]}" 2>&1);
-my $status = $?;
-note($output);
-is($status, 0, 'the checker is content') or diag($output);
-like($output, qr/^all records are accounted for$/m, 'every record is accounted for');
-
-# the checker has started it anew
-$node->_update_pid(1);
-$node->stop;
-done_testing();

@@ -15,45 +15,16 @@
 use strict;
 use warnings;
 
-use CqSession;
-use PostgreSQL::Test::Cluster;
+use CqFault;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $node = PostgreSQL::Test::Cluster->new('main');
-$node->init;
-$node->append_conf('postgresql.conf', <<'EOC');
-autovacuum = off
-max_prepared_transactions = 2
-statement_timeout = '30s'
-EOC
-$node->start;
-
-if ($node->safe_psql('postgres', "SELECT count(*) FROM pg_settings WHERE name = 'cachequeue.fault'") == 0)
-{
-	$node->stop;
-	plan skip_all => 'not a debug build';
-}
-$node->safe_psql('postgres', 'CREATE EXTENSION cachequeue');
-
 my $n = 0;
 my $topic;
-my $fault;
+my $node;
 
-sub session { return CqSession->new($node, 'postgres'); }
-
-sub faulty { return CqSession->new($node, 'postgres', "SET cachequeue.fault = '$fault'"); }
-
-sub publish { return "SELECT cq.topic_publish('$topic', '\"$_[0]\"')"; }
-
-sub poll
-{
-	my ($member, $more) = @_;
-	$more //= '';
-	return "SELECT coalesce(string_agg(body #>> '{}', ' ' ORDER BY record_offset), 'nothing') FROM cq.topic_poll('$topic', 'g', '$member'$more)";
-}
-
+# In a new topic with a group.
 sub play
 {
 	my ($history) = @_;
@@ -65,15 +36,16 @@ sub play
 	return $result;
 }
 
-# Play a history with the rule and without it.
-sub proves
-{
-	my ($name, $right, $wrong, $history) = @_;
+$node = CqFault::start("max_prepared_transactions = 2\nstatement_timeout = '30s'\n", \&play);
+$node->safe_psql('postgres', 'CREATE EXTENSION cachequeue');
 
-	$fault = '';
-	is(play($history), $right, "with the rule: $name");
-	$fault = $name;
-	is(play($history), $wrong, "without: $name");
+sub publish { return "SELECT cq.topic_publish('$topic', '\"$_[0]\"')"; }
+
+sub poll
+{
+	my ($member, $more) = @_;
+	$more //= '';
+	return "SELECT coalesce(string_agg(body #>> '{}', ' ' ORDER BY record_offset), 'nothing') FROM cq.topic_poll('$topic', 'g', '$member'$more)";
 }
 
 for my $rule ('topic-no-limit', 'topic-no-register')
@@ -139,26 +111,6 @@ proves('topic-start-early', 'nothing, then b', 'a b, then nothing', sub {
 # ---------------------------------------------------------------------------
 # Somebody comes in between: who waits at CQ_PAUSE(...) does so until the lock
 # is given back.
-
-use constant SOMEBODY_WAITS => "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted";
-
-sub pausing { return CqSession->new($node, 'postgres', "SET cachequeue.pause = '$_[0]'"); }
-
-# Do something while that statement of a pausing session waits; returns its result.
-sub meanwhile
-{
-	my ($paused, $sql, $do) = @_;
-	my $lock = session();
-
-	$lock->query('SELECT pg_advisory_lock(4711)');
-	$paused->send($sql);
-	ok($node->poll_query_until('postgres', SOMEBODY_WAITS), 'it waits');
-	$do->();
-	$lock->query('SELECT pg_advisory_unlock(4711)');
-	my $rows = $paused->wait;
-	$lock->quit;
-	return $rows;
-}
 
 {
 	note 'retention that is altered while the worker looks at it';

@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 
+use CqTest ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -19,15 +20,7 @@ $to->start;
 
 sub sql { my ($sql, $db, $node) = @_; return ($node // $from)->safe_psql($db // 'postgres', $sql) }
 
-# SQLSTATE and message, or what it returns when there is no error.
-sub try
-{
-	my ($sql, $db, $node) = @_;
-	my ($status, $out, $error) = ($node // $to)->psql($db, "\\set VERBOSITY verbose\n$sql");
-
-	return $out unless $status;
-	return $error =~ /ERROR:  (\w{5}: .*)/ ? $1 : $error;
-}
+sub try { return CqTest::try($_[2] // $to, $_[1], $_[0]) }
 
 my @roles = ('app', 'Weird "Role"', 'worker', 'auditor', 'dumper');
 sub create_roles

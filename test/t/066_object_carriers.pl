@@ -5,6 +5,7 @@ use strict;
 use warnings;
 
 use CqSession;
+use CqTest ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -15,15 +16,7 @@ $node->start;
 
 sub sql { return $node->safe_psql('postgres', shift) }
 
-# SQLSTATE and message, or what it returns when there is no error.
-sub try
-{
-	my ($sql) = @_;
-	my ($status, $out, $error) = $node->psql('postgres', "\\set VERBOSITY verbose\n$sql");
-
-	return $out unless $status;
-	return $error =~ /ERROR:  (\w{5}: .*)/ ? $1 : $error;
-}
+sub try { return CqTest::try($node, 'postgres', $_[0]) }
 
 sub carrier { my ($name, $kind) = (@_, 'queue'); return sql("SELECT carrier FROM cq.${kind}s WHERE $kind = '$name'") }
 

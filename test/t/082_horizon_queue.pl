@@ -5,6 +5,7 @@ use strict;
 use warnings;
 
 use CqSession;
+use CqTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -52,39 +53,6 @@ sub is_truncated
 		FROM cq.stat_queues WHERE queue = '$queue'}), $what);
 }
 
-# so many messages come and go
-sub traffic
-{
-	my ($queue, $n) = @_;
-
-	sql(qq{DO \$\$ BEGIN
-		FOR i IN 1 .. $n LOOP
-			PERFORM cq.queue_send_many('$queue', array_fill('0'::jsonb, ARRAY[50]));
-			COMMIT;
-			PERFORM cq.queue_ack('$queue', VARIADIC ARRAY(SELECT receipt FROM cq.queue_receive('$queue', 50)));
-			COMMIT;
-		END LOOP;
-	END \$\$});
-}
-
-# a session with a snapshot that is not going to change, and the snapshot's name
-sub hold
-{
-	my $session = CqSession->new($node, 'postgres', 'BEGIN ISOLATION LEVEL REPEATABLE READ');
-
-	return ($session, $session->query('SELECT pg_export_snapshot()'));
-}
-
-sub dump_and_restore
-{
-	my ($snapshot, $name) = @_;
-	my $dump = $node->basedir . "/$name.sql";
-
-	$node->command_ok([ 'pg_dump', "--snapshot=$snapshot", '-f', $dump, $node->connstr('postgres') ], 'dump');
-	sql("CREATE DATABASE $name");
-	$node->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-f', $dump, $node->connstr($name) ], 'restore');
-}
-
 sql('CREATE EXTENSION cachequeue');
 
 # ---------------------------------------------------------------------------
@@ -101,7 +69,7 @@ cmp_ok(old_segments('jobs'), '>=', 2, 'several segments');
 ok($node->poll_query_until('postgres', q{SELECT held_by IS NULL FROM cq.stat_queues WHERE queue = 'jobs'}),
 	'nothing is held back');
 
-my ($old, $snapshot) = hold();
+my ($old, $snapshot) = hold($node);
 my $pid = $old->query('SELECT pg_backend_pid()');
 sql("INSERT INTO effect SELECT body::int FROM cq.queue_take('jobs', 1000)");
 is(sql('SELECT count(*) FROM effect'), MESSAGES, 'all are taken after the snapshot');
@@ -113,7 +81,7 @@ is($old->query("SELECT count(*) FROM ($union) AS m"), MESSAGES, 'the older snaps
 like(held('jobs'), qr/^pid $pid, backend_xmin \d+, idle in transaction$/, 'and the view names it');
 is(sql("SELECT count(*) FROM cq.queue_receive('jobs')"), '0', 'nobody else gets them again');
 
-dump_and_restore($snapshot, 'copy');
+dump_and_restore($node, $snapshot, 'copy');
 is($node->safe_psql('copy', 'SELECT count(*) FROM effect'), '0', 'a dump with that snapshot has no effects');
 is($node->safe_psql('copy', "SELECT ready FROM cq.stat_queues WHERE queue = 'jobs'"), MESSAGES, 'but all messages');
 is($node->safe_psql('copy', "SELECT count(DISTINCT body::int) FROM cq.queue_take('jobs', 1000)"), MESSAGES, 'which can be consumed');
@@ -129,11 +97,11 @@ SKIP:
 {
 	skip 'the build has no faults', 2 if sql("SELECT current_setting('cachequeue.fault', true) IS NULL") eq 't';
 	sql('SELECT cq.queue_create(\'broken\')');
-	traffic('broken', 1);
+	traffic($node, 'broken', 1);
 	sql("SELECT cq.queue_send_many('broken', array_fill('1'::jsonb, ARRAY[100]))");
-	($old, $snapshot) = hold();
+	($old, $snapshot) = hold($node);
 	sql("SELECT count(*) FROM cq.queue_take('broken', 1000)");
-	traffic('broken', 3);
+	traffic($node, 'broken', 3);
 	maintain();
 	$id = id('broken');
 	cmp_ok(sql("SELECT count(*) FROM cq.q${id}_s0"), '>', 0, 'a segment is kept');
@@ -148,13 +116,13 @@ note 'messages that are moved';
 
 sql(q{SELECT cq.queue_create('moved');
 	SELECT cq.queue_send('moved', '"far"', delay => '30 days')});
-($old, $snapshot) = hold();
-traffic('moved', 10);
+($old, $snapshot) = hold($node);
+traffic($node, 'moved', 10);
 maintain();
 $id = id('moved');
 is(sql("SELECT count(*) FROM cq.q${id}_e0 WHERE kind = 'm'"), '1', 'the message has been moved');
 is($old->query("SELECT count(*) FROM cq.q${id}_s0"), '1', 'the older snapshot has it where it was');
-my ($young) = hold();
+my ($young) = hold($node);
 $old->query('COMMIT');
 $old->quit;
 maintain();
@@ -168,13 +136,13 @@ $young->quit;
 note 'the commit counts, not the settlement';
 
 sql(q{SELECT cq.queue_create('late')});
-traffic('late', 2);
+traffic($node, 'late', 2);
 sql("SELECT cq.queue_send_many('late', array_fill('0'::jsonb, ARRAY[40]))");
 sql("BEGIN; SELECT count(*) FROM cq.queue_take('late', 20); PREPARE TRANSACTION 'late'");
 sql("SELECT count(*) FROM cq.queue_take('late', 20)");
-($old, $snapshot) = hold();
+($old, $snapshot) = hold($node);
 sql("COMMIT PREPARED 'late'");
-traffic('late', 4);
+traffic($node, 'late', 4);
 maintain();
 $id = id('late');
 is($old->query(sql("SELECT string_agg(format('(SELECT count(*) FROM cq.q${id}_s%s)', segment), ' + ') FROM cq.queue_segments WHERE queue = 'late'") =~ s/^/SELECT /r),
@@ -194,7 +162,7 @@ $id = id('keys');
 my ($settled, $kept) = split /\n/, sql("SELECT msg_id FROM cq.queue_peek('keys', 2) ORDER BY 1");
 is(sql("SELECT cq.queue_once('consumer', 'keys', $settled), cq.queue_once('consumer', 'keys', $kept)"), 't|t',
 	'a consumer has worked on both');
-($old, $snapshot) = hold();
+($old, $snapshot) = hold($node);
 is(sql("SELECT body FROM cq.queue_take('keys')"), '1', 'one is settled after the snapshot');
 ok($node->poll_query_until('postgres', qq{
 	SELECT cq.queue_send('keys', '0', delay => '1 d', dedup_key => 'k' || clock_timestamp()) > 0
@@ -204,7 +172,7 @@ is($old->query("SELECT count(*) FROM cq.q${id}_k0 WHERE key = 'oconsumer'"), '2'
 like(held('keys'), qr/^pid \d+, backend_xmin \d+, idle in transaction$/, 'the view names it');
 is(sql("SELECT cq.queue_once('consumer', 'keys', $kept)"), 'f', 'in both tables a key stands for the same');
 
-dump_and_restore($snapshot, 'keys_copy');
+dump_and_restore($node, $snapshot, 'keys_copy');
 is($node->safe_psql('keys_copy', "SELECT ready FROM cq.stat_queues WHERE queue = 'keys'"), '2', 'a dump has both messages');
 is($node->safe_psql('keys_copy', "SELECT cq.queue_once('consumer', 'keys', $settled), cq.queue_once('consumer', 'keys', $kept)"),
 	'f|f', 'and knows that a consumer has worked on them');
@@ -226,7 +194,7 @@ sub is_held
 {
 	my ($by, $who) = @_;
 
-	traffic('others', 5);
+	traffic($node, 'others', 5);
 	maintain();
 	cmp_ok(old_segments('others'), '>', 0, "$who: segments stay");
 	like(held('others'), $by, "$who is named");
@@ -253,14 +221,14 @@ is_released('a transaction without a snapshot');
 # of another database
 $old = CqSession->new($node, 'template1', 'BEGIN ISOLATION LEVEL REPEATABLE READ');
 $old->query('SELECT 1');
-traffic('others', 5);
+traffic($node, 'others', 5);
 is_truncated('others', 'snapshots of other databases do not count');
 $old->quit;
 
 # those who may use a queue see it
 sql(q{CREATE ROLE consumer; GRANT USAGE ON SCHEMA cq TO consumer; SELECT cq.queue_grant('others', 'consumer', 'consume')});
-($old, $snapshot) = hold();
-traffic('others', 5);
+($old, $snapshot) = hold($node);
+traffic($node, 'others', 5);
 maintain();
 like(sql("SET ROLE consumer; SELECT held_by FROM cq.stat_queues"), qr/^pid \d+, /, 'a consumer sees who it is');
 
@@ -270,11 +238,11 @@ note 'a restart forgets the marks, not the rule';
 $old->query('COMMIT');
 $old->quit;
 sql("SELECT cq.queue_create('restart'); SELECT cq.queue_send_many('restart', array_fill('1'::jsonb, ARRAY[100]));");
-traffic('restart', 1);
+traffic($node, 'restart', 1);
 sql("SELECT count(*) FROM cq.queue_take('restart', 200)");
-traffic('restart', 3);
+traffic($node, 'restart', 3);
 sql("BEGIN; INSERT INTO effect VALUES (0); PREPARE TRANSACTION 'over the restart'");
-traffic('restart', 4);
+traffic($node, 'restart', 4);
 $node->stop('immediate');
 $node->start;
 maintain();
@@ -288,13 +256,13 @@ note 'with all segments held back';
 
 sql("SELECT cq.queue_create('full')");
 $id = id('full');
-($old, $snapshot) = hold();
+($old, $snapshot) = hold($node);
 for (1 .. SEGMENTS_MAX + 3)
 {
-	traffic('full', 3);
+	traffic($node, 'full', 3);
 	sql('CALL cq.queue_maintain()');
 }
-traffic('full', 20);
+traffic($node, 'full', 20);
 is(sql("SELECT count(*), count(*) FILTER (WHERE messages > 0) FROM cq.queue_segments WHERE queue = 'full'"),
 	SEGMENTS_MAX . '|' . SEGMENTS_MAX, 'all segments are used');
 cmp_ok(sql("SELECT messages FROM cq.queue_segments WHERE queue = 'full' AND current"), '>=', 1000, 'the last one grows');
@@ -306,7 +274,7 @@ is(sql(qq{BEGIN;
 $old->query('COMMIT');
 $old->quit;
 is_truncated('full', 'all of them are truncated');
-traffic('full', 4);
+traffic($node, 'full', 4);
 is_truncated('full', 'the one that has grown too');
 
 $node->stop;

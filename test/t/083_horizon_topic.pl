@@ -5,6 +5,7 @@ use strict;
 use warnings;
 
 use CqSession;
+use CqTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -37,13 +38,6 @@ sub publish
 		sql("SELECT count(cq.topic_publish('$topic', to_jsonb(i), 'k' || i % @{[KEYS]})) FROM generate_series(1, 20) AS i");
 		sql('CALL cq.topic_maintain()');
 	}
-}
-
-sub hold
-{
-	my $session = CqSession->new($node, 'postgres', 'BEGIN ISOLATION LEVEL REPEATABLE READ');
-
-	return ($session, $session->query('SELECT pg_export_snapshot()'));
 }
 
 # what a session finds in the segments that it sees
@@ -80,16 +74,6 @@ sub is_truncated
 	is(unused($topic), '0', $what);
 }
 
-sub dump_and_restore
-{
-	my ($snapshot, $name) = @_;
-	my $dump = $node->basedir . "/$name.sql";
-
-	$node->command_ok([ 'pg_dump', "--snapshot=$snapshot", '-f', $dump, $node->connstr('postgres') ], 'dump');
-	sql("CREATE DATABASE $name");
-	$node->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-f', $dump, $node->connstr($name) ], 'restore');
-}
-
 sql('CREATE EXTENSION cachequeue');
 
 # ---------------------------------------------------------------------------
@@ -97,7 +81,7 @@ note 'retention';
 
 sql("SELECT cq.topic_create('log', retain => NULL)");
 publish('log', RECORDS);
-my ($old, $snapshot) = hold();
+my ($old, $snapshot) = hold($node);
 my $pid = $old->query('SELECT pg_backend_pid()');
 my $bytes = sql("SELECT bytes FROM cq.stat_topics WHERE topic = 'log'");
 sql("SELECT cq.topic_alter('log', retain_bytes => 1)");
@@ -106,13 +90,13 @@ cmp_ok(sql("SELECT count(*) FROM cq.topic_read('log', 0, 0, 1000)"), '<=', 40, '
 is(seen_by($old, 'log', 'count(*)'), RECORDS, 'the older snapshot finds them all');
 like(held('log'), qr/^pid $pid, backend_xmin \d+, idle in transaction$/, 'and the view names it');
 cmp_ok(sql("SELECT bytes FROM cq.stat_topics WHERE topic = 'log'"), '>=', $bytes, 'the view counts what is not truncated');
-dump_and_restore($snapshot, 'log_copy');
+dump_and_restore($node, $snapshot, 'log_copy');
 is($node->safe_psql('log_copy', "SELECT count(*) FROM cq.topic_read('log', 0, 0, 1000)"), RECORDS, 'a dump with that snapshot has them');
 
 # what is dropped later waits for itself
 sql("SELECT cq.topic_alter('log', reset => '{retain_bytes}')");
 publish('log', RECORDS);
-my ($young) = hold();
+my ($young) = hold($node);
 my $first = unused('log');
 sql("SELECT cq.topic_alter('log', retain_bytes => 1)");
 maintain();
@@ -138,15 +122,15 @@ note 'compaction';
 
 sql("SELECT cq.topic_create('compact', retain => NULL)");
 publish('compact', RECORDS);
-($old, $snapshot) = hold();
+($old, $snapshot) = hold($node);
 sql("SELECT cq.topic_alter('compact', compact => true)");
 maintain();
 cmp_ok(sql("SELECT count(*) FROM cq.topic_read('compact', 0, 0, 1000)"), '<', RECORDS, 'records are merged');
 maintain();
 is(seen_by($old, 'compact', 'count(*)'), RECORDS, 'the older snapshot finds them all');
-dump_and_restore($snapshot, 'compact_copy');
+dump_and_restore($node, $snapshot, 'compact_copy');
 is($node->safe_psql('compact_copy', "SELECT count(*) FROM cq.topic_read('compact', 0, 0, 1000)"), RECORDS, 'so does a dump');
-($young) = hold();
+($young) = hold($node);
 my $left = seen_by($young, 'compact', 'count(DISTINCT key)');
 $old->query('COMMIT');
 $old->quit;
@@ -159,7 +143,7 @@ $young->quit;
 note 'tables are used up';
 
 sql("SELECT cq.topic_create('full', retain => NULL, retain_bytes => 1)");
-($old) = hold();
+($old) = hold($node);
 publish('full', 200);
 cmp_ok(sql("SELECT segments FROM cq.stat_topics WHERE topic = 'full'"), '<=', 3, 'retention goes on');
 cmp_ok(unused('full'), '>', 0, 'tables stay');
@@ -176,7 +160,7 @@ sql(q{SELECT cq.topic_create('offsets', retain => NULL), cq.group_create('offset
 sql("SELECT count(*) FROM cq.topic_publish_many('offsets', array_fill('1'::jsonb, ARRAY[100 + @{[OFFSETS_ROWS]}]))");
 my $id = sql("SELECT topic_id FROM cq.topic WHERE name = 'offsets'");
 is(sql("SELECT count(*) FROM cq.topic_poll('offsets', 'g', 'm', 100, auto_commit => true)"), '100', 'a group has read');
-($old, $snapshot) = hold();
+($old, $snapshot) = hold($node);
 # as many rows as it takes for the other table to be gone on to
 sql(qq{DO \$\$ BEGIN
 	FOR i IN 1 .. @{[OFFSETS_ROWS]} LOOP
@@ -190,7 +174,7 @@ maintain();
 is($old->query("SELECT max(next_offset) FROM (SELECT * FROM cq.t${id}_c0 UNION ALL SELECT * FROM cq.t${id}_c1) AS o WHERE group_id > 0"),
 	'100', 'the older snapshot finds its own');
 like(held('offsets'), qr/^pid \d+, backend_xmin \d+, idle in transaction$/, 'and the view names it');
-dump_and_restore($snapshot, 'offsets_copy');
+dump_and_restore($node, $snapshot, 'offsets_copy');
 is($node->safe_psql('offsets_copy', "SELECT committed FROM cq.stat_groups WHERE topic = 'offsets'"), '100', 'so does a dump');
 $old->query('COMMIT');
 $old->quit;

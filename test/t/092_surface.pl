@@ -1,10 +1,12 @@
 # Every function of schema cq called with values that nobody means well with, by
 # superusers and by an ordinary role: nothing may crash, leak, or let that role touch or
 # see what is another's.  test/fuzz/surface.py, for as long as CQ_CHECKER_SECONDS says.
+# also in extras: for longer
 
 use strict;
 use warnings;
 
+use CqTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -22,7 +24,7 @@ log_min_error_statement = panic
 log_statement = none
 EOC
 $node->start;
-if ($node->safe_psql('postgres', "SELECT count(*) FROM pg_settings WHERE name = 'cachequeue.fault'") == 0)
+if (!has_faults($node))
 {
 	$node->stop;
 	plan skip_all => 'not a debug build';

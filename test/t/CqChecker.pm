@@ -1,7 +1,9 @@
 
-# What the random checkers of test/soak share: a psql session in each of many
-# processes, statements that may fail, sessions that die, and adding it all up.
+# What the random checkers of test/soak share: their options, a psql session in each of
+# many processes, statements that may fail, sessions and servers that die, and adding it
+# all up.
 #
+#	my $connection = CqChecker::options('more=i' => \$more);	# $sessions, $seconds, ...
 #	CqChecker::start(name => 'x_checker', connection => '...', fault => '',
 #		counted => [qw(gets hits ...)]);
 #	my @rows = query('SELECT ...');			# or a scalar, the first row
@@ -17,11 +19,13 @@ use strict;
 use warnings;
 
 use Exporter qw(import);
+use Getopt::Long qw(GetOptions);
 use IPC::Open3 qw(open3);
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(%count $me query reconnect attempt violation chance pause kill_one
-  end_prepared run_sessions QUIET_SECONDS);
+our @EXPORT = qw(%count $me $sessions $seconds $seed $fault $data $server_kills query reconnect
+  attempt violation chance pause some_job kill_one kill_somebody kill_server end_prepared
+  run_sessions QUIET_SECONDS);
 
 use constant {
 	QUIET_SECONDS => 120,	# for a server to come back, and for what ends a run
@@ -30,6 +34,7 @@ use constant {
 
 our %count;
 our $me = 0;		# number of the session; 0 is the one that starts the others
+our ($sessions, $seconds, $seed, $fault, $data, $server_kills) = (8, 20, int(time ^ $$), '', '', 0);
 
 my %about;
 my ($to, $from, $pid);
@@ -38,6 +43,27 @@ my $marker = 0;
 # Expected of a random load: deadlock, lock timeout, serialization, cancelled, no
 # such prepared transaction or somebody else is at it, in a failed transaction.
 my $expected = qr/^(?:40P01|55P03|40001|57014|42704|55000|25P02)$/;
+
+# Read the options that all have, and the checker's own; returns the connection string.
+sub options
+{
+	my (%own) = @_;
+
+	GetOptions(
+		'sessions=i' => \$sessions,
+		'seconds=i' => \$seconds,
+		'seed=i' => \$seed,
+		'fault=s' => \$fault,
+		%own) or exit 2;
+	die "--server-kills needs --data\n" if $server_kills && !$data;
+	return shift(@ARGV) // '';
+}
+
+# Those of a checker that kills the server.
+sub options_with_kills
+{
+	return options('data=s' => \$data, 'server-kills=i' => \$server_kills);
+}
 
 sub start
 {
@@ -138,6 +164,41 @@ sub kill_one
 	$count{kills} += query('SELECT count(pg_terminate_backend(pid)) FROM (SELECT pid FROM pg_stat_activity'
 		  . " WHERE $whom AND datname = current_database()"
 		  . ' AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1) AS p');
+}
+
+# A session or, rarely, the worker.
+sub kill_somebody
+{
+	kill_one(chance(0.02) ? "backend_type = 'cachequeue maintenance'" : undef);
+}
+
+# kill -9 of the server whose data folder is $data, and start it again.
+sub kill_server
+{
+	open(my $fh, '<', "$data/postmaster.pid") or die "no server\n";
+	chomp(my $postmaster = readline $fh);
+	my $end = time + QUIET_SECONDS;
+
+	kill 'KILL', $postmaster;
+	while (time < $end)
+	{
+		# its processes notice and go
+		last if system("pg_ctl -D '$data' -l '$data/../$about{name}.log' -w start > /dev/null 2>&1") == 0;
+		sleep 0.1;
+	}
+	reconnect();
+}
+
+# One of [share, function]..., as often as its share says; the first takes what is left.
+sub some_job
+{
+	my $dice = rand;
+
+	for my $job (@_)
+	{
+		return $job->[1] if ($dice -= $job->[0]) < 0;
+	}
+	return $_[0][1];
 }
 
 sub end_prepared

@@ -3,16 +3,15 @@
  * churn_engine.c
  *	  A day of changing use in a small arena.
  *
- * Values from 16 bytes to more than a megabyte, with times to live from
- * seconds to half a day, in namespaces that each prefer other sizes and other
- * times and take turns in being the busiest, with more operations where values
- * are small: what was laid out for one mixture has to serve the next.  Checked at every step: the budget; every hour: that
- * nothing was written behind the arena.
+ * Values have 16 bytes to more than a megabyte and live from seconds to half a
+ * day.  Namespaces prefer different sizes and times to live, and take turns in
+ * being the busiest; those with small values get more operations.  So memory that
+ * was laid out for one mixture has to serve the next.  Each step checks the budget;
+ * each hour checks that nothing was written behind the arena.
  *
- * How much of the arena is in use is looked at right after an eviction, when
- * the engine has just said that there is no room.  Use counts what is alive:
- * keys, values, stamps, and RECORD_BYTES an entry for the record that any
- * engine needs.
+ * The use of the arena is measured right after an eviction, when the engine has
+ * just found no room.  It counts live bytes: keys, values, stamps, and
+ * RECORD_BYTES for each entry, which any engine needs.
  *
  *	churn_engine [STEPS]	prints TAP, with a line for each hour
  *

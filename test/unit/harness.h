@@ -11,7 +11,7 @@
 #include "bytes.h"
 #include "tap.h"
 
-/* The engine's memory must be in order; nobody else may be using it. */
+/* The engine's memory must be consistent; no other process may use it. */
 static inline void
 check_engine(CqEngine *engine)
 {

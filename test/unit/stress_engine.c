@@ -3,16 +3,15 @@
  * stress_engine.c
  *	  Several processes on one cache, at full speed.
  *
- * Each value names its key and can be checked by itself, so a torn or a
- * misplaced one is noticed by whoever reads it.  Each phase runs the workers
- * on a fresh cache, waits for them, and looks at what they left.
+ * Each value follows from its key and a seed within it, so readers notice a torn or
+ * misplaced value.  Each phase runs the workers on a new cache, waits for them,
+ * and checks what they left.
  *
- * A worker that dies may have held a lock, and one that hangs waits for it: then
- * the test has failed, the others are killed, and the cache is let be.
+ * If a worker dies, it may have held a lock for which others wait.  Then the test
+ * has failed: it kills the others, and does not use the cache any more.
  *
- * With --kill-readers processes that read are killed at any instruction, again
- * and again, which must neither stop nor disturb the others: it is for an engine
- * whose readers hold nothing.
+ * With --kill-readers, reading processes are killed at random instructions.  This
+ * must neither stop nor disturb the others, as readers hold no locks.
  *
  *-------------------------------------------------------------------------
  */
@@ -205,9 +204,8 @@ work_with_evictions(Worker *worker)
 }
 
 /*
- * Pages of one record each, nearly all of them held by records that are not
- * linked yet: whoever makes room passes them by, again and again, while others
- * end them.
+ * Nearly all pages hold one prepared record each.  Eviction skips these again and
+ * again while other workers end them.
  */
 static void
 work_passing_by(Worker *worker)
@@ -282,7 +280,7 @@ add(Worker *worker, int i)
 	shared->sums[worker->number][i] += by;
 }
 
-/* Replace a number by the next one, if nobody else did. */
+/* Replace a number by the next one, unless another worker has done so. */
 static void
 swap(Worker *worker)
 {
@@ -455,7 +453,7 @@ fork_or_abort(void)
 	pid_t		pid = fork();
 
 	if (pid < 0)
-		abort();				/* nobody is to be killed by this number */
+		abort();				/* -1 must not reach kill() */
 	return pid;
 }
 
@@ -479,7 +477,7 @@ kill_all(const pid_t *pids)
 			kill(pids[i], SIGKILL);
 }
 
-/* False if one of them ended badly: nobody may take a lock of the cache then. */
+/* False if a worker failed; then no lock of the cache may be taken. */
 static bool
 run_workers(void (*work) (Worker *))
 {
@@ -859,7 +857,7 @@ test_killed_readers(void)
 												   shared->sums[READERS + 1][0]));
 	CHECK(!hung);
 	CHECK(hits > KILLS);
-	/* where one hangs, so would whoever cleans up */
+	/* cleaning up would hang as well */
 	if (!hung)
 		end_phase(&phase);
 }

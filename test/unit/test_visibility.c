@@ -198,7 +198,7 @@ set(History *h)
 	if (h->nmisses == 0)
 		return;
 	i = choose(h, h->nmisses);
-	if (cq_judge_set(&h->slot, view_of(&h->misses[i].p), 0))
+	if (cq_visibility_set(&h->slot, view_of(&h->misses[i].p), 0))
 	{
 		h->stored = true;
 		h->entry_value = h->misses[i].value;
@@ -213,7 +213,7 @@ get(History *h)
 	Snap		r = any_snapshot(h);
 
 	if (!h->stored ||
-		cq_judge_get(&h->slot, h->entry_version, view_of(&r)) != CQ_VERDICT_HIT)
+		cq_visibility_get(&h->slot, h->entry_version, view_of(&r)) != CQ_VERDICT_HIT)
 		return;
 	h->hits++;
 	h->wrong |= h->entry_value != row_value(h, &r);

@@ -1,15 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * check.c
- *	  Is the memory of the cache engine in order?  Builds with assertions only.
+ *	  Consistency check of the cache engine's memory.  Builds with assertions
+ *	  only.
  *
- * Counts everything anew and compares.  Nobody else may be using the cache.
+ * Counts everything again and compares.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "cache/engine/memory.h"
+#include "cache/engine/check.h"
+#include "cache/engine/expiry_heap.h"
+#include "cache/engine/record.h"
 
 #ifdef USE_ASSERT_CHECKING
 
@@ -28,8 +31,11 @@ typedef struct CqCount
 	uint32		prepared;
 } CqCount;
 
-/* Bytes of this page that live records have, given those of the last one
- * before that go on in it, which it replaces by those that go on behind. */
+/*
+ * Count the records that begin in a page.  *going_on: bytes of the last record
+ * before it that go on in this page; set to those that go on in the next one.
+ * Returns the live bytes of the page.
+ */
 static uint32
 count_page(CqEngine *engine, uint32 page, Size *going_on, CqCount *count)
 {
@@ -38,7 +44,7 @@ count_page(CqEngine *engine, uint32 page, Size *going_on, CqCount *count)
 	uint32		off = 0;
 
 	*going_on -= live;
-	while (cq_next_record(engine, page, &off, &location))
+	while (cq_record_next(engine, page, &off, &location))
 	{
 		CqRecord   *record = record_at(engine, location);
 		Size		bytes = record_bytes(engine, record);
@@ -56,29 +62,29 @@ count_page(CqEngine *engine, uint32 page, Size *going_on, CqCount *count)
 }
 
 static const char *
-check_queue(CqEngine *engine, uint32 pool, CqPageKind kind, CqCount *count)
+check_fifo(CqEngine *engine, uint32 pool, CqPageKind kind, CqCount *count)
 {
-	CqQueue    *queue = queue_of_kind(engine, pool, kind);
+	CqFifo	   *fifo = fifo_of_kind(engine, pool, kind);
 	uint32		prev = 0;
 	uint32		pages = 0;
 	Size		going_on = 0;
-	bool		saw_open = queue->open == 0;
-	bool		saw_hand = queue->hand == 0;
+	bool		saw_open = fifo->open == 0;
+	bool		saw_hand = fifo->hand == 0;
 
-	for (uint32 page = queue->head; page != 0; page = page_row(engine, page)->next)
+	for (uint32 page = fifo->head; page != 0; page = page_desc(engine, page)->next)
 	{
-		CqPage	   *row = page_row(engine, page);
+		CqPageDesc *desc = page_desc(engine, page);
 
-		EXPECT(row->kind == kind && row->pool == pool && row->prev == prev);
+		EXPECT(desc->kind == kind && desc->pool == pool && desc->prev == prev);
 		EXPECT(count_page(engine, page, &going_on, count) ==
-			   pg_atomic_read_u32(&row->live));
-		EXPECT(pg_atomic_read_u32(&row->live) > 0);
-		saw_open |= page == queue->open;
-		saw_hand |= page == queue->hand;
+			   pg_atomic_read_u32(&desc->live));
+		EXPECT(pg_atomic_read_u32(&desc->live) > 0);
+		saw_open |= page == fifo->open;
+		saw_hand |= page == fifo->hand;
 		prev = page;
 		EXPECT(++pages <= engine->npages);
 	}
-	EXPECT(prev == queue->tail && pages == queue->pages && going_on == 0);
+	EXPECT(prev == fifo->tail && pages == fifo->pages && going_on == 0);
 	EXPECT(saw_open && saw_hand);
 	count->pages += pages;
 	return NULL;
@@ -95,7 +101,7 @@ check_index(CqEngine *engine)
 
 		for (uint32 number = i;;)
 		{
-			CqBucket   *bucket = bucket_at(engine, number);
+			CqIndexBucket *bucket = bucket_at(engine, number);
 
 			for (int j = 0; j < CQ_BUCKET_SLOTS; j++)
 			{
@@ -128,16 +134,16 @@ check_index(CqEngine *engine)
 static const char *
 check_heap(CqEngine *engine)
 {
-	uint32	   *heap = (uint32 *) ((char *) engine + engine->heap) - 1;
+	uint32	   *heap = cq_expiry_heap(engine);
 
 	for (uint32 i = 1; i <= engine->heap_size; i++)
 	{
-		CqPage	   *row = page_row(engine, heap[i]);
+		CqPageDesc *desc = page_desc(engine, heap[i]);
 
-		EXPECT(row->heap_place == i);
-		EXPECT(row->u.expires_ms != CQ_NEVER);
-		EXPECT(i == 1 || row->u.expires_ms >=
-			   page_row(engine, heap[i / 2])->u.expires_ms);
+		EXPECT(desc->heap_place == i);
+		EXPECT(desc->u.expires_ms != CQ_NEVER);
+		EXPECT(i == 1 || desc->u.expires_ms >=
+			   page_desc(engine, heap[i / 2])->u.expires_ms);
 	}
 	return NULL;
 }
@@ -147,12 +153,12 @@ check_free_pages(CqEngine *engine)
 {
 	uint32		pages = 0;
 
-	for (uint32 page = engine->free_head; page != 0; page = page_row(engine, page)->next)
+	for (uint32 page = engine->free_head; page != 0; page = page_desc(engine, page)->next)
 	{
-		CqPage	   *row = page_row(engine, page);
+		CqPageDesc *desc = page_desc(engine, page);
 
-		EXPECT(row->kind == CQ_PAGE_FREE && row->heap_place == 0);
-		EXPECT(pg_atomic_read_u32(&row->live) == 0);
+		EXPECT(desc->kind == CQ_PAGE_FREE && desc->heap_place == 0);
+		EXPECT(pg_atomic_read_u32(&desc->live) == 0);
 		EXPECT(++pages <= engine->npages);
 	}
 	EXPECT(pages == engine->free_pages);
@@ -172,8 +178,8 @@ cq_engine_check(CqEngine *engine)
 		uint64		pages = count.pages;
 
 		count.pool_live = 0;
-		if ((fault = check_queue(engine, pool, CQ_PAGE_SMALL, &count)) != NULL ||
-			(fault = check_queue(engine, pool, CQ_PAGE_MAIN, &count)) != NULL)
+		if ((fault = check_fifo(engine, pool, CQ_PAGE_SMALL, &count)) != NULL ||
+			(fault = check_fifo(engine, pool, CQ_PAGE_MAIN, &count)) != NULL)
 			return fault;
 		EXPECT(count.pages - pages == engine->pools[pool].pages);
 		EXPECT(count.pool_live ==

@@ -3,73 +3,74 @@
  * engine.c
  *	  The cache engine: a bounded map from bytes to bytes in shared memory.
  *
- * Layout.  One piece of memory, laid out once and never grown:
+ * Layout.  One piece of memory, laid out once, which never grows:
  *
- *	+----------+---------+---------+----------+-----------+-----------------+
- *	| CqEngine | rows of | heap of | ghosts   | buckets   | arena: pages of |
- *	| locks,   | pages   | expiry  | 16 bytes | 64 bytes  | 4096 bytes      |
- *	| counters | 32 B    | 4 B     | each     | each      |                 |
- *	+----------+---------+---------+----------+-----------+-----------------+
+ *	+----------+-------------+---------+----------+----------+-----------------+
+ *	| CqEngine | page        | heap of | ghosts   | buckets  | arena: pages of |
+ *	| locks,   | descriptors | expiry  | 16 bytes | 64 bytes | 4096 bytes      |
+ *	| counters | 32 bytes    | 4 bytes | each     | each     |                 |
+ *	+----------+-------------+---------+----------+----------+-----------------+
  *
- * All references are numbers, so the memory may be mapped anywhere.  Bytes
- * are drawn in docs/internals/engine.md.
+ * All references are numbers, so processes may map the memory anywhere.
+ * docs/internals/engine.md has the byte layouts.
  *
  * An entry is a record in the arena: header, key, stamps, value.  Records are
- * only ever appended (append.c), each to the end of a queue of its pool, and
- * never change while they can be found, but for a counter's value, the version
- * that goes with it, and any record's expiry.  A slot of the index (index.c)
- * holds the record's location, 14 bits of the key's hash, and how often it was
- * read.
+ * only appended (record.c), each to the end of a FIFO of its pool.  While a
+ * record can be found, nothing in it changes except its expiry and, of a
+ * counter, value and version.  A slot of the index (index.c) holds the record's
+ * location, 14 bits of the key's hash, and how often it was read.
  *
- * The life of a record: prepared (its bytes are claimed; its maker fills them),
- * linked (a slot points to it), dead (its bytes are garbage).  A linked record
- * may be copied elsewhere (evict.c, compact.c): the copy is linked in the
- * instant in which the original dies.  A page without live bytes is free.
+ * A record is first prepared: its bytes are claimed, and its creator fills them.
+ * Then it is linked: a slot refers to it.  At last it is dead: its bytes are
+ * garbage.  A linked record may be copied elsewhere (evict.c, compact.c): the
+ * copy becomes linked in the instant in which the original dies.  A page without
+ * live bytes is free.
  *
  * Locks, in this order:
- *	1. the allocator's lock: lists of pages, the heap, ghosts, open pages.
- *	   Held while room is made, for one page at a time.
- *	2. a partition's lock: the buckets of the partition and what their records
- *	   hold.  Exclusive to change any of it; nobody holds two.
+ *	1. the allocator's lock: lists of pages, the heap, ghosts, open pages.  While
+ *	   room is made it is held for a bounded number of pages at a time.
+ *	2. a partition's lock: the buckets of the partition and the contents of their
+ *	   records.  Exclusive to change any of these; a process holds one at most.
  *	3. the spinlock of the overflow buckets.
- * The live bytes of a page, a pool and a class are atomic counters.  Whoever
- * takes the last live byte from a page comes back for it with the allocator's
- * lock.
+ * The live bytes of a page, a pool and a class are atomic counters.  A process
+ * that takes the last live byte from a page then takes the allocator's lock and
+ * frees the page.
  *
- * Readers take no lock.  Each bucket has a sequence number, shared with those
- * that have the same number modulo CQ_SEQUENCES, which is odd while one of them
- * is being changed.  A reader reads it, looks the key up, copies the record
- * out, and reads it again: if it has not moved, the slot pointed to the record
- * all the time, hence the record was linked, hence none of its pages was free,
- * and nothing of it was written.  Else the copy may be of anything, and it
- * tries again, a bounded number of times; then it is a miss.  What it sees meanwhile may be nonsense, so numbers of pages and buckets are checked
- * before they are followed, and lengths before bytes are copied.  A reader who
- * dies at any instruction leaves nothing behind.  All that it ever writes is the
- * count of reads in the slot, up to CQ_USES_MAX: reading a hot key writes
- * nothing.
+ * Readers take no lock.  Each bucket has a sequence number, shared with the
+ * buckets of the same number modulo CQ_SEQUENCES, which is odd while one of them
+ * is being changed.  A reader reads it, looks the key up, copies the record out,
+ * and reads it again.  If it is the same, the slot referred to the record all the
+ * time; hence the record was linked, none of its pages was free, and nothing in
+ * it was written.  Otherwise the copy may be garbage, and the reader tries again,
+ * a bounded number of times; then it is a miss.  Because of that garbage, numbers
+ * of pages and buckets are checked before they are followed, and lengths before
+ * bytes are copied.  A reader that dies at any instruction leaves nothing behind.
+ * All that a reader writes is the number of reads in the slot, up to
+ * CQ_USES_MAX, so reading a hot key writes nothing.
  *
- * Growth.  Never beyond the memory laid out.  Preparing fails for a record that
- * is larger than what can be freed.
+ * Growth.  The memory never grows.  Preparing a record fails if it is larger than
+ * what can be freed.
  *
- * Failure.  Nothing here raises an error, and nothing is left half done by
- * one.  A process that dies in the middle takes the server through a restart,
- * which lays the memory out anew.
+ * Failure.  Nothing here raises an error, so none leaves anything half done.  If
+ * a process dies in the middle, the server restarts and lays the memory out anew.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "cache/engine/chain.h"
+#include "cache/engine/engine.h"
+#include "cache/engine/evict.h"
+#include "cache/engine/expiry_heap.h"
+#include "cache/engine/ghosts.h"
+#include "cache/engine/index.h"
+#include "cache/engine/pages.h"
+#include "cache/engine/record.h"
 #include "common/int.h"
 
-#include "cache/engine/memory.h"
+#define CLAIM_PAGES 64			/* freed before the lock is released */
 
-#define CLAIM_PAGES 64			/* freed in one go */
-
-#ifdef USE_ASSERT_CHECKING
-int			cq_levels_held = 0;
-#endif
-
-/* How a piece of memory is divided; offsets from its start. */
+/* How the memory is divided; offsets are relative to its start. */
 typedef struct CqLayout
 {
 	uint32		npages;
@@ -89,18 +90,18 @@ layout_for_pages(uint32 npages)
 
 	layout.npages = npages;
 	layout.pages = CACHELINEALIGN(sizeof(CqEngine));
-	/* rows count from 1, as pages do */
+	/* pages are numbered from 1 */
 	layout.heap = layout.pages +
-		CACHELINEALIGN(((Size) npages + 1) * sizeof(CqPage));
+		CACHELINEALIGN(((Size) npages + 1) * sizeof(CqPageDesc));
 	layout.ghosts = layout.heap + CACHELINEALIGN((Size) npages * sizeof(uint32));
 	layout.buckets = layout.ghosts +
 		CACHELINEALIGN(nbuckets * CQ_GHOSTS * sizeof(uint16));
-	layout.arena = layout.buckets + CACHELINEALIGN(nbuckets * sizeof(CqBucket));
+	layout.arena = layout.buckets + CACHELINEALIGN(nbuckets * sizeof(CqIndexBucket));
 	layout.size = layout.arena + (Size) npages * CQ_PAGE_BYTES;
 	return layout;
 }
 
-/* The largest layout that fits into bytes; no pages if none does. */
+/* The largest layout that fits into bytes; without pages if none fits. */
 static CqLayout
 layout_for_bytes(Size bytes)
 {
@@ -185,16 +186,16 @@ cq_engine_init(void *mem, Size arena_bytes, int tranche)
 }
 
 /*
- * The queue that holds this key's record, if it is in this pool; else 0.  A
- * hint: it may be elsewhere when it is replaced.
+ * The kind of the page of this key's record, if it is in this pool; else 0.  This
+ * is a hint: the record may have moved by the time it is replaced.
  */
 static CqPageKind
-queue_of_present(CqEngine *engine, uint32 pool, const CqEngineKey *key)
+kind_of_present(CqEngine *engine, uint32 pool, const CqEngineKey *key)
 {
 	uint32		bucket = bucket_of(engine, key->hash);
 	CqLock	   *lock = partition_lock(engine, bucket);
 	CqPageKind	kind = 0;
-	CqSlot		slot;
+	CqIndexSlot slot;
 
 	cq_lock_acquire(lock, CQ_LEVEL_PARTITION, LW_SHARED);
 	slot = cq_index_find(engine, bucket, key);
@@ -202,52 +203,62 @@ queue_of_present(CqEngine *engine, uint32 pool, const CqEngineKey *key)
 	{
 		CqCursor	at = cursor_at(engine, slot.bucket->location[slot.i]);
 
-		if (page_row(engine, at.page)->pool == pool)
-			kind = page_row(engine, at.page)->kind;
+		if (page_desc(engine, at.page)->pool == pool)
+			kind = page_desc(engine, at.page)->kind;
 	}
 	cq_lock_release(lock, CQ_LEVEL_PARTITION);
 	return kind;
 }
 
 /*
- * Claim the bytes of a record and a bucket in reserve; 0 if there is no room.
- * The lock is held for a bounded number of pages at a time.
+ * Reserve an overflow bucket; the index is given a page for more of them if it
+ * needs one.  The caller holds the allocator's lock, and there is a free page.
+ */
+static void
+reserve_bucket(CqEngine *engine)
+{
+	if (cq_index_reserve(engine))
+		return;
+	cq_index_give_page(engine, cq_page_take(engine, 0, CQ_PAGE_INDEX, 0));
+	cq_index_reserve(engine);
+}
+
+/*
+ * Claim the bytes of a record, and an overflow bucket for it; returns the
+ * location, 0 if there is no room.  The allocator's lock is held for a bounded
+ * number of pages at a time.
  */
 static uint32
 claim(CqEngine *engine, const CqEngineKey *key, const CqRecord *header,
 	  int64 now_ms)
 {
-	/* its pages, one that it may begin in the middle of, one for the index */
+	/* for its bytes, for its beginning within a page, and for the index */
 	uint32		count = record_bytes(engine, header) / CQ_PAGE_BYTES + 2;
 	uint32		location = 0;
 	uint32		pool = *(volatile uint8 *) &engine->class_pool[header->class_id];
-	CqPageKind	kind = queue_of_present(engine, pool, key);
+	CqPageKind	kind = kind_of_present(engine, pool, key);
 	bool		room;
 
 	cq_lock_acquire(&engine->allocator, CQ_LEVEL_ALLOCATOR, LW_EXCLUSIVE);
-	room = cq_room_possible(engine, pool, count);
+	room = cq_evict_possible(engine, pool, count);
 	for (uint32 part = CLAIM_PAGES; room && part < count; part += CLAIM_PAGES)
 	{
-		room = cq_make_room(engine, pool, part, now_ms);
+		room = cq_evict_make_room(engine, pool, part, now_ms);
 		cq_lock_release(&engine->allocator, CQ_LEVEL_ALLOCATOR);
 		cq_lock_acquire(&engine->allocator, CQ_LEVEL_ALLOCATOR, LW_EXCLUSIVE);
 	}
 	if (kind == 0)
 		kind = cq_ghost_remove(engine, key->hash) ? CQ_PAGE_MAIN : CQ_PAGE_SMALL;
-	if (room && cq_make_room(engine, pool, count, now_ms))
+	if (room && cq_evict_make_room(engine, pool, count, now_ms))
 	{
-		if (!cq_index_reserve(engine))
-		{
-			cq_index_give_page(engine, cq_page_take(engine, 0, CQ_PAGE_INDEX, 0));
-			cq_index_reserve(engine);
-		}
-		location = cq_append(engine, pool, kind, header);
+		reserve_bucket(engine);
+		location = cq_record_append(engine, pool, kind, header);
 	}
 	cq_lock_release(&engine->allocator, CQ_LEVEL_ALLOCATOR);
 	return location;
 }
 
-/* Fill a prepared record behind its header. */
+/* Write key, stamps and value of a prepared record. */
 static void
 fill_record(CqEngine *engine, uint32 location, const CqEngineKey *key,
 			const CqEngineMeta *meta, const CqStamp *stamps, const char *value)
@@ -255,16 +266,16 @@ fill_record(CqEngine *engine, uint32 location, const CqEngineKey *key,
 	CqCursor	cursor = cursor_at(engine, location);
 
 	cursor.off += sizeof(CqRecord);
-	cq_copy_in(engine, &cursor, key->bytes, key->len);
+	cq_chain_write(engine, &cursor, key->bytes, key->len);
 	for (int i = 0; i < meta->nstamps; i++)
 	{
 		char		packed[CQ_ENGINE_STAMP_BYTES];
 
 		memcpy(packed, &stamps[i].version, sizeof(uint64));
 		memcpy(packed + sizeof(uint64), &stamps[i].slot, sizeof(uint32));
-		cq_copy_in(engine, &cursor, packed, sizeof(packed));
+		cq_chain_write(engine, &cursor, packed, sizeof(packed));
 	}
-	cq_copy_in(engine, &cursor, value, meta->value_len);
+	cq_chain_write(engine, &cursor, value, meta->value_len);
 }
 
 CqEngineHandle
@@ -297,7 +308,7 @@ cq_engine_prepare(CqEngine *engine, const CqEngineKey *key,
 	return location;
 }
 
-/* live: the record that the key holds and that is not expired, or NULL. */
+/* live: the key's record if it has one that has not expired, else NULL. */
 static bool
 condition_holds(CqEngineCondition condition, uint64 version,
 				const CqRecord *live)
@@ -317,11 +328,12 @@ condition_holds(CqEngineCondition condition, uint64 version,
 }
 
 /*
- * Link a prepared record in place of the one in the slot, or in a new slot; the
- * caller has the partition's exclusive lock.
+ * Link a prepared record in place of the one in the slot, or in a new slot.  The
+ * caller holds the partition's exclusive lock, and calls cq_released_free when it
+ * has released that.
  */
 static void
-link_record(CqEngine *engine, uint32 bucket, CqSlot slot, uint32 location,
+link_record(CqEngine *engine, uint32 bucket, CqIndexSlot slot, uint32 location,
 			CqReleased *released)
 {
 	CqRecord   *record = record_at(engine, location);
@@ -344,7 +356,7 @@ link_record(CqEngine *engine, uint32 bucket, CqSlot slot, uint32 location,
 	if (old != 0)
 	{
 		cq_class_remove(engine, record_at(engine, old));
-		cq_release_bytes(engine, old, released);
+		cq_record_release(engine, old, released);
 	}
 	else
 		pg_atomic_fetch_add_u64(&engine->entries, 1);
@@ -363,14 +375,14 @@ cq_engine_publish_if(CqEngine *engine, CqEngineHandle handle,
 	CqEngineKey key;
 	CqRecord   *live = NULL;
 	CqReleased	released = {0};
-	CqSlot		slot;
+	CqIndexSlot slot;
 
-	/* contiguous, for comparison with the others of the bucket */
+	/* in one piece, to be compared with the keys of the bucket */
 	key.hash = record_hash(record);
 	key.bytes = key_bytes;
 	key.len = record->key_len;
 	cursor.off += sizeof(CqRecord);
-	cq_copy_out(engine, &cursor, key_bytes, key.len);
+	cq_chain_read(engine, &cursor, key_bytes, key.len);
 
 	cq_lock_acquire(lock, CQ_LEVEL_PARTITION, LW_EXCLUSIVE);
 	slot = cq_index_find(engine, bucket, &key);
@@ -392,7 +404,7 @@ cq_engine_publish_if(CqEngine *engine, CqEngineHandle handle,
 	cq_lock_release(lock, CQ_LEVEL_PARTITION);
 
 	cq_index_release(engine);
-	cq_free_released(engine, &released, false);
+	cq_released_free(engine, &released, false);
 	return CQ_ENGINE_OK;
 }
 
@@ -414,17 +426,17 @@ cq_engine_discard(CqEngine *engine, CqEngineHandle handle)
 	cq_index_release(engine);
 	cq_lock_acquire(lock, CQ_LEVEL_PARTITION, LW_EXCLUSIVE);
 	record->state = CQ_RECORD_DEAD;
-	cq_release_bytes(engine, handle, &released);
+	cq_record_release(engine, handle, &released);
 	cq_lock_release(lock, CQ_LEVEL_PARTITION);
-	cq_free_released(engine, &released, false);
+	cq_released_free(engine, &released, false);
 }
 
-/* The slot of a record that is not expired; .bucket NULL if there is none. */
-static CqSlot
+/* The slot of a key's record; .bucket is NULL if it has expired or is absent. */
+static CqIndexSlot
 find_live(CqEngine *engine, uint32 bucket, const CqEngineKey *key,
 		  int64 now_ms)
 {
-	CqSlot		slot = cq_index_find(engine, bucket, key);
+	CqIndexSlot slot = cq_index_find(engine, bucket, key);
 
 	if (slot.bucket != NULL &&
 		record_expired(record_at(engine, slot.bucket->location[slot.i]), now_ms))
@@ -440,7 +452,7 @@ cq_engine_remove(CqEngine *engine, const CqEngineKey *key, uint64 if_version,
 	CqLock	   *lock = partition_lock(engine, bucket);
 	CqReleased	released = {0};
 	bool		removed = false;
-	CqSlot		slot;
+	CqIndexSlot slot;
 
 	cq_lock_acquire(lock, CQ_LEVEL_PARTITION, LW_EXCLUSIVE);
 	slot = find_live(engine, bucket, key, now_ms);
@@ -451,17 +463,17 @@ cq_engine_remove(CqEngine *engine, const CqEngineKey *key, uint64 if_version,
 		removed = (if_version == 0 || record_version(record) == if_version) &&
 			!(only_plain && (record->flags & CQ_ENTRY_DEPENDENT) != 0);
 		if (removed)
-			cq_unlink(engine, bucket, slot, &released);
+			cq_record_unlink(engine, bucket, slot, &released);
 	}
 	cq_lock_release(lock, CQ_LEVEL_PARTITION);
 
-	cq_free_released(engine, &released, false);
+	cq_released_free(engine, &released, false);
 	return removed;
 }
 
 /*
- * The part of cq_engine_incr that is done to a live record, under its
- * partition's exclusive lock.
+ * Add to the counter in a record that has not expired; as cq_engine_incr.  The
+ * caller holds the partition's exclusive lock.
  */
 static CqEngineResult
 add_to_counter(CqEngine *engine, uint32 bucket, uint32 location,
@@ -476,14 +488,14 @@ add_to_counter(CqEngine *engine, uint32 bucket, uint32 location,
 		record->nstamps != 0 || (record->flags & CQ_ENTRY_DEPENDENT) != 0)
 		return CQ_ENGINE_WRONG_TYPE;
 	cursor.off += sizeof(CqRecord);
-	cq_cursor_skip(engine, &cursor, record->key_len);
+	cq_chain_skip(engine, &cursor, record->key_len);
 	at_value = cursor;
-	cq_copy_out(engine, &cursor, (char *) &value, sizeof(value));
+	cq_chain_read(engine, &cursor, (char *) &value, sizeof(value));
 	if (pg_add_s64_overflow(value, by, &value))
 		return CQ_ENGINE_OVERFLOW;
 
 	cq_write_begin(engine, bucket);
-	cq_copy_in(engine, &at_value, (const char *) &value, sizeof(value));
+	cq_chain_write(engine, &at_value, (const char *) &value, sizeof(value));
 	set_record_version(record,
 					   pg_atomic_add_fetch_u64(&engine->last_version, 1));
 	cq_write_end(engine, bucket);
@@ -491,7 +503,10 @@ add_to_counter(CqEngine *engine, uint32 bucket, uint32 location,
 	return CQ_ENGINE_OK;
 }
 
-/* Give a linked record another expiry; lock as above. */
+/*
+ * Give a linked record another expiry.  The caller holds the partition's exclusive
+ * lock.
+ */
 static void
 change_expiry(CqEngine *engine, uint32 bucket, uint32 location,
 			  int64 expires_ms)
@@ -502,20 +517,20 @@ change_expiry(CqEngine *engine, uint32 bucket, uint32 location,
 }
 
 /*
- * After a change of expiry: see that its page is looked at in time.  If the
- * record has moved since, it took its new expiry along, and this is a look in
- * vain.
+ * After a change of a record's expiry: let its page expire in time.  If the record
+ * has moved since, its new page has the expiry already, and the old one will be
+ * examined for nothing.
  */
 static void
 note_expiry(CqEngine *engine, uint32 location, int64 expires_ms)
 {
 	uint32		page = cursor_at(engine, location).page;
-	CqPage	   *row = page_row(engine, page);
+	CqPageDesc *desc = page_desc(engine, page);
 
 	if (expires_ms == 0)
 		return;
 	cq_lock_acquire(&engine->allocator, CQ_LEVEL_ALLOCATOR, LW_EXCLUSIVE);
-	if (row->kind == CQ_PAGE_SMALL || row->kind == CQ_PAGE_MAIN)
+	if (holds_records(desc))
 		cq_expiry_note(engine, page, Min(expires_ms, CQ_ENGINE_EXPIRES_MAX));
 	cq_lock_release(&engine->allocator, CQ_LEVEL_ALLOCATOR);
 }
@@ -528,7 +543,7 @@ cq_engine_incr(CqEngine *engine, const CqEngineKey *key, uint8 counter_type,
 	CqLock	   *lock = partition_lock(engine, bucket);
 	CqEngineResult done = CQ_ENGINE_ABSENT;
 	uint32		location = 0;
-	CqSlot		slot;
+	CqIndexSlot slot;
 
 	cq_lock_acquire(lock, CQ_LEVEL_PARTITION, LW_EXCLUSIVE);
 	slot = find_live(engine, bucket, key, now_ms);
@@ -540,7 +555,7 @@ cq_engine_incr(CqEngine *engine, const CqEngineKey *key, uint8 counter_type,
 	}
 	if (done == CQ_ENGINE_OK)
 	{
-		cq_note_use(&slot.bucket->tag[slot.i], slot.bucket->tag[slot.i]);
+		cq_index_note_use(&slot.bucket->tag[slot.i], slot.bucket->tag[slot.i]);
 		if (expires_ms != -1)
 			change_expiry(engine, bucket, location, expires_ms);
 	}
@@ -558,14 +573,14 @@ cq_engine_touch(CqEngine *engine, const CqEngineKey *key, int64 expires_ms,
 	uint32		bucket = bucket_of(engine, key->hash);
 	CqLock	   *lock = partition_lock(engine, bucket);
 	uint32		location = 0;
-	CqSlot		slot;
+	CqIndexSlot slot;
 
 	cq_lock_acquire(lock, CQ_LEVEL_PARTITION, LW_EXCLUSIVE);
 	slot = find_live(engine, bucket, key, now_ms);
 	if (slot.bucket != NULL)
 	{
 		location = slot.bucket->location[slot.i];
-		cq_note_use(&slot.bucket->tag[slot.i], slot.bucket->tag[slot.i]);
+		cq_index_note_use(&slot.bucket->tag[slot.i], slot.bucket->tag[slot.i]);
 		change_expiry(engine, bucket, location, expires_ms);
 	}
 	cq_lock_release(lock, CQ_LEVEL_PARTITION);
@@ -600,7 +615,7 @@ cq_engine_class_usage(CqEngine *engine, uint16 class_id, uint64 *entries,
 	*bytes = pg_atomic_read_u64(&engine->classes[class_id].bytes);
 }
 
-/* The pool of a class, made if it has none; 0 if there is none left. */
+/* The pool of a class, assigned if it has none; 0 if none is left. */
 static uint32
 pool_of_class(CqEngine *engine, uint16 class_id)
 {
@@ -636,7 +651,10 @@ cq_engine_set_quota(CqEngine *engine, uint16 class_id, uint64 bytes)
 	return number != 0 || bytes == 0;
 }
 
-/* Visit the live entries of one bucket; the caller has its lock. */
+/*
+ * Visit the entries of a bucket that have not expired.  The caller holds the
+ * partition's lock.
+ */
 static void
 walk_bucket(CqEngine *engine, uint32 number, int64 now_ms,
 			CqEngineVisitor visit, void *arg)
@@ -645,7 +663,7 @@ walk_bucket(CqEngine *engine, uint32 number, int64 now_ms,
 
 	do
 	{
-		CqBucket   *bucket = bucket_at(engine, number);
+		CqIndexBucket *bucket = bucket_at(engine, number);
 
 		for (int i = 0; i < CQ_BUCKET_SLOTS && bucket->location[i] != 0; i++)
 		{
@@ -656,8 +674,8 @@ walk_bucket(CqEngine *engine, uint32 number, int64 now_ms,
 			if (record_expired(record, now_ms))
 				continue;
 			cursor.off += sizeof(CqRecord);
-			cq_copy_out(engine, &cursor, key, record->key_len);
-			cq_record_meta(record, &meta);
+			cq_chain_read(engine, &cursor, key, record->key_len);
+			record_meta(record, &meta);
 			visit(key, record->key_len, &meta, arg);
 		}
 		number = bucket->next;

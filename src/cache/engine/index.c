@@ -1,45 +1,39 @@
 /*-------------------------------------------------------------------------
  *
  * index.c
- *	  The hash index of the cache engine, and the ghosts.
+ *	  The hash index of the cache engine.
  *
- * A bucket is a cache line of CQ_BUCKET_SLOTS slots and the number of an
+ * A bucket is a cache line with CQ_BUCKET_SLOTS slots and the number of an
  * overflow bucket.  There are so few buckets that in a cache of small entries
- * most have one or two overflow buckets: a bucket is filled to the brim before
- * it gets another, so this costs less memory than a table in which few
- * overflow.  Overflow buckets live in pages of the arena, 64 of them in each.
- * Such a page remains one for good: a reader may count a use in a bucket that has
- * meanwhile become free, and must find a bucket there.
+ * most have one or two overflow buckets.  A bucket is filled before it gets
+ * another, so this takes less memory than a table in which few overflow.
+ * Overflow buckets lie in pages of the arena, CQ_PAGE_BUCKETS in each.  Such a
+ * page keeps its kind forever: a reader may count a use in a bucket that has
+ * been freed since, and must find a bucket there.
  *
- * The slots in use are those before the first free one, along the chain.
- * Taking one out moves the last one of the chain into the gap.
+ * The slots in use are those before the first free one of the chain.  Removing
+ * a slot moves the last one of the chain into its place.
  *
- * A slot that is filled in the commit callback must not fail for want of an
- * overflow bucket.  So each prepared record has one in reserve: free_buckets >=
- * outstanding, always.
- *
- * Ghosts: for each bucket the fingerprints of the last CQ_GHOSTS keys that
- * were evicted from a small queue, the most recent first.  S3-FIFO's ghost
- * queue is one queue for all; this one is cut in pieces, each as long as its
- * bucket's share of the entries, about, so that it needs neither links nor
- * keys (SOSP'23, section 4.2 proposes such a table, too).
+ * A commit callback that fills a slot must not fail for want of an overflow
+ * bucket.  So one is reserved for each prepared record: at any time,
+ * free_buckets >= outstanding.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "cache/engine/memory.h"
+#include "cache/engine/chain.h"
+#include "cache/engine/index.h"
 
-#define PAGE_BUCKETS 64
 #define ALL_FREE (~UINT64CONST(0))
 
-StaticAssertDecl(PAGE_BUCKETS * sizeof(CqBucket) == CQ_PAGE_BYTES,
-				 "a page holds 64 buckets, one bit each");
+StaticAssertDecl(CQ_PAGE_BUCKETS * sizeof(CqIndexBucket) == CQ_PAGE_BYTES,
+				 "free_buckets has a bit for each bucket of a page");
 
-CqSlot
+CqIndexSlot
 cq_index_slot_of(CqEngine *engine, uint32 bucket, uint32 location)
 {
-	CqSlot		slot;
+	CqIndexSlot slot;
 
 	for (uint32 number = bucket;;)
 	{
@@ -52,12 +46,12 @@ cq_index_slot_of(CqEngine *engine, uint32 bucket, uint32 location)
 	}
 }
 
-CqSlot
+CqIndexSlot
 cq_index_find(CqEngine *engine, uint32 bucket, const CqEngineKey *key)
 {
 	uint16		tag = tag_of(key->hash);
 	uint32		number = bucket;
-	CqSlot		slot;
+	CqIndexSlot slot;
 
 	do
 	{
@@ -78,7 +72,7 @@ cq_index_find(CqEngine *engine, uint32 bucket, const CqEngineKey *key)
 				continue;
 			cursor = cursor_at(engine, location);
 			cursor.off += sizeof(CqRecord);
-			if (cq_bytes_equal(engine, &cursor, key->bytes, key->len))
+			if (cq_chain_equals(engine, &cursor, key->bytes, key->len))
 				return slot;
 		}
 		number = slot.bucket->next;
@@ -87,49 +81,50 @@ cq_index_find(CqEngine *engine, uint32 bucket, const CqEngineKey *key)
 	return slot;
 }
 
-/* Put a page with a free bucket into the list of them; mutex held. */
+/* Put a page with a free bucket into the list of these.  Mutex held. */
 static void
 list_page(CqEngine *engine, uint32 page)
 {
-	page_row(engine, page)->next = engine->index_head;
+	page_desc(engine, page)->next = engine->index_head;
 	engine->index_head = page;
 }
 
+/* Take a free overflow bucket; the caller has reserved it. */
 static uint32
 take_bucket(CqEngine *engine)
 {
 	uint32		page;
-	CqPage	   *row;
-	CqBucket   *bucket;
+	CqPageDesc *desc;
+	CqIndexBucket *bucket;
 	uint32		i;
 
 	SpinLockAcquire(&engine->index_mutex);
 	Assert(engine->free_buckets > 0);
 	page = engine->index_head;
-	row = page_row(engine, page);
-	i = __builtin_ctzll(row->u.free_buckets);
-	row->u.free_buckets &= row->u.free_buckets - 1;
-	if (row->u.free_buckets == 0)
-		engine->index_head = row->next;
+	desc = page_desc(engine, page);
+	i = __builtin_ctzll(desc->u.free_buckets);
+	desc->u.free_buckets &= desc->u.free_buckets - 1;
+	if (desc->u.free_buckets == 0)
+		engine->index_head = desc->next;
 	engine->free_buckets--;
 	SpinLockRelease(&engine->index_mutex);
 
-	bucket = (CqBucket *) page_bytes(engine, page) + i;
+	bucket = (CqIndexBucket *) page_bytes(engine, page) + i;
 	memset(bucket, 0, sizeof(*bucket));
-	return engine->nbuckets + (page - 1) * PAGE_BUCKETS + i;
+	return engine->nbuckets + (page - 1) * CQ_PAGE_BUCKETS + i;
 }
 
 static void
 give_bucket(CqEngine *engine, uint32 number)
 {
-	uint32		page = (number - engine->nbuckets) / PAGE_BUCKETS + 1;
-	CqPage	   *row = page_row(engine, page);
+	uint32		page = (number - engine->nbuckets) / CQ_PAGE_BUCKETS + 1;
+	CqPageDesc *desc = page_desc(engine, page);
 
 	SpinLockAcquire(&engine->index_mutex);
-	if (row->u.free_buckets == 0)
+	if (desc->u.free_buckets == 0)
 		list_page(engine, page);
-	row->u.free_buckets |= UINT64CONST(1) <<
-		((number - engine->nbuckets) % PAGE_BUCKETS);
+	desc->u.free_buckets |= UINT64CONST(1) <<
+		((number - engine->nbuckets) % CQ_PAGE_BUCKETS);
 	engine->free_buckets++;
 	SpinLockRelease(&engine->index_mutex);
 }
@@ -139,7 +134,7 @@ cq_index_add(CqEngine *engine, uint32 bucket, uint16 tag, uint32 location)
 {
 	for (uint32 number = bucket;;)
 	{
-		CqBucket   *at = bucket_at(engine, number);
+		CqIndexBucket *at = bucket_at(engine, number);
 
 		for (int i = 0; i < CQ_BUCKET_SLOTS; i++)
 		{
@@ -156,10 +151,10 @@ cq_index_add(CqEngine *engine, uint32 bucket, uint16 tag, uint32 location)
 }
 
 void
-cq_index_remove(CqEngine *engine, uint32 bucket, CqSlot slot)
+cq_index_remove(CqEngine *engine, uint32 bucket, CqIndexSlot slot)
 {
-	CqBucket   *last = bucket_at(engine, bucket);
-	CqBucket   *before = NULL;
+	CqIndexBucket *last = bucket_at(engine, bucket);
+	CqIndexBucket *before = NULL;
 	int			i = CQ_BUCKET_SLOTS;
 
 	while (last->next != 0)
@@ -208,52 +203,9 @@ void
 cq_index_give_page(CqEngine *engine, uint32 page)
 {
 	SpinLockAcquire(&engine->index_mutex);
-	page_row(engine, page)->u.free_buckets = ALL_FREE;
+	page_desc(engine, page)->u.free_buckets = ALL_FREE;
 	list_page(engine, page);
-	engine->free_buckets += PAGE_BUCKETS;
+	engine->free_buckets += CQ_PAGE_BUCKETS;
 	engine->index_pages++;
 	SpinLockRelease(&engine->index_mutex);
-}
-
-static uint16 *
-ghosts_of(CqEngine *engine, uint64 hash)
-{
-	return (uint16 *) ((char *) engine + engine->ghosts) +
-		(Size) bucket_of(engine, hash) * CQ_GHOSTS;
-}
-
-/* Never 0, which is no fingerprint. */
-static uint16
-fingerprint(uint64 hash)
-{
-	uint16		bits = hash >> 27;
-
-	return bits != 0 ? bits : 1;
-}
-
-void
-cq_ghost_add(CqEngine *engine, uint64 hash)
-{
-	uint16	   *ghosts = ghosts_of(engine, hash);
-
-	memmove(ghosts + 1, ghosts, (CQ_GHOSTS - 1) * sizeof(*ghosts));
-	ghosts[0] = fingerprint(hash);
-}
-
-bool
-cq_ghost_remove(CqEngine *engine, uint64 hash)
-{
-	uint16	   *ghosts = ghosts_of(engine, hash);
-	uint16		wanted = fingerprint(hash);
-
-	for (int i = 0; i < CQ_GHOSTS; i++)
-	{
-		if (ghosts[i] != wanted)
-			continue;
-		memmove(ghosts + i, ghosts + i + 1,
-				(CQ_GHOSTS - 1 - i) * sizeof(*ghosts));
-		ghosts[CQ_GHOSTS - 1] = 0;
-		return true;
-	}
-	return false;
 }

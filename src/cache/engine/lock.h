@@ -4,13 +4,13 @@
  *	  The short locks of the cache engine.
  *
  * A CqLock is an LWLock on a cache line of its own.  There are two levels: a
- * process that holds the allocator's lock may take one partition's lock, not
- * the other way round, and below both only spinlocks; builds with assertions
- * check that here.  While one is held there is no allocation, no error, no
- * system call and no wait.
+ * process that holds the allocator's lock may take the lock of one partition,
+ * but not the other way round.  Below both come only spinlocks.  Builds with
+ * assertions check the order.  A process that holds one does not allocate
+ * memory, raise an error, make a system call or wait.
  *
- * Without the server, test/unit/shim supplies LWLocks made of a process-shared
- * pthread lock.
+ * Without the server, test/unit/shim implements LWLocks by process-shared
+ * pthread locks.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,6 +21,7 @@
 
 typedef LWLockPadded CqLock;
 
+/* one bit each, in the order of acquisition */
 typedef enum CqLockLevel
 {
 	CQ_LEVEL_ALLOCATOR = 1,
@@ -28,7 +29,12 @@ typedef enum CqLockLevel
 } CqLockLevel;
 
 #ifdef USE_ASSERT_CHECKING
-extern int	cq_levels_held;		/* by this process, one bit each */
+/* Before a lock of this level is taken, after it is taken or released. */
+extern void cq_lock_check_order(CqLockLevel level);
+extern void cq_lock_note(CqLockLevel level, bool held);
+#else
+#define cq_lock_check_order(level) ((void) 0)
+#define cq_lock_note(level, held) ((void) 0)
 #endif
 
 static inline void
@@ -40,22 +46,15 @@ cq_lock_init(CqLock *lock, int tranche)
 static inline void
 cq_lock_acquire(CqLock *lock, CqLockLevel level, LWLockMode mode)
 {
-#ifdef USE_ASSERT_CHECKING
-	Assert(cq_levels_held < (int) level);
-#endif
+	cq_lock_check_order(level);
 	LWLockAcquire(&lock->lock, mode);
-#ifdef USE_ASSERT_CHECKING
-	cq_levels_held |= level;
-#endif
+	cq_lock_note(level, true);
 }
 
 static inline void
 cq_lock_release(CqLock *lock, CqLockLevel level)
 {
-#ifdef USE_ASSERT_CHECKING
-	Assert((cq_levels_held & level) != 0);
-	cq_levels_held &= ~level;
-#endif
+	cq_lock_note(level, false);
 	LWLockRelease(&lock->lock);
 }
 

@@ -1,130 +1,36 @@
 /*-------------------------------------------------------------------------
  *
  * pages.c
- *	  The arena of the cache engine: pages, their lists, and bytes in them.
+ *	  Pages of the cache engine's arena, and their lists.
  *
- * The arena is divided into pages of CQ_PAGE_BYTES, numbered from 1.  A page
- * is free, or in a queue of a pool (small or main), or it holds overflow
- * buckets of the index.  Everything lives in pages, so that nothing that
- * grows at the expense of something else is ever short of a larger piece: a
- * record that does not fit into its page goes on in the next one of the list.
+ * The arena is divided into pages of CQ_PAGE_BYTES, numbered from 1.  A page is
+ * free, or in a FIFO of a pool (small or main), or it holds overflow buckets of
+ * the index.  All that grows takes pages, one at a time, so nothing ever needs
+ * a larger contiguous piece: a record that does not fit into its page goes on
+ * in the next one of the list (chain.c).
  *
- * A page that holds live bytes stays where it is in its list, and no page is
- * put between it and the one in which its last record goes on.  So the list
- * is the chain that a record's readers follow.
+ * Pages of a live record stay neighbours in their list.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "cache/engine/memory.h"
+#include "cache/engine/expiry_heap.h"
+#include "cache/engine/pages.h"
 
-/* The page after this one, read without a lock by those who validate later. */
-static inline uint32
-next_page(CqEngine *engine, uint32 page)
+static CqFifo *
+fifo_of_page(CqEngine *engine, const CqPageDesc *desc)
 {
-	return *(volatile uint32 *) &page_row(engine, page)->next;
-}
-
-/*
- * Where the cursor points to, and in *len how much of it is there, at most the
- * *len asked for; NULL for a broken chain.  Moves the cursor behind it.
- */
-static inline char *
-piece(CqEngine *engine, CqCursor *cursor, Size *len)
-{
-	char	   *at;
-
-	if (cursor->off == CQ_PAGE_BYTES)
-	{
-		cursor->page = next_page(engine, cursor->page);
-		cursor->off = 0;
-		if (unlikely(cursor->page == 0 || cursor->page > engine->npages))
-			return NULL;
-	}
-	at = page_bytes(engine, cursor->page) + cursor->off;
-	*len = Min(*len, CQ_PAGE_BYTES - cursor->off);
-	cursor->off += *len;
-	return at;
-}
-
-bool
-cq_copy_out(CqEngine *engine, CqCursor *cursor, char *to, Size len)
-{
-	while (len > 0)
-	{
-		Size		part = len;
-		char	   *at = piece(engine, cursor, &part);
-
-		if (unlikely(at == NULL))
-			return false;
-		memcpy(to, at, part);
-		to += part;
-		len -= part;
-	}
-	return true;
-}
-
-bool
-cq_copy_in(CqEngine *engine, CqCursor *cursor, const char *from, Size len)
-{
-	while (len > 0)
-	{
-		Size		part = len;
-		char	   *at = piece(engine, cursor, &part);
-
-		if (unlikely(at == NULL))
-			return false;
-		memcpy(at, from, part);
-		from += part;
-		len -= part;
-	}
-	return true;
-}
-
-bool
-cq_bytes_equal(CqEngine *engine, CqCursor *cursor, const char *bytes, Size len)
-{
-	while (len > 0)
-	{
-		Size		part = len;
-		char	   *at = piece(engine, cursor, &part);
-
-		if (unlikely(at == NULL) || memcmp(at, bytes, part) != 0)
-			return false;
-		bytes += part;
-		len -= part;
-	}
-	return true;
-}
-
-bool
-cq_cursor_skip(CqEngine *engine, CqCursor *cursor, Size len)
-{
-	while (len > 0)
-	{
-		Size		part = len;
-
-		if (unlikely(piece(engine, cursor, &part) == NULL))
-			return false;
-		len -= part;
-	}
-	return true;
-}
-
-static CqQueue *
-queue_of_page(CqEngine *engine, const CqPage *row)
-{
-	return queue_of_kind(engine, row->pool, row->kind);
+	return fifo_of_kind(engine, desc->pool, desc->kind);
 }
 
 static void
 push_free(CqEngine *engine, uint32 page)
 {
-	CqPage	   *row = page_row(engine, page);
+	CqPageDesc *desc = page_desc(engine, page);
 
-	row->kind = CQ_PAGE_FREE;
-	row->next = engine->free_head;
+	desc->kind = CQ_PAGE_FREE;
+	desc->next = engine->free_head;
 	engine->free_head = page;
 	engine->free_pages++;
 }
@@ -136,72 +42,72 @@ cq_pages_init(CqEngine *engine)
 	engine->free_pages = 0;
 	for (uint32 page = engine->npages; page >= 1; page--)
 	{
-		CqPage	   *row = page_row(engine, page);
+		CqPageDesc *desc = page_desc(engine, page);
 
-		memset(row, 0, sizeof(*row));
-		pg_atomic_init_u32(&row->live, 0);
+		memset(desc, 0, sizeof(*desc));
+		pg_atomic_init_u32(&desc->live, 0);
 		push_free(engine, page);
 	}
 }
 
-/* Put a page into a queue, behind after or, if that is 0, at the end. */
+/* Put a page into a FIFO behind the page after, 0: at the end. */
 static void
-link_page(CqEngine *engine, CqQueue *queue, uint32 page, uint32 after)
+link_page(CqEngine *engine, CqFifo *fifo, uint32 page, uint32 after)
 {
-	CqPage	   *row = page_row(engine, page);
+	CqPageDesc *desc = page_desc(engine, page);
 
-	row->prev = after != 0 ? after : queue->tail;
-	row->next = after != 0 ? page_row(engine, after)->next : 0;
-	if (row->next != 0)
-		page_row(engine, row->next)->prev = page;
+	desc->prev = after != 0 ? after : fifo->tail;
+	desc->next = after != 0 ? page_desc(engine, after)->next : 0;
+	if (desc->next != 0)
+		page_desc(engine, desc->next)->prev = page;
 	else
-		queue->tail = page;
-	if (row->prev != 0)
-		page_row(engine, row->prev)->next = page;
+		fifo->tail = page;
+	if (desc->prev != 0)
+		page_desc(engine, desc->prev)->next = page;
 	else
-		queue->head = page;
-	queue->pages++;
+		fifo->head = page;
+	fifo->pages++;
 }
 
 static void
-unlink_page(CqEngine *engine, CqQueue *queue, uint32 page)
+unlink_page(CqEngine *engine, CqFifo *fifo, uint32 page)
 {
-	CqPage	   *row = page_row(engine, page);
+	CqPageDesc *desc = page_desc(engine, page);
 
-	if (row->prev != 0)
-		page_row(engine, row->prev)->next = row->next;
+	if (desc->prev != 0)
+		page_desc(engine, desc->prev)->next = desc->next;
 	else
-		queue->head = row->next;
-	if (row->next != 0)
-		page_row(engine, row->next)->prev = row->prev;
+		fifo->head = desc->next;
+	if (desc->next != 0)
+		page_desc(engine, desc->next)->prev = desc->prev;
 	else
-		queue->tail = row->prev;
-	if (queue->hand == page)
-		queue->hand = row->next;
-	queue->pages--;
+		fifo->tail = desc->prev;
+	if (fifo->hand == page)
+		fifo->hand = desc->next;
+	fifo->pages--;
 }
 
 uint32
 cq_page_take(CqEngine *engine, uint32 pool, CqPageKind kind, uint32 after)
 {
 	uint32		page = engine->free_head;
-	CqPage	   *row = page_row(engine, page);
+	CqPageDesc *desc = page_desc(engine, page);
 
-	Assert(page != 0 && row->kind == CQ_PAGE_FREE);
-	Assert(pg_atomic_read_u32(&row->live) == 0 && row->heap_place == 0);
-	engine->free_head = row->next;
+	Assert(page != 0 && desc->kind == CQ_PAGE_FREE);
+	Assert(pg_atomic_read_u32(&desc->live) == 0 && desc->heap_place == 0);
+	engine->free_head = desc->next;
 	engine->free_pages--;
 
-	row->kind = kind;
-	row->pool = pool;
-	row->large = false;
-	row->first = CQ_PAGE_BYTES;
-	row->used = 0;
-	row->u.expires_ms = CQ_NEVER;
+	desc->kind = kind;
+	desc->pool = pool;
+	desc->large = false;
+	desc->first = CQ_PAGE_BYTES;
+	desc->used = 0;
+	desc->u.expires_ms = CQ_NEVER;
 	if (kind != CQ_PAGE_INDEX)
 	{
 		engine->pools[pool].pages++;
-		link_page(engine, queue_of_page(engine, row), page, after);
+		link_page(engine, fifo_of_page(engine, desc), page, after);
 	}
 	return page;
 }
@@ -209,60 +115,60 @@ cq_page_take(CqEngine *engine, uint32 pool, CqPageKind kind, uint32 after)
 void
 cq_page_free(CqEngine *engine, uint32 page)
 {
-	CqPage	   *row = page_row(engine, page);
-	CqQueue    *queue = queue_of_page(engine, row);
+	CqPageDesc *desc = page_desc(engine, page);
+	CqFifo	   *fifo = fifo_of_page(engine, desc);
 
-	Assert(row->kind == CQ_PAGE_SMALL || row->kind == CQ_PAGE_MAIN);
-	Assert(pg_atomic_read_u32(&row->live) == 0);
-	if (queue->open == page)
-		queue->open = 0;
+	Assert(holds_records(desc));
+	Assert(pg_atomic_read_u32(&desc->live) == 0);
+	if (fifo->open == page)
+		fifo->open = 0;
 	cq_expiry_forget(engine, page);
-	unlink_page(engine, queue, page);
-	engine->pools[row->pool].pages--;
+	unlink_page(engine, fifo, page);
+	engine->pools[desc->pool].pages--;
 	push_free(engine, page);
 }
 
 /*
- * The links between the pages that are moved are never broken, since readers
- * may be following them.
+ * Readers may be following the links between the pages that are moved, so these
+ * links are never broken.
  */
 void
 cq_pages_move(CqEngine *engine, uint32 first, uint32 last, CqPageKind kind,
 			  uint32 after)
 {
-	CqPage	   *first_row = page_row(engine, first);
-	CqPage	   *last_row = page_row(engine, last);
-	CqQueue    *from = queue_of_page(engine, first_row);
-	CqQueue    *to = queue_of_kind(engine, first_row->pool, kind);
-	uint32		end = last_row->next;
+	CqPageDesc *first_desc = page_desc(engine, first);
+	CqPageDesc *last_desc = page_desc(engine, last);
+	CqFifo	   *from = fifo_of_page(engine, first_desc);
+	CqFifo	   *to = fifo_of_kind(engine, first_desc->pool, kind);
+	uint32		end = last_desc->next;
 
-	if (first_row->prev != 0)
-		page_row(engine, first_row->prev)->next = end;
+	if (first_desc->prev != 0)
+		page_desc(engine, first_desc->prev)->next = end;
 	else
 		from->head = end;
 	if (end != 0)
-		page_row(engine, end)->prev = first_row->prev;
+		page_desc(engine, end)->prev = first_desc->prev;
 	else
-		from->tail = first_row->prev;
-	for (uint32 page = first;; page = page_row(engine, page)->next)
+		from->tail = first_desc->prev;
+	for (uint32 page = first;; page = page_desc(engine, page)->next)
 	{
 		if (from->hand == page)
 			from->hand = end;
-		page_row(engine, page)->kind = kind;
+		page_desc(engine, page)->kind = kind;
 		from->pages--;
 		to->pages++;
 		if (page == last)
 			break;
 	}
 
-	first_row->prev = after;
-	last_row->next = after != 0 ? page_row(engine, after)->next : to->head;
-	if (last_row->next != 0)
-		page_row(engine, last_row->next)->prev = last;
+	first_desc->prev = after;
+	last_desc->next = after != 0 ? page_desc(engine, after)->next : to->head;
+	if (last_desc->next != 0)
+		page_desc(engine, last_desc->next)->prev = last;
 	else
 		to->tail = last;
 	if (after != 0)
-		page_row(engine, after)->next = first;
+		page_desc(engine, after)->next = first;
 	else
 		to->head = first;
 }
@@ -271,7 +177,7 @@ bool
 cq_page_unpin(CqEngine *engine, uint32 page)
 {
 	if (page == 0 ||
-		pg_atomic_sub_fetch_u32(&page_row(engine, page)->live, 1) > 0)
+		pg_atomic_sub_fetch_u32(&page_desc(engine, page)->live, 1) > 0)
 		return false;
 	cq_page_free(engine, page);
 	return true;

@@ -1,16 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * save.c
- *	  The memory of the cache engine, on its way to a file and back.
+ *	  The memory of the cache engine, written to a file and read back.
  *
- * All references in it are numbers, so what is loaded need only lie in as many
- * bytes as it did before.  Everything goes as it is, but for locks and sequence
- * numbers, which start anew, the counts of evictions and expirations, as all
+ * All references in it are numbers, so it can be loaded into any memory of the
+ * same size.  Bytes are transferred as they are, except for locks and sequence
+ * numbers, which start anew, the numbers of evictions and expirations, which are
  * statistics, and the bytes of free pages.
  *
  *	+-----------+----------+--------------------------------+-----------------+
- *	| CqEngine, | CqEngine,| rows of pages, heap of expiry, | pages in use,   |
- *	| layout	| state	   | ghosts, buckets				| by their number |
+ *	| CqEngine, | CqEngine,| page descriptors, heap of      | pages in use,   |
+ *	| layout	| state	   | expiry, ghosts, buckets		| by their number |
  *	+-----------+----------+--------------------------------+-----------------+
  *
  *-------------------------------------------------------------------------
@@ -18,13 +18,14 @@
 #include "postgres.h"
 
 #include "cache/engine/memory.h"
+#include "cache/engine/save.h"
 
 /* The bytes from one field of the engine up to another. */
 #define TRANSFER_FIELDS(engine, from, to) \
 	transfer((char *) (engine) + offsetof(CqEngine, from), \
 			 offsetof(CqEngine, to) - offsetof(CqEngine, from), arg)
 
-/* What comes in must be laid out as we are. */
+/* The incoming layout must equal that of this memory. */
 static bool
 transfer_layout(CqEngine *engine, CqTransfer transfer, void *arg)
 {
@@ -35,7 +36,7 @@ transfer_layout(CqEngine *engine, CqTransfer transfer, void *arg)
 		memcmp(layout, engine, sizeof(layout)) == 0;
 }
 
-/* Runs of pages that are in use; their rows are there. */
+/* Transfer runs of pages in use, as their descriptors say. */
 static bool
 transfer_pages(CqEngine *engine, CqTransfer transfer, void *arg)
 {
@@ -46,11 +47,11 @@ transfer_pages(CqEngine *engine, CqTransfer transfer, void *arg)
 		uint32		first;
 
 		while (page <= engine->npages &&
-			   page_row(engine, page)->kind == CQ_PAGE_FREE)
+			   page_desc(engine, page)->kind == CQ_PAGE_FREE)
 			page++;
 		first = page;
 		while (page <= engine->npages &&
-			   page_row(engine, page)->kind != CQ_PAGE_FREE)
+			   page_desc(engine, page)->kind != CQ_PAGE_FREE)
 			page++;
 		if (page > first &&
 			!transfer(page_bytes(engine, first),

@@ -94,7 +94,6 @@ cq_dispatch_init(void *mem, int nqueues, Size bytes, int tranche)
 	LWLockInitialize(&q->registry_lock, q->tranche);
 	q->nrows = nqueues;
 	pg_atomic_init_u32(&q->by_xid, 0);
-	pg_atomic_init_u64(&q->poked_ms, 0);
 
 	q->bucket_mask = bucket_count(bytes) - 1;
 	for (uint32 i = 0; i <= q->bucket_mask; i++)

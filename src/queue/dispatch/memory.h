@@ -25,6 +25,7 @@
 #ifndef CQ_QUEUE_DISPATCH_MEMORY_H
 #define CQ_QUEUE_DISPATCH_MEMORY_H
 
+#include "core/registry.h"
 #include "datatype/timestamp.h"
 #include "port/atomics.h"
 #include "queue/dispatch/options.h"
@@ -250,19 +251,13 @@ typedef enum CqOutcome
 
 typedef struct CqQueueRow
 {
-	LWLock		lock;
+	LWLock		lock;			/* this and the key as in CqState */
+	CqStateKey	key;
 	ConditionVariable ready_cv; /* consumers in queue_wait */
 	ConditionVariable scan_cv;	/* those who wait for a scan to end */
 	ConditionVariable space_cv; /* senders who wait for room */
-
-	/* written under registry lock and lock, read under either */
-	Oid			database;		/* InvalidOid: row is free */
-	int32		queue_id;
-	Oid			sequence;		/* tells a queue from an earlier one of that
-								 * id */
-	uint32		generation;		/* changes when the row is freed */
 	uint64		salt;			/* random; key of the receipts of leases in
-								 * memory */
+								 * memory; written when the row is taken */
 
 	/* the rest is guarded by lock */
 	int64		number_next;	/* next message number ... */
@@ -330,7 +325,6 @@ typedef struct CqQueues
 	int			tranche;
 	int			nrows;
 	pg_atomic_uint32 by_xid;	/* sum over the rows */
-	pg_atomic_uint64 poked_ms;	/* when a worker was last woken for these */
 
 	uint32		bucket_mask;	/* number of buckets, less 1 */
 	slock_t		stripe[CQ_STRIPES]; /* guards the chains of the buckets with

@@ -3,85 +3,61 @@
  * registry.c
  *	  Which row of shared memory belongs to which queue.
  *
- * A row is taken when a queue is first touched after the server has started
- * and freed when the queue is dropped.  Where no session can tell (DROP
- * DATABASE, DROP EXTENSION) the worker frees the row, or whoever finds the table
- * full.
- *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "core/clock.h"
 #include "core/dbworker.h"
-#include "miscadmin.h"
+#include "core/registry.h"
 #include "queue/dispatch/backlog.h"
 #include "queue/dispatch/lifecycle.h"
 #include "queue/dispatch/registry.h"
-#include "utils/syscache.h"
 
-/* Registry lock held in any mode. */
-static CqQueueRow *
-find(Oid database, int32 queue_id)
-{
-	for (int i = 0; i < cq_queues->nrows; i++)
-	{
-		if (cq_rows[i].database == database && cq_rows[i].queue_id == queue_id)
-			return &cq_rows[i];
-	}
-	return NULL;
-}
-
-CqQueueRow *
-cq_registry_find(int32 queue_id, Oid sequence)
-{
-	CqQueueRow *row;
-	bool		stale;
-
-	LWLockAcquire(&cq_queues->registry_lock, LW_SHARED);
-	row = find(MyDatabaseId, queue_id);
-	stale = row != NULL && row->sequence != sequence;
-	LWLockRelease(&cq_queues->registry_lock);
-	if (!stale)
-		return row;
-	cq_registry_forget(MyDatabaseId, queue_id);
-	return NULL;
-}
-
-/* Free the rows of databases that are no more. */
 static void
-forget_dropped_databases(void)
+release(void *arg)
 {
-	for (int i = 0; i < cq_queues->nrows; i++)
-	{
-		CqQueueRow *row = &cq_rows[i];
-		Oid			database;
-		int32		queue_id;
+	CqQueueRow *row = arg;
 
-		LWLockAcquire(&row->lock, LW_SHARED);
-		database = row->database;
-		queue_id = row->queue_id;
-		LWLockRelease(&row->lock);
-		if (OidIsValid(database) && database != MyDatabaseId &&
-			!SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(database)))
-			cq_registry_forget(database, queue_id);
-	}
+	cq_entries_free_all(row);
+	cq_row_reset(row);
+	row->salt = 0;
 }
 
-/* Registry lock held exclusively. */
-static CqQueueRow *
-take_row(int32 queue_id, Oid sequence, uint64 salt, int nsegments,
-		 const BlockNumber *nblocks)
+static void
+wake(void *arg)
 {
-	CqQueueRow *row = find(InvalidOid, 0);
+	CqQueueRow *row = arg;
 
-	if (row == NULL)
-		return NULL;
-	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	cq_row_reset(row);
-	row->database = MyDatabaseId;
-	row->queue_id = queue_id;
-	row->sequence = sequence;
+	ConditionVariableBroadcast(&row->ready_cv);
+	ConditionVariableBroadcast(&row->scan_cv);
+	ConditionVariableBroadcast(&row->space_cv);
+}
+
+static const CqRegistry *
+registry(void)
+{
+	static CqRegistry r = {
+		.objects = "queues",
+		.setting = "cachequeue.max_queues",
+		.release = release,
+		.wake = wake,
+		.state_size = sizeof(CqQueueRow)
+	};
+
+	if (r.states == NULL)
+	{
+		r.lock = &cq_queues->registry_lock;
+		r.states = (char *) cq_rows;
+		r.n = cq_queues->nrows;
+	}
+	return &r;
+}
+
+/* Row locked: what is known of a queue before its first scan. */
+static void
+set_up(CqQueueRow *row, uint64 salt, int nsegments, const BlockNumber *nblocks)
+{
 	row->salt = salt;
 	cq_backlog_init(row);
 	row->wants = CQ_WANT_KEYS;
@@ -92,69 +68,36 @@ take_row(int32 queue_id, Oid sequence, uint64 salt, int nsegments,
 		if (nblocks[k] > 0 && nblocks[row->current] == 0)
 			row->current = k;
 	}
-	LWLockRelease(&row->lock);
+}
+
+CqQueueRow *
+cq_queue_row_get(int32 queue_id, Oid sequence, int nsegments,
+				 const BlockNumber *nblocks)
+{
+	CqQueueRow *row;
+	uint64		salt;
+	bool		taken;
+
+	if (!pg_strong_random(&salt, sizeof(salt)))
+		elog(ERROR, "could not generate random numbers");
+	row = cq_registry_take(registry(), queue_id, sequence, &taken);
+	if (taken)
+	{
+		set_up(row, salt, nsegments, nblocks);
+		LWLockRelease(&row->lock);
+		cq_dbworker_request();
+	}
 	return row;
 }
 
 CqQueueRow *
-cq_registry_get(int32 queue_id, Oid sequence, int nsegments,
-				const BlockNumber *nblocks)
+cq_queue_row_find(int32 queue_id, Oid sequence)
 {
-	CqQueueRow *row;
-	uint64		salt = 0;
-	bool		created = false;
-
-	row = cq_registry_find(queue_id, sequence);
-	if (row == NULL && !pg_strong_random(&salt, sizeof(salt)))
-		elog(ERROR, "could not generate random numbers");
-	for (int attempt = 0; row == NULL && attempt < 2; attempt++)
-	{
-		if (attempt > 0)
-			forget_dropped_databases();
-		LWLockAcquire(&cq_queues->registry_lock, LW_EXCLUSIVE);
-		row = find(MyDatabaseId, queue_id);
-		if (row == NULL)
-		{
-			row = take_row(queue_id, sequence, salt, nsegments, nblocks);
-			created = (row != NULL);
-		}
-		LWLockRelease(&cq_queues->registry_lock);
-	}
-	if (row == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("too many queues"),
-				 errhint("Raise cachequeue.max_queues (now %d) and restart the server.",
-						 cq_queues->nrows)));
-	if (created)
-		cq_dbworker_request();
-	return row;
+	return cq_registry_find(registry(), queue_id, sequence);
 }
 
 void
-cq_registry_forget(Oid database, int32 queue_id)
+cq_queue_row_forget(Oid database, int32 queue_id)
 {
-	CqQueueRow *row;
-
-	LWLockAcquire(&cq_queues->registry_lock, LW_EXCLUSIVE);
-	row = find(database, queue_id);
-	if (row != NULL)
-	{
-		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-		cq_entries_free_all(row);
-		cq_row_reset(row);
-		row->generation++;
-		row->database = InvalidOid;
-		row->queue_id = 0;
-		row->sequence = InvalidOid;
-		row->salt = 0;
-		LWLockRelease(&row->lock);
-	}
-	LWLockRelease(&cq_queues->registry_lock);
-	if (row != NULL)
-	{
-		ConditionVariableBroadcast(&row->ready_cv);
-		ConditionVariableBroadcast(&row->scan_cv);
-		ConditionVariableBroadcast(&row->space_cv);
-	}
+	cq_registry_forget(registry(), database, queue_id);
 }

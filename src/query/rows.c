@@ -1,16 +1,16 @@
 /*-------------------------------------------------------------------------
  *
- * cache_query.c
- *	  cq.cache_query: the cached rows of a query, or run it and cache them.
+ * rows.c
+ *	  The rows of a query: from the cache, or run the query and cache them.
  *
- * As cq.cache_fetch, for whole result sets.  What is cached is the rows as
- * they stand in memory:
+ * As query/fetch.c, for whole result sets.  What is cached is the rows as they
+ * stand in memory:
  *
  *	| length | minimal tuple, padded to 8 bytes | length | ...
  *	   8
  *
- * That is right for whoever has the same key, which names the types and
- * everything that decides how their values are laid out.  Values are stored
+ * The key names the types and everything that decides how their values are laid
+ * out, so every caller with the same key can read these bytes.  Values are stored
  * by value: what TOAST keeps elsewhere is fetched first.  Anonymous records are
  * refused, since their type is known to one backend only.
  *
@@ -19,23 +19,19 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "cache/key.h"
+#include "cache/value.h"
 #include "core/settings.h"
 #include "executor/executor.h"
+#include "executor/spi.h"
 #include "executor/tstoreReceiver.h"
-#include "fmgr.h"
-#include "funcapi.h"
 #include "lib/stringinfo.h"
-#include "miscadmin.h"
-#include "nodes/execnodes.h"
-#include "query/read_through.h"
+#include "query/key.h"
 #include "query/result.h"
+#include "query/rows.h"
 #include "query/verify.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 #include "utils/snapmgr.h"
-#include "utils/tuplestore.h"
-
-PG_FUNCTION_INFO_V1(cq_cache_query);
 
 /* Raises 42804 unless the caller's columns are the query's. */
 static void
@@ -154,24 +150,23 @@ query_rows(CqReadThrough *call, TupleDesc expected, Tuplestorestate *rows)
 	Snapshot	snapshot = GetActiveSnapshot();
 	CqKey		key;
 	CqValue		value;
-	CqResultLoad load;
+	CqResult	cached = {&key, plan, snapshot, &call->terms};
 	StringInfoData packed;
 
 	check_columns(plan, expected);
 	cq_result_parse_args(&call->query, plan);
 	cq_result_key(&key, &call->query, plan);
-	if (cq_result_find(&key, plan, snapshot, &call->terms, &value, &load))
+	if (cq_result_find(&cached, &value))
 	{
 		unpack_rows(&value, expected, rows);
 		cq_plan_check_privileges(plan);
-		if (cq_verify_due(plan, &call->terms, &load))
+		if (cq_verify_due(&cached))
 		{
-			uint64		cached = cq_verify_hash_rows(rows, expected);
+			uint64		hash = cq_verify_hash_rows(rows, expected);
 
 			tuplestore_clear(rows);
 			run_query(call, plan, rows);
-			cq_verify_result(&key, plan, snapshot, call->namespace_name,
-							 value.version, cached,
+			cq_verify_result(&cached, call->namespace_name, value.version, hash,
 							 cq_verify_hash_rows(rows, expected));
 		}
 		return;
@@ -180,51 +175,17 @@ query_rows(CqReadThrough *call, TupleDesc expected, Tuplestorestate *rows)
 	run_query(call, plan, rows);
 	initStringInfo(&packed);
 	if (pack_rows(rows, expected, &packed))
-		cq_result_store(&key, plan, snapshot, &call->terms, &load,
-						CQ_VALUE_ROWS, packed.data, packed.len);
+		cq_result_store(&cached, CQ_VALUE_ROWS, packed.data, packed.len);
 	tuplestore_rescan(rows);
 }
 
-/* Where the rows go; raises unless the caller can take a set. */
-static Tuplestorestate *
-begin_rows(FunctionCallInfo fcinfo)
+void
+cq_query_rows(CqReadThrough *call, TupleDesc expected, Tuplestorestate *rows)
 {
-	ReturnSetInfo *info = (ReturnSetInfo *) fcinfo->resultinfo;
-	MemoryContext caller;
-	Tuplestorestate *rows;
-
-	if (info == NULL || !IsA(info, ReturnSetInfo) ||
-		(info->allowedModes & SFRM_Materialize) == 0 ||
-		info->expectedDesc == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cq.cache_query must be called in FROM, with a column definition list"),
-				 errhint("Write FROM cq.cache_query('SELECT id, name ...') AS t (id int, name text).")));
-	caller = MemoryContextSwitchTo(info->econtext->ecxt_per_query_memory);
-	rows = tuplestore_begin_heap((info->allowedModes & SFRM_Materialize_Random) != 0,
-								 false, work_mem);
-	info->returnMode = SFRM_Materialize;
-	info->setResult = rows;
-	info->setDesc = CreateTupleDescCopy(info->expectedDesc);
-	MemoryContextSwitchTo(caller);
-	return rows;
-}
-
-/* Arguments: query, args, ttl, tags, namespace. */
-Datum
-cq_cache_query(PG_FUNCTION_ARGS)
-{
-	ReturnSetInfo *info = (ReturnSetInfo *) fcinfo->resultinfo;
-	CqReadThrough call = {0};
-	Tuplestorestate *rows;
-
-	cq_read_through_args(fcinfo, 0, &call);
-	rows = begin_rows(fcinfo);
-
 	cq_read_through_begin();
 	PG_TRY();
 	{
-		query_rows(&call, info->setDesc, rows);
+		query_rows(call, expected, rows);
 	}
 	PG_CATCH();
 	{
@@ -233,5 +194,4 @@ cq_cache_query(PG_FUNCTION_ARGS)
 	}
 	PG_END_TRY();
 	cq_read_through_end(false);
-	return (Datum) 0;
 }

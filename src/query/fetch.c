@@ -1,32 +1,28 @@
 /*-------------------------------------------------------------------------
  *
- * cache_fetch.c
- *	  cq.cache_fetch: the cached result of a query, or run it and cache it.
+ * fetch.c
+ *	  The one value of a query: from the cache, or run the query and cache it.
  *
- * Miss, query and set share one snapshot, the statement's, so the value is
- * judged by exactly what it was read under.  On a hit the caller's privileges
- * on the query's tables are checked as for running it.
+ * Look-up, query and set share one snapshot, the statement's, so the value
+ * is checked against exactly what it was read under.  On a hit the caller's privileges on
+ * the query's tables are checked as for running it.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "cache/request.h"
+#include "cache/key.h"
+#include "cache/value.h"
 #include "catalog/pg_type.h"
-#include "core/args.h"
-#include "core/shmem.h"
+#include "executor/spi.h"
 #include "fmgr.h"
 #include "nodes/makefuncs.h"
+#include "query/fetch.h"
 #include "query/key.h"
-#include "query/read_through.h"
 #include "query/result.h"
 #include "query/verify.h"
-#include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/jsonb.h"
 #include "utils/snapmgr.h"
-
-PG_FUNCTION_INFO_V1(cq_cache_fetch);
 
 static void
 check_columns(const CqPlan *plan)
@@ -112,64 +108,47 @@ fetch_result(CqReadThrough *call, MemoryContext caller)
 	Snapshot	snapshot = GetActiveSnapshot();
 	CqKey		key;
 	CqValue		value;
-	CqResultLoad load;
+	CqResult	cached = {&key, plan, snapshot, &call->terms};
 	Jsonb	   *result;
 
 	check_columns(plan);
 	cq_result_parse_args(&call->query, plan);
 	cq_result_key(&key, &call->query, plan);
-	if (cq_result_find(&key, plan, snapshot, &call->terms, &value, &load))
+	if (cq_result_find(&cached, &value))
 	{
 		result = value.type == CQ_VALUE_NOTHING ? NULL :
 			copy_jsonb(value.data, value.len, caller);
 		cq_plan_check_privileges(plan);
-		if (cq_verify_due(plan, &call->terms, &load))
+		if (cq_verify_due(&cached))
 		{
-			uint64		cached = hash_of(result);
+			uint64		hash = hash_of(result);
 
 			result = run_query(call, plan, caller);
-			cq_verify_result(&key, plan, snapshot, call->namespace_name,
-							 value.version, cached, hash_of(result));
+			cq_verify_result(&cached, call->namespace_name, value.version, hash,
+							 hash_of(result));
 		}
 		return result;
 	}
 
 	result = run_query(call, plan, caller);
 	if (result == NULL)
-		cq_result_store(&key, plan, snapshot, &call->terms, &load,
-						CQ_VALUE_NOTHING, NULL, 0);
+		cq_result_store(&cached, CQ_VALUE_NOTHING, NULL, 0);
 	else
-		cq_result_store(&key, plan, snapshot, &call->terms, &load,
-						CQ_VALUE_JSONB, VARDATA(result),
+		cq_result_store(&cached, CQ_VALUE_JSONB, VARDATA(result),
 						VARSIZE(result) - VARHDRSZ);
 	return result;
 }
 
-/*
- * Arguments: key, query, args, ttl, tags, namespace, stale_for, negative_ttl.
- */
-Datum
-cq_cache_fetch(PG_FUNCTION_ARGS)
+Jsonb *
+cq_query_fetch(CqReadThrough *call)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	CqReadThrough call = {0};
 	Jsonb	   *result;
-
-	cq_require_shared();
-	call.query.key = PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0);
-	cq_check_key(call.query.key);
-	cq_read_through_args(fcinfo, 1, &call);
-	if (!PG_ARGISNULL(6))
-		call.terms.stale_for_ms = cq_interval_ms(PG_GETARG_INTERVAL_P(6), 0,
-												 "stale_for");
-	if (!PG_ARGISNULL(7))
-		call.terms.negative_ttl_ms = cq_interval_ms(PG_GETARG_INTERVAL_P(7), 1,
-													"negative_ttl");
 
 	cq_read_through_begin();
 	PG_TRY();
 	{
-		result = fetch_result(&call, caller);
+		result = fetch_result(call, caller);
 	}
 	PG_CATCH();
 	{
@@ -178,8 +157,5 @@ cq_cache_fetch(PG_FUNCTION_ARGS)
 	}
 	PG_END_TRY();
 	cq_read_through_end(false);
-
-	if (result == NULL)
-		PG_RETURN_NULL();
-	PG_RETURN_JSONB_P(result);
+	return result;
 }
