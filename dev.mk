@@ -26,7 +26,7 @@
 ##                      made-up or public traces (ARGS="--trace=FILE"; see
 ##                      test/bench/sim/run)
 ##   make memory        bytes per entry beside Redis and memcached
-##   make fuzz          the cache engine's fuzz target, with clang (ARGS=SECONDS)
+##   make fuzz          a fuzz target, with clang (ARGS="[engine|dispatch] SECONDS")
 ##   make model         check the model of the consistency rules with spin
 ##   make valgrind      SQL tests with the server under valgrind (TESTS="name...")
 ##   make soak          20 minutes under load, with kills (ARGS="queue --seconds 60");

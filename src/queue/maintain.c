@@ -221,8 +221,7 @@ plan(const CqQueueRow *row)
 		at = Min(at, CQ_GROUP(first)->until);
 	if ((first = row->list[CQ_MSG_LEASED]) != CQ_NONE)
 		at = Min(at, CQ_MSG(first)->until);
-	if (!cq_backlog_has_ready(row) && row->backlog.due != 0)
-		at = Min(at, cq_due_ms(cq_backlog_load_at(row)));
+	at = Min(at, cq_backlog_look_ms(row));
 	if (row->backlog.expires != 0)
 		at = Min(at, Max(cq_due_ms(row->backlog.expires), row->expire_ms));
 	if ((row->wants & CQ_WANT_SCAN) != 0 || row->list[CQ_MSG_DOOMED] != CQ_NONE ||

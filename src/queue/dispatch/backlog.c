@@ -12,12 +12,16 @@
  */
 #include "postgres.h"
 
+#include "core/clock.h"
 #include "queue/dispatch/backlog.h"
 #include "queue/dispatch/ready.h"
 #include "utils/timestamp.h"
 
 /* delayed messages are loaded so long before they are due */
 #define LOAD_AHEAD_US (INT64CONST(60) * 1000000)
+
+/* when there is no room for them, that is looked at again after so long */
+#define NO_ROOM_MS 100
 
 static void
 subtract(CqAmount *from, const CqAmount *amount)
@@ -158,6 +162,19 @@ cq_backlog_load_at(const CqQueueRow *row)
 	if (row->backlog.due == 0 || row->count[CQ_MSG_DELAYED] > cq_row_waiting_max() / 2)
 		return row->backlog.due;
 	return row->backlog.due - LOAD_AHEAD_US;
+}
+
+int64
+cq_backlog_look_ms(const CqQueueRow *row)
+{
+	int64		at;
+
+	if (cq_backlog_has_ready(row) || row->backlog.due == 0)
+		return PG_INT64_MAX;
+	at = cq_due_ms(cq_backlog_load_at(row));
+	if (cq_row_room(row, false) == 0)
+		at = Max(at, cq_clock_ms() + NO_ROOM_MS);
+	return at;
 }
 
 bool

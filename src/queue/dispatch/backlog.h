@@ -136,6 +136,12 @@ extern void cq_backlog_close(CqQueueRow *row, const CqAmount *amount);
 /* When delayed messages should be loaded; 0: there are none. */
 extern TimestampTz cq_backlog_load_at(const CqQueueRow *row);
 
+/*
+ * When the worker has to look whether delayed messages should be loaded,
+ * cq_clock_ms(); PG_INT64_MAX: there are none, or ready ones come first.
+ */
+extern int64 cq_backlog_look_ms(const CqQueueRow *row);
+
 /* Whether delayed messages should be loaded, and ready ones are in memory. */
 extern bool cq_backlog_delayed_due(const CqQueueRow *row);
 

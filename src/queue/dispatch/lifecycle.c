@@ -74,6 +74,8 @@ make_way(CqQueueRow *row, uint32 i, CqEffects *effects)
 	cq_backlog_stir(row);
 	if (row->options.concurrency > 0 && row->count[CQ_MSG_READY] > 0)
 		effects->ready++;
+	else if (unlikely(cq_backlog_has_ready(row)) && row->count[CQ_MSG_READY] == 0)
+		effects->ready++;		/* there may be room to load some now */
 	effects->space |= (row->space_waiters > 0);
 }
 

@@ -63,9 +63,10 @@ cq_row_trim(CqQueueRow *row, CqEffects *effects)
 {
 	const CqQueueOptions *options = &row->options;
 
+	/* also when the options have changed since it was wanted */
+	row->wants &= ~CQ_WANT_TRIM;
 	if (options->overflow != CQ_OVERFLOW_DROP_OLDEST)
 		return;
-	row->wants &= ~CQ_WANT_TRIM;
 	for (;;)
 	{
 		CqAmount	length = cq_row_length(row);
@@ -129,5 +130,7 @@ cq_row_set_options(CqQueueRow *row, const CqQueueOptions *options, CqEffects *ef
 	cq_row_trim(row, effects);
 	cq_row_want(row, CQ_WANT_TRUNCATE, row->truncate_ms, effects);
 	effects->ready += row->count[CQ_MSG_READY];
+	if (cq_backlog_has_ready(row))
+		effects->ready += CQ_SIGNALS_MAX + 1;
 	effects->space = true;
 }
