@@ -148,7 +148,7 @@ driver_start(uint32 entries, uint32 window, const CqQueueOptions *options)
 	}
 	LWLockInitialize(&d->lock, 0);
 	d->row = row = &cq_rows[0];
-	row->database = row->queue_id = row->sequence = 1;
+	row->key.database = row->key.id = row->key.sequence = 1;
 	row->nsegments = 1;
 	row->options = *options;
 	cq_backlog_init(row);
