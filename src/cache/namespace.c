@@ -27,13 +27,11 @@
 #include "cache/namespace.h"
 #include "cache/namespace_states.h"
 #include "catalog/pg_collation.h"
-#include "commands/trigger.h"
 #include "core/args.h"
 #include "core/catalog.h"
 #include "core/faults.h"
 #include "core/limits.h"
 #include "core/shmem.h"
-#include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -41,7 +39,6 @@
 #include "utils/inval.h"
 #include "utils/rel.h"
 
-PG_FUNCTION_INFO_V1(cq_namespace_changed);
 
 #define DEFAULT_NAMESPACE "default"
 
@@ -393,16 +390,4 @@ cq_namespace_object(const char *name, Size len)
 
 	(void) find(name, len, &object);
 	return *object;
-}
-
-/* Trigger function of cq.namespace and cq.write_behind. */
-Datum
-cq_namespace_changed(PG_FUNCTION_ARGS)
-{
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("cq._namespace_changed() is a trigger function")));
-	CacheInvalidateRelcacheByRelid(cq_relation_if_exists("namespace"));
-	return PointerGetDatum(NULL);
 }

@@ -7,11 +7,13 @@
  */
 #include "postgres.h"
 
+#include "commands/trigger.h"
 #include "common/int.h"
 #include "core/args.h"
 #include "core/catalog.h"
 #include "core/limits.h"
 #include "utils/array.h"
+#include "utils/builtins.h"
 
 void
 cq_arg_not_null(FunctionCallInfo fcinfo, int n, const char *name)
@@ -23,6 +25,22 @@ cq_arg_not_null(FunctionCallInfo fcinfo, int n, const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("%s must not be null", name)));
+}
+
+char *
+cq_arg_text(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	cq_arg_not_null(fcinfo, n, name);
+	return text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
+void
+cq_arg_trigger(FunctionCallInfo fcinfo, const char *name)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("cq.%s() is a trigger function", name)));
 }
 
 Datum *

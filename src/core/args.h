@@ -17,6 +17,12 @@
  */
 extern void cq_arg_not_null(FunctionCallInfo fcinfo, int n, const char *name);
 
+/* A text argument, palloc'd; raises as cq_arg_not_null does. */
+extern char *cq_arg_text(FunctionCallInfo fcinfo, int n, const char *name);
+
+/* Raises 39P01 unless the function, cq.<name>, is called as a trigger. */
+extern void cq_arg_trigger(FunctionCallInfo fcinfo, const char *name);
+
 /*
  * The elements of an array argument of text, jsonb or the like.  Raises 22004 when
  * it is NULL or has a NULL in it.

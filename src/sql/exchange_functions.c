@@ -8,7 +8,6 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "commands/trigger.h"
 #include "core/args.h"
 #include "core/limits.h"
 #include "core/shmem.h"
@@ -37,13 +36,6 @@ PG_FUNCTION_INFO_V1(cq_exchange_changed);
 
 /* ---- arguments ------------------------------------------------------- */
 
-static char *
-text_arg(FunctionCallInfo fcinfo, int arg, const char *name)
-{
-	cq_arg_not_null(fcinfo, arg, name);
-	return text_to_cstring(PG_GETARG_TEXT_PP(arg));
-}
-
 /* An exchange's name; raises 22004, 22023, 55000. */
 static char *
 exchange_arg(FunctionCallInfo fcinfo, int arg, const char *name)
@@ -51,7 +43,7 @@ exchange_arg(FunctionCallInfo fcinfo, int arg, const char *name)
 	char	   *value;
 
 	cq_require_shared();
-	value = text_arg(fcinfo, arg, name);
+	value = cq_arg_text(fcinfo, arg, name);
 	cq_check_name("an exchange's name", strlen(value), CQ_EXCHANGE_NAME_BYTES_MAX);
 	return value;
 }
@@ -114,11 +106,11 @@ binding_args(FunctionCallInfo fcinfo, CqBinding *binding)
 {
 	char	   *match;
 
-	binding->target_kind = cq_target_kind_named(text_arg(fcinfo, 1, "target_kind"));
-	binding->target = text_arg(fcinfo, 2, "target");
+	binding->target_kind = cq_target_kind_named(cq_arg_text(fcinfo, 1, "target_kind"));
+	binding->target = cq_arg_text(fcinfo, 2, "target");
 	binding->routing_key = routing_key_arg(fcinfo, 3);
 	binding->headers = headers_arg(fcinfo, 4);
-	match = text_arg(fcinfo, 5, "match");
+	match = cq_arg_text(fcinfo, 5, "match");
 	binding->any = strcmp(match, "any") == 0;
 	if (!binding->any && strcmp(match, "all") != 0)
 		ereport(ERROR,
@@ -134,7 +126,7 @@ Datum
 cq_exchange_create(PG_FUNCTION_ARGS)
 {
 	char	   *name = exchange_arg(fcinfo, 0, "exchange");
-	CqExchangeKind kind = cq_exchange_kind_named(text_arg(fcinfo, 1, "kind"));
+	CqExchangeKind kind = cq_exchange_kind_named(cq_arg_text(fcinfo, 1, "kind"));
 
 	cq_arg_not_null(fcinfo, 3, "if_not_exists");
 	cq_exchange_create_named(name, kind, alternate_arg(fcinfo, 2), PG_GETARG_BOOL(3));
@@ -189,8 +181,8 @@ static void
 change_grant(FunctionCallInfo fcinfo, bool grant)
 {
 	char	   *name = exchange_arg(fcinfo, 0, "exchange");
-	char	   *role = text_arg(fcinfo, 1, "role");
-	char	   *privileges = text_arg(fcinfo, 2, "privileges");
+	char	   *role = cq_arg_text(fcinfo, 1, "role");
+	char	   *privileges = cq_arg_text(fcinfo, 2, "privileges");
 
 	cq_exchange_change_grant(name, role, cq_privileges_named(CQ_OBJECT_EXCHANGE, privileges),
 							 grant);
@@ -218,7 +210,7 @@ cq_exchange_owner(PG_FUNCTION_ARGS)
 {
 	char	   *name = exchange_arg(fcinfo, 0, "exchange");
 
-	cq_exchange_change_owner(name, text_arg(fcinfo, 1, "new_owner"));
+	cq_exchange_change_owner(name, cq_arg_text(fcinfo, 1, "new_owner"));
 	PG_RETURN_VOID();
 }
 
@@ -285,10 +277,7 @@ cq_exchange_route(PG_FUNCTION_ARGS)
 Datum
 cq_exchange_changed(PG_FUNCTION_ARGS)
 {
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("cq._exchange_changed() is a trigger function")));
+	cq_arg_trigger(fcinfo, "_exchange_changed");
 	cq_definitions_changed(CQ_OBJECT_EXCHANGE);
 	return PointerGetDatum(NULL);
 }

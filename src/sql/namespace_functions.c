@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "core/args.h"
+#include "core/catalog.h"
 #include "core/limits.h"
 #include "core/object.h"
 #include "core/shmem.h"
@@ -15,6 +16,7 @@
 #include "sql/cache_args.h"
 #include "tables/namespace_admin.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 
 PG_FUNCTION_INFO_V1(cq_namespace_create);
 PG_FUNCTION_INFO_V1(cq_namespace_alter);
@@ -22,13 +24,7 @@ PG_FUNCTION_INFO_V1(cq_namespace_drop);
 PG_FUNCTION_INFO_V1(cq_namespace_grant);
 PG_FUNCTION_INFO_V1(cq_namespace_revoke);
 PG_FUNCTION_INFO_V1(cq_namespace_owner);
-
-static char *
-text_arg(FunctionCallInfo fcinfo, int arg, const char *name)
-{
-	cq_arg_not_null(fcinfo, arg, name);
-	return text_to_cstring(PG_GETARG_TEXT_PP(arg));
-}
+PG_FUNCTION_INFO_V1(cq_namespace_changed);
 
 /* Arguments default_ttl and memory_quota; raises 22023. */
 static void
@@ -59,7 +55,7 @@ cq_namespace_create(PG_FUNCTION_ARGS)
 	CqNamespaceOptions options;
 
 	cq_require_shared();
-	name = text_arg(fcinfo, 0, "namespace");
+	name = cq_arg_text(fcinfo, 0, "namespace");
 	cq_arg_not_null(fcinfo, 3, "if_not_exists");
 	cq_check_name("a namespace's name", strlen(name), CQ_NAMESPACE_BYTES_MAX);
 	option_args(fcinfo, &options);
@@ -86,7 +82,7 @@ cq_namespace_drop(PG_FUNCTION_ARGS)
 	char	   *name;
 
 	cq_require_shared();
-	name = text_arg(fcinfo, 0, "namespace");
+	name = cq_arg_text(fcinfo, 0, "namespace");
 	cq_arg_not_null(fcinfo, 1, "if_exists");
 	cq_namespace_drop_named(name, PG_GETARG_BOOL(1));
 	PG_RETURN_VOID();
@@ -101,9 +97,9 @@ change_grant(FunctionCallInfo fcinfo, bool grant)
 	AclMode		privileges;
 
 	cq_require_shared();
-	name = text_arg(fcinfo, 0, "namespace");
-	role = text_arg(fcinfo, 1, "role");
-	privileges = cq_privileges_named(CQ_OBJECT_NAMESPACE, text_arg(fcinfo, 2, "privilege"));
+	name = cq_arg_text(fcinfo, 0, "namespace");
+	role = cq_arg_text(fcinfo, 1, "role");
+	privileges = cq_privileges_named(CQ_OBJECT_NAMESPACE, cq_arg_text(fcinfo, 2, "privilege"));
 	cq_namespace_change_grant(name, role, privileges, grant);
 }
 
@@ -130,7 +126,16 @@ cq_namespace_owner(PG_FUNCTION_ARGS)
 	char	   *role;
 
 	cq_require_shared();
-	role = text_arg(fcinfo, 1, "new_owner");
-	cq_namespace_change_owner(text_arg(fcinfo, 0, "namespace"), role);
+	role = cq_arg_text(fcinfo, 1, "new_owner");
+	cq_namespace_change_owner(cq_arg_text(fcinfo, 0, "namespace"), role);
 	PG_RETURN_VOID();
+}
+
+/* cq._namespace_changed(): trigger of cq.namespace and cq.write_behind. */
+Datum
+cq_namespace_changed(PG_FUNCTION_ARGS)
+{
+	cq_arg_trigger(fcinfo, "_namespace_changed");
+	CacheInvalidateRelcacheByRelid(cq_relation_if_exists("namespace"));
+	return PointerGetDatum(NULL);
 }

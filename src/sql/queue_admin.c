@@ -154,7 +154,6 @@ cq_queue_owner(PG_FUNCTION_ARGS)
 {
 	char	   *name = cq_queue_name_arg(fcinfo, 0, "queue");
 
-	cq_arg_not_null(fcinfo, 1, "new_owner");
-	cq_queue_change_owner(name, text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	cq_queue_change_owner(name, cq_arg_text(fcinfo, 1, "new_owner"));
 	PG_RETURN_VOID();
 }

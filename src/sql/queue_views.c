@@ -8,7 +8,7 @@
  */
 #include "postgres.h"
 
-#include "commands/trigger.h"
+#include "core/args.h"
 #include "core/clock.h"
 #include "core/shmem.h"
 #include "funcapi.h"
@@ -172,10 +172,7 @@ cq_queue_segments(PG_FUNCTION_ARGS)
 Datum
 cq_queue_changed(PG_FUNCTION_ARGS)
 {
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("cq._queue_changed() is a trigger function")));
+	cq_arg_trigger(fcinfo, "_queue_changed");
 	cq_definitions_changed(CQ_OBJECT_QUEUE);
 	return PointerGetDatum(NULL);
 }

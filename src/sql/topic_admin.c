@@ -230,8 +230,7 @@ cq_topic_owner(PG_FUNCTION_ARGS)
 {
 	char	   *name = cq_topic_name_arg(fcinfo, 0, "topic");
 
-	cq_arg_not_null(fcinfo, 1, "new_owner");
-	cq_topic_change_owner(name, text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	cq_topic_change_owner(name, cq_arg_text(fcinfo, 1, "new_owner"));
 	PG_RETURN_VOID();
 }
 
@@ -242,8 +241,7 @@ cq_group_owner(PG_FUNCTION_ARGS)
 	char	   *topic = cq_topic_name_arg(fcinfo, 0, "topic");
 	char	   *group = cq_topic_name_arg(fcinfo, 1, "group_name");
 
-	cq_arg_not_null(fcinfo, 2, "new_owner");
-	cq_group_change_owner(topic, group, text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	cq_group_change_owner(topic, group, cq_arg_text(fcinfo, 2, "new_owner"));
 	PG_RETURN_VOID();
 }
 
@@ -256,8 +254,7 @@ choice_arg(FunctionCallInfo fcinfo, int arg, const char *name, const char *first
 {
 	char	   *value;
 
-	cq_arg_not_null(fcinfo, arg, name);
-	value = text_to_cstring(PG_GETARG_TEXT_PP(arg));
+	value = cq_arg_text(fcinfo, arg, name);
 	if (strcmp(value, first) != 0 && strcmp(value, second) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -278,8 +275,7 @@ cq_group_create(PG_FUNCTION_ARGS)
 	CqGroupOptions options;
 
 	options.shared = choice_arg(fcinfo, 2, "kind", "exclusive", "shared");
-	cq_arg_not_null(fcinfo, 3, "start");
-	options.start = cq_position_parse(text_to_cstring(PG_GETARG_TEXT_PP(3)));
+	options.start = cq_position_parse(cq_arg_text(fcinfo, 3, "start"));
 	options.range = choice_arg(fcinfo, 4, "assignment", "sticky", "range");
 	cq_arg_not_null(fcinfo, 5, "session_timeout");
 	options.session_timeout = PG_GETARG_INTERVAL_P(5);

@@ -304,8 +304,7 @@ cq_topic_commit(PG_FUNCTION_ARGS)
 static CqPosition
 position_arg(FunctionCallInfo fcinfo, int arg)
 {
-	cq_arg_not_null(fcinfo, arg, "position");
-	return cq_position_parse(text_to_cstring(PG_GETARG_TEXT_PP(arg)));
+	return cq_position_parse(cq_arg_text(fcinfo, arg, "position"));
 }
 
 /* cq.topic_seek(topic, group_name, to_position, partition) → void */

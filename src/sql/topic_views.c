@@ -9,7 +9,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "commands/trigger.h"
+#include "core/args.h"
 #include "core/clock.h"
 #include "core/shmem.h"
 #include "fmgr.h"
@@ -213,10 +213,7 @@ cq_group_members(PG_FUNCTION_ARGS)
 Datum
 cq_topic_changed(PG_FUNCTION_ARGS)
 {
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("cq._topic_changed() is a trigger function")));
+	cq_arg_trigger(fcinfo, "_topic_changed");
 	cq_definitions_changed(CQ_OBJECT_TOPIC);
 	return PointerGetDatum(NULL);
 }

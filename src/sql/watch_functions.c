@@ -126,10 +126,7 @@ cq_watch_write(PG_FUNCTION_ARGS)
 Datum
 cq_watch_changed(PG_FUNCTION_ARGS)
 {
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("cq._watch_changed() is a trigger function")));
+	cq_arg_trigger(fcinfo, "_watch_changed");
 	CacheInvalidateRelcache(((TriggerData *) fcinfo->context)->tg_relation);
 	return PointerGetDatum(NULL);
 }

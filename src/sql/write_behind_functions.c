@@ -47,8 +47,7 @@ arg_word(FunctionCallInfo fcinfo, int n, const char *name,
 {
 	char	   *word;
 
-	cq_arg_not_null(fcinfo, n, name);
-	word = text_to_cstring(PG_GETARG_TEXT_PP(n));
+	word = cq_arg_text(fcinfo, n, name);
 	if (strcmp(word, a) != 0 && strcmp(word, b) != 0 &&
 		(c == NULL || strcmp(word, c) != 0))
 		ereport(ERROR,

@@ -4,20 +4,21 @@
  *
  * The transaction may get, read the row, change it, set, start a savepoint and
  * go back to it, in any order, and then commits or aborts; in READ COMMITTED
- * or under one snapshot.  Beside it, one other writer; a holder of a lease
- * that it has handed out, who sets elsewhere what it has read; and a reader.
+ * or under one snapshot.  Besides, there are one other writer; the holder of a
+ * lease that it has handed out, which sets elsewhere a value that this
+ * transaction has read; and a reader.
  *
  * A value is a set again: bit 0 for the other writer's change, one bit for
  * each of CHANGES changes of our own.
  *
  * A statement changes rows first, and its trigger marks later.  What is read
- * inside a statement that fails is not told to anybody outside.
+ * inside a statement that fails does not leave the statement.
  */
 #include "slot.pml"
 
-#define NO_OWN_BYPASS 11		/* a get after an own change asks the cache */
+#define NO_OWN_BYPASS 11		/* a get after an own change reads the cache */
 #define NO_STATEMENT_BYPASS 12	/* ... while rows are changed and not marked */
-#define NO_OWN_CHANGE_COUNTER 13	/* a set does not mind changes since its miss */
+#define NO_OWN_CHANGE_COUNTER 13	/* a set ignores changes since its miss */
 #define NO_LATER_CHANGES 14		/* ... nor, once accepted, those after it */
 #define NO_SAVEPOINT_CHANGE 15	/* going back to a savepoint is no change */
 #define NO_SAVEPOINT_SETS 16	/* ... and takes no set back */
@@ -131,7 +132,7 @@ inline lookup()
 		!(in_statement && keeps(NO_STATEMENT_BYPASS)) &&
 		!(last_change > since && keeps(NO_OWN_BYPASS));
 	if
-	:: hit -> judge_get(version, present); hit = ok
+	:: hit -> visibility_get(version, present); hit = ok
 	:: else
 	fi
 }
@@ -150,13 +151,13 @@ inline remember()
 	fi
 }
 
-/* cq_cache_set(): judged now, and again at PRE_COMMIT */
+/* cq_cache_set(): checked now, and again at PRE_COMMIT */
 inline set()
 {
 	if
 	:: in_statement || (last_change > missed_change &&
 			keeps(NO_OWN_CHANGE_COUNTER)) -> ok = false
-	:: else -> judge_set(p, me)
+	:: else -> visibility_set(p, me)
 	fi;
 	printf("we set %x: accepted = %d\n", value, ok);
 	if
@@ -352,7 +353,7 @@ proctype transaction()
 	d_step {
 		if
 		:: pending[0].there ->
-			judge_set(pending[0].miss, me);
+			visibility_set(pending[0].miss, me);
 			if
 			:: last_change > pending[0].change && keeps(NO_LATER_CHANGES) &&
 				keeps(NO_OWN_CHANGE_COUNTER) -> ok = false
@@ -372,7 +373,7 @@ proctype transaction()
 		pending[0].there ->
 		printf("we publish %x\n", pending[0].value);
 		publish(pending[0].value, pending[0].version, US, pending[0].nested);
-		/* what was rolled back reaches nobody */
+		/* what was rolled back reaches no other session */
 		I2_holds = !pending[0].undone;
 		assert(I2_holds)
 	}
@@ -384,7 +385,7 @@ proctype lease_holder()
 {
 	d_step {
 		told ->
-		judge_set(lease, 0);
+		visibility_set(lease, 0);
 		printf("the lease's holder sets %x: stored = %d\n", told_value, ok);
 		if
 		:: ok -> publish(told_value, slot.version, LEASE_HOLDER, false)
@@ -400,10 +401,10 @@ proctype reader()
 	d_step { printf("reader takes a snapshot\n"); take_snapshot(r, 0) }
 	d_step {
 		stored ->
-		judge_get(entry_version, r);
+		visibility_get(entry_version, r);
 		printf("reader gets %x: hit = %d, the row is %x\n", entry_value, ok,
 			row(r));
-		/* a hit was set by nobody who has not committed */
+		/* no hit was set by a transaction that has not committed */
 		I2_holds = !ok || entry_by != US || me_committed;
 		assert(I2_holds);
 		/* a hit is what the query would return */

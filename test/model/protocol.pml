@@ -15,21 +15,21 @@
  * writers.
  *
  * One filler and one reader are enough: neither fills nor gets change the
- * slot, and an entry is judged by its own stamp alone.  One slot is enough:
- * an entry's slots are judged one by one, under the same view.  PREPARE is a
+ * slot, and an entry is checked by its own stamp alone.  One slot is enough:
+ * an entry's slots are checked one by one, under the same view.  PREPARE is a
  * writer that stays MARKED for as long as it likes.
  */
 #include "slot.pml"
 
 #define MARK_AT_COMMIT 11			/* the mark follows the commit */
-#define LATEST_SNAPSHOT_AT_SET 12	/* judge by the set's snapshot, not the miss's */
-#define LEASE_IS_XMAX 13			/* the lease forgets who was running */
+#define LATEST_SNAPSHOT_AT_SET 12	/* check under the set's snapshot, not the miss's */
+#define LEASE_IS_XMAX 13			/* the lease forgets which transactions were running */
 #define NO_F0 14					/* old transactions count after a crash */
 #define NO_LEASE_SALT 15			/* leases from before a crash are honoured */
 
 #define HIT_BY_OLD_SNAPSHOT 31		/* which does not see all that have ended */
 #define HIT_BELOW_MARK 32			/* of an entry older than the slot's last mark */
-#define HIT_OF_LATE_SET 33			/* somebody ended between miss and set */
+#define HIT_OF_LATE_SET 33			/* a writer ended between miss and set */
 #define HIT_OF_LEASE 34				/* the set came with a lease */
 #define HIT_AFTER_OVERFLOW 35		/* a mark has left the ring */
 #define HIT_AFTER_TRUNCATE 36		/* rows have vanished for old snapshots */
@@ -41,8 +41,8 @@ mtype state[WRITERS + 1] = UNBORN;
 byte committed;
 byte returned;					/* their COMMIT has come back to the client */
 byte truncated;					/* their rows are gone for every snapshot */
-byte lock_shared;				/* who changes the table */
-byte lock_exclusive;			/* who truncates it, 0: nobody */
+byte lock_shared;				/* transactions that change the table */
+byte lock_exclusive;			/* the one that truncates it; 0: none */
 
 mtype = { NOTHING, LEASE, UNDER_WAY };
 mtype filler_has = NOTHING;
@@ -175,7 +175,7 @@ proctype filler()
 		}
 	fi;
 
-	/* PRE_COMMIT of the set's transaction judges ... */
+	/* PRE_COMMIT of the set's transaction checks ... */
 	d_step {
 		filler_has = UNDER_WAY;
 		refused = refused ||
@@ -183,8 +183,8 @@ proctype filler()
 		take_snapshot(present, 0);
 		entry_late = ended != ended_then;
 		if
-		:: keeps(LATEST_SNAPSHOT_AT_SET) -> judge_set(p, 0)
-		:: else -> judge_set(present, 0)
+		:: keeps(LATEST_SNAPSHOT_AT_SET) -> visibility_set(p, 0)
+		:: else -> visibility_set(present, 0)
 		fi;
 		refused = refused || !ok;
 		entry_leased = leased;
@@ -210,7 +210,7 @@ proctype reader()
 	}
 	d_step {
 		stored && (r.xmin >= f0 || !keeps(NO_F0)) ->
-		judge_get(entry_version, r);
+		visibility_get(entry_version, r);
 		hit = ok;
 		printf("reader gets %x: hit = %d, the row is %x\n", entry_value, hit,
 			row(r));
@@ -222,7 +222,7 @@ proctype reader()
 		/* a hit is what the query would return */
 		I1_holds = !hit || entry_late || entry_value == row(r);
 		assert(I1_holds);
-		/* the same when somebody had ended between the miss and the set */
+		/* the same when a writer had ended between the miss and the set */
 		I4_holds = !hit || !entry_late || entry_value == row(r);
 		assert(I4_holds);
 #endif

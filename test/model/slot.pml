@@ -1,7 +1,7 @@
 /*
  * slot.pml
- *	  One dependency slot and its two rules: src/cache/slots.h, judge.c and
- *	  view.h, line for line.
+ *	  One dependency slot and its two rules: slots.h, visibility.c and view.h of
+ *	  src/cache, line for line.
  *
  * Transaction ids are small: 1, 2, ...; a set of them is a bit mask.  Id 0 is
  * that of an empty place in the ring and has always ended.
@@ -17,16 +17,16 @@
 #define witness(name, happened) (BROKEN == name && (happened))
 
 /* The rules on the slot that can be left out. */
-#define NO_SET_RULE 1			/* a set is stored without being judged */
-#define NO_SET_RING 2			/* ... judged by the floor alone */
-#define NO_SET_FLOOR 3			/* ... judged by the ring alone */
-#define NO_AFTER 4				/* get: writers above v are not looked at */
-#define NO_UPTO 5				/* get: writers up to v are not looked at */
+#define NO_SET_RULE 1			/* a set is stored without a check */
+#define NO_SET_RING 2			/* ... checked against the floor alone */
+#define NO_SET_FLOOR 3			/* ... checked against the ring alone */
+#define NO_AFTER 4				/* get: writers above v are not checked */
+#define NO_UPTO 5				/* get: writers up to v are not checked */
 #define NEWEST_ONLY 6			/* get: of the ring, only the newest writer is */
-#define NO_FLOOR 7				/* get: the floor is not looked at */
+#define NO_FLOOR 7				/* get: the floor is not checked */
 #define NO_RING_LIMIT 8			/* get: lost marks above v are not missed */
 #define FLOOR_IS_LATEST 9		/* the floor is the last id pushed out */
-#define NO_BARRIER 10			/* get: the barrier is not looked at */
+#define NO_BARRIER 10			/* get: the barrier is not checked */
 
 #define bit(x) (1 << (x))
 #define has(mask, x) (((mask) >> (x)) & 1)
@@ -86,7 +86,7 @@ inline push(writer, is_barrier)
 }
 
 /* ok = may a value read under view p be recorded under slot.version? */
-inline judge_set(p, own)
+inline visibility_set(p, own)
 {
 	ok = slot.floor < p.xmin || !keeps(NO_SET_FLOOR);
 	n = 0;
@@ -101,7 +101,7 @@ inline judge_set(p, own)
 }
 
 /* ok = may view r be served what was recorded under version v? */
-inline judge_get(v, r)
+inline visibility_get(v, r)
 {
 	ok = (v >= slot.barrier || !keeps(NO_BARRIER)) &&
 		(slot.version - v <= RING || !keeps(NO_RING_LIMIT)) &&

@@ -166,7 +166,7 @@ test_keys(void)
 	cq_trie_free(trie);
 }
 
-/* 200 times #.a and 500 words: exponential for who tries everything. */
+/* 200 times #.a and 500 words: exponential for a matcher that tries everything. */
 static void
 test_many_hashes(void)
 {

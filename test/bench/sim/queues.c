@@ -5,10 +5,10 @@
  *
  * All of them keep objects in queues.  S3-FIFO is Algorithm 1 of "FIFO queues
  * are all you need for cache eviction" (SOSP'23): new objects enter a small
- * queue with a tenth of the space; who was read more than once there moves on
- * to the main one, the others leave their names in a ghost queue; who comes
- * back while his name is there enters the main queue at once, where eviction
- * is by second chances, up to three.
+ * queue with a tenth of the space; objects that were read more than once there
+ * move on to the main queue, the others leave their names in a ghost queue; an
+ * object that comes back while its name is there enters the main queue at once,
+ * where eviction is by second chances, up to three.
  *
  *-------------------------------------------------------------------------
  */

@@ -50,7 +50,7 @@ struct Generator
 	double		skew;
 	uint64		random;
 	uint64		ids;			/* of objects that are asked for once */
-	uint64	   *history;		/* what was asked for, of those who repeat it */
+	uint64	   *history;		/* requests, for workloads that repeat them */
 	/* what an object is like where it is not the same for all */
 	uint32		value_median;
 	const uint32 *ttls_ms;		/* one of them by object; 0 ends them */
@@ -154,7 +154,7 @@ make_zipf(Generator *g)
 	free(zipf.sums);
 }
 
-/* Every now and then a long run of objects that nobody asks for again. */
+/* Every now and then a long run of objects that are not requested again. */
 static void
 make_scans(Generator *g)
 {
