@@ -7,8 +7,8 @@
  * message; then the messages, leaving out the settled ones and those that are
  * in memory.
  *
- * Rows are judged by SnapshotDirty, that is as of the moment they are read.
- * That the two passes see different moments does no harm: a message can only
+ * A dirty snapshot shows rows as of the moment they are read.  That the two passes
+ * see different moments does no harm: a message can only
  * be settled after it was claimed, and a claim needs an entry in memory, which
  * the scan looks for before and after (scan.c).  What it avoids is a snapshot
  * that holds back vacuum while a long backlog is read, and predicate locks on
