@@ -255,7 +255,7 @@ cq_queue_create_named(const char *name, Datum *values, bool *nulls, bool if_not_
 }
 
 /*
- * Run an UPDATE of the queue's row in cq.queue, and tell the row in shared memory the
+ * Run an UPDATE of the queue's state in cq.queue, and tell the state in shared memory the
  * new options at commit.  No lock held.
  */
 static void
@@ -264,7 +264,7 @@ change_options(CqQueueDef *def, const char *command, CqParameters *parameters)
 	CqQueueItem *item;
 	int			number;
 
-	/* from here on the row is not given what we read of the definition */
+	/* from here on the state is not given what we read of the definition */
 	cq_queue_items_reserve(1);
 	number = cq_queue_item_number(cq_queue_item_add(CQ_QUEUE_ITEM_OPTIONS, def));
 	(void) cq_execute_with(command, parameters);

@@ -3,9 +3,9 @@
  * claim.c
  *	  Claiming messages.
  *
- * A claim is made in shared memory, under the row's lock, and read afterwards:
- * the row was committed before it became ready, so whoever claims it sees it,
- * whatever the snapshot of his transaction.
+ * A claim is made in shared memory, under the queue's lock, and read afterwards:
+ * the message was committed before its entry became ready, so a session that
+ * claims it sees it whatever the snapshot of its transaction.
  *
  *-------------------------------------------------------------------------
  */
@@ -36,16 +36,16 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-/* a taken row that a foreign transaction has locked is left alone for that long */
+/* a taken message whose row another transaction has locked is put off for so long */
 #define LOCKED_RETRY_MS 1000
 
 /* ---- leases that end with their session ------------------------------- */
 
 #define RELEASE_BATCH 64
 
-/* Give back what this process holds of the row. */
+/* Give back what this process holds of the queue. */
 static void
-release_row(CqQueueRow *row)
+release_leases_of(CqQueueState *queue)
 {
 	uint32		found[RELEASE_BATCH];
 	int			n;
@@ -55,19 +55,19 @@ release_row(CqQueueRow *row)
 		CqEffects	effects = {0};
 
 		n = 0;
-		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-		if (row->key.database == MyDatabaseId && row->options.release_on_disconnect)
+		LWLockAcquire(&queue->lock, LW_EXCLUSIVE);
+		if (queue->key.database == MyDatabaseId && queue->options.release_on_disconnect)
 		{
-			for (uint32 i = cq_entries_first(row, CQ_MSG_LEASED);
-				 i != CQ_NONE && n < RELEASE_BATCH; i = cq_entries_next(row, i))
+			for (uint32 i = cq_entries_first(queue, CQ_MSG_LEASED);
+				 i != CQ_NONE && n < RELEASE_BATCH; i = cq_entries_next(queue, i))
 			{
 				if (CQ_MSG(i)->holder == MyProcPid)
 					found[n++] = i;
 			}
 			for (int j = 0; j < n; j++)
-				cq_entry_give_back(row, found[j], &effects);
+				cq_entry_give_back(queue, found[j], &effects);
 		}
-		cq_row_unlock(row, &effects);
+		cq_queue_unlock(queue, &effects);
 	} while (n == RELEASE_BATCH);
 }
 
@@ -75,10 +75,10 @@ release_row(CqQueueRow *row)
 static void
 release_leases(int code, Datum arg)
 {
-	for (int i = 0; i < cq_queues->nrows; i++)
+	for (int i = 0; i < cq_queues->nqueues; i++)
 	{
-		if (cq_rows[i].key.database == MyDatabaseId)
-			release_row(&cq_rows[i]);
+		if (cq_queue_states[i].key.database == MyDatabaseId)
+			release_leases_of(&cq_queue_states[i]);
 	}
 }
 
@@ -94,9 +94,9 @@ release_at_exit(void)
 
 /* ---- claiming --------------------------------------------------------- */
 
-/* Row locked: claim what is ready, as far as the queue's limits allow. */
+/* Queue locked: claim what is ready, as far as the queue's limits allow. */
 static int
-claim_ready(CqQueueDef *def, CqQueueRow *row, int max, const CqTerms *terms,
+claim_ready(CqQueueDef *def, CqQueueState *queue, int max, const CqTerms *terms,
 			TimestampTz lease_until, CqClaim *claims, CqEffects *effects)
 {
 	int			n;
@@ -108,9 +108,9 @@ claim_ready(CqQueueDef *def, CqQueueRow *row, int max, const CqTerms *terms,
 		uint32		i;
 
 		/* the rest is of a lower priority than some that are unloaded */
-		if (n > 0 && unlikely(cq_backlog_has_ready(row)) && cq_backlog_scan_due(row))
+		if (n > 0 && unlikely(cq_backlog_has_ready(queue)) && cq_backlog_scan_due(queue))
 			break;
-		i = cq_deliver_next(row, terms, effects);
+		i = cq_deliver_next(queue, terms, effects);
 		if (i == CQ_NONE)
 			break;
 		cq_queue_item_add_entry(terms->take ? CQ_QUEUE_ITEM_SETTLE : CQ_QUEUE_ITEM_CLAIM, def, i);
@@ -124,21 +124,21 @@ claim_ready(CqQueueDef *def, CqQueueRow *row, int max, const CqTerms *terms,
 		claim->lease_until = lease_until;
 		ItemPointerSet(&claim->tid, msg->block, msg->offset);
 	}
-	cq_deliver_done(row, n, terms, effects);
+	cq_deliver_done(queue, n, terms, effects);
 	return n;
 }
 
 /*
- * Row locked: whether a scan is due before anything is claimed, making room for
+ * Queue locked: whether a scan is due before anything is claimed, making room for
  * it.
  */
 static bool
-wants_scan(CqQueueRow *row, CqEffects *effects)
+wants_scan(CqQueueState *queue, CqEffects *effects)
 {
-	if (cq_backlog_wants_room(row))
-		cq_row_make_room(row, pg_leftmost_one_pos32(row->backlog.priorities) + CQ_PRIORITY_MIN,
-						 effects);
-	return cq_backlog_scan_due(row);
+	if (cq_backlog_wants_room(queue))
+		cq_dispatch_make_room(queue, pg_leftmost_one_pos32(queue->backlog.priorities) + CQ_PRIORITY_MIN,
+							  effects);
+	return cq_backlog_scan_due(queue);
 }
 
 /* The terms of a call; returns the system time at which its leases end. */
@@ -172,7 +172,7 @@ claim(CqQueueDef *def, int max, int64 lease_ms, bool freely, CqClaim *claims)
 
 	for (int attempt = 0;; attempt++)
 	{
-		CqQueueRow *row;
+		CqQueueState *queue;
 		CqEffects	effects = {0};
 		int64		ignored = PG_INT64_MAX;
 		bool		refill;
@@ -186,25 +186,25 @@ claim(CqQueueDef *def, int max, int64 lease_ms, bool freely, CqClaim *claims)
 		if (n == 0)
 			lease_until = set_terms(&terms, def, lease_ms, freely);
 		cq_queue_items_reserve(max);
-		row = cq_queue_lock(def, LW_EXCLUSIVE);
-		cq_entries_release_due(row, &effects);
-		allowance = freely ? max - n : Min(max - n, cq_row_allowance(row, &ignored));
-		refill = allowance > 0 && attempt < 2 && wants_scan(row, &effects);
+		queue = cq_queue_lock(def, LW_EXCLUSIVE);
+		cq_entries_release_due(queue, &effects);
+		allowance = freely ? max - n : Min(max - n, cq_dispatch_allowance(queue, &ignored));
+		refill = allowance > 0 && attempt < 2 && wants_scan(queue, &effects);
 		if (!refill)
-			got = claim_ready(def, row, allowance, &terms, lease_until, claims + n,
+			got = claim_ready(def, queue, allowance, &terms, lease_until, claims + n,
 							  &effects);
 		n += got;
-		if (got > 0 && got < allowance && cq_backlog_scan_due(row))
+		if (got > 0 && got < allowance && cq_backlog_scan_due(queue))
 		{
 			refill = true;
 			attempt = 0;
 		}
-		cq_row_unlock(row, &effects);
+		cq_queue_unlock(queue, &effects);
 		if (refill)
 			cq_scan_refill(def);
 		else if (n > 0 || allowance == 0 || attempt >= 2 || !cq_scan_check_growth(def))
 		{
-			cq_wait_claimed(row);
+			cq_wait_claimed(queue);
 			break;
 		}
 	}
@@ -269,20 +269,20 @@ cq_claims_event(CqQueueDef *def, const CqClaim *claims, int n, CqEventKind kind,
 static void
 give_up(CqQueueDef *def, const CqClaim *claim)
 {
-	CqQueueRow *row = cq_queue_lock_if_same(def, LW_EXCLUSIVE);
+	CqQueueState *queue = cq_queue_lock_if_same(def, LW_EXCLUSIVE);
 	CqEffects	effects = {0};
 	CqMsg	   *msg = CQ_MSG(claim->entry);
 
-	if (row == NULL)
+	if (queue == NULL)
 		return;
-	if (msg->row == CQ_ROW_INDEX(row) && msg->msg_id == claim->msg_id &&
+	if (msg->queue == CQ_QUEUE_INDEX(queue) && msg->msg_id == claim->msg_id &&
 		msg->nonce == claim->nonce &&
 		(msg->state == CQ_MSG_LEASED || msg->state == CQ_MSG_SETTLING))
 	{
-		cq_entry_free(row, claim->entry, &effects);
-		cq_backlog_add_unknown(row, claim->segment, 0);
+		cq_entry_free(queue, claim->entry, &effects);
+		cq_backlog_add_unknown(queue, claim->segment, 0);
 	}
-	cq_row_unlock(row, &effects);
+	cq_queue_unlock(queue, &effects);
 }
 
 void
@@ -340,19 +340,19 @@ lock_row(Relation rel, CqClaim *claim, TupleTableSlot *slot)
 	return result == TM_Ok;
 }
 
-/* Row locked: a taken message is not taken after all, until due at least. */
+/* Queue locked: a taken message is not taken after all, until due at least. */
 static void
-give_back(CqQueueRow *row, const CqClaim *claim, TimestampTz due, CqEffects *effects)
+give_back(CqQueueState *queue, const CqClaim *claim, TimestampTz due, CqEffects *effects)
 {
 	CqMsg	   *msg = CQ_MSG(claim->entry);
 
-	if (msg->row == CQ_ROW_INDEX(row) && msg->nonce == claim->nonce &&
+	if (msg->queue == CQ_QUEUE_INDEX(queue) && msg->nonce == claim->nonce &&
 		msg->state == CQ_MSG_SETTLING)
 	{
 		msg->attempts--;
 		msg->due = due;
-		row->delivered--;
-		cq_entry_offer(row, claim->entry, effects);
+		queue->delivered--;
+		cq_entry_offer(queue, claim->entry, effects);
 	}
 }
 
@@ -360,27 +360,27 @@ give_back(CqQueueRow *row, const CqClaim *claim, TimestampTz due, CqEffects *eff
 static void
 put_off(CqQueueDef *def, const CqClaim *claim)
 {
-	CqQueueRow *row = cq_queue_lock_if_same(def, LW_EXCLUSIVE);
+	CqQueueState *queue = cq_queue_lock_if_same(def, LW_EXCLUSIVE);
 	CqEffects	effects = {0};
 
-	if (row == NULL)
+	if (queue == NULL)
 		return;
-	give_back(row, claim, GetCurrentTimestamp() + LOCKED_RETRY_MS * INT64CONST(1000),
+	give_back(queue, claim, GetCurrentTimestamp() + LOCKED_RETRY_MS * INT64CONST(1000),
 			  &effects);
-	cq_row_unlock(row, &effects);
+	cq_queue_unlock(queue, &effects);
 }
 
 void
 cq_claims_return(CqQueueDef *def, const CqClaim *claims, int n)
 {
-	CqQueueRow *row = cq_queue_lock_if_same(def, LW_EXCLUSIVE);
+	CqQueueState *queue = cq_queue_lock_if_same(def, LW_EXCLUSIVE);
 	CqEffects	effects = {0};
 
-	if (row == NULL)
+	if (queue == NULL)
 		return;
 	for (int j = 0; j < n; j++)
-		give_back(row, &claims[j], 0, &effects);
-	cq_row_unlock(row, &effects);
+		give_back(queue, &claims[j], 0, &effects);
+	cq_queue_unlock(queue, &effects);
 }
 
 int

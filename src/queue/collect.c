@@ -7,8 +7,8 @@
  * message; then the messages, leaving out the settled ones and those that are
  * in memory.
  *
- * Rows are judged by SnapshotDirty, that is as of the moment they are read.
- * That the two passes see different moments does no harm: a message can only
+ * A dirty snapshot shows rows as of the moment they are read.  That the two passes
+ * see different moments does no harm: a message can only
  * be settled after it was claimed, and a claim needs an entry in memory, which
  * the scan looks for before and after (scan.c).  What it avoids is a snapshot
  * that holds back vacuum while a long backlog is read, and predicate locks on
@@ -75,8 +75,8 @@ typedef struct SettledWord
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
-/* What else became of a message, according to the events. */
-typedef struct Fate
+/* What else became of a message, according to its events. */
+typedef struct History
 {
 	int64		msg_id;
 	TimestampTz due;			/* of the latest failed attempt */
@@ -91,10 +91,10 @@ typedef struct Fate
 	int32		pending_attempts;
 	TimestampTz pending_due;
 	TransactionId pending_xid;
-} Fate;
+} History;
 
-#define SH_PREFIX fate
-#define SH_ELEMENT_TYPE Fate
+#define SH_PREFIX history
+#define SH_ELEMENT_TYPE History
 #define SH_KEY_TYPE int64
 #define SH_KEY msg_id
 #define SH_HASH_KEY(tb, key) murmurhash32((uint32) (key) ^ (uint32) ((key) >> 32))
@@ -109,7 +109,7 @@ typedef struct Events
 {
 	settled_hash *settled;
 	SettledWord *word;			/* the latest one that was looked up */
-	fate_hash  *fates;
+	history_hash *histories;
 } Events;
 
 /* Candidates of a group. */
@@ -321,21 +321,21 @@ is_settled(Events *events, int64 id)
 	return (events->word->bits >> (id & 63)) & 1;
 }
 
-static Fate *
-fate_of(Events *events, int64 id)
+static History *
+history_of(Events *events, int64 id)
 {
 	bool		found;
-	Fate	   *fate = fate_insert(events->fates, id, &found);
+	History    *history = history_insert(events->histories, id, &found);
 
 	if (!found)
 	{
-		char		status = fate->status;
+		char		status = history->status;
 
-		memset(fate, 0, sizeof(*fate));
-		fate->msg_id = id;
-		fate->status = status;
+		memset(history, 0, sizeof(*history));
+		history->msg_id = id;
+		history->status = status;
 	}
-	return fate;
+	return history;
 }
 
 static void
@@ -365,44 +365,44 @@ note_event(Events *events, TupleTableSlot *slot, TransactionId xid)
 	for (int i = 0; i < n; i++)
 	{
 		int64		id;
-		Fate	   *fate;
+		History    *history;
 
 		memcpy(&id, &ids[i], sizeof(id));
 		if (TransactionIdIsValid(xid) && kind == CQ_EVENT_LEASED)
 			continue;			/* the delivery is not certain: not lost */
 		if (TransactionIdIsValid(xid))
 		{
-			fate = fate_of(events, id);
-			fate->pending_kind = kind;
-			fate->pending_xid = xid;
-			fate->pending_attempts = attempts;
-			fate->pending_due = due;
+			history = history_of(events, id);
+			history->pending_kind = kind;
+			history->pending_xid = xid;
+			history->pending_attempts = attempts;
+			history->pending_due = due;
 		}
 		else if (kind == CQ_EVENT_SETTLED)
 			note_settled(events, id);
 		else if (kind == CQ_EVENT_MOVED)
 		{
 			note_settled(events, id);
-			fate_of(events, id)->moved = true;
+			history_of(events, id)->moved = true;
 		}
 		else if (kind == CQ_EVENT_LEASED)
 		{
-			fate = fate_of(events, id);
-			if (attempts > fate->lease_attempts ||
-				(attempts == fate->lease_attempts && due > fate->lease_until))
+			history = history_of(events, id);
+			if (attempts > history->lease_attempts ||
+				(attempts == history->lease_attempts && due > history->lease_until))
 			{
-				fate->lease_attempts = attempts;
-				fate->lease_until = due;
-				fate->nonce = nonce;
+				history->lease_attempts = attempts;
+				history->lease_until = due;
+				history->nonce = nonce;
 			}
 		}
 		else
 		{
-			fate = fate_of(events, id);
-			if (attempts >= fate->attempts)
+			history = history_of(events, id);
+			if (attempts >= history->attempts)
 			{
-				fate->attempts = attempts;
-				fate->due = due;
+				history->attempts = attempts;
+				history->due = due;
 			}
 		}
 	}
@@ -417,7 +417,7 @@ read_events(CqScan *scan, Relation rel, TupleTableSlot *slot, Events *events)
 	TableScanDesc tablescan;
 
 	events->settled = settled_create(scan->context, 256, NULL);
-	events->fates = fate_create(scan->context, 256, NULL);
+	events->histories = history_create(scan->context, 256, NULL);
 	events->word = NULL;
 	InitDirtySnapshot(dirty);
 	tablescan = table_beginscan_strat(rel, &dirty, 0, NULL, true, false);
@@ -469,125 +469,167 @@ rank(CqScan *scan, CqCandidate *c)
 	scan->useful += (c->rank < GROUP_RANK_MAX);
 }
 
-/* Judge one message. */
+/* What the message itself says. */
+static void
+read_columns(TupleTableSlot *slot, CqCandidate *c)
+{
+	Datum		key;
+	bool		isnull;
+
+	c->attempts = DatumGetInt32(slot_getattr(slot, CQ_MESSAGE_ATTEMPTS, &isnull));
+	c->priority = DatumGetInt16(slot_getattr(slot, CQ_MESSAGE_PRIORITY, &isnull));
+	c->bytes = cq_message_bytes(slot);
+	c->expires = DatumGetTimestampTz(slot_getattr(slot, CQ_MESSAGE_EXPIRES_AT, &isnull));
+	if (isnull)
+		c->expires = 0;
+	key = slot_getattr(slot, CQ_MESSAGE_KEY, &isnull);
+	if (!isnull)
+		c->group = cq_group_hash(DatumGetTextPP(key));
+	c->due = DatumGetTimestampTz(slot_getattr(slot, CQ_MESSAGE_DELIVER_AT, &isnull));
+	if (isnull)
+		c->due = 0;
+}
+
+/* What its committed events add to that. */
+static void
+add_history(const CqScan *scan, const History *history, TimestampTz now, CqCandidate *c)
+{
+	if (history != NULL && history->lease_attempts > history->attempts)
+	{
+		c->attempts = Max(c->attempts, history->lease_attempts);
+		c->due = 0;
+		if (history->lease_until > now && !scan->loaded)
+		{
+			c->lease_until = history->lease_until;
+			c->nonce = history->nonce;
+		}
+	}
+	else if (history != NULL && history->attempts > 0)
+	{
+		c->attempts = Max(c->attempts, history->attempts);
+		c->due = history->due;
+	}
+	if (c->due <= now)
+		c->due = 0;
+}
+
+/*
+ * A message whose sender, xid, was in progress when its row was read: false unless
+ * it has committed by now.
+ */
+static bool
+note_sender(CqScan *scan, TransactionId xid, CqCandidate *c)
+{
+	WriterState writer = scan->dirty ? writer_state(xid) : WRITER_LIVE;
+
+	if (writer == WRITER_PREPARED)
+	{
+		c->xid = xid;
+		add(scan, &scan->pending, c);
+	}
+	return writer == WRITER_COMMITTED;
+}
+
+/* One that has an event in progress: false unless it is to be delivered again. */
+static bool
+note_settler(CqScan *scan, const History *history, TimestampTz now, CqCandidate *c)
+{
+	switch (writer_state(history->pending_xid))
+	{
+		case WRITER_LIVE:
+			/* purged by a transaction that is open: unloaded until it ends */
+			scan->left.amount.n++;
+			scan->left.amount.bytes += c->bytes;
+			return false;
+		case WRITER_PREPARED:
+			c->xid = history->pending_xid;
+			c->pending_kind = history->pending_kind;
+			c->attempts = Max(c->attempts, history->pending_attempts);
+			c->due = history->pending_due;
+			add(scan, &scan->pending, c);
+			return false;
+		case WRITER_COMMITTED:
+			if (history->pending_kind != CQ_EVENT_FAILED)
+				return false;
+			c->attempts = Max(c->attempts, history->pending_attempts);
+			c->due = (history->pending_due > now) ? history->pending_due : 0;
+			return true;
+		case WRITER_ABORTED:
+			break;
+	}
+	return true;
+}
+
+/* Put a committed, unsettled message into its list. */
+static void
+classify(CqScan *scan, CqCandidate *c)
+{
+	if (c->lease_until != 0 ||
+		(c->due != 0 && c->group != 0 && c->attempts > 0 &&
+		 scan->def->options.group_concurrency == 1))
+		add(scan, &scan->busy, c);
+	else if (c->due != 0)
+		add(scan, &scan->delayed, c);
+	else
+	{
+		rank(scan, c);
+		add(scan, &scan->ready, c);
+	}
+}
+
+/* A message of the archive: settled, and not moved. */
+static void
+note_archived(CqScan *scan, const History *history, CqCandidate *c)
+{
+	if (history != NULL && history->moved)
+		return;
+	c->attempts = (history == NULL) ? 0 : history->attempts;
+	add(scan, &scan->ready, c);
+}
+
+/*
+ * See what is to be done with the message in the slot, of segment k.  xid: its
+ * sender, if in progress.
+ */
 static void
 note_message(CqScan *scan, int k, Events *events, TupleTableSlot *slot,
 			 TransactionId xid, TimestampTz now)
 {
 	CqCandidate c = {0};
-	Fate	   *fate;
-	Datum		key;
+	const History *history;
 	bool		settled;
 	bool		isnull;
 
 	c.msg_id = DatumGetInt64(slot_getattr(slot, CQ_MESSAGE_ID, &isnull));
+	c.segment = k;
+	c.tid = slot->tts_tid;
 	scan->seen[k]++;
 	scan->highest[k] = Max(scan->highest[k], c.msg_id);
 	if (scan->lowest[k] == 0 || c.msg_id < scan->lowest[k])
 		scan->lowest[k] = c.msg_id;
 
 	settled = is_settled(events, c.msg_id);
-	if (settled != scan->archived)
+	if (settled != scan->archived || (!settled && is_known(scan, c.msg_id)))
 		return;
-	if (!settled && is_known(scan, c.msg_id))
-		return;
-	fate = fate_lookup(events->fates, c.msg_id);
-
-	c.segment = k;
-	c.tid = slot->tts_tid;
+	history = history_lookup(events->histories, c.msg_id);
 	if (scan->archived)
 	{
-		if (fate != NULL && fate->moved)
-			return;
-		c.attempts = (fate == NULL) ? 0 : fate->attempts;
-		add(scan, &scan->ready, &c);
+		note_archived(scan, history, &c);
 		return;
 	}
-	c.attempts = DatumGetInt32(slot_getattr(slot, CQ_MESSAGE_ATTEMPTS, &isnull));
-	c.priority = DatumGetInt16(slot_getattr(slot, CQ_MESSAGE_PRIORITY, &isnull));
-	c.bytes = cq_message_bytes(slot);
-	c.expires = DatumGetTimestampTz(slot_getattr(slot, CQ_MESSAGE_EXPIRES_AT, &isnull));
-	if (isnull)
-		c.expires = 0;
-	key = slot_getattr(slot, CQ_MESSAGE_KEY, &isnull);
-	if (!isnull)
-		c.group = cq_group_hash(DatumGetTextPP(key));
-	if (fate != NULL && fate->lease_attempts > fate->attempts)
-	{
-		c.attempts = Max(c.attempts, fate->lease_attempts);
-		if (fate->lease_until > now && !scan->loaded)
-		{
-			c.lease_until = fate->lease_until;
-			c.nonce = fate->nonce;
-		}
-	}
-	else if (fate != NULL && fate->attempts > 0)
-	{
-		c.attempts = Max(c.attempts, fate->attempts);
-		c.due = fate->due;
-	}
-	else
-	{
-		c.due = DatumGetTimestampTz(slot_getattr(slot, CQ_MESSAGE_DELIVER_AT, &isnull));
-		if (isnull)
-			c.due = 0;
-	}
-	if (c.due <= now)
-		c.due = 0;
-
+	read_columns(slot, &c);
+	add_history(scan, history, now, &c);
 	if (TransactionIdIsValid(xid))
 	{
-		WriterState writer = scan->dirty ? writer_state(xid) : WRITER_LIVE;
-
-		if (writer == WRITER_LIVE || writer == WRITER_ABORTED)
+		if (!note_sender(scan, xid, &c))
 			return;
-		if (writer == WRITER_PREPARED)
-		{
-			c.xid = xid;
-			add(scan, &scan->pending, &c);
-			return;
-		}
 	}
-	else if (fate != NULL && fate->pending_kind != 0)
+	else if (history != NULL && history->pending_kind != 0)
 	{
-		WriterState writer = writer_state(fate->pending_xid);
-
-		if (writer == WRITER_LIVE)
-		{
-			/* purged by a transaction that is open: unloaded until it ends */
-			scan->left.amount.n++;
-			scan->left.amount.bytes += c.bytes;
+		if (!note_settler(scan, history, now, &c))
 			return;
-		}
-		if (writer == WRITER_PREPARED)
-		{
-			c.xid = fate->pending_xid;
-			c.pending_kind = fate->pending_kind;
-			c.attempts = Max(c.attempts, fate->pending_attempts);
-			c.due = fate->pending_due;
-			add(scan, &scan->pending, &c);
-			return;
-		}
-		if (writer == WRITER_COMMITTED && fate->pending_kind != CQ_EVENT_FAILED)
-			return;
-		if (writer == WRITER_COMMITTED)
-		{
-			c.attempts = Max(c.attempts, fate->pending_attempts);
-			c.due = (fate->pending_due > now) ? fate->pending_due : 0;
-		}
 	}
-
-	if (c.lease_until != 0 ||
-		(c.due != 0 && c.group != 0 && c.attempts > 0 &&
-		 scan->def->options.group_concurrency == 1))
-		add(scan, &scan->busy, &c);
-	else if (c.due != 0)
-		add(scan, &scan->delayed, &c);
-	else
-	{
-		rank(scan, &c);
-		add(scan, &scan->ready, &c);
-	}
+	classify(scan, &c);
 }
 
 /*
@@ -695,7 +737,7 @@ cq_collect(CqScan *scan)
 		more = read_messages(scan, k, messages[i], &found, slot);
 		ExecDropSingleTupleTableSlot(slot);
 		settled_destroy(found.settled);
-		fate_destroy(found.fates);
+		history_destroy(found.histories);
 	}
 	for (int i = 0; i < n; i++)
 	{

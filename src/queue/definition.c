@@ -25,7 +25,7 @@ read_queue(CqDefinition *definition, const CqRow *row, bool same)
 
 	if (!same)
 	{
-		def->row = NULL;
+		def->state = NULL;
 		def->has_secret = false;
 	}
 	def->resolved = false;
@@ -60,16 +60,16 @@ cq_queue_name(const text *arg)
 	return text_to_cstring(arg);
 }
 
-CqQueueRow *
+CqQueueState *
 cq_queue_lock_if_same(CqQueueDef *def, LWLockMode mode)
 {
-	CqQueueRow *row = def->row;
+	CqQueueState *queue = def->state;
 
-	if (row == NULL)
+	if (queue == NULL)
 		return NULL;
-	LWLockAcquire(&row->lock, mode);
-	if (row->key.generation == def->generation && row->key.id == def->queue_id)
-		return row;
-	LWLockRelease(&row->lock);
+	LWLockAcquire(&queue->lock, mode);
+	if (queue->key.generation == def->generation && queue->key.id == def->queue_id)
+		return queue;
+	LWLockRelease(&queue->lock);
 	return NULL;
 }

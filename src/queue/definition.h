@@ -2,7 +2,7 @@
  *
  * definition.h
  *	  What a backend remembers of the queues it uses: options, privileges,
- *	  the tables of the segments, the row in shared memory.
+ *	  the tables of the segments, the state in shared memory.
  *
  *-------------------------------------------------------------------------
  */
@@ -43,9 +43,9 @@ typedef struct CqQueueDef
 	Oid			events[CQ_SEGMENTS_MAX];
 	Oid			keys[CQ_KEY_TABLES];
 	Oid			key_indexes[CQ_KEY_TABLES];
-	CqQueueRow *row;
-	uint32		generation;		/* of row, when resolved */
-	uint64		salt;			/* of row, when resolved */
+	CqQueueState *state;
+	uint32		generation;		/* of state, when resolved */
+	uint64		salt;			/* of state, when resolved */
 	bool		has_secret;		/* it was read, see secret.h ... */
 	uint64		secret;			/* ... and is this */
 } CqQueueDef;
@@ -83,10 +83,10 @@ cq_queues_all(void)
 }
 
 /*
- * Lock its row.  NULL, with no lock held, when it has none or the row has become
+ * Lock its state.  NULL, with no lock held, when it has none or that has become
  * another queue's.  Reads and resolves nothing, and does not raise.
  */
-extern CqQueueRow *cq_queue_lock_if_same(CqQueueDef *def, LWLockMode mode);
+extern CqQueueState *cq_queue_lock_if_same(CqQueueDef *def, LWLockMode mode);
 
 /* A queue's name from an argument; raises 22023 for empty or overlong ones. */
 extern char *cq_queue_name(const text *arg);

@@ -158,17 +158,17 @@ insert(Relation rel, Datum key, int64 msg_id, TimestampTz until)
 static int
 current_table(CqQueueDef *def)
 {
-	CqQueueRow *row = cq_queue_lock(def, LW_EXCLUSIVE);
+	CqQueueState *queue = cq_queue_lock(def, LW_EXCLUSIVE);
 	CqEffects	effects = {0};
-	int			current = row->keys_current;
-	int64		leave_ms = cq_clock_ms() + Max(row->options.dedup_window_ms, KEYS_RETRY_MS);
+	int			current = queue->keys_current;
+	int64		leave_ms = cq_clock_ms() + Max(queue->options.dedup_window_ms, KEYS_RETRY_MS);
 
-	if ((row->wants & CQ_WANT_KEYS) == 0 || leave_ms < row->keys_ms)
+	if ((queue->wants & CQ_WANT_KEYS) == 0 || leave_ms < queue->keys_ms)
 	{
-		row->keys_ms = leave_ms;
-		cq_row_want(row, CQ_WANT_KEYS, row->keys_ms, &effects);
+		queue->keys_ms = leave_ms;
+		cq_dispatch_want(queue, CQ_WANT_KEYS, queue->keys_ms, &effects);
 	}
-	cq_row_unlock(row, &effects);
+	cq_queue_unlock(queue, &effects);
 	return current;
 }
 
@@ -183,10 +183,10 @@ open_current(CqQueueDef *def)
 	{
 		int			k = current_table(def);
 		Relation	rel = table_open(def->keys[k], RowExclusiveLock);
-		CqQueueRow *row = cq_queue_lock(def, LW_SHARED);
-		bool		same = row->keys_current == k;
+		CqQueueState *queue = cq_queue_lock(def, LW_SHARED);
+		bool		same = queue->keys_current == k;
 
-		LWLockRelease(&row->lock);
+		LWLockRelease(&queue->lock);
 		if (same)
 			return rel;
 		table_close(rel, RowExclusiveLock);
@@ -257,21 +257,21 @@ read_unsettled(CqQueueDef *def, int64 **ids)
 	*ids = NULL;
 	for (;;)
 	{
-		CqQueueRow *row = cq_queue_lock(def, LW_SHARED);
-		uint32		entries = cq_row_entries(row);
-		bool		all = cq_backlog_is_empty(row) && row->backlog.open.n == 0;
+		CqQueueState *queue = cq_queue_lock(def, LW_SHARED);
+		uint32		entries = cq_dispatch_entries(queue);
+		bool		all = cq_backlog_is_empty(queue) && queue->backlog.open.n == 0;
 		int64		n = 0;
 
 		if (all && entries <= capacity)
 		{
 			for (int state = CQ_MSG_OPEN; state < CQ_MSG_SETTLED; state++)
 			{
-				for (uint32 i = cq_entries_first(row, state); i != CQ_NONE;
-					 i = cq_entries_next(row, i))
+				for (uint32 i = cq_entries_first(queue, state); i != CQ_NONE;
+					 i = cq_entries_next(queue, i))
 					(*ids)[n++] = CQ_MSG(i)->msg_id;
 			}
 		}
-		LWLockRelease(&row->lock);
+		LWLockRelease(&queue->lock);
 		if (!all)
 			return -1;
 		if (entries <= capacity)
@@ -388,26 +388,26 @@ static void
 note_result(CqQueueDef *def, int k, CqPairResult result, FullTransactionId copied,
 			bool used)
 {
-	CqQueueRow *row = cq_queue_lock_if_same(def, LW_EXCLUSIVE);
+	CqQueueState *queue = cq_queue_lock_if_same(def, LW_EXCLUSIVE);
 	int64		wait_ms;
 
-	if (row == NULL)
+	if (queue == NULL)
 		return;
-	wait_ms = Max(row->options.dedup_window_ms, KEYS_RETRY_MS);
+	wait_ms = Max(queue->options.dedup_window_ms, KEYS_RETRY_MS);
 	if (result == CQ_PAIR_EMPTY)
 	{
 		copied = InvalidFullTransactionId;
 		if (used)
-			row->keys_current = k;
+			queue->keys_current = k;
 	}
 	else if (FullTransactionIdIsValid(copied))
 		wait_ms = KEYS_RETRY_MS;
-	row->keys_copied = U64FromFullTransactionId(copied);
-	row->wants &= ~CQ_WANT_KEYS;
+	queue->keys_copied = U64FromFullTransactionId(copied);
+	queue->wants &= ~CQ_WANT_KEYS;
 	if (used || result != CQ_PAIR_EMPTY)
-		row->wants |= CQ_WANT_KEYS;
-	row->keys_ms = cq_clock_ms() + wait_ms;
-	LWLockRelease(&row->lock);
+		queue->wants |= CQ_WANT_KEYS;
+	queue->keys_ms = cq_clock_ms() + wait_ms;
+	LWLockRelease(&queue->lock);
 }
 
 /* The next step of the queue's rotation, in a transaction. */
@@ -415,7 +415,7 @@ static CqPairResult
 rotate_step(int32 queue_id)
 {
 	CqQueueDef *def;
-	CqQueueRow *row;
+	CqQueueState *queue;
 	FullTransactionId copied;
 	CqPairResult result = CQ_PAIR_NOT_YET;
 	bool		used;
@@ -429,10 +429,10 @@ rotate_step(int32 queue_id)
 		return CQ_PAIR_NOT_YET;
 	}
 	def = cq_queue_open(def->name, CQ_QUEUE_NONE);
-	row = cq_queue_lock(def, LW_SHARED);
-	current = row->keys_current;
-	copied = FullTransactionIdFromU64(row->keys_copied);
-	LWLockRelease(&row->lock);
+	queue = cq_queue_lock(def, LW_SHARED);
+	current = queue->keys_current;
+	copied = FullTransactionIdFromU64(queue->keys_copied);
+	LWLockRelease(&queue->lock);
 
 	result = rotate(def, 1 - current, current, &copied);
 	used = !cq_table_is_empty(def->keys[current]);

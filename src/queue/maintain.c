@@ -3,9 +3,9 @@
  * maintain.c
  *	  What the maintenance worker does for the queues of its database.
  *
- * Each row says in plan_ms when the worker is going to look at it; a session that
- * makes something due earlier lowers that and wakes the worker (cq_row_plan).
- * A pass does what is due and makes a new plan, all under the row's lock, so
+ * Each queue says in plan_ms when the worker is going to look at it; a session that
+ * makes something due earlier lowers that and wakes the worker (cq_dispatch_plan).
+ * A pass does what is due and makes a new plan, all under the queue's lock, so
  * nothing is missed; with nothing to wait for, the worker is not woken at all.
  *
  * An error in one queue is reported as a warning, that queue is left alone for
@@ -62,25 +62,25 @@ expire_leases(CqQueueDef *def)
 	CqClaim    *dead = palloc(SETTLE_MAX * sizeof(CqClaim));
 	int			nfailed = 0;
 	int			ndead = 0;
-	CqQueueRow *row;
+	CqQueueState *queue;
 	int64		now;
 	uint32		i;
 
 	cq_queue_items_reserve(SETTLE_MAX);
-	row = cq_queue_lock(def, LW_EXCLUSIVE);
+	queue = cq_queue_lock(def, LW_EXCLUSIVE);
 	now = cq_clock_ms();
 	while (nfailed + ndead < SETTLE_MAX &&
-		   (i = row->list[CQ_MSG_LEASED]) != CQ_NONE && CQ_MSG(i)->until <= now)
+		   (i = queue->list[CQ_MSG_LEASED]) != CQ_NONE && CQ_MSG(i)->until <= now)
 	{
-		int			max_attempts = cq_row_max_attempts(row);
+		int			max_attempts = cq_dispatch_max_attempts(queue);
 
 		CQ_MSG(i)->due = 0;
 		if (max_attempts > 0 && CQ_MSG(i)->attempts >= max_attempts)
-			cq_claim_settling(def, row, i, CQ_OUTCOME_EXPIRED_LAST, &dead[ndead++]);
+			cq_claim_settling(def, queue, i, CQ_OUTCOME_EXPIRED_LAST, &dead[ndead++]);
 		else
-			cq_claim_settling(def, row, i, CQ_OUTCOME_EXPIRED, &failed[nfailed++]);
+			cq_claim_settling(def, queue, i, CQ_OUTCOME_EXPIRED, &failed[nfailed++]);
 	}
-	LWLockRelease(&row->lock);
+	LWLockRelease(&queue->lock);
 
 	cq_claims_event(def, failed, nfailed, CQ_EVENT_FAILED, 0, "lease expired");
 	if (ndead > 0)
@@ -97,30 +97,30 @@ settle_doomed(CqQueueDef *def)
 	CqClaim    *deleted = palloc(SETTLE_MAX * sizeof(CqClaim));
 	int			ndead = 0;
 	int			ndeleted = 0;
-	CqQueueRow *row;
+	CqQueueState *queue;
 	CqEffects	effects = {0};
 	uint32		i;
 
 	cq_queue_items_reserve(SETTLE_MAX);
-	row = cq_queue_lock(def, LW_EXCLUSIVE);
-	while (ndead + ndeleted < SETTLE_MAX && (i = row->list[CQ_MSG_DOOMED]) != CQ_NONE)
+	queue = cq_queue_lock(def, LW_EXCLUSIVE);
+	while (ndead + ndeleted < SETTLE_MAX && (i = queue->list[CQ_MSG_DOOMED]) != CQ_NONE)
 	{
 		CqOutcome	outcome = CQ_MSG(i)->outcome;
 
-		if (outcome == CQ_OUTCOME_REJECTED && cq_row_max_attempts(row) == 0)
+		if (outcome == CQ_OUTCOME_REJECTED && cq_dispatch_max_attempts(queue) == 0)
 		{
 			/* there are no dead letters any more */
-			cq_entry_offer(row, i, &effects);
+			cq_entry_offer(queue, i, &effects);
 			continue;
 		}
 		CQ_MSG(i)->flags |= CQ_MSG_TAKEN;
-		CQ_MSG(i)->nonce = ++row->nonce;
+		CQ_MSG(i)->nonce = ++queue->nonce;
 		if (outcome == CQ_OUTCOME_REJECTED)
-			cq_claim_settling(def, row, i, outcome, &dead[ndead++]);
+			cq_claim_settling(def, queue, i, outcome, &dead[ndead++]);
 		else
-			cq_claim_settling(def, row, i, outcome, &deleted[ndeleted++]);
+			cq_claim_settling(def, queue, i, outcome, &deleted[ndeleted++]);
 	}
-	cq_row_unlock(row, &effects);
+	cq_queue_unlock(queue, &effects);
 
 	cq_claims_settled(def, deleted, ndeleted);
 	if (ndead > 0)
@@ -133,13 +133,13 @@ settle_doomed(CqQueueDef *def)
 static void
 trim(CqQueueDef *def)
 {
-	CqQueueRow *row;
+	CqQueueState *queue;
 	CqEffects	effects = {0};
 
 	cq_scan_refill(def);
-	row = cq_queue_lock(def, LW_EXCLUSIVE);
-	cq_row_trim(row, &effects);
-	cq_row_unlock(row, &effects);
+	queue = cq_queue_lock(def, LW_EXCLUSIVE);
+	cq_dispatch_trim(queue, &effects);
+	cq_queue_unlock(queue, &effects);
 }
 
 /* ---- LISTENers ------------------------------------------------------- */
@@ -148,19 +148,19 @@ trim(CqQueueDef *def)
 static void
 notify(CqQueueDef *def)
 {
-	CqQueueRow *row = cq_queue_lock(def, LW_EXCLUSIVE);
-	bool		wanted = (row->wants & CQ_WANT_NOTIFY) != 0;
+	CqQueueState *queue = cq_queue_lock(def, LW_EXCLUSIVE);
+	bool		wanted = (queue->wants & CQ_WANT_NOTIFY) != 0;
 
-	row->wants &= ~CQ_WANT_NOTIFY;
-	row->notify_ms = cq_clock_ms() + NOTIFY_MS;
-	LWLockRelease(&row->lock);
+	queue->wants &= ~CQ_WANT_NOTIFY;
+	queue->notify_ms = cq_clock_ms() + NOTIFY_MS;
+	LWLockRelease(&queue->lock);
 	if (wanted && def->options.notify[0] != '\0')
 		Async_Notify(def->options.notify, def->name);
 }
 
 /* ---- one queue ----------------------------------------------------- */
 
-/* What has to be done for a row. */
+/* What has to be done for a queue. */
 typedef struct Chores
 {
 	/* in a transaction of all of them */
@@ -178,75 +178,75 @@ typedef struct Chores
 	bool		truncate;
 } Chores;
 
-/* Row locked; what was due has been released. */
+/* Queue locked; what was due has been released. */
 static Chores
-look(const CqQueueRow *row)
+look(const CqQueueState *queue)
 {
 	Chores		chores;
 	int64		now = cq_clock_ms();
-	uint32		leased = row->list[CQ_MSG_LEASED];
+	uint32		leased = queue->list[CQ_MSG_LEASED];
 
 	chores.expire = leased != CQ_NONE && CQ_MSG(leased)->until <= now;
-	chores.doomed = row->list[CQ_MSG_DOOMED] != CQ_NONE;
-	chores.scan = !row->backlog.loaded || (row->wants & CQ_WANT_SCAN) != 0 ||
-		cq_backlog_delayed_due(row);
-	chores.trim = (row->wants & CQ_WANT_TRIM) != 0;
-	chores.notify = (row->wants & CQ_WANT_NOTIFY) != 0 && row->notify_ms <= now;
-	chores.expired = row->backlog.expires != 0 && row->expire_ms <= now &&
-		row->backlog.expires <= GetCurrentTimestamp();
+	chores.doomed = queue->list[CQ_MSG_DOOMED] != CQ_NONE;
+	chores.scan = !queue->backlog.loaded || (queue->wants & CQ_WANT_SCAN) != 0 ||
+		cq_backlog_delayed_due(queue);
+	chores.trim = (queue->wants & CQ_WANT_TRIM) != 0;
+	chores.notify = (queue->wants & CQ_WANT_NOTIFY) != 0 && queue->notify_ms <= now;
+	chores.expired = queue->backlog.expires != 0 && queue->expire_ms <= now &&
+		queue->backlog.expires <= GetCurrentTimestamp();
 	/* by hand what was put off, for a lock say, is tried again */
-	chores.keys = (row->wants & CQ_WANT_KEYS) != 0 &&
-		(row->keys_ms <= now ||
-		 (row->keys_copied != 0 && cq_step_by_hand()));
-	chores.segment = (row->wants & CQ_WANT_SEGMENT) != 0;
-	chores.move = (row->wants & CQ_WANT_MOVE) != 0 &&
-		(row->move_ms <= now || cq_step_by_hand());
-	chores.truncate = (row->wants & CQ_WANT_TRUNCATE) != 0 &&
-		(row->truncate_ms <= now || cq_step_by_hand());
+	chores.keys = (queue->wants & CQ_WANT_KEYS) != 0 &&
+		(queue->keys_ms <= now ||
+		 (queue->keys_copied != 0 && cq_step_by_hand()));
+	chores.segment = (queue->wants & CQ_WANT_SEGMENT) != 0;
+	chores.move = (queue->wants & CQ_WANT_MOVE) != 0 &&
+		(queue->move_ms <= now || cq_step_by_hand());
+	chores.truncate = (queue->wants & CQ_WANT_TRUNCATE) != 0 &&
+		(queue->truncate_ms <= now || cq_step_by_hand());
 	return chores;
 }
 
-/* Row locked: when to look again; PG_INT64_MAX: when woken. */
+/* Queue locked: when to look again; PG_INT64_MAX: when woken. */
 static int64
-plan(const CqQueueRow *row)
+plan(const CqQueueState *queue)
 {
 	int64		at = PG_INT64_MAX;
 	uint32		first;
 
-	if ((first = row->list[CQ_MSG_DELAYED]) != CQ_NONE)
+	if ((first = queue->list[CQ_MSG_DELAYED]) != CQ_NONE)
 		at = Min(at, cq_due_ms(CQ_MSG(first)->due));
-	if ((first = row->expiry) != CQ_NONE)
+	if ((first = queue->expiry) != CQ_NONE)
 		at = Min(at, cq_due_ms(CQ_MSG(first)->expires));
-	if ((first = row->group_times) != CQ_NONE)
+	if ((first = queue->group_times) != CQ_NONE)
 		at = Min(at, CQ_GROUP(first)->until);
-	if ((first = row->list[CQ_MSG_LEASED]) != CQ_NONE)
+	if ((first = queue->list[CQ_MSG_LEASED]) != CQ_NONE)
 		at = Min(at, CQ_MSG(first)->until);
-	at = Min(at, cq_backlog_look_ms(row));
-	if (row->backlog.expires != 0)
-		at = Min(at, Max(cq_due_ms(row->backlog.expires), row->expire_ms));
-	if ((row->wants & CQ_WANT_SCAN) != 0 || row->list[CQ_MSG_DOOMED] != CQ_NONE ||
-		((row->wants & CQ_WANT_TRIM) != 0 && row->backlog.ready != CQ_UNLOADED_STUCK))
+	at = Min(at, cq_backlog_look_ms(queue));
+	if (queue->backlog.expires != 0)
+		at = Min(at, Max(cq_due_ms(queue->backlog.expires), queue->expire_ms));
+	if ((queue->wants & CQ_WANT_SCAN) != 0 || queue->list[CQ_MSG_DOOMED] != CQ_NONE ||
+		((queue->wants & CQ_WANT_TRIM) != 0 && queue->backlog.ready != CQ_UNLOADED_STUCK))
 		at = Min(at, cq_clock_ms());
-	if (row->by_xid > 0)
+	if (queue->by_xid > 0)
 		at = Min(at, cq_clock_ms() + XID_POLL_MS);
-	if (row->wants & CQ_WANT_NOTIFY)
-		at = Min(at, row->notify_ms);
-	if (row->wants & CQ_WANT_KEYS)
-		at = Min(at, row->keys_ms);
-	if (row->wants & CQ_WANT_MOVE)
-		at = Min(at, row->move_ms);
-	if (row->wants & CQ_WANT_TRUNCATE)
-		at = Min(at, row->truncate_ms);
-	if ((row->wants & CQ_WANT_SEGMENT) != 0 || !row->backlog.loaded)
+	if (queue->wants & CQ_WANT_NOTIFY)
+		at = Min(at, queue->notify_ms);
+	if (queue->wants & CQ_WANT_KEYS)
+		at = Min(at, queue->keys_ms);
+	if (queue->wants & CQ_WANT_MOVE)
+		at = Min(at, queue->move_ms);
+	if (queue->wants & CQ_WANT_TRUNCATE)
+		at = Min(at, queue->truncate_ms);
+	if ((queue->wants & CQ_WANT_SEGMENT) != 0 || !queue->backlog.loaded)
 		at = Min(at, cq_clock_ms() + XID_POLL_MS);
-	at = Max(at, row->retry_ms);
+	at = Max(at, queue->retry_ms);
 
 	/*
 	 * Keep an earlier plan: with one lease after another, each settled long
 	 * before its end, the next one need not wake the worker.
 	 */
-	if (row->plan_ms > cq_clock_ms())
-		at = Min(at, row->plan_ms);
+	if (queue->plan_ms > cq_clock_ms())
+		at = Min(at, queue->plan_ms);
 	return at;
 }
 
@@ -308,7 +308,7 @@ do_chores(int32 queue_id, const Chores *chores)
 /* A queue that is being maintained, and what is due. */
 typedef struct Work
 {
-	CqQueueRow *row;
+	CqQueueState *queue;
 	int32		queue_id;
 	Chores		chores;
 } Work;
@@ -321,16 +321,16 @@ work_off(void *arg)
 	do_chores(work->queue_id, &work->chores);
 }
 
-/* Lock the row if it still is the queue's; false, with no lock held: it is not. */
+/* Lock the state if it still is the queue's; false, with no lock held: it is not. */
 static bool
 lock_if_same(const Work *work)
 {
-	CqQueueRow *row = work->row;
+	CqQueueState *queue = work->queue;
 
-	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	if (row->key.database == MyDatabaseId && row->key.id == work->queue_id)
+	LWLockAcquire(&queue->lock, LW_EXCLUSIVE);
+	if (queue->key.database == MyDatabaseId && queue->key.id == work->queue_id)
 		return true;
-	LWLockRelease(&row->lock);
+	LWLockRelease(&queue->lock);
 	return false;
 }
 
@@ -344,8 +344,8 @@ do_chores_safely(Work *work)
 		return;
 	if (lock_if_same(work))
 	{
-		work->row->retry_ms = cq_clock_ms() + CQ_CHORE_RETRY_MS;
-		LWLockRelease(&work->row->lock);
+		work->queue->retry_ms = cq_clock_ms() + CQ_CHORE_RETRY_MS;
+		LWLockRelease(&work->queue->lock);
 	}
 	cq_chore_warn(error, psprintf("queue %d", work->queue_id));
 	FreeErrorData(error);
@@ -359,10 +359,10 @@ release_and_look(Work *work)
 
 	if (!lock_if_same(work))
 		return false;
-	cq_entries_release_due(work->row, &effects);
-	work->chores = look(work->row);
+	cq_entries_release_due(work->queue, &effects);
+	work->chores = look(work->queue);
 	effects.worker = false;		/* it is here */
-	cq_row_unlock(work->row, &effects);
+	cq_queue_unlock(work->queue, &effects);
 	return true;
 }
 
@@ -374,26 +374,26 @@ any_due(const Chores *chores)
 		chores->move || chores->truncate;
 }
 
-/* Returns when the row is to be looked at again, or PG_INT64_MAX. */
+/* Returns when the queue is to be looked at again, or PG_INT64_MAX. */
 static int64
 maintain(int i)
 {
-	CqQueueRow *row = &cq_rows[i];
-	Work		work = {row};
+	CqQueueState *queue = &cq_queue_states[i];
+	Work		work = {queue};
 	CqEffects	effects = {0};
 	int64		at;
 
-	LWLockAcquire(&row->lock, LW_SHARED);
-	work.queue_id = (row->key.database == MyDatabaseId) ? row->key.id : 0;
-	at = row->retry_ms;
-	LWLockRelease(&row->lock);
+	LWLockAcquire(&queue->lock, LW_SHARED);
+	work.queue_id = (queue->key.database == MyDatabaseId) ? queue->key.id : 0;
+	at = queue->retry_ms;
+	LWLockRelease(&queue->lock);
 	if (work.queue_id == 0)
 		return PG_INT64_MAX;
 	if (at > cq_clock_ms() && !cq_step_by_hand())
 		return at;
 
-	if (row->by_xid > 0)
-		cq_queue_settle_prepared(row, work.queue_id);
+	if (queue->by_xid > 0)
+		cq_queue_settle_prepared(queue, work.queue_id);
 	if (!release_and_look(&work))
 		return PG_INT64_MAX;
 	if (any_due(&work.chores))
@@ -401,26 +401,26 @@ maintain(int i)
 
 	if (!lock_if_same(&work))
 		return PG_INT64_MAX;
-	cq_entries_release_due(row, &effects);
-	at = plan(row);
-	row->plan_ms = at;
+	cq_entries_release_due(queue, &effects);
+	at = plan(queue);
+	queue->plan_ms = at;
 	/* a plan is for the worker to keep: by hand, let it make its own */
 	effects.worker = cq_step_by_hand();
-	cq_row_check(row);
-	cq_row_unlock(row, &effects);
+	cq_dispatch_check(queue);
+	cq_queue_unlock(queue, &effects);
 	return at;
 }
 
 /* ---- all queues ---------------------------------------------------- */
 
-/* Open the queue, so that it has its row. */
+/* Open the queue, so that it has its state. */
 static void
 open_queue(const void *name)
 {
 	(void) cq_queue_open(name, CQ_QUEUE_NONE);
 }
 
-/* Free rows whose queue is gone; give every other queue its row. */
+/* Free states whose queue is gone; give every other queue its state. */
 static void
 sync_rows(void)
 {
@@ -429,9 +429,9 @@ sync_rows(void)
 
 	cq_step_start();
 	defs = cq_queues_all();
-	for (int i = 0; i < cq_queues->nrows; i++)
+	for (int i = 0; i < cq_queues->nqueues; i++)
 	{
-		CqStateKey	key = cq_state_key(&cq_rows[i]);
+		CqStateKey	key = cq_state_key(&cq_queue_states[i]);
 		bool		found = false;
 
 		if (key.database != MyDatabaseId)
@@ -439,7 +439,7 @@ sync_rows(void)
 		foreach(cell, defs)
 			found |= (((CqQueueDef *) lfirst(cell))->queue_id == key.id);
 		if (!found)
-			cq_queue_row_forget(MyDatabaseId, key.id);
+			cq_queue_state_forget(MyDatabaseId, key.id);
 	}
 	foreach(cell, defs)
 	{
@@ -459,7 +459,7 @@ sync_rows(void)
 static int
 count_rows(void)
 {
-	return cq_queues->nrows;
+	return cq_queues->nqueues;
 }
 
 static CqChores chores = {

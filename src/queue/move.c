@@ -78,11 +78,11 @@ typedef struct Move
 	Batch		unloaded[2];	/* without entries: ready, delayed */
 } Move;
 
-/* Row locked: few enough to be moved, and all of them unclaimed? */
+/* Queue locked: few enough to be moved, and all of them unclaimed? */
 static bool
-is_worth_it(const CqScan *scan, const CqQueueRow *row, int k)
+is_worth_it(const CqScan *scan, const CqQueueState *queue, int k)
 {
-	int64		left = row->segment[k].loaded;
+	int64		left = queue->segment[k].loaded;
 
 	for (int64 j = 0; j < scan->ready.n; j++)
 		left += !scan->ready.items[j].in_memory;
@@ -120,17 +120,17 @@ add_unloaded(Move *move, const CqCandidates *list)
 	}
 }
 
-/* Row locked: claim those of the segment that have entries and wait. */
+/* Queue locked: claim those of the segment that have entries and wait. */
 static void
-add_loaded(Move *move, CqQueueRow *row)
+add_loaded(Move *move, CqQueueState *queue)
 {
 	static const CqMsgState states[] = {CQ_MSG_READY, CQ_MSG_HELD, CQ_MSG_DELAYED};
 
 	/* claiming changes the lists that are walked over: find them first */
 	for (int s = 0; s < lengthof(states); s++)
 	{
-		for (uint32 i = cq_entries_first(row, states[s]);
-			 i != CQ_NONE && move->n < MOVE_MAX; i = cq_entries_next(row, i))
+		for (uint32 i = cq_entries_first(queue, states[s]);
+			 i != CQ_NONE && move->n < MOVE_MAX; i = cq_entries_next(queue, i))
 		{
 			if (CQ_MSG(i)->segment == move->from)
 				move->stragglers[move->n++].claim.entry = i;
@@ -143,8 +143,8 @@ add_loaded(Move *move, CqQueueRow *row)
 
 		straggler->due = msg->due;
 		msg->flags |= CQ_MSG_TAKEN;
-		msg->nonce = ++row->nonce;
-		straggler->item = cq_queue_item_number(cq_claim_settling(move->def, row,
+		msg->nonce = ++queue->nonce;
+		straggler->item = cq_queue_item_number(cq_claim_settling(move->def, queue,
 																 straggler->claim.entry, CQ_OUTCOME_MOVED,
 																 &straggler->claim));
 	}
@@ -239,7 +239,7 @@ settle_old(const Move *move)
 	pfree(ids);
 }
 
-/* Row locked: the new places of those without entries, from the commit on. */
+/* Queue locked: the new places of those without entries, from the commit on. */
 static void
 note_unloaded(const Move *move)
 {
@@ -267,7 +267,7 @@ move_segment(CqQueueDef *def, int k)
 {
 	CqScan	   *scan = cq_scan_begin(def, true);
 	Move	   *move = MemoryContextAllocZero(scan->context, sizeof(Move));
-	CqQueueRow *row;
+	CqQueueState *queue;
 	CqEffects	effects = {0};
 	bool		worth_it;
 
@@ -286,18 +286,18 @@ move_segment(CqQueueDef *def, int k)
 											  sizeof(Straggler) *
 											  (MOVE_MAX + scan->ready.n + scan->delayed.n));
 
-	row = cq_queue_lock(def, LW_EXCLUSIVE);
-	cq_scan_mark_in_memory(scan, row);
-	worth_it = k != row->current && is_worth_it(scan, row, k);
-	move->to = row->current;
+	queue = cq_queue_lock(def, LW_EXCLUSIVE);
+	cq_scan_mark_in_memory(scan, queue);
+	worth_it = k != queue->current && is_worth_it(scan, queue, k);
+	move->to = queue->current;
 	if (worth_it)
 	{
-		add_loaded(move, row);
+		add_loaded(move, queue);
 		add_unloaded(move, &scan->ready);
 		add_unloaded(move, &scan->delayed);
-		row->segment[move->to].inserted += move->n;
+		queue->segment[move->to].inserted += move->n;
 	}
-	LWLockRelease(&row->lock);
+	LWLockRelease(&queue->lock);
 
 	if (move->n > 0)
 	{
@@ -307,28 +307,28 @@ move_segment(CqQueueDef *def, int k)
 		settle_old(move);
 	}
 
-	row = cq_queue_lock(def, LW_EXCLUSIVE);
+	queue = cq_queue_lock(def, LW_EXCLUSIVE);
 	note_unloaded(move);
-	cq_scan_give_back(row,
+	cq_scan_give_back(queue,
 					  worth_it && scan->busy.n + scan->pending.n == 0 ? k : -1, &effects);
-	cq_row_unlock(row, &effects);
+	cq_queue_unlock(queue, &effects);
 	MemoryContextDelete(scan->context);
 	return worth_it;
 }
 
 /*
- * Row locked: the first segment from k on that may be emptied, or -1.  One that
+ * Queue locked: the first segment from k on that may be emptied, or -1.  One that
  * is finished needs nothing of that.
  */
 static int
-find_candidate(const CqQueueRow *row, int k)
+find_candidate(const CqQueueState *queue, int k)
 {
-	for (; k < row->nsegments; k++)
+	for (; k < queue->nsegments; k++)
 	{
-		const CqSegment *segment = &row->segment[k];
+		const CqSegment *segment = &queue->segment[k];
 
-		if (k != row->current && !segment->empty &&
-			(segment->loaded > 0 || cq_backlog_has_segment(row, k)) &&
+		if (k != queue->current && !segment->empty &&
+			(segment->loaded > 0 || cq_backlog_has_segment(queue, k)) &&
 			(uint64) segment->loaded * MOVE_SHARE <= segment->inserted)
 			return k;
 	}
@@ -344,7 +344,7 @@ cq_move_stragglers(int32 queue_id)
 	do
 	{
 		CqQueueDef *def;
-		CqQueueRow *row;
+		CqQueueState *queue;
 
 		cq_step_start();
 		def = cq_queue_by_id(queue_id);
@@ -354,18 +354,18 @@ cq_move_stragglers(int32 queue_id)
 			return;
 		}
 		def = cq_queue_open(def->name, CQ_QUEUE_NONE);
-		row = cq_queue_lock(def, LW_EXCLUSIVE);
-		k = find_candidate(row, k);
+		queue = cq_queue_lock(def, LW_EXCLUSIVE);
+		k = find_candidate(queue, k);
 		if (k < 0)
 		{
-			row->wants &= ~CQ_WANT_MOVE;
+			queue->wants &= ~CQ_WANT_MOVE;
 			if (!all)
-				row->wants |= CQ_WANT_MOVE;
-			row->move_ms = all ? 0 : cq_clock_ms() + RETRY_MS;
+				queue->wants |= CQ_WANT_MOVE;
+			queue->move_ms = all ? 0 : cq_clock_ms() + RETRY_MS;
 			/* what has been emptied is finished */
-			row->wants |= CQ_WANT_TRUNCATE;
+			queue->wants |= CQ_WANT_TRUNCATE;
 		}
-		LWLockRelease(&row->lock);
+		LWLockRelease(&queue->lock);
 		if (k >= 0 && k < def->nsegments)
 			all &= move_segment(def, k);
 		cq_step_commit();

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * open.c
- *	  Opening a queue: privileges, tables, the row in shared memory.
+ *	  Opening a queue: privileges, tables, the state in shared memory.
  *
  * Whoever uses a queue holds a lock on its sequence, taken before any on its
  * tables, until the transaction ends; a drop comes to the sequence first of all.
@@ -83,9 +83,9 @@ find_tables(CqQueueDef *def)
 		OidIsValid(def->key_indexes[0]) && OidIsValid(def->key_indexes[1]);
 }
 
-/* A new row for the queue in shared memory. */
-static CqQueueRow *
-make_row(const CqQueueDef *def)
+/* A new state for the queue in shared memory. */
+static CqQueueState *
+make_state(const CqQueueDef *def)
 {
 	BlockNumber nblocks[CQ_SEGMENTS_MAX] = {0};
 
@@ -96,33 +96,33 @@ make_row(const CqQueueDef *def)
 		nblocks[k] = RelationGetNumberOfBlocks(rel);
 		table_close(rel, AccessShareLock);
 	}
-	return cq_queue_row_get(def->queue_id, def->sequence, def->nsegments, nblocks);
+	return cq_queue_state_get(def->queue_id, def->sequence, def->nsegments, nblocks);
 }
 
-/* Find the row, and give it the options; false when it is another queue's by now. */
+/* Find the state, and give it the options; false when it is another queue's by now. */
 static bool
 attach(CqQueueDef *def)
 {
 	CqEffects	effects = {0};
 
-	def->row = cq_queue_row_find(def->queue_id, def->sequence);
-	if (def->row == NULL)
-		def->row = make_row(def);
-	LWLockAcquire(&def->row->lock, LW_EXCLUSIVE);
-	def->generation = def->row->key.generation;
-	def->salt = def->row->salt;
-	if (def->row->key.database == MyDatabaseId && def->row->key.id == def->queue_id)
+	def->state = cq_queue_state_find(def->queue_id, def->sequence);
+	if (def->state == NULL)
+		def->state = make_state(def);
+	LWLockAcquire(&def->state->lock, LW_EXCLUSIVE);
+	def->generation = def->state->key.generation;
+	def->salt = def->state->salt;
+	if (def->state->key.database == MyDatabaseId && def->state->key.id == def->queue_id)
 	{
 		if (!cq_queue_items_change_options(def))
-			cq_row_set_options(def->row, &def->options, &effects);
+			cq_dispatch_set_options(def->state, &def->options, &effects);
 		def->resolved = true;
 	}
-	cq_row_unlock(def->row, &effects);
+	cq_queue_unlock(def->state, &effects);
 	return def->resolved;
 }
 
 /*
- * Find the queue's tables and its row in shared memory.  Returns false when it
+ * Find the queue's tables and its state in shared memory.  Returns false when it
  * has been dropped, or when tables are missing and missing_ok says so.
  */
 static bool
@@ -207,27 +207,27 @@ cq_queue_refresh(CqQueueDef *def)
 		cq_object_missing(CQ_OBJECT_QUEUE, def->name);
 }
 
-CqQueueRow *
+CqQueueState *
 cq_queue_lock(CqQueueDef *def, LWLockMode mode)
 {
-	CqQueueRow *row;
+	CqQueueState *queue;
 
-	while ((row = cq_queue_lock_if_same(def, mode)) == NULL)
+	while ((queue = cq_queue_lock_if_same(def, mode)) == NULL)
 	{
 		CHECK_FOR_INTERRUPTS();
-		/* there are no rows */
+		/* there are no states */
 		PreventCommandDuringRecovery("this function");
 		cq_queue_refresh(def);
 	}
-	return row;
+	return queue;
 }
 
 int64
 cq_queue_length(CqQueueDef *def)
 {
-	CqQueueRow *row = cq_queue_lock(def, LW_SHARED);
-	int64		n = cq_row_length(row).n;
+	CqQueueState *queue = cq_queue_lock(def, LW_SHARED);
+	int64		n = cq_dispatch_length(queue).n;
 
-	LWLockRelease(&row->lock);
+	LWLockRelease(&queue->lock);
 	return n;
 }

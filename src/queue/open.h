@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * open.h
- *	  Opening a queue: privileges, tables, the row in shared memory.
+ *	  Opening a queue: privileges, tables, the state in shared memory.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,10 +27,10 @@ extern CqQueueDef *cq_queue_open_if_exists(const char *name);
 extern void cq_queue_refresh(CqQueueDef *def);
 
 /*
- * Lock its row; the definition may be read again before that.  Raises, with no lock
+ * Lock its state; the definition may be read again before that.  Raises, with no lock
  * held, 42704 when the queue has been dropped meanwhile, and 25006 during recovery.
  */
-extern CqQueueRow *cq_queue_lock(CqQueueDef *def, LWLockMode mode);
+extern CqQueueState *cq_queue_lock(CqQueueDef *def, LWLockMode mode);
 
 /* Unsettled messages of the queue, those of open transactions included. */
 extern int64 cq_queue_length(CqQueueDef *def);

@@ -3,8 +3,8 @@
  * peek.c
  *	  Looking at messages without any effect.
  *
- * What is in memory is copied under the row's lock; unless that is all, the
- * tables are read as for a scan, but nothing is taken over from the row and
+ * What is in memory is copied under the queue's lock; unless that is all, the
+ * tables are read as for a scan, but nothing is taken over from its state and
  * nothing given to it.  A message that changes sides meanwhile may be missed, or
  * found in both places and shown once.
  *
@@ -52,7 +52,7 @@ is_wanted(CqMsgState state, CqPeekState wanted)
 	}
 }
 
-/* Row locked. */
+/* Queue locked. */
 static void
 copy_entry(Found *found, uint32 i, int64 now_ms, TimestampTz now)
 {
@@ -75,8 +75,8 @@ copy_entries(CqQueueDef *def, CqPeekState wanted, Found *found, CqScan *scan)
 {
 	for (;;)
 	{
-		CqQueueRow *row = cq_queue_lock(def, LW_SHARED);
-		uint32		entries = cq_row_entries(row);
+		CqQueueState *queue = cq_queue_lock(def, LW_SHARED);
+		uint32		entries = cq_dispatch_entries(queue);
 		int64		now_ms = cq_clock_ms();
 		TimestampTz now = GetCurrentTimestamp();
 		bool		more = false;
@@ -87,8 +87,8 @@ copy_entries(CqQueueDef *def, CqPeekState wanted, Found *found, CqScan *scan)
 			{
 				if (!is_wanted(state, wanted))
 					continue;
-				for (uint32 i = cq_entries_first(row, state); i != CQ_NONE;
-					 i = cq_entries_next(row, i))
+				for (uint32 i = cq_entries_first(queue, state); i != CQ_NONE;
+					 i = cq_entries_next(queue, i))
 				{
 					if ((CQ_MSG(i)->flags & CQ_MSG_GONE) == 0)
 						copy_entry(found, i, now_ms, now);
@@ -96,20 +96,20 @@ copy_entries(CqQueueDef *def, CqPeekState wanted, Found *found, CqScan *scan)
 			}
 			for (int state = CQ_MSG_OPEN; state < CQ_MSG_SETTLED; state++)
 			{
-				for (uint32 i = cq_entries_first(row, state); i != CQ_NONE;
-					 i = cq_entries_next(row, i))
+				for (uint32 i = cq_entries_first(queue, state); i != CQ_NONE;
+					 i = cq_entries_next(queue, i))
 					scan->known[scan->nknown++] = CQ_MSG(i)->msg_id;
 			}
 			for (int k = 0; k < CQ_SEGMENTS_MAX; k++)
 			{
-				bool		ours = k < def->nsegments && k < row->nsegments;
+				bool		ours = k < def->nsegments && k < queue->nsegments;
 
-				scan->from[k] = ours ? row->backlog.from[k] : InvalidBlockNumber;
-				scan->first_id[k] = row->segment[k].first_id;
+				scan->from[k] = ours ? queue->backlog.from[k] : InvalidBlockNumber;
+				scan->first_id[k] = queue->segment[k].first_id;
 				more |= scan->from[k] != InvalidBlockNumber;
 			}
 		}
-		LWLockRelease(&row->lock);
+		LWLockRelease(&queue->lock);
 		if (entries <= found->capacity)
 			return more && wanted != CQ_PEEK_IN_FLIGHT;
 		found->capacity = entries + entries / 4 + 64;
@@ -197,7 +197,7 @@ cq_queue_peek_messages(CqQueueDef *def, CqPeekState state, int max,
 		for (int k = 0; k < CQ_SEGMENTS_MAX; k++)
 		{
 			scan->from[k] = (k < def->nsegments) ? 0 : InvalidBlockNumber;
-			scan->first_id[k] = ((volatile CqQueueRow *) def->row)->segment[k].first_id;
+			scan->first_id[k] = ((volatile CqQueueState *) def->state)->segment[k].first_id;
 		}
 		find_unloaded(scan, CQ_PEEK_READY, &found);
 	}

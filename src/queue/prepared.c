@@ -18,45 +18,45 @@
 #include "queue/prepared.h"
 #include "queue/wake.h"
 
-/* Row locked: note the transactions that entries of that state wait for. */
+/* Queue locked: note the transactions that entries of that state wait for. */
 static void
-note_xids(const CqQueueRow *row, CqMsgState state, CqXids *xids)
+note_xids(const CqQueueState *queue, CqMsgState state, CqXids *xids)
 {
-	for (uint32 i = cq_entries_first(row, state); i != CQ_NONE; i = cq_entries_next(row, i))
+	for (uint32 i = cq_entries_first(queue, state); i != CQ_NONE; i = cq_entries_next(queue, i))
 	{
 		if (CQ_MSG(i)->flags & CQ_MSG_BY_XID)
 			cq_xids_note(xids, CQ_MSG(i)->xid);
 	}
 }
 
-/* Row locked: settle the entries of that state whose transactions have ended. */
+/* Queue locked: settle the entries of that state whose transactions have ended. */
 static void
-settle_ended(CqQueueRow *row, CqMsgState state, const CqXids *xids, CqEffects *effects)
+settle_ended(CqQueueState *queue, CqMsgState state, const CqXids *xids, CqEffects *effects)
 {
 	uint32		next;
 
-	for (uint32 i = cq_entries_first(row, state); i != CQ_NONE; i = next)
+	for (uint32 i = cq_entries_first(queue, state); i != CQ_NONE; i = next)
 	{
 		const CqXid *xid = NULL;
 
-		next = cq_entries_next(row, i);
+		next = cq_entries_next(queue, i);
 		if (CQ_MSG(i)->flags & CQ_MSG_BY_XID)
 			xid = cq_xids_find(xids, CQ_MSG(i)->xid);
 		if (xid == NULL)
 			continue;
 		if (state == CQ_MSG_OPEN && xid->committed)
-			cq_entry_sent(row, i, effects);
+			cq_entry_sent(queue, i, effects);
 		else if (state == CQ_MSG_OPEN)
-			cq_entry_unsent(row, i, effects);
+			cq_entry_unsent(queue, i, effects);
 		else if (xid->committed)
-			cq_entry_settle(row, i, effects);
+			cq_entry_settle(queue, i, effects);
 		else
-			cq_entry_unsettle(row, i, effects);
+			cq_entry_unsettle(queue, i, effects);
 	}
 }
 
 void
-cq_queue_settle_prepared(CqQueueRow *row, int32 queue_id)
+cq_queue_settle_prepared(CqQueueState *queue, int32 queue_id)
 {
 	CqXids		xids = {0};
 
@@ -64,23 +64,23 @@ cq_queue_settle_prepared(CqQueueRow *row, int32 queue_id)
 	{
 		CqEffects	effects = {0};
 
-		LWLockAcquire(&row->lock, LW_SHARED);
-		if (row->key.database == MyDatabaseId && row->key.id == queue_id)
+		LWLockAcquire(&queue->lock, LW_SHARED);
+		if (queue->key.database == MyDatabaseId && queue->key.id == queue_id)
 		{
-			note_xids(row, CQ_MSG_OPEN, &xids);
-			note_xids(row, CQ_MSG_SETTLING, &xids);
+			note_xids(queue, CQ_MSG_OPEN, &xids);
+			note_xids(queue, CQ_MSG_SETTLING, &xids);
 		}
-		LWLockRelease(&row->lock);
+		LWLockRelease(&queue->lock);
 		if (!cq_xids_decide(&xids))
 			continue;
 
-		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-		if (row->key.database == MyDatabaseId && row->key.id == queue_id)
+		LWLockAcquire(&queue->lock, LW_EXCLUSIVE);
+		if (queue->key.database == MyDatabaseId && queue->key.id == queue_id)
 		{
-			settle_ended(row, CQ_MSG_OPEN, &xids, &effects);
-			settle_ended(row, CQ_MSG_SETTLING, &xids, &effects);
-			cq_row_trim(row, &effects);
+			settle_ended(queue, CQ_MSG_OPEN, &xids, &effects);
+			settle_ended(queue, CQ_MSG_SETTLING, &xids, &effects);
+			cq_dispatch_trim(queue, &effects);
 		}
-		cq_row_unlock(row, &effects);
+		cq_queue_unlock(queue, &effects);
 	} while (cq_xids_next(&xids));
 }

@@ -14,6 +14,6 @@
  * Find out which of the prepared transactions that entries of this database's
  * queue wait for have ended, and apply or undo what they did.  No lock held.
  */
-extern void cq_queue_settle_prepared(CqQueueRow *row, int32 queue_id);
+extern void cq_queue_settle_prepared(CqQueueState *queue, int32 queue_id);
 
 #endif							/* CQ_QUEUE_PREPARED_H */

@@ -22,9 +22,9 @@
 /* the tables are read for expired messages at most so often */
 #define EXPIRE_MS 1000
 
-/* Row locked: all that is committed and unclaimed in memory is settled by us. */
+/* Queue locked: all that is committed and unclaimed in memory is settled by us. */
 static int64
-purge_entries(CqQueueDef *def, CqQueueRow *row, int64 *ids, uint8 *segments, int64 max)
+purge_entries(CqQueueDef *def, CqQueueState *queue, int64 *ids, uint8 *segments, int64 max)
 {
 	static const CqMsgState states[] = {
 		CQ_MSG_PARKED, CQ_MSG_READY, CQ_MSG_HELD, CQ_MSG_DELAYED
@@ -35,14 +35,14 @@ purge_entries(CqQueueDef *def, CqQueueRow *row, int64 *ids, uint8 *segments, int
 	{
 		uint32		i;
 
-		while (n < max && (i = cq_entries_first(row, states[s])) != CQ_NONE)
+		while (n < max && (i = cq_entries_first(queue, states[s])) != CQ_NONE)
 		{
 			CQ_MSG(i)->outcome = CQ_OUTCOME_PURGED;
 			CQ_MSG(i)->flags |= CQ_MSG_TAKEN;
-			CQ_MSG(i)->nonce = ++row->nonce;
+			CQ_MSG(i)->nonce = ++queue->nonce;
 			ids[n] = CQ_MSG(i)->msg_id;
 			segments[n] = CQ_MSG(i)->segment;
-			cq_entry_move(row, i, CQ_MSG_SETTLING);
+			cq_entry_move(queue, i, CQ_MSG_SETTLING);
 			cq_queue_item_add_entry(CQ_QUEUE_ITEM_SETTLE, def, i);
 			n++;
 		}
@@ -86,12 +86,12 @@ purge_loaded(CqQueueDef *def)
 
 	do
 	{
-		CqQueueRow *row;
+		CqQueueState *queue;
 
 		cq_queue_items_reserve(CQ_RECEIVE_MAX);
-		row = cq_queue_lock(def, LW_EXCLUSIVE);
-		n = purge_entries(def, row, ids, segments, CQ_RECEIVE_MAX);
-		LWLockRelease(&row->lock);
+		queue = cq_queue_lock(def, LW_EXCLUSIVE);
+		n = purge_entries(def, queue, ids, segments, CQ_RECEIVE_MAX);
+		LWLockRelease(&queue->lock);
 		settle_many(def, ids, segments, n);
 		total += n;
 	} while (n == CQ_RECEIVE_MAX);
@@ -125,12 +125,12 @@ settle_unloaded(CqQueueDef *def, CqScan *scan, bool only_expired)
 	TimestampTz next = 0;
 	CqAmount	amount = {0};
 	CqEffects	effects = {0};
-	CqQueueRow *row;
+	CqQueueState *queue;
 	CqQueueItem *item;
 
-	row = cq_queue_lock(def, LW_EXCLUSIVE);
-	cq_scan_mark_in_memory(scan, row);
-	LWLockRelease(&row->lock);
+	queue = cq_queue_lock(def, LW_EXCLUSIVE);
+	cq_scan_mark_in_memory(scan, queue);
+	LWLockRelease(&queue->lock);
 	for (int j = 0; j < lengthof(lists); j++)
 	{
 		for (int64 i = 0; i < lists[j]->n; i++)
@@ -153,21 +153,21 @@ settle_unloaded(CqQueueDef *def, CqScan *scan, bool only_expired)
 
 	/* others' scans have to look at our events until we have ended */
 	cq_queue_items_reserve(1);
-	row = cq_queue_lock(def, LW_EXCLUSIVE);
+	queue = cq_queue_lock(def, LW_EXCLUSIVE);
 	item = cq_queue_item_add(CQ_QUEUE_ITEM_PURGED, def);
 	item->unloaded.amount = amount;
 	item->timed_out = only_expired;
-	cq_backlog_add_pending(row);
-	cq_backlog_stir(row);
+	cq_backlog_add_pending(queue);
+	cq_backlog_stir(queue);
 	if (amount.n > 0)
-		cq_backlog_add_ready(row, 0);
-	cq_scan_give_back(row, -1, &effects);
+		cq_backlog_add_ready(queue, 0);
+	cq_scan_give_back(queue, -1, &effects);
 	if (only_expired)
 	{
-		cq_backlog_set_expires(row, next);
-		row->expire_ms = cq_clock_ms() + EXPIRE_MS;
+		cq_backlog_set_expires(queue, next);
+		queue->expire_ms = cq_clock_ms() + EXPIRE_MS;
 	}
-	cq_row_unlock(row, &effects);
+	cq_queue_unlock(queue, &effects);
 	MemoryContextDelete(scan->context);
 	return amount.n;
 }
@@ -176,10 +176,10 @@ int64
 cq_queue_purge_all(CqQueueDef *def)
 {
 	int64		n = purge_loaded(def);
-	CqQueueRow *row = cq_queue_lock(def, LW_SHARED);
-	bool		more = !cq_backlog_is_empty(row);
+	CqQueueState *queue = cq_queue_lock(def, LW_SHARED);
+	bool		more = !cq_backlog_is_empty(queue);
 
-	LWLockRelease(&row->lock);
+	LWLockRelease(&queue->lock);
 	if (more)
 	{
 		CqScan	   *scan = read_unloaded(def);

@@ -69,7 +69,7 @@ void
 cq_rotate_add_segment(int32 queue_id)
 {
 	CqQueueDef *def = start(queue_id);
-	CqQueueRow *row;
+	CqQueueState *queue;
 	int			k;
 
 	if (def == NULL)
@@ -77,7 +77,7 @@ cq_rotate_add_segment(int32 queue_id)
 		cq_step_commit();
 		return;
 	}
-	k = def->row->nsegments;
+	k = def->state->nsegments;
 	if (k < CQ_SEGMENTS_MAX)
 	{
 		if (!OidIsValid(cq_relation_if_exists("q%d_s%d", queue_id, k)))
@@ -88,18 +88,18 @@ cq_rotate_add_segment(int32 queue_id)
 	}
 	cq_step_commit();
 
-	row = cq_queue_lock_if_same(def, LW_EXCLUSIVE);
-	if (row == NULL)
+	queue = cq_queue_lock_if_same(def, LW_EXCLUSIVE);
+	if (queue == NULL)
 		return;
-	if (k < CQ_SEGMENTS_MAX && row->nsegments == k)
+	if (k < CQ_SEGMENTS_MAX && queue->nsegments == k)
 	{
-		memset(&row->segment[k], 0, sizeof(CqSegment));
-		row->segment[k].empty = true;
-		cq_backlog_clear_segment(row, k);
-		row->nsegments = k + 1;
+		memset(&queue->segment[k], 0, sizeof(CqSegment));
+		queue->segment[k].empty = true;
+		cq_backlog_clear_segment(queue, k);
+		queue->nsegments = k + 1;
 	}
-	row->wants &= ~CQ_WANT_SEGMENT;
-	LWLockRelease(&row->lock);
+	queue->wants &= ~CQ_WANT_SEGMENT;
+	LWLockRelease(&queue->lock);
 }
 
 static int
@@ -240,14 +240,14 @@ truncate_segment(CqQueueDef *def, int k)
 }
 
 /*
- * Row locked: when the finished segment may be truncated, or is to be looked at
+ * Queue locked: when the finished segment may be truncated, or is to be looked at
  * again, cq_clock_ms(): its messages are retained, or an older snapshot needs
  * them.
  */
 static int64
-truncate_at(const CqQueueRow *row, const CqSegment *segment, FullTransactionId horizon)
+truncate_at(const CqQueueState *queue, const CqSegment *segment, FullTransactionId horizon)
 {
-	int64		at = segment->finished_ms + row->options.retain_ms;
+	int64		at = segment->finished_ms + queue->options.retain_ms;
 	int64		held_ms = cq_clock_ms() - segment->finished_ms;
 
 	if (!cq_horizon_passed(horizon, FullTransactionIdFromU64(segment->finished)) &&
@@ -256,18 +256,18 @@ truncate_at(const CqQueueRow *row, const CqSegment *segment, FullTransactionId h
 	return at;
 }
 
-/* Row locked: the first segment not below k that may be truncated, or -1. */
+/* Queue locked: the first segment not below k that may be truncated, or -1. */
 static int
-find_finished(CqQueueRow *row, int k, FullTransactionId horizon)
+find_finished(CqQueueState *queue, int k, FullTransactionId horizon)
 {
 	int64		now = cq_clock_ms();
 
-	for (; k < row->nsegments; k++)
+	for (; k < queue->nsegments; k++)
 	{
-		CqSegment  *segment = &row->segment[k];
+		CqSegment  *segment = &queue->segment[k];
 		int64		at;
 
-		if (!cq_segment_is_finished(row, k))
+		if (!cq_segment_is_finished(queue, k))
 		{
 			segment->finished_ms = 0;
 			segment->finished = 0;
@@ -278,11 +278,11 @@ find_finished(CqQueueRow *row, int k, FullTransactionId horizon)
 			segment->finished_ms = now;
 			segment->finished = U64FromFullTransactionId(cq_horizon_mark());
 		}
-		at = truncate_at(row, segment, horizon);
+		at = truncate_at(queue, segment, horizon);
 		if (at <= now)
 			return k;
-		row->truncate_ms = (row->wants & CQ_WANT_TRUNCATE) ? Min(row->truncate_ms, at) : at;
-		row->wants |= CQ_WANT_TRUNCATE;
+		queue->truncate_ms = (queue->wants & CQ_WANT_TRUNCATE) ? Min(queue->truncate_ms, at) : at;
+		queue->wants |= CQ_WANT_TRUNCATE;
 	}
 	return -1;
 }
@@ -291,34 +291,34 @@ find_finished(CqQueueRow *row, int k, FullTransactionId horizon)
 static void
 note_result(CqQueueDef *def, int k, TruncateResult result)
 {
-	CqQueueRow *row = cq_queue_lock_if_same(def, LW_EXCLUSIVE);
+	CqQueueState *queue = cq_queue_lock_if_same(def, LW_EXCLUSIVE);
 
-	if (row == NULL)
+	if (queue == NULL)
 		return;
 	switch (result)
 	{
 		case TRUNCATED:
-			memset(&row->segment[k], 0, sizeof(CqSegment));
-			row->segment[k].empty = true;
-			cq_backlog_clear_segment(row, k);
+			memset(&queue->segment[k], 0, sizeof(CqSegment));
+			queue->segment[k].empty = true;
+			cq_backlog_clear_segment(queue, k);
 			break;
 		case TABLE_LOCKED:
-			row->wants |= CQ_WANT_TRUNCATE;
-			row->truncate_ms = cq_clock_ms() + LOCKED_RETRY_MS;
+			queue->wants |= CQ_WANT_TRUNCATE;
+			queue->truncate_ms = cq_clock_ms() + LOCKED_RETRY_MS;
 			break;
 		case UNSETTLED:
 			/* the tables know better */
-			cq_backlog_add_unknown(row, k, 0);
-			cq_backlog_add_pending(row);
+			cq_backlog_add_unknown(queue, k, 0);
+			cq_backlog_add_pending(queue);
 			break;
 		case NEEDED:
 			/* so was this one taken too early */
-			row->segment[k].finished = U64FromFullTransactionId(cq_horizon_mark());
-			row->wants |= CQ_WANT_TRUNCATE;
-			row->truncate_ms = cq_clock_ms() + HELD_RETRY_MS_MIN;
+			queue->segment[k].finished = U64FromFullTransactionId(cq_horizon_mark());
+			queue->wants |= CQ_WANT_TRUNCATE;
+			queue->truncate_ms = cq_clock_ms() + HELD_RETRY_MS_MIN;
 			break;
 	}
-	LWLockRelease(&row->lock);
+	LWLockRelease(&queue->lock);
 }
 
 void
@@ -329,7 +329,7 @@ cq_rotate_truncate(int32 queue_id)
 	for (;;)
 	{
 		CqQueueDef *def = start(queue_id);
-		CqQueueRow *row;
+		CqQueueState *queue;
 		FullTransactionId horizon;
 		TruncateResult result = TABLE_LOCKED;
 
@@ -339,11 +339,11 @@ cq_rotate_truncate(int32 queue_id)
 			return;
 		}
 		horizon = cq_horizon(cq_relation("queue"));
-		row = cq_queue_lock(def, LW_EXCLUSIVE);
+		queue = cq_queue_lock(def, LW_EXCLUSIVE);
 		if (k == 0)
-			row->wants &= ~CQ_WANT_TRUNCATE;
-		k = find_finished(row, k, horizon);
-		LWLockRelease(&row->lock);
+			queue->wants &= ~CQ_WANT_TRUNCATE;
+		k = find_finished(queue, k, horizon);
+		LWLockRelease(&queue->lock);
 		if (k < 0)
 		{
 			cq_step_commit();

@@ -6,28 +6,29 @@
  *
  * One scan per queue at a time:
  *
- *	1. Row locked: set scanning; copy the numbers in memory; take over each
+ *	1. Queue locked: set scanning; copy the numbers in memory; take over each
  *	   segment's from[], leaving "nothing unloaded" in its place.
  *	2. Unlocked: collect the messages that are unsettled and not in the copy.
- *	3. Row locked: leave out those that have come into memory since, in
+ *	3. Queue locked: leave out those that have come into memory since, in
  *	   whatever state, and push the rest as far as there is room; what is left
  *	   lowers from[] again.  Clear scanning.
  *
  * While scanning is set
- *	- an entry that is settled stays as a tombstone (SETTLED), so that step 3
- *	  does not take a message for new that came, was delivered and acknowledged
- *	  since step 1;
- *	- a commit on an overflowing queue is neither pushed, it could overtake what
- *	  the scan brings, nor dropped, the scan may already be past it, but PARKED.
- *	  If the scan has read everything they are pushed in step 3 and the overflow
- *	  is over, else they become unloaded.
+ *	- an entry that is settled stays as a tombstone (SETTLED).  Step 3 would
+ *	  otherwise take a message for new that was sent, delivered and
+ *	  acknowledged since step 1;
+ *	- a commit on a queue with unloaded messages is PARKED.  If it were pushed
+ *	  it could overtake what the scan brings; if its entry were given up it
+ *	  could be missed, since the scan may be past its block.  Step 3 pushes
+ *	  what is parked if the scan has read everything, else it becomes
+ *	  unloaded.
  *
  * So a message that has been settled can never come back, and none is missed:
  * each that is committed and unsettled has an entry, or stands in a block not
  * below its segment's from[].
  *
  * A "dirty" scan also takes note of transactions in progress: the first one of
- * a row, for what was prepared before the restart, and when a prepared
+ * a queue, for what was prepared before the restart, and when a prepared
  * transaction or a purge could not put everything into entries.
  *
  *-------------------------------------------------------------------------
@@ -62,28 +63,28 @@
 /* What an error must restore. */
 typedef struct RunningScan
 {
-	CqQueueRow *row;			/* NULL: no scan runs in this backend */
+	CqQueueState *queue;		/* NULL: no scan runs in this backend */
 	uint32		generation;
 	CqBacklogTaken taken;
 } RunningScan;
 
 static RunningScan running;
 
-/* Sleep until no scan of the row is running. */
+/* Sleep until no scan of the queue is running. */
 static void
 wait_for_scan(CqQueueDef *def)
 {
-	CqQueueRow *row;
+	CqQueueState *queue;
 
-	ConditionVariablePrepareToSleep(&def->row->scan_cv);
-	while ((row = cq_queue_lock_if_same(def, LW_SHARED)) != NULL)
+	ConditionVariablePrepareToSleep(&def->state->scan_cv);
+	while ((queue = cq_queue_lock_if_same(def, LW_SHARED)) != NULL)
 	{
-		bool		scanning = row->backlog.scanning;
+		bool		scanning = queue->backlog.scanning;
 
-		LWLockRelease(&row->lock);
+		LWLockRelease(&queue->lock);
 		if (!scanning)
 			break;
-		ConditionVariableSleep(&def->row->scan_cv, PG_WAIT_EXTENSION);
+		ConditionVariableSleep(&def->state->scan_cv, PG_WAIT_EXTENSION);
 	}
 	ConditionVariableCancelSleep();
 }
@@ -97,21 +98,21 @@ compare_ids(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Step 1, with the row locked; known has room for all entries. */
+/* Step 1, with the queue locked; known has room for all entries. */
 static void
-begin_locked(CqScan *scan, CqQueueRow *row)
+begin_locked(CqScan *scan, CqQueueState *queue)
 {
 	const CqBacklogTaken *taken = &running.taken;
 
-	Assert(running.row == NULL);
-	scan->loaded = row->backlog.loaded;
-	scan->ready.limit = Max(cq_row_room(row, false), 1);
+	Assert(running.queue == NULL);
+	scan->loaded = queue->backlog.loaded;
+	scan->ready.limit = Max(cq_dispatch_room(queue, false), 1);
 	scan->delayed.limit = Max(cq_queues->window / 2, 1);
-	row->wants &= ~CQ_WANT_SCAN;
+	queue->wants &= ~CQ_WANT_SCAN;
 
-	running.row = row;
-	running.generation = row->key.generation;
-	cq_backlog_take(row, scan->def->nsegments, &running.taken);
+	running.queue = queue;
+	running.generation = queue->key.generation;
+	cq_backlog_take(queue, scan->def->nsegments, &running.taken);
 	scan->dirty = taken->dirty;
 	scan->priorities = taken->priorities;
 	scan->mixed = (taken->priorities & (taken->priorities - 1)) != 0;
@@ -120,12 +121,12 @@ begin_locked(CqScan *scan, CqQueueRow *row)
 	for (int k = 0; k < CQ_SEGMENTS_MAX; k++)
 	{
 		scan->left.from[k] = InvalidBlockNumber;
-		scan->first_id[k] = row->segment[k].first_id;
+		scan->first_id[k] = queue->segment[k].first_id;
 	}
 	for (int state = CQ_MSG_OPEN; state < CQ_MSG_STATES; state++)
 	{
-		for (uint32 i = cq_entries_first(row, state); i != CQ_NONE;
-			 i = cq_entries_next(row, i))
+		for (uint32 i = cq_entries_first(queue, state); i != CQ_NONE;
+			 i = cq_entries_next(queue, i))
 			scan->known[scan->nknown++] = CQ_MSG(i)->msg_id;
 	}
 }
@@ -143,17 +144,17 @@ cq_scan_begin(CqQueueDef *def, bool insist)
 	scan->context = context;
 	for (;;)
 	{
-		CqQueueRow *row = cq_queue_lock(def, LW_EXCLUSIVE);
-		uint32		entries = cq_row_entries(row);
-		bool		scanning = row->backlog.scanning;
+		CqQueueState *queue = cq_queue_lock(def, LW_EXCLUSIVE);
+		uint32		entries = cq_dispatch_entries(queue);
+		bool		scanning = queue->backlog.scanning;
 
 		if (!scanning && entries <= capacity)
 		{
-			begin_locked(scan, row);
-			LWLockRelease(&row->lock);
+			begin_locked(scan, queue);
+			LWLockRelease(&queue->lock);
 			break;
 		}
-		LWLockRelease(&row->lock);
+		LWLockRelease(&queue->lock);
 		if (scanning)
 		{
 			wait_for_scan(def);
@@ -174,7 +175,7 @@ cq_scan_begin(CqQueueDef *def, bool insist)
 }
 
 void
-cq_scan_mark_in_memory(CqScan *scan, CqQueueRow *row)
+cq_scan_mark_in_memory(CqScan *scan, CqQueueState *queue)
 {
 	CqCandidates *lists[] = {&scan->ready, &scan->delayed, &scan->pending, &scan->busy};
 
@@ -184,8 +185,8 @@ cq_scan_mark_in_memory(CqScan *scan, CqQueueRow *row)
 	{
 		if (state == CQ_MSG_SETTLED && CQ_FAULT("queue-no-tombstones"))
 			continue;
-		for (uint32 i = cq_entries_first(row, state); i != CQ_NONE;
-			 i = cq_entries_next(row, i))
+		for (uint32 i = cq_entries_first(queue, state); i != CQ_NONE;
+			 i = cq_entries_next(queue, i))
 		{
 			for (int j = 0; j < lengthof(lists); j++)
 			{
@@ -198,11 +199,11 @@ cq_scan_mark_in_memory(CqScan *scan, CqQueueRow *row)
 	}
 }
 
-/* Row locked: an entry for the candidate, or CQ_NONE when there is no room. */
+/* Queue locked: an entry for the candidate, or CQ_NONE when there is no room. */
 static uint32
-new_entry(CqQueueRow *row, const CqCandidate *c)
+new_entry(CqQueueState *queue, const CqCandidate *c)
 {
-	uint32		i = cq_entry_take(row, false, c->group);
+	uint32		i = cq_entry_take(queue, false, c->group);
 
 	if (i != CQ_NONE)
 	{
@@ -222,12 +223,12 @@ new_entry(CqQueueRow *row, const CqCandidate *c)
 }
 
 /*
- * Row locked: push candidates that are committed and not settled; the backlog has
+ * Queue locked: push candidates that are committed and not settled; the backlog has
  * so much less.  Once there is no room left, *full, none is pushed any more: it
  * could overtake one of its group.
  */
 static void
-push_list(CqScan *scan, CqQueueRow *row, const CqCandidates *list, bool *full,
+push_list(CqScan *scan, CqQueueState *queue, const CqCandidates *list, bool *full,
 		  CqEffects *effects)
 {
 	CqBacklogLeft *left = &scan->left;
@@ -240,7 +241,7 @@ push_list(CqScan *scan, CqQueueRow *row, const CqCandidates *list, bool *full,
 		if (c->in_memory)
 			continue;
 		if (!*full)
-			i = new_entry(row, c);
+			i = new_entry(queue, c);
 		if (i == CQ_NONE)
 		{
 			*full = true;
@@ -248,11 +249,11 @@ push_list(CqScan *scan, CqQueueRow *row, const CqCandidates *list, bool *full,
 			continue;
 		}
 		if (c->lease_until != 0)
-			cq_entry_resume_lease(row, i, c->nonce,
+			cq_entry_resume_lease(queue, i, c->nonce,
 								  cq_clock_ms_after((c->lease_until - GetCurrentTimestamp() + 999) / 1000),
 								  effects);
 		else
-			cq_entry_offer(row, i, effects);
+			cq_entry_offer(queue, i, effects);
 		left->loaded.n++;
 		left->loaded.bytes += c->bytes;
 		left->loaded_delayed += (list == &scan->delayed);
@@ -261,7 +262,7 @@ push_list(CqScan *scan, CqQueueRow *row, const CqCandidates *list, bool *full,
 
 /* No room for a candidate in progress: the next scan will meet it again. */
 static void
-leave_pending(CqScan *scan, CqQueueRow *row, const CqCandidate *c)
+leave_pending(CqScan *scan, CqQueueState *queue, const CqCandidate *c)
 {
 	CqBacklogLeft *left = &scan->left;
 
@@ -274,15 +275,15 @@ leave_pending(CqScan *scan, CqQueueRow *row, const CqCandidate *c)
 		left->amount.n++;
 		left->amount.bytes += c->bytes;
 	}
-	cq_backlog_add_pending(row);
+	cq_backlog_add_pending(queue);
 }
 
 /*
- * Row locked: entries for what transactions in progress have sent or settled;
+ * Queue locked: entries for what transactions in progress have sent or settled;
  * the latter were counted as unloaded.
  */
 static void
-push_pending(CqScan *scan, CqQueueRow *row, CqEffects *effects)
+push_pending(CqScan *scan, CqQueueState *queue, CqEffects *effects)
 {
 	for (int64 j = 0; j < scan->pending.n; j++)
 	{
@@ -291,10 +292,10 @@ push_pending(CqScan *scan, CqQueueRow *row, CqEffects *effects)
 
 		if (c->in_memory || CQ_FAULT("queue-no-pending"))
 			continue;
-		i = new_entry(row, c);
+		i = new_entry(queue, c);
 		if (i == CQ_NONE)
 		{
-			leave_pending(scan, row, c);
+			leave_pending(scan, queue, c);
 			continue;
 		}
 		if (c->pending_kind != 0)
@@ -302,31 +303,31 @@ push_pending(CqScan *scan, CqQueueRow *row, CqEffects *effects)
 			CQ_MSG(i)->outcome = (c->pending_kind == CQ_EVENT_FAILED) ?
 				CQ_OUTCOME_FAILED : CQ_OUTCOME_ACKNOWLEDGED;
 			CQ_MSG(i)->flags |= CQ_MSG_TAKEN;
-			cq_entry_link(row, i, CQ_MSG_SETTLING);
+			cq_entry_link(queue, i, CQ_MSG_SETTLING);
 			scan->left.loaded.n++;
 			scan->left.loaded.bytes += c->bytes;
 		}
 		else
-			cq_entry_link(row, i, CQ_MSG_OPEN);
-		cq_entry_set_by_xid(row, i, c->xid);
-		cq_row_plan(row, cq_clock_ms() + XID_POLL_MS, effects);
+			cq_entry_link(queue, i, CQ_MSG_OPEN);
+		cq_entry_set_by_xid(queue, i, c->xid);
+		cq_dispatch_plan(queue, cq_clock_ms() + XID_POLL_MS, effects);
 	}
 }
 
-/* Row locked: what the first scan tells about the segments. */
+/* Queue locked: what the first scan tells about the segments. */
 static void
-note_segments(CqScan *scan, CqQueueRow *row)
+note_segments(CqScan *scan, CqQueueState *queue)
 {
 	int64		highest = 0;
 
 	for (int k = 0; k < scan->def->nsegments; k++)
 	{
-		CqSegment  *segment = &row->segment[k];
+		CqSegment  *segment = &queue->segment[k];
 
 		if (scan->highest[k] > highest)
 		{
 			highest = scan->highest[k];
-			row->current = k;
+			queue->current = k;
 		}
 		segment->inserted = Max(segment->inserted, scan->seen[k]);
 		if (scan->lowest[k] != 0)
@@ -334,72 +335,72 @@ note_segments(CqScan *scan, CqQueueRow *row)
 	}
 	for (int k = 0; k < scan->def->nsegments; k++)
 	{
-		CqSegment  *segment = &row->segment[k];
+		CqSegment  *segment = &queue->segment[k];
 
-		segment->empty = k != row->current && scan->left.nblocks[k] == 0 &&
+		segment->empty = k != queue->current && scan->left.nblocks[k] == 0 &&
 			segment->inserted == 0;
 	}
 }
 
-/* Row locked: segments that may have become finished. */
+/* Queue locked: segments that may have become finished. */
 static void
-note_finished(CqQueueRow *row, CqEffects *effects)
+note_finished(CqQueueState *queue, CqEffects *effects)
 {
-	for (int k = 0; k < row->nsegments; k++)
+	for (int k = 0; k < queue->nsegments; k++)
 	{
-		if (cq_segment_is_finished(row, k))
-			cq_row_want(row, CQ_WANT_TRUNCATE, row->truncate_ms, effects);
+		if (cq_segment_is_finished(queue, k))
+			cq_dispatch_want(queue, CQ_WANT_TRUNCATE, queue->truncate_ms, effects);
 	}
 }
 
-/* Step 3, with the row locked. */
+/* Step 3, with the queue locked. */
 static void
-finish_locked(CqScan *scan, CqQueueRow *row, CqEffects *effects)
+finish_locked(CqScan *scan, CqQueueState *queue, CqEffects *effects)
 {
 	bool		full = false;
 
 	/* others have made messages unloaded since we began */
-	bool		news = row->backlog.priorities_new != 0;
+	bool		news = queue->backlog.priorities_new != 0;
 
-	cq_scan_mark_in_memory(scan, row);
-	if (!row->backlog.loaded)
-		note_segments(scan, row);
-	push_pending(scan, row, effects);
-	push_list(scan, row, &scan->busy, &full, effects);
-	push_list(scan, row, &scan->ready, &full, effects);
-	push_list(scan, row, &scan->delayed, &full, effects);
-	cq_backlog_put_left(row, &running.taken, &scan->left, effects);
-	cq_entries_end_scan(row, !cq_backlog_has_ready(row), effects);
-	if (row->count[CQ_MSG_READY] == 0 && !news)
-		cq_backlog_set_stuck(row);
-	running.row = NULL;
-	cq_row_trim(row, effects);
-	note_finished(row, effects);
-	cq_row_check(row);
+	cq_scan_mark_in_memory(scan, queue);
+	if (!queue->backlog.loaded)
+		note_segments(scan, queue);
+	push_pending(scan, queue, effects);
+	push_list(scan, queue, &scan->busy, &full, effects);
+	push_list(scan, queue, &scan->ready, &full, effects);
+	push_list(scan, queue, &scan->delayed, &full, effects);
+	cq_backlog_put_left(queue, &running.taken, &scan->left, effects);
+	cq_entries_end_scan(queue, !cq_backlog_has_ready(queue), effects);
+	if (queue->count[CQ_MSG_READY] == 0 && !news)
+		cq_backlog_set_stuck(queue);
+	running.queue = NULL;
+	cq_dispatch_trim(queue, effects);
+	note_finished(queue, effects);
+	cq_dispatch_check(queue);
 }
 
 void
 cq_scan_refill(CqQueueDef *def)
 {
 	CqScan	   *scan;
-	CqQueueRow *row;
+	CqQueueState *queue;
 	CqEffects	effects = {0};
 
 	/* a segment that was added since we looked */
-	if (def->nsegments < ((volatile CqQueueRow *) def->row)->nsegments)
+	if (def->nsegments < ((volatile CqQueueState *) def->state)->nsegments)
 		cq_queue_refresh(def);
 	scan = cq_scan_begin(def, false);
 	if (scan == NULL)
 		return;
 	cq_collect(scan);
 
-	row = cq_queue_lock_if_same(def, LW_EXCLUSIVE);
-	if (row != NULL)
+	queue = cq_queue_lock_if_same(def, LW_EXCLUSIVE);
+	if (queue != NULL)
 	{
-		finish_locked(scan, row, &effects);
-		cq_row_unlock(row, &effects);
+		finish_locked(scan, queue, &effects);
+		cq_queue_unlock(queue, &effects);
 	}
-	running.row = NULL;
+	running.queue = NULL;
 
 	MemoryContextDelete(scan->context);
 }
@@ -407,10 +408,10 @@ cq_scan_refill(CqQueueDef *def)
 void
 cq_scan_first(CqQueueDef *def)
 {
-	CqQueueRow *row = cq_queue_lock(def, LW_SHARED);
-	bool		loaded = row->backlog.loaded;
+	CqQueueState *queue = cq_queue_lock(def, LW_SHARED);
+	bool		loaded = queue->backlog.loaded;
 
-	LWLockRelease(&row->lock);
+	LWLockRelease(&queue->lock);
 	if (!loaded)
 		cq_scan_refill(def);
 }
@@ -418,36 +419,36 @@ cq_scan_first(CqQueueDef *def)
 void
 cq_scan_abandon(void)
 {
-	CqQueueRow *row = running.row;
+	CqQueueState *queue = running.queue;
 	CqEffects	effects = {0};
 
-	if (row == NULL)
+	if (queue == NULL)
 		return;
-	running.row = NULL;
+	running.queue = NULL;
 
-	LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-	if (row->key.generation == running.generation)
+	LWLockAcquire(&queue->lock, LW_EXCLUSIVE);
+	if (queue->key.generation == running.generation)
 	{
-		cq_backlog_add_ready(row, running.taken.priorities);
-		cq_backlog_give_back(row, &running.taken, -1);
-		cq_entries_end_scan(row, false, &effects);
+		cq_backlog_add_ready(queue, running.taken.priorities);
+		cq_backlog_give_back(queue, &running.taken, -1);
+		cq_entries_end_scan(queue, false, &effects);
 	}
-	cq_row_unlock(row, &effects);
+	cq_queue_unlock(queue, &effects);
 }
 
 void
-cq_scan_give_back(CqQueueRow *row, int except, CqEffects *effects)
+cq_scan_give_back(CqQueueState *queue, int except, CqEffects *effects)
 {
-	cq_backlog_give_back(row, &running.taken, except);
-	cq_entries_end_scan(row, !cq_backlog_has_ready(row), effects);
-	running.row = NULL;
+	cq_backlog_give_back(queue, &running.taken, except);
+	cq_entries_end_scan(queue, !cq_backlog_has_ready(queue), effects);
+	running.queue = NULL;
 }
 
 bool
 cq_scan_check_growth(CqQueueDef *def)
 {
 	BlockNumber nblocks[CQ_SEGMENTS_MAX];
-	CqQueueRow *row;
+	CqQueueState *queue;
 	bool		grown = false;
 
 	for (int k = 0; k < def->nsegments; k++)
@@ -457,17 +458,17 @@ cq_scan_check_growth(CqQueueDef *def)
 		nblocks[k] = RelationGetNumberOfBlocks(rel);
 		table_close(rel, AccessShareLock);
 	}
-	row = cq_queue_lock(def, LW_EXCLUSIVE);
-	for (int k = 0; k < Min(def->nsegments, row->nsegments); k++)
+	queue = cq_queue_lock(def, LW_EXCLUSIVE);
+	for (int k = 0; k < Min(def->nsegments, queue->nsegments); k++)
 	{
-		if (nblocks[k] > row->backlog.known[k])
+		if (nblocks[k] > queue->backlog.known[k])
 		{
-			cq_backlog_add_unknown(row, k, row->backlog.known[k]);
-			cq_backlog_note_block(row, k, nblocks[k] - 1);
-			row->segment[k].empty = false;
+			cq_backlog_add_unknown(queue, k, queue->backlog.known[k]);
+			cq_backlog_note_block(queue, k, nblocks[k] - 1);
+			queue->segment[k].empty = false;
 			grown = true;
 		}
 	}
-	LWLockRelease(&row->lock);
+	LWLockRelease(&queue->lock);
 	return grown;
 }

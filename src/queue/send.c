@@ -3,7 +3,7 @@
  * send.c
  *	  Sending messages.
  *
- * Under the row's lock a message gets its number, its segment and, if there is
+ * Under the queue's lock a message gets its number, its segment and, if there is
  * room, its entry, which stays OPEN until the transaction ends: an entry exists
  * before the message is visible, so a scan that sees the message knows whether it
  * is in memory.  Then the row is appended.
@@ -52,17 +52,17 @@ refill_numbers(CqQueueDef *def)
 	for (;;)
 	{
 		int64		first = nextval_internal(def->sequence, false);
-		CqQueueRow *row = cq_queue_lock(def, LW_EXCLUSIVE);
+		CqQueueState *queue = cq_queue_lock(def, LW_EXCLUSIVE);
 		bool		done;
 
 		/* blocks must be used in ascending order; skip one that came late */
-		if (row->number_next >= row->number_limit && first >= row->number_limit)
+		if (queue->number_next >= queue->number_limit && first >= queue->number_limit)
 		{
-			row->number_next = first;
-			row->number_limit = first + CQ_NUMBER_BLOCK;
+			queue->number_next = first;
+			queue->number_limit = first + CQ_NUMBER_BLOCK;
 		}
-		done = row->number_next < row->number_limit;
-		LWLockRelease(&row->lock);
+		done = queue->number_next < queue->number_limit;
+		LWLockRelease(&queue->lock);
 		if (done)
 			return;
 		CHECK_FOR_INTERRUPTS();
@@ -74,49 +74,49 @@ refill_numbers(CqQueueDef *def)
  * time: with small segments old messages go sooner.
  */
 static bool
-has_aged(const CqQueueRow *row, const CqSegment *segment)
+has_aged(const CqQueueState *queue, const CqSegment *segment)
 {
-	return row->options.retain_ms > 0 && segment->inserted > 0 &&
-		cq_clock_ms() - segment->began_ms > Max(row->options.retain_ms / 2, 1000);
+	return queue->options.retain_ms > 0 && segment->inserted > 0 &&
+		cq_clock_ms() - segment->began_ms > Max(queue->options.retain_ms / 2, 1000);
 }
 
 /*
- * Row locked: go on to an empty segment when the current one is full, or has
+ * Queue locked: go on to an empty segment when the current one is full, or has
  * been written to for long.
  */
 static void
-choose_segment(CqQueueRow *row, CqEffects *effects)
+choose_segment(CqQueueState *queue, CqEffects *effects)
 {
-	CqSegment  *old = &row->segment[row->current];
+	CqSegment  *old = &queue->segment[queue->current];
 
-	if (old->inserted < cq_segment_rows && !has_aged(row, old))
+	if (old->inserted < cq_segment_rows && !has_aged(queue, old))
 		return;
-	for (int k = 0; k < row->nsegments; k++)
+	for (int k = 0; k < queue->nsegments; k++)
 	{
-		if (k != row->current && row->segment[k].empty)
+		if (k != queue->current && queue->segment[k].empty)
 		{
-			row->segment[k].empty = false;
-			row->segment[k].first_id = row->number_next;
-			row->segment[k].began_ms = cq_clock_ms();
-			row->current = k;
-			cq_row_want(row, CQ_WANT_MOVE, row->move_ms, effects);
-			if (cq_segment_is_finished(row, old - row->segment))
-				cq_row_want(row, CQ_WANT_TRUNCATE, row->truncate_ms, effects);
+			queue->segment[k].empty = false;
+			queue->segment[k].first_id = queue->number_next;
+			queue->segment[k].began_ms = cq_clock_ms();
+			queue->current = k;
+			cq_dispatch_want(queue, CQ_WANT_MOVE, queue->move_ms, effects);
+			if (cq_segment_is_finished(queue, old - queue->segment))
+				cq_dispatch_want(queue, CQ_WANT_TRUNCATE, queue->truncate_ms, effects);
 			return;
 		}
 	}
-	if ((row->wants & CQ_WANT_SEGMENT) == 0 && row->nsegments < CQ_SEGMENTS_MAX)
-		cq_row_want(row, CQ_WANT_SEGMENT, 0, effects);
+	if ((queue->wants & CQ_WANT_SEGMENT) == 0 && queue->nsegments < CQ_SEGMENTS_MAX)
+		cq_dispatch_want(queue, CQ_WANT_SEGMENT, 0, effects);
 }
 
-/* Row locked: the message has no entry; its place is noted in append_run(). */
+/* Queue locked: the message has no entry; its place is noted in append_run(). */
 static void
-note_unloaded(CqQueueDef *def, CqQueueRow *row, const CqNewMessage *message, Run *run)
+note_unloaded(CqQueueDef *def, CqQueueState *queue, const CqNewMessage *message, Run *run)
 {
 	const CqAmount amount = {1, message->bytes};
 	CqUnloaded *u;
 
-	cq_backlog_open(row, &amount);
+	cq_backlog_open(queue, &amount);
 	if (run->unloaded < 0)
 	{
 		CqQueueItem *item = cq_queue_item_add(CQ_QUEUE_ITEM_UNLOADED, def);
@@ -134,16 +134,16 @@ note_unloaded(CqQueueDef *def, CqQueueRow *row, const CqNewMessage *message, Run
 	u->priorities |= CQ_PRIORITY_BIT(message->priority);
 }
 
-/* Row locked: an entry for the message, or CQ_NONE. */
+/* Queue locked: an entry for the message, or CQ_NONE. */
 static uint32
-take_entry(CqQueueDef *def, CqQueueRow *row, const CqNewMessage *message, Run *run)
+take_entry(CqQueueDef *def, CqQueueState *queue, const CqNewMessage *message, Run *run)
 {
-	uint32		i = cq_entry_take(row, true, message->group_hash);
+	uint32		i = cq_entry_take(queue, true, message->group_hash);
 	CqMsg	   *msg = CQ_MSG(i);
 
 	if (i == CQ_NONE)
 	{
-		note_unloaded(def, row, message, run);
+		note_unloaded(def, queue, message, run);
 		return CQ_NONE;
 	}
 	msg->msg_id = message->msg_id;
@@ -152,28 +152,28 @@ take_entry(CqQueueDef *def, CqQueueRow *row, const CqNewMessage *message, Run *r
 	msg->expires = message->expires_at;
 	msg->bytes = message->bytes;
 	msg->priority = message->priority;
-	cq_entry_link(row, i, CQ_MSG_OPEN);
+	cq_entry_link(queue, i, CQ_MSG_OPEN);
 	cq_queue_item_add_entry(CQ_QUEUE_ITEM_SEND, def, i);
 	return i;
 }
 
 /*
- * Row locked: numbers and entries for up to n messages, of which there are as
+ * Queue locked: numbers and entries for up to n messages, of which there are as
  * many as there are numbers left in the block.
  */
 static void
-take_run(CqQueueDef *def, CqQueueRow *row, CqNewMessage *messages, int n,
+take_run(CqQueueDef *def, CqQueueState *queue, CqNewMessage *messages, int n,
 		 Run *run, CqEffects *effects)
 {
 	CqSegment  *segment;
 
-	choose_segment(row, effects);
-	run->segment = row->current;
+	choose_segment(queue, effects);
+	run->segment = queue->current;
 	run->unloaded = -1;
-	segment = &row->segment[run->segment];
+	segment = &queue->segment[run->segment];
 	if (segment->first_id == 0)
 	{
-		segment->first_id = row->number_next;
+		segment->first_id = queue->number_next;
 		segment->began_ms = cq_clock_ms();
 	}
 	for (run->n = 0; run->n < n; run->n++)
@@ -182,11 +182,11 @@ take_run(CqQueueDef *def, CqQueueRow *row, CqNewMessage *messages, int n,
 
 		if (message->msg_id == 0)
 		{
-			if (row->number_next >= row->number_limit)
+			if (queue->number_next >= queue->number_limit)
 				break;
-			message->msg_id = row->number_next++;
+			message->msg_id = queue->number_next++;
 		}
-		run->entries[run->n] = take_entry(def, row, message, run);
+		run->entries[run->n] = take_entry(def, queue, message, run);
 	}
 	segment->inserted += run->n;
 }
@@ -233,12 +233,12 @@ take_number(CqQueueDef *def)
 {
 	for (;;)
 	{
-		CqQueueRow *row = cq_queue_lock(def, LW_EXCLUSIVE);
+		CqQueueState *queue = cq_queue_lock(def, LW_EXCLUSIVE);
 		int64		number = 0;
 
-		if (row->number_next < row->number_limit)
-			number = row->number_next++;
-		LWLockRelease(&row->lock);
+		if (queue->number_next < queue->number_limit)
+			number = queue->number_next++;
+		LWLockRelease(&queue->lock);
 		if (number != 0)
 			return number;
 		refill_numbers(def);
@@ -249,7 +249,7 @@ take_number(CqQueueDef *def)
 static void
 claim_key(CqQueueDef *def, CqNewMessage *message)
 {
-	CqQueueRow *row;
+	CqQueueState *queue;
 	int64		number = take_number(def);
 	int64		earlier = cq_key_claim_dedup(def, message->dedup_key, number);
 
@@ -257,9 +257,9 @@ claim_key(CqQueueDef *def, CqNewMessage *message)
 	message->duplicate = (earlier != 0);
 	if (earlier == 0)
 		return;
-	row = cq_queue_lock(def, LW_EXCLUSIVE);
-	row->duplicates++;
-	LWLockRelease(&row->lock);
+	queue = cq_queue_lock(def, LW_EXCLUSIVE);
+	queue->duplicates++;
+	LWLockRelease(&queue->lock);
 }
 
 /* ---- backpressure ---------------------------------------------------- */
@@ -282,64 +282,64 @@ refuse(const CqQueueDef *def, const char *detail)
 }
 
 /*
- * Row locked, and there is no room: see whether to wait.  Unlocks the row when
+ * Queue locked, and there is no room: see whether to wait.  Unlocks the queue when
  * it raises.
  */
 static void
-check_full(CqQueueDef *def, CqQueueRow *row, const CqAmount *more)
+check_full(CqQueueDef *def, CqQueueState *queue, const CqAmount *more)
 {
 	CqAmount	own;
 
-	if (row->options.overflow == CQ_OVERFLOW_REJECT)
+	if (queue->options.overflow == CQ_OVERFLOW_REJECT)
 	{
-		LWLockRelease(&row->lock);
+		LWLockRelease(&queue->lock);
 		refuse(def, "Messages that are not acknowledged, or not committed yet, fill it.");
 	}
 	own = cq_queue_items_length(def);
-	if (!fits(&row->options, &own, more))
+	if (!fits(&queue->options, &own, more))
 	{
-		LWLockRelease(&row->lock);
+		LWLockRelease(&queue->lock);
 		refuse(def, "This transaction's own messages would fill it, whatever others do.");
 	}
 }
 
 /*
- * Row locked: wait, without the lock, until there is room for so much, and come
+ * Queue locked: wait, without the lock, until there is room for so much, and come
  * back with it; raises when there is none in time.  The deadline is computed
  * when it is 0.
  */
-static CqQueueRow *
-await_room(CqQueueDef *def, CqQueueRow *row, const CqAmount *more, int64 *deadline)
+static CqQueueState *
+await_room(CqQueueDef *def, CqQueueState *queue, const CqAmount *more, int64 *deadline)
 {
 	bool		waited = false;
 	uint32		generation = 0;
 
 	for (;;)
 	{
-		const CqQueueOptions *options = &row->options;
-		CqAmount	length = cq_row_length(row);
+		const CqQueueOptions *options = &queue->options;
+		CqAmount	length = cq_dispatch_length(queue);
 		int64		now;
 
-		/* unless the row is another one by now */
-		if (waited && row->key.generation == generation)
-			row->space_waiters--;
+		/* unless the state is another queue's by now */
+		if (waited && queue->key.generation == generation)
+			queue->space_waiters--;
 		waited = false;
 		if (options->overflow == CQ_OVERFLOW_DROP_OLDEST || fits(options, &length, more))
 			break;
-		check_full(def, row, more);
+		check_full(def, queue, more);
 		now = cq_clock_ms();
 		if (*deadline == 0)
 			*deadline = now + options->overflow_timeout_ms;
 		if (now >= *deadline)
 		{
-			LWLockRelease(&row->lock);
+			LWLockRelease(&queue->lock);
 			ConditionVariableCancelSleep();
 			refuse(def, "No room became free in time.");
 		}
-		row->space_waiters++;
-		generation = row->key.generation;
+		queue->space_waiters++;
+		generation = queue->key.generation;
 		waited = true;
-		LWLockRelease(&row->lock);
+		LWLockRelease(&queue->lock);
 
 		PG_TRY();
 		{
@@ -347,23 +347,23 @@ await_room(CqQueueDef *def, CqQueueRow *row, const CqAmount *more, int64 *deadli
 			 * a wake-up before the first sleep must not be lost: look again
 			 * then
 			 */
-			ConditionVariableTimedSleep(&def->row->space_cv, *deadline - now,
+			ConditionVariableTimedSleep(&def->state->space_cv, *deadline - now,
 										PG_WAIT_EXTENSION);
-			row = cq_queue_lock(def, LW_EXCLUSIVE);
+			queue = cq_queue_lock(def, LW_EXCLUSIVE);
 		}
 		PG_CATCH();
 		{
-			row = cq_queue_lock_if_same(def, LW_EXCLUSIVE);
-			if (row != NULL)
+			queue = cq_queue_lock_if_same(def, LW_EXCLUSIVE);
+			if (queue != NULL)
 			{
-				row->space_waiters--;
-				LWLockRelease(&row->lock);
+				queue->space_waiters--;
+				LWLockRelease(&queue->lock);
 			}
 			PG_RE_THROW();
 		}
 		PG_END_TRY();
 	}
-	return row;
+	return queue;
 }
 
 /* ---- all of it ------------------------------------------------------- */
@@ -392,26 +392,26 @@ send_all(CqQueueDef *def, CqNewMessage *messages, int n)
 	{
 		int			want = Min(n - done, RUN_MAX);
 		Run			run;
-		CqQueueRow *row;
+		CqQueueState *queue;
 		CqEffects	effects = {0};
 
 		cq_queue_items_reserve(want);
-		row = cq_queue_lock(def, LW_EXCLUSIVE);
-		if ((row->options.max_length > 0 || row->options.max_bytes > 0) &&
+		queue = cq_queue_lock(def, LW_EXCLUSIVE);
+		if ((queue->options.max_length > 0 || queue->options.max_bytes > 0) &&
 			!messages[done].exempt)
 		{
 			CqAmount	more = amount_of(messages + done, n - done);
 
-			row = await_room(def, row, &more, &deadline);
+			queue = await_room(def, queue, &more, &deadline);
 		}
-		if (row->number_next >= row->number_limit)
+		if (queue->number_next >= queue->number_limit)
 		{
-			LWLockRelease(&row->lock);
+			LWLockRelease(&queue->lock);
 			refill_numbers(def);
 			continue;
 		}
-		take_run(def, row, messages + done, want, &run, &effects);
-		cq_row_unlock(row, &effects);
+		take_run(def, queue, messages + done, want, &run, &effects);
+		cq_queue_unlock(queue, &effects);
 		append_run(def, messages + done, &run);
 		done += run.n;
 	}

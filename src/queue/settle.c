@@ -3,7 +3,7 @@
  * settle.c
  *	  Settling deliveries by receipt.
  *
- * Under the row's lock the receipt is compared with the entry and the entry
+ * Under the queue's lock the receipt is compared with the entry and the entry
  * becomes SETTLING, which stops its lease; the item that undoes this is noted
  * before the lock is released, so an error further on, a rollback or the death
  * of the backend puts it back under its lease.	 Then the event is appended.
@@ -34,21 +34,21 @@
 #include "utils/timestamp.h"
 
 /*
- * Row locked: the entry of a durable lease, which may be another one than the
+ * Queue locked: the entry of a durable lease, which may be another one than the
  * receipt says if the lease was loaded after a restart.
  */
 static uint32
-find_durable(CqQueueRow *row, const CqReceipt *receipt)
+find_durable(CqQueueState *queue, const CqReceipt *receipt)
 {
 	const CqMsg *msg = CQ_MSG(receipt->entry);
 
-	if (receipt->entry < cq_queues->pool_size && msg->row == CQ_ROW_INDEX(row) &&
+	if (receipt->entry < cq_queues->pool_size && msg->queue == CQ_QUEUE_INDEX(queue) &&
 		msg->state == CQ_MSG_LEASED && msg->msg_id == receipt->msg_id)
 		return receipt->entry;
-	if (row->durable_loaded == 0)
+	if (queue->durable_loaded == 0)
 		return CQ_NONE;
-	for (uint32 i = cq_entries_first(row, CQ_MSG_LEASED); i != CQ_NONE;
-		 i = cq_entries_next(row, i))
+	for (uint32 i = cq_entries_first(queue, CQ_MSG_LEASED); i != CQ_NONE;
+		 i = cq_entries_next(queue, i))
 	{
 		if (CQ_MSG(i)->msg_id == receipt->msg_id)
 			return i;
@@ -84,23 +84,23 @@ durable_secret(CqQueueDef *def, const CqReceipt *receipts, int n)
 }
 
 /*
- * Row locked: the entry of a live delivery, or CQ_NONE.  secret is that of the
+ * Queue locked: the entry of a live delivery, or CQ_NONE.  secret is that of the
  * queue, for durable leases.
  */
 static uint32
-find_live(CqQueueRow *row, const CqReceipt *receipt, uint64 secret, int64 now)
+find_live(CqQueueState *queue, const CqReceipt *receipt, uint64 secret, int64 now)
 {
 	uint32		i = receipt->entry;
 	CqMsg	   *msg;
 
-	if (!cq_receipt_is_genuine(receipt, receipt->durable ? secret : row->salt))
+	if (!cq_receipt_is_genuine(receipt, receipt->durable ? secret : queue->salt))
 		return CQ_NONE;
 	if (receipt->durable)
-		i = find_durable(row, receipt);
+		i = find_durable(queue, receipt);
 	if (i >= cq_queues->pool_size)
 		return CQ_NONE;
 	msg = CQ_MSG(i);
-	if (msg->row != CQ_ROW_INDEX(row) || msg->state != CQ_MSG_LEASED ||
+	if (msg->queue != CQ_QUEUE_INDEX(queue) || msg->state != CQ_MSG_LEASED ||
 		msg->msg_id != receipt->msg_id)
 		return CQ_NONE;
 	if (((msg->flags & CQ_MSG_DURABLE) != 0) != receipt->durable)
@@ -113,12 +113,12 @@ find_live(CqQueueRow *row, const CqReceipt *receipt, uint64 secret, int64 now)
 }
 
 CqQueueItem *
-cq_claim_settling(CqQueueDef *def, CqQueueRow *row, uint32 i, CqOutcome outcome, CqClaim *claim)
+cq_claim_settling(CqQueueDef *def, CqQueueState *queue, uint32 i, CqOutcome outcome, CqClaim *claim)
 {
 	const CqMsg *msg = CQ_MSG(i);
 	CqQueueItem *item;
 
-	cq_entry_settling(row, i, outcome);
+	cq_entry_settling(queue, i, outcome);
 	item = cq_queue_item_add_entry(CQ_QUEUE_ITEM_SETTLE, def, i);
 
 	claim->msg_id = msg->msg_id;
@@ -168,7 +168,7 @@ int64
 cq_queue_acknowledge(CqQueueDef *def, const CqReceipt *receipts, int n)
 {
 	CqClaim    *claims = palloc(Max(n, 1) * sizeof(CqClaim));
-	CqQueueRow *row;
+	CqQueueState *queue;
 	int64		now;
 	int			live = 0;
 	uint64		secret;
@@ -176,16 +176,16 @@ cq_queue_acknowledge(CqQueueDef *def, const CqReceipt *receipts, int n)
 	prevent_where_not_allowed("queue_ack()");
 	secret = durable_secret(def, receipts, n);
 	cq_queue_items_reserve(n);
-	row = cq_queue_lock(def, LW_EXCLUSIVE);
+	queue = cq_queue_lock(def, LW_EXCLUSIVE);
 	now = cq_clock_ms();
 	for (int j = 0; j < n; j++)
 	{
-		uint32		i = find_live(row, &receipts[j], secret, now);
+		uint32		i = find_live(queue, &receipts[j], secret, now);
 
 		if (i != CQ_NONE)
-			cq_claim_settling(def, row, i, CQ_OUTCOME_ACKNOWLEDGED, &claims[live++]);
+			cq_claim_settling(def, queue, i, CQ_OUTCOME_ACKNOWLEDGED, &claims[live++]);
 	}
-	LWLockRelease(&row->lock);
+	LWLockRelease(&queue->lock);
 
 	cq_claims_settled(def, claims, live);
 	pfree(claims);
@@ -277,23 +277,23 @@ settle_one(CqQueueDef *def, const CqReceipt *receipt, CqOutcome outcome,
 		   TimestampTz due, bool last_attempt_dies, CqClaim *claim, bool *dies)
 {
 	uint64		secret = durable_secret(def, receipt, 1);
-	CqQueueRow *row;
+	CqQueueState *queue;
 	uint32		i;
 
 	cq_queue_items_reserve(1);
-	row = cq_queue_lock(def, LW_EXCLUSIVE);
-	i = find_live(row, receipt, secret, cq_clock_ms());
+	queue = cq_queue_lock(def, LW_EXCLUSIVE);
+	i = find_live(queue, receipt, secret, cq_clock_ms());
 	if (i != CQ_NONE)
 	{
 		*dies = outcome == CQ_OUTCOME_REJECTED ||
-			(last_attempt_dies && cq_row_max_attempts(row) > 0 &&
-			 CQ_MSG(i)->attempts >= cq_row_max_attempts(row));
+			(last_attempt_dies && cq_dispatch_max_attempts(queue) > 0 &&
+			 CQ_MSG(i)->attempts >= cq_dispatch_max_attempts(queue));
 		CQ_MSG(i)->due = due;
 		if (*dies && outcome == CQ_OUTCOME_FAILED)
 			outcome = CQ_OUTCOME_FAILED_LAST;
-		cq_claim_settling(def, row, i, outcome, claim);
+		cq_claim_settling(def, queue, i, outcome, claim);
 	}
-	LWLockRelease(&row->lock);
+	LWLockRelease(&queue->lock);
 	return i != CQ_NONE;
 }
 
@@ -302,11 +302,11 @@ static int
 live_attempts(CqQueueDef *def, const CqReceipt *receipt)
 {
 	uint64		secret = durable_secret(def, receipt, 1);
-	CqQueueRow *row = cq_queue_lock(def, LW_SHARED);
-	uint32		i = find_live(row, receipt, secret, cq_clock_ms());
+	CqQueueState *queue = cq_queue_lock(def, LW_SHARED);
+	uint32		i = find_live(queue, receipt, secret, cq_clock_ms());
 	int			attempts = (i == CQ_NONE) ? 0 : CQ_MSG(i)->attempts;
 
-	LWLockRelease(&row->lock);
+	LWLockRelease(&queue->lock);
 	return attempts;
 }
 
@@ -352,21 +352,21 @@ bool
 cq_queue_prolong(CqQueueDef *def, const CqReceipt *receipt, int64 lease_ms)
 {
 	uint64		secret = durable_secret(def, receipt, 1);
-	CqQueueRow *row = cq_queue_lock(def, LW_EXCLUSIVE);
+	CqQueueState *queue = cq_queue_lock(def, LW_EXCLUSIVE);
 	int64		now = cq_clock_ms();
-	uint32		i = find_live(row, receipt, secret, now);
+	uint32		i = find_live(queue, receipt, secret, now);
 	CqEffects	effects = {0};
 	CqClaim		claim = {0};
 
 	if (i != CQ_NONE)
 	{
-		cq_entry_extend_lease(row, i, cq_clock_ms_after(lease_ms), &effects);
+		cq_entry_extend_lease(queue, i, cq_clock_ms_after(lease_ms), &effects);
 		claim.msg_id = CQ_MSG(i)->msg_id;
 		claim.segment = CQ_MSG(i)->segment;
 		claim.attempts = CQ_MSG(i)->attempts;
 		claim.durable = (CQ_MSG(i)->flags & CQ_MSG_DURABLE) != 0;
 	}
-	cq_row_unlock(row, &effects);
+	cq_queue_unlock(queue, &effects);
 	if (claim.durable)
 		cq_claims_event(def, &claim, 1, CQ_EVENT_LEASED,
 						GetCurrentTimestamp() + lease_ms * 1000,

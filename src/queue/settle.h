@@ -36,10 +36,10 @@ extern bool cq_queue_prolong(CqQueueDef *def, const CqReceipt *receipt,
 							 int64 lease_ms);
 
 /*
- * Row locked, one item reserved: a leased or doomed entry is being settled by this
+ * Queue locked, one item reserved: a leased or doomed entry is being settled by this
  * transaction, with that outcome.  Fills in the claim, returns the item.
  */
-extern CqQueueItem *cq_claim_settling(CqQueueDef *def, CqQueueRow *row, uint32 i,
+extern CqQueueItem *cq_claim_settling(CqQueueDef *def, CqQueueState *queue, uint32 i,
 									  CqOutcome outcome, CqClaim *claim);
 
 /*

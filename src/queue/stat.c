@@ -57,42 +57,42 @@ lower_mark(FullTransactionId a, FullTransactionId b)
 static void
 copy_state(CqQueueDef *def, CqQueueStat *s)
 {
-	CqQueueRow *row = cq_queue_lock(def, LW_SHARED);
-	uint32		first = cq_ready_first(row);
+	CqQueueState *queue = cq_queue_lock(def, LW_SHARED);
+	uint32		first = cq_ready_first(queue);
 
 	memset(s, 0, sizeof(*s));
-	s->ready = row->count[CQ_MSG_READY] + row->count[CQ_MSG_PARKED];
-	s->delayed = row->count[CQ_MSG_DELAYED];
-	s->ready += row->backlog.amount.n - Min(row->backlog.delayed, row->backlog.amount.n);
-	s->delayed += Min(row->backlog.delayed, row->backlog.amount.n);
-	s->in_flight = cq_row_in_flight(row);
-	s->blocked = row->count[CQ_MSG_HELD];
-	s->open = row->count[CQ_MSG_OPEN] + row->backlog.open.n;
-	s->bytes = cq_row_length(row).bytes;
-	s->paused = row->options.paused;
-	s->entries = cq_row_entries(row);
-	s->nsegments = row->nsegments;
-	s->counters[CQ_QUEUE_SENT] = row->sent;
-	s->counters[CQ_QUEUE_DELIVERED] = row->delivered;
-	s->counters[CQ_QUEUE_ACKNOWLEDGED] = row->acknowledged;
-	s->counters[CQ_QUEUE_FAILED] = row->failed;
-	s->counters[CQ_QUEUE_EXPIRED] = row->expired;
-	s->counters[CQ_QUEUE_DEAD_LETTERED] = row->dead_lettered;
-	s->counters[CQ_QUEUE_TIMED_OUT] = row->timed_out;
-	s->counters[CQ_QUEUE_DROPPED] = row->dropped;
-	s->counters[CQ_QUEUE_DUPLICATES] = row->duplicates;
+	s->ready = queue->count[CQ_MSG_READY] + queue->count[CQ_MSG_PARKED];
+	s->delayed = queue->count[CQ_MSG_DELAYED];
+	s->ready += queue->backlog.amount.n - Min(queue->backlog.delayed, queue->backlog.amount.n);
+	s->delayed += Min(queue->backlog.delayed, queue->backlog.amount.n);
+	s->in_flight = cq_dispatch_in_flight(queue);
+	s->blocked = queue->count[CQ_MSG_HELD];
+	s->open = queue->count[CQ_MSG_OPEN] + queue->backlog.open.n;
+	s->bytes = cq_dispatch_length(queue).bytes;
+	s->paused = queue->options.paused;
+	s->entries = cq_dispatch_entries(queue);
+	s->nsegments = queue->nsegments;
+	s->counters[CQ_QUEUE_SENT] = queue->sent;
+	s->counters[CQ_QUEUE_DELIVERED] = queue->delivered;
+	s->counters[CQ_QUEUE_ACKNOWLEDGED] = queue->acknowledged;
+	s->counters[CQ_QUEUE_FAILED] = queue->failed;
+	s->counters[CQ_QUEUE_EXPIRED] = queue->expired;
+	s->counters[CQ_QUEUE_DEAD_LETTERED] = queue->dead_lettered;
+	s->counters[CQ_QUEUE_TIMED_OUT] = queue->timed_out;
+	s->counters[CQ_QUEUE_DROPPED] = queue->dropped;
+	s->counters[CQ_QUEUE_DUPLICATES] = queue->duplicates;
 	for (int i = 0; i < CQ_RATE_KINDS; i++)
-		s->rates[i] = cq_rate_per_second(&row->rate[i]);
+		s->rates[i] = cq_rate_per_second(&queue->rate[i]);
 	if (first != CQ_NONE)
 	{
 		s->first_id = CQ_MSG(first)->msg_id;
 		s->first_segment = CQ_MSG(first)->segment;
 		ItemPointerSet(&s->first_tid, CQ_MSG(first)->block, CQ_MSG(first)->offset);
 	}
-	s->mark = FullTransactionIdFromU64(row->keys_copied);
-	for (int k = 0; k < row->nsegments; k++)
-		s->mark = lower_mark(s->mark, FullTransactionIdFromU64(row->segment[k].finished));
-	LWLockRelease(&row->lock);
+	s->mark = FullTransactionIdFromU64(queue->keys_copied);
+	for (int k = 0; k < queue->nsegments; k++)
+		s->mark = lower_mark(s->mark, FullTransactionIdFromU64(queue->segment[k].finished));
+	LWLockRelease(&queue->lock);
 }
 
 void
@@ -165,14 +165,14 @@ copy_leases(CqQueueDef *def, int64 *n)
 
 	for (;;)
 	{
-		CqQueueRow *row = cq_queue_lock(def, LW_SHARED);
-		int64		needed = row->count[CQ_MSG_LEASED] + row->count[CQ_MSG_SETTLING];
+		CqQueueState *queue = cq_queue_lock(def, LW_SHARED);
+		int64		needed = queue->count[CQ_MSG_LEASED] + queue->count[CQ_MSG_SETTLING];
 
 		*n = 0;
 		for (int s = 0; s < lengthof(states) && needed <= capacity; s++)
 		{
-			for (uint32 i = cq_entries_first(row, states[s]); i != CQ_NONE;
-				 i = cq_entries_next(row, i))
+			for (uint32 i = cq_entries_first(queue, states[s]); i != CQ_NONE;
+				 i = cq_entries_next(queue, i))
 			{
 				if (CQ_MSG(i)->flags & CQ_MSG_GONE)
 					continue;
@@ -181,7 +181,7 @@ copy_leases(CqQueueDef *def, int64 *n)
 				leases[(*n)++].until = CQ_MSG(i)->until;
 			}
 		}
-		LWLockRelease(&row->lock);
+		LWLockRelease(&queue->lock);
 		if (needed <= capacity)
 			return leases;
 		capacity = needed + needed / 4 + 64;
@@ -218,19 +218,19 @@ cq_queue_consumers_list(CqQueueDef *def, CqQueueConsumer **consumers)
 int
 cq_queue_segments_copy(CqQueueDef *def, CqSegmentCopy segments[CQ_SEGMENTS_MAX])
 {
-	CqQueueRow *row;
+	CqQueueState *queue;
 	int			n;
 
 	cq_scan_first(def);
-	row = cq_queue_lock(def, LW_SHARED);
-	n = Min(row->nsegments, def->nsegments);
+	queue = cq_queue_lock(def, LW_SHARED);
+	n = Min(queue->nsegments, def->nsegments);
 	for (int k = 0; k < n; k++)
 	{
-		segments[k].current = (k == row->current);
-		segments[k].backlog = cq_backlog_has_segment(row, k);
-		segments[k].inserted = row->segment[k].inserted;
-		segments[k].loaded = row->segment[k].loaded;
+		segments[k].current = (k == queue->current);
+		segments[k].backlog = cq_backlog_has_segment(queue, k);
+		segments[k].inserted = queue->segment[k].inserted;
+		segments[k].loaded = queue->segment[k].loaded;
 	}
-	LWLockRelease(&row->lock);
+	LWLockRelease(&queue->lock);
 	return n;
 }

@@ -3,7 +3,7 @@
  * wait.c
  *	  Waiting until a queue has something to deliver.
  *
- * A consumer sleeps on the condition variable of the queue's row; a session that
+ * A consumer sleeps on the condition variable of the queue's state; a session that
  * makes a message ready signals one sleeper for it.  The worker releases delayed
  * messages when they become due, and so does the sleeper, which wakes up for it.
  *
@@ -36,26 +36,26 @@
 /* longest sleep in one piece */
 #define SLEEP_MS_MAX 3600000
 
-/* row whose signal this session may have received; NULL: none */
-static CqQueueRow *signalled = NULL;
+/* queue whose signal this session may have received; NULL: none */
+static CqQueueState *signalled = NULL;
 
 void
-cq_wait_claimed(const CqQueueRow *row)
+cq_wait_claimed(const CqQueueState *queue)
 {
-	if (row == signalled)
+	if (queue == signalled)
 		signalled = NULL;
 }
 
 void
 cq_wait_pass_on(void)
 {
-	CqQueueRow *row = signalled;
+	CqQueueState *queue = signalled;
 
 	signalled = NULL;
-	if (row == NULL)
+	if (queue == NULL)
 		return;
 	ConditionVariableCancelSleep();
-	ConditionVariableSignal(&row->ready_cv);
+	ConditionVariableSignal(&queue->ready_cv);
 }
 
 /* before_shmem_exit callback */
@@ -65,18 +65,18 @@ end_of_session(int code, Datum arg)
 	cq_wait_pass_on();
 }
 
-/* From here on this session may receive a signal of the row. */
+/* From here on this session may receive a signal of the queue. */
 static void
-expect_signal(CqQueueRow *row)
+expect_signal(CqQueueState *queue)
 {
 	static bool registered = false;
 
 	if (!registered)
 		before_shmem_exit(end_of_session, (Datum) 0);
 	registered = true;
-	if (signalled != row)
+	if (signalled != queue)
 		cq_wait_pass_on();
-	signalled = row;
+	signalled = queue;
 }
 
 /*
@@ -86,21 +86,21 @@ expect_signal(CqQueueRow *row)
 static bool
 is_ready(CqQueueDef *def, int64 *until, bool *same)
 {
-	CqQueueRow *row = cq_queue_lock_if_same(def, LW_EXCLUSIVE);
+	CqQueueState *queue = cq_queue_lock_if_same(def, LW_EXCLUSIVE);
 	CqEffects	effects = {0};
 	bool		ready;
 
-	*same = (row != NULL);
-	if (row == NULL)
+	*same = (queue != NULL);
+	if (queue == NULL)
 		return false;
-	cq_entries_release_due(row, &effects);
-	ready = (row->count[CQ_MSG_READY] > 0 || cq_backlog_scan_due(row)) &&
-		cq_row_allowance(row, until) > 0;
-	if (!ready && row->list[CQ_MSG_DELAYED] != CQ_NONE)
-		*until = Min(*until, cq_due_ms(CQ_MSG(row->list[CQ_MSG_DELAYED])->due));
-	if (!ready && row->group_times != CQ_NONE)
-		*until = Min(*until, CQ_GROUP(row->group_times)->until);
-	cq_row_unlock(row, &effects);
+	cq_entries_release_due(queue, &effects);
+	ready = (queue->count[CQ_MSG_READY] > 0 || cq_backlog_scan_due(queue)) &&
+		cq_dispatch_allowance(queue, until) > 0;
+	if (!ready && queue->list[CQ_MSG_DELAYED] != CQ_NONE)
+		*until = Min(*until, cq_due_ms(CQ_MSG(queue->list[CQ_MSG_DELAYED])->due));
+	if (!ready && queue->group_times != CQ_NONE)
+		*until = Min(*until, CQ_GROUP(queue->group_times)->until);
+	cq_queue_unlock(queue, &effects);
 	return ready;
 }
 
@@ -113,10 +113,10 @@ is_ready_in_tables(CqQueueDef *def)
 
 	for (int attempt = 0; attempt < 2; attempt++)
 	{
-		CqQueueRow *row = cq_queue_lock(def, LW_SHARED);
-		bool		due = cq_backlog_scan_due(row);
+		CqQueueState *queue = cq_queue_lock(def, LW_SHARED);
+		bool		due = cq_backlog_scan_due(queue);
 
-		LWLockRelease(&row->lock);
+		LWLockRelease(&queue->lock);
 		if (due)
 			cq_scan_refill(def);
 		if (is_ready(def, &until, &same) || !cq_scan_check_growth(def))
@@ -132,8 +132,8 @@ sleep_until_ready(CqQueueDef *def, int64 timeout_ms, bool *same)
 	int64		ignored = PG_INT64_MAX;
 	bool		ready;
 
-	expect_signal(def->row);
-	ConditionVariablePrepareToSleep(&def->row->ready_cv);
+	expect_signal(def->state);
+	ConditionVariablePrepareToSleep(&def->state->ready_cv);
 	for (;;)
 	{
 		int64		until = end;
@@ -143,7 +143,7 @@ sleep_until_ready(CqQueueDef *def, int64 timeout_ms, bool *same)
 		now = cq_clock_ms();
 		if (ready || !*same || now >= end)
 			break;
-		ConditionVariableTimedSleep(&def->row->ready_cv,
+		ConditionVariableTimedSleep(&def->state->ready_cv,
 									Min(Max(until - now, 1), SLEEP_MS_MAX),
 									PG_WAIT_EXTENSION);
 	}

@@ -17,8 +17,8 @@
  */
 extern bool cq_queue_wait_until_ready(const char *name, int64 timeout_ms);
 
-/* This session has claimed messages of the row, if there were any. */
-extern void cq_wait_claimed(const CqQueueRow *row);
+/* This session has claimed messages of the queue, if there were any. */
+extern void cq_wait_claimed(const CqQueueState *queue);
 
 /*
  * If this session was woken and has claimed nothing since, wake another.  For

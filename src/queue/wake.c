@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * wake.c
- *	  Waking whom a change of a queue's row concerns.
+ *	  Waking whom a change of a queue's state concerns.
  *
  * The dispatcher only says in CqEffects whom to wake.  That happens when the
- * row's lock has been released, or those who wake would run into it.
+ * queue's lock has been released, or the sessions that wake would wait for it.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,23 +15,23 @@
 #include "queue/wake.h"
 
 void
-cq_row_unlock(CqQueueRow *row, CqEffects *effects)
+cq_queue_unlock(CqQueueState *queue, CqEffects *effects)
 {
-	Oid			database = row->key.database;
+	Oid			database = queue->key.database;
 
-	cq_row_plan_notify(row, effects);
-	LWLockRelease(&row->lock);
+	cq_dispatch_plan_notify(queue, effects);
+	LWLockRelease(&queue->lock);
 	if (effects->ready > CQ_SIGNALS_MAX)
-		ConditionVariableBroadcast(&row->ready_cv);
+		ConditionVariableBroadcast(&queue->ready_cv);
 	else
 	{
 		for (uint32 i = 0; i < effects->ready; i++)
-			ConditionVariableSignal(&row->ready_cv);
+			ConditionVariableSignal(&queue->ready_cv);
 	}
 	if (effects->scan_ended)
-		ConditionVariableBroadcast(&row->scan_cv);
+		ConditionVariableBroadcast(&queue->scan_cv);
 	if (effects->space)
-		ConditionVariableBroadcast(&row->space_cv);
+		ConditionVariableBroadcast(&queue->space_cv);
 	if (effects->worker)
 		cq_dbworker_wake(database);
 }

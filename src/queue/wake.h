@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * wake.h
- *	  Waking whom a change of a queue's row concerns.
+ *	  Waking whom a change of a queue's state concerns.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,9 +11,9 @@
 #include "queue/dispatch/memory.h"
 
 /*
- * Release the row's lock, held exclusively, and wake whom the effects concern.
+ * Release the queue's lock, held exclusively, and wake whom the effects concern.
  * Never raises.
  */
-extern void cq_row_unlock(CqQueueRow *row, CqEffects *effects);
+extern void cq_queue_unlock(CqQueueState *queue, CqEffects *effects);
 
 #endif							/* CQ_QUEUE_WAKE_H */

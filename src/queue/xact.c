@@ -3,7 +3,7 @@
  * xact.c
  *	  Items of the running transaction (core/items.c) that concern queues.
  *
- * A queue may have been dropped since an item was noted, its row may have passed to
+ * A queue may have been dropped since an item was noted, its state may have passed to
  * another queue, and another session may have settled the entry.  So every item
  * is checked against generation, number, state and nonce.
  *
@@ -60,7 +60,7 @@ cq_queue_item_add(CqQueueItemKind kind, const CqQueueDef *def)
 {
 	CqQueueItem *item = cq_item_list_add(&list, kind);
 
-	item->row = CQ_ROW_INDEX(def->row);
+	item->queue = CQ_QUEUE_INDEX(def->state);
 	item->generation = def->generation;
 	return item;
 }
@@ -90,7 +90,7 @@ entry_is(const CqQueueItem *item, CqMsgState state)
 {
 	const CqMsg *msg = CQ_MSG(item->entry);
 
-	return msg->state == state && msg->row == item->row &&
+	return msg->state == state && msg->queue == item->queue &&
 		msg->msg_id == item->msg_id && msg->nonce == item->nonce;
 }
 
@@ -101,7 +101,7 @@ cq_queue_items_change_options(const CqQueueDef *def)
 	{
 		const CqQueueItem *item = cq_queue_item_at(i);
 
-		if (item->head.kind == CQ_QUEUE_ITEM_OPTIONS && item->row == CQ_ROW_INDEX(def->row))
+		if (item->head.kind == CQ_QUEUE_ITEM_OPTIONS && item->queue == CQ_QUEUE_INDEX(def->state))
 			return true;
 	}
 	return false;
@@ -116,7 +116,7 @@ cq_queue_items_length(const CqQueueDef *def)
 	{
 		const CqQueueItem *item = cq_queue_item_at(i);
 
-		if (item->row != CQ_ROW_INDEX(def->row) || item->generation != def->generation)
+		if (item->queue != CQ_QUEUE_INDEX(def->state) || item->generation != def->generation)
 			continue;
 		if ((item->head.kind == CQ_QUEUE_ITEM_SEND && entry_is(item, CQ_MSG_OPEN)) ||
 			(item->head.kind == CQ_QUEUE_ITEM_SETTLE && entry_is(item, CQ_MSG_SETTLING)))
@@ -135,55 +135,55 @@ cq_queue_items_length(const CqQueueDef *def)
 
 /* A moved message has its new place from now on. */
 static void
-commit_move(CqQueueRow *row, const CqQueueItem *item)
+commit_move(CqQueueState *queue, const CqQueueItem *item)
 {
 	CqMsg	   *msg = CQ_MSG(item->entry);
 
-	row->segment[msg->segment].loaded--;
-	row->segment[item->unloaded.segment].loaded++;
+	queue->segment[msg->segment].loaded--;
+	queue->segment[item->unloaded.segment].loaded++;
 	msg->segment = item->unloaded.segment;
 	msg->block = item->unloaded.block;
 	msg->offset = item->offset;
 }
 
 static void
-commit_item(CqQueueRow *row, const CqQueueItem *item, CqEffects *effects)
+commit_item(CqQueueState *queue, const CqQueueItem *item, CqEffects *effects)
 {
 	switch ((CqQueueItemKind) item->head.kind)
 	{
 		case CQ_QUEUE_ITEM_SEND:
 			if (entry_is(item, CQ_MSG_OPEN))
-				cq_entry_sent(row, item->entry, effects);
+				cq_entry_sent(queue, item->entry, effects);
 			break;
 		case CQ_QUEUE_ITEM_UNLOADED:
-			row->sent += item->unloaded.amount.n;
-			cq_rate_count(&row->rate[CQ_RATE_SENT], item->unloaded.amount.n);
-			cq_backlog_close(row, &item->unloaded.amount);
-			cq_backlog_add(row, &item->unloaded, effects);
-			cq_backlog_note_block(row, item->unloaded.segment, item->last_block);
+			queue->sent += item->unloaded.amount.n;
+			cq_rate_count(&queue->rate[CQ_RATE_SENT], item->unloaded.amount.n);
+			cq_backlog_close(queue, &item->unloaded.amount);
+			cq_backlog_add(queue, &item->unloaded, effects);
+			cq_backlog_note_block(queue, item->unloaded.segment, item->last_block);
 			break;
 		case CQ_QUEUE_ITEM_SETTLE:
 			if (entry_is(item, CQ_MSG_SETTLING))
 			{
 				if (CQ_MSG(item->entry)->outcome == CQ_OUTCOME_MOVED)
-					commit_move(row, item);
-				cq_entry_settle(row, item->entry, effects);
+					commit_move(queue, item);
+				cq_entry_settle(queue, item->entry, effects);
 			}
 			break;
 		case CQ_QUEUE_ITEM_PURGED:
-			cq_backlog_remove(row, &item->unloaded.amount, 0);
-			row->timed_out += item->timed_out ? item->unloaded.amount.n : 0;
-			cq_row_want(row, CQ_WANT_SCAN, 0, effects);
+			cq_backlog_remove(queue, &item->unloaded.amount, 0);
+			queue->timed_out += item->timed_out ? item->unloaded.amount.n : 0;
+			cq_dispatch_want(queue, CQ_WANT_SCAN, 0, effects);
 			effects->space = true;
 			break;
 		case CQ_QUEUE_ITEM_MOVED:
-			cq_backlog_remove(row, &item->unloaded.amount,
+			cq_backlog_remove(queue, &item->unloaded.amount,
 							  item->unloaded.due != 0 ? item->unloaded.amount.n : 0);
-			cq_backlog_add(row, &item->unloaded, effects);
-			cq_backlog_note_block(row, item->unloaded.segment, item->last_block);
+			cq_backlog_add(queue, &item->unloaded, effects);
+			cq_backlog_note_block(queue, item->unloaded.segment, item->last_block);
 			break;
 		case CQ_QUEUE_ITEM_OPTIONS:
-			cq_row_set_options(row, item->options, effects);
+			cq_dispatch_set_options(queue, item->options, effects);
 			break;
 		default:
 			break;
@@ -192,73 +192,73 @@ commit_item(CqQueueRow *row, const CqQueueItem *item, CqEffects *effects)
 
 /* There may be unloaded messages anywhere, of prepared transactions too. */
 static void
-unload_everything(CqQueueRow *row, CqEffects *effects)
+unload_everything(CqQueueState *queue, CqEffects *effects)
 {
-	cq_backlog_add_everything(row);
+	cq_backlog_add_everything(queue);
 	effects->ready++;
 }
 
 static void
-abort_item(CqQueueRow *row, const CqQueueItem *item, CqEffects *effects)
+abort_item(CqQueueState *queue, const CqQueueItem *item, CqEffects *effects)
 {
 	switch ((CqQueueItemKind) item->head.kind)
 	{
 		case CQ_QUEUE_ITEM_SEND:
 			if (entry_is(item, CQ_MSG_OPEN))
-				cq_entry_unsent(row, item->entry, effects);
+				cq_entry_unsent(queue, item->entry, effects);
 			break;
 		case CQ_QUEUE_ITEM_CLAIM:
 			if (entry_is(item, CQ_MSG_LEASED) && !CQ_FAULT("queue-keep-claim"))
-				cq_entry_give_back(row, item->entry, effects);
+				cq_entry_give_back(queue, item->entry, effects);
 			break;
 		case CQ_QUEUE_ITEM_SETTLE:
 			if (entry_is(item, CQ_MSG_SETTLING))
-				cq_entry_unsettle(row, item->entry, effects);
+				cq_entry_unsettle(queue, item->entry, effects);
 			break;
 		case CQ_QUEUE_ITEM_UNLOADED:
-			cq_backlog_close(row, &item->unloaded.amount);
+			cq_backlog_close(queue, &item->unloaded.amount);
 			effects->space = true;
 			break;
 		case CQ_QUEUE_ITEM_PURGED:
-			unload_everything(row, effects);
+			unload_everything(queue, effects);
 			break;
 		case CQ_QUEUE_ITEM_MOVED:
-			cq_backlog_not_moved(row, item->from_segment, &item->unloaded);
+			cq_backlog_not_moved(queue, item->from_segment, &item->unloaded);
 			break;
 		default:
 			break;
 	}
 }
 
-/* Apply or undo one item; *locked is the row whose lock is held. */
+/* Apply or undo one item; *locked is the queue whose lock is held. */
 static void
-finish_item(const CqQueueItem *item, bool commit, CqQueueRow **locked, CqEffects *effects)
+finish_item(const CqQueueItem *item, bool commit, CqQueueState **locked, CqEffects *effects)
 {
-	CqQueueRow *row = &cq_rows[item->row];
+	CqQueueState *queue = &cq_queue_states[item->queue];
 
 	if (item->head.kind == CQ_QUEUE_ITEM_CREATED || item->head.kind == CQ_QUEUE_ITEM_DROPPED)
 	{
 		if (*locked != NULL)
-			cq_row_unlock(*locked, effects);
+			cq_queue_unlock(*locked, effects);
 		*locked = NULL;
 		if (commit == (item->head.kind == CQ_QUEUE_ITEM_DROPPED))
-			cq_queue_row_forget(MyDatabaseId, (int32) item->msg_id);
+			cq_queue_state_forget(MyDatabaseId, (int32) item->msg_id);
 		return;
 	}
-	if (*locked != row)
+	if (*locked != queue)
 	{
 		if (*locked != NULL)
-			cq_row_unlock(*locked, effects);
-		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
+			cq_queue_unlock(*locked, effects);
+		LWLockAcquire(&queue->lock, LW_EXCLUSIVE);
 		memset(effects, 0, sizeof(*effects));
-		*locked = row;
+		*locked = queue;
 	}
-	if (row->key.generation != item->generation)
+	if (queue->key.generation != item->generation)
 		return;
 	if (commit)
-		commit_item(row, item, effects);
+		commit_item(queue, item, effects);
 	else
-		abort_item(row, item, effects);
+		abort_item(queue, item, effects);
 }
 
 /* The first item from here on that a commit acts on: claims stay as they are. */
@@ -270,11 +270,11 @@ next_to_commit(int i)
 	return i;
 }
 
-/* A transaction that has only received does not lock the row again. */
+/* A transaction that has only received does not lock the queue again. */
 void
 cq_queue_items_commit(void)
 {
-	CqQueueRow *locked = NULL;
+	CqQueueState *locked = NULL;
 	CqEffects	effects = {0};
 	int			next;
 
@@ -284,24 +284,24 @@ cq_queue_items_commit(void)
 
 		next = next_to_commit(i + 1);
 		finish_item(item, true, &locked, &effects);
-		if (locked != NULL && (next == list.n || cq_queue_item_at(next)->row != item->row))
-			cq_row_trim(locked, &effects);
+		if (locked != NULL && (next == list.n || cq_queue_item_at(next)->queue != item->queue))
+			cq_dispatch_trim(locked, &effects);
 	}
 	if (locked != NULL)
-		cq_row_unlock(locked, &effects);
+		cq_queue_unlock(locked, &effects);
 }
 
 void
 cq_queue_items_undo(int level)
 {
-	CqQueueRow *locked = NULL;
+	CqQueueState *locked = NULL;
 	CqEffects	effects = {0};
 	const CqQueueItem *item;
 
 	while ((item = cq_item_list_pop(&list, level)) != NULL)
 		finish_item(item, false, &locked, &effects);
 	if (locked != NULL)
-		cq_row_unlock(locked, &effects);
+		cq_queue_unlock(locked, &effects);
 }
 
 void
@@ -312,27 +312,27 @@ cq_queue_items_prepare(void)
 	for (int i = 0; i < list.n; i++)
 	{
 		const CqQueueItem *item = cq_queue_item_at(i);
-		CqQueueRow *row = &cq_rows[item->row];
+		CqQueueState *queue = &cq_queue_states[item->queue];
 		CqEffects	effects = {0};
 
 		if (item->head.kind == CQ_QUEUE_ITEM_CREATED || item->head.kind == CQ_QUEUE_ITEM_DROPPED)
 			continue;
-		LWLockAcquire(&row->lock, LW_EXCLUSIVE);
-		if (row->key.generation == item->generation)
+		LWLockAcquire(&queue->lock, LW_EXCLUSIVE);
+		if (queue->key.generation == item->generation)
 		{
 			if ((item->head.kind == CQ_QUEUE_ITEM_SEND && entry_is(item, CQ_MSG_OPEN)) ||
 				(item->head.kind == CQ_QUEUE_ITEM_SETTLE && entry_is(item, CQ_MSG_SETTLING)))
-				cq_entry_set_by_xid(row, item->entry, xid);
+				cq_entry_set_by_xid(queue, item->entry, xid);
 			else if (item->head.kind == CQ_QUEUE_ITEM_UNLOADED)
 			{
-				cq_backlog_close(row, &item->unloaded.amount);
-				cq_backlog_add_prepared(row, &item->unloaded);
+				cq_backlog_close(queue, &item->unloaded.amount);
+				cq_backlog_add_prepared(queue, &item->unloaded);
 			}
 			else if (item->head.kind == CQ_QUEUE_ITEM_PURGED)
-				unload_everything(row, &effects);
-			if (row->by_xid > 0)
-				cq_row_plan(row, cq_clock_ms() + 1000, &effects);
+				unload_everything(queue, &effects);
+			if (queue->by_xid > 0)
+				cq_dispatch_plan(queue, cq_clock_ms() + 1000, &effects);
 		}
-		cq_row_unlock(row, &effects);
+		cq_queue_unlock(queue, &effects);
 	}
 }

@@ -22,15 +22,15 @@ typedef enum CqQueueItemKind
 	CQ_QUEUE_ITEM_MOVED,		/* unloaded messages with a new place; or with
 								 * the old one */
 	CQ_QUEUE_ITEM_OPTIONS,		/* of the queue: known to all; or forgotten */
-	CQ_QUEUE_ITEM_CREATED,		/* queue: kept; or its row is freed */
-	CQ_QUEUE_ITEM_DROPPED		/* queue: its row is freed; or kept */
+	CQ_QUEUE_ITEM_CREATED,		/* queue: kept; or its state is freed */
+	CQ_QUEUE_ITEM_DROPPED		/* queue: its state is freed; or kept */
 } CqQueueItemKind;
 
 typedef struct CqQueueItem
 {
 	CqItemHead	head;			/* kind: CqQueueItemKind */
 	uint8		from_segment;	/* MOVED */
-	uint32		row;
+	uint32		queue;
 	uint32		generation;
 	uint32		entry;
 	uint32		nonce;			/* CLAIM, SETTLE */
@@ -62,10 +62,10 @@ extern CqQueueItem *cq_queue_item_add(CqQueueItemKind kind, const CqQueueDef *de
 extern int	cq_queue_item_number(const CqQueueItem *item);
 extern CqQueueItem *cq_queue_item_at(int number);
 
-/* An item that frees the queue's row at commit. */
+/* An item that frees the queue's state at commit. */
 extern void cq_queue_item_add_drop(int32 queue_id);
 
-/* The same as cq_queue_item_add(), of an entry whose row is locked. */
+/* The same as cq_queue_item_add(), of an entry whose queue is locked. */
 extern CqQueueItem *cq_queue_item_add_entry(CqQueueItemKind kind, const CqQueueDef *def, uint32 entry);
 
 /* Whether this transaction has changed the queue's options. */
@@ -73,7 +73,7 @@ extern bool cq_queue_items_change_options(const CqQueueDef *def);
 
 /*
  * What this transaction itself contributes to the length of the queue, and
- * keeps contributing until it ends: unsettled as far as others can see.  Row
+ * keeps contributing until it ends: unsettled as far as others can see.  Queue
  * locked.
  */
 extern CqAmount cq_queue_items_length(const CqQueueDef *def);

@@ -70,7 +70,7 @@ typedef struct DriverRow
 
 typedef struct Driver
 {
-	CqQueueRow *row;
+	CqQueueState *queue;
 	LWLock		lock;			/* guards the rest */
 	int			nrows;
 	DriverRow	rows[DRIVER_ROWS_MAX];
@@ -137,7 +137,7 @@ static inline Driver *
 driver_start(uint32 entries, uint32 window, const CqQueueOptions *options)
 {
 	Driver	   *d = driver_map(sizeof(Driver));
-	CqQueueRow *row;
+	CqQueueState *queue;
 
 	cq_dispatch_init(driver_map(cq_dispatch_size(1, entries * sizeof(CqMsg))), 1,
 					 entries * sizeof(CqMsg), 0);
@@ -147,12 +147,12 @@ driver_start(uint32 entries, uint32 window, const CqQueueOptions *options)
 		cq_queues->pool_reserve = 0;
 	}
 	LWLockInitialize(&d->lock, 0);
-	d->row = row = &cq_rows[0];
-	row->key.database = row->key.id = row->key.sequence = 1;
-	row->nsegments = 1;
-	row->options = *options;
-	cq_backlog_init(row);
-	row->number_next = 1;
+	d->queue = queue = &cq_queue_states[0];
+	queue->key.database = queue->key.id = queue->key.sequence = 1;
+	queue->nsegments = 1;
+	queue->options = *options;
+	cq_backlog_init(queue);
+	queue->number_next = 1;
 	return d;
 }
 
@@ -176,25 +176,25 @@ session_start(int tx)
 static inline void
 driver_lock(Driver *d, LWLockMode mode)
 {
-	LWLockAcquire(&d->row->lock, mode);
+	LWLockAcquire(&d->queue->lock, mode);
 }
 
-/* cq_row_unlock() of queue/wake.c */
+/* cq_queue_unlock() of queue/wake.c */
 static inline void
 driver_unlock(Driver *d, CqEffects *effects)
 {
-	cq_row_plan_notify(d->row, effects);
+	cq_dispatch_plan_notify(d->queue, effects);
 	driver_signals += effects->ready;
 	memset(effects, 0, sizeof(*effects));
-	LWLockRelease(&d->row->lock);
+	LWLockRelease(&d->queue->lock);
 }
 
 static inline void
 driver_check(Driver *d)
 {
 	driver_lock(d, LW_EXCLUSIVE);
-	cq_row_check(d->row);
-	LWLockRelease(&d->row->lock);
+	cq_dispatch_check(d->queue);
+	LWLockRelease(&d->queue->lock);
 }
 
 static inline BlockNumber
@@ -249,26 +249,26 @@ session_item(Session *s, DriverItemKind kind, uint32 entry)
 
 /* Whether there is room for one more, or none is asked for. */
 static inline bool
-driver_fits(const CqQueueRow *row)
+driver_fits(const CqQueueState *queue)
 {
-	const CqQueueOptions *options = &row->options;
+	const CqQueueOptions *options = &queue->options;
 
 	return options->max_length == 0 || options->overflow == CQ_OVERFLOW_DROP_OLDEST ||
-		cq_row_length(row).n + 1 <= options->max_length;
+		cq_dispatch_length(queue).n + 1 <= options->max_length;
 }
 
-/* Row locked: an entry for the new message, or the item of those without. */
+/* Queue locked: an entry for the new message, or the item of those without. */
 static inline uint32
 driver_take_entry(Driver *d, Session *s, const DriverRow *r)
 {
-	CqQueueRow *row = d->row;
-	uint32		i = cq_entry_take(row, true, driver_group_hash(r->group));
+	CqQueueState *queue = d->queue;
+	uint32		i = cq_entry_take(queue, true, driver_group_hash(r->group));
 	CqAmount	amount = {1, r->bytes};
 	DriverItem *item;
 
 	if (i == CQ_NONE)
 	{
-		cq_backlog_open(row, &amount);
+		cq_backlog_open(queue, &amount);
 		item = session_item(s, ITEM_UNLOADED, CQ_NONE);
 		item->msg_id = r->id;
 		item->unloaded.due = r->due;
@@ -282,7 +282,7 @@ driver_take_entry(Driver *d, Session *s, const DriverRow *r)
 	CQ_MSG(i)->expires = r->expires;
 	CQ_MSG(i)->bytes = r->bytes;
 	CQ_MSG(i)->priority = r->priority;
-	cq_entry_link(row, i, CQ_MSG_OPEN);
+	cq_entry_link(queue, i, CQ_MSG_OPEN);
 	session_item(s, ITEM_SEND, i);
 	return i;
 }
@@ -291,22 +291,22 @@ driver_take_entry(Driver *d, Session *s, const DriverRow *r)
 static inline int64
 driver_send(Driver *d, Session *s, const DriverRow *message)
 {
-	CqQueueRow *row = d->row;
+	CqQueueState *queue = d->queue;
 	CqEffects	effects = {0};
 	DriverRow	r = *message;
 	BlockNumber block;
 	uint32		entry;
 
 	driver_lock(d, LW_EXCLUSIVE);
-	if (!driver_fits(row))
+	if (!driver_fits(queue))
 	{
 		driver_unlock(d, &effects);
 		return 0;
 	}
-	r.id = row->number_next++;
+	r.id = queue->number_next++;
 	r.tx = s->tx;
 	entry = driver_take_entry(d, s, &r);
-	row->segment[0].inserted++;
+	queue->segment[0].inserted++;
 	driver_unlock(d, &effects);
 
 	LWLockAcquire(&d->lock, LW_EXCLUSIVE);
@@ -326,7 +326,7 @@ driver_send(Driver *d, Session *s, const DriverRow *message)
 
 typedef struct DriverCandidate
 {
-	DriverRow	row;			/* as it was read */
+	DriverRow	message;		/* as it was read */
 	BlockNumber block;
 	int			rank;
 	bool		in_memory;
@@ -366,15 +366,15 @@ driver_compare_ids(const void *a, const void *b)
 static inline int
 driver_by_number(const void *a, const void *b)
 {
-	return driver_compare_ids(&((const DriverCandidate *) a)->row.id,
-							  &((const DriverCandidate *) b)->row.id);
+	return driver_compare_ids(&((const DriverCandidate *) a)->message.id,
+							  &((const DriverCandidate *) b)->message.id);
 }
 
 static inline int
 driver_by_due(const void *a, const void *b)
 {
-	int			order = driver_compare_ids(&((const DriverCandidate *) a)->row.due,
-										   &((const DriverCandidate *) b)->row.due);
+	int			order = driver_compare_ids(&((const DriverCandidate *) a)->message.due,
+										   &((const DriverCandidate *) b)->message.due);
 
 	return order != 0 ? order : driver_by_number(a, b);
 }
@@ -389,8 +389,8 @@ driver_by_priority(const void *a, const void *b)
 
 	if (x_back != y_back)
 		return x_back ? 1 : -1;
-	if (x->row.priority != y->row.priority)
-		return y->row.priority - x->row.priority;
+	if (x->message.priority != y->message.priority)
+		return y->message.priority - x->message.priority;
 	return driver_by_number(a, b);
 }
 
@@ -401,18 +401,18 @@ driver_leave(DriverScan *scan, const DriverCandidate *c)
 	CqBacklogLeft *left = &scan->left;
 
 	left->from[0] = cq_lower_block(left->from[0], c->block);
-	left->expires = cq_earlier(left->expires, c->row.expires);
+	left->expires = cq_earlier(left->expires, c->message.expires);
 	left->amount.n++;
-	left->amount.bytes += c->row.bytes;
-	if (c->row.due == 0)
+	left->amount.bytes += c->message.bytes;
+	if (c->message.due == 0)
 	{
 		left->ready = true;
-		left->priorities |= CQ_PRIORITY_BIT(c->row.priority);
+		left->priorities |= CQ_PRIORITY_BIT(c->message.priority);
 	}
 	else
 	{
 		left->delayed++;
-		left->due = cq_earlier(left->due, c->row.due);
+		left->due = cq_earlier(left->due, c->message.due);
 	}
 }
 
@@ -457,8 +457,8 @@ driver_note(Driver *d, DriverScan *scan, const DriverRow *r)
 		(scan->nknown > 0 && bsearch(&r->id, scan->known, scan->nknown, sizeof(int64),
 									 driver_compare_ids) != NULL))
 		return;
-	if (c.row.due <= now)
-		c.row.due = 0;
+	if (c.message.due <= now)
+		c.message.due = 0;
 	if (r->tx != TX_COMMITTED)
 	{
 		if (scan->taken.dirty && driver_is_prepared(d, r->tx))
@@ -476,10 +476,10 @@ driver_note(Driver *d, DriverScan *scan, const DriverRow *r)
 		}
 		return;
 	}
-	if (c.row.due != 0 && r->group != 0 && r->attempts > 0 &&
-		d->row->options.group_concurrency == 1)
+	if (c.message.due != 0 && r->group != 0 && r->attempts > 0 &&
+		d->queue->options.group_concurrency == 1)
 		driver_add(&scan->busy, &c);
-	else if (c.row.due != 0)
+	else if (c.message.due != 0)
 		driver_add(&scan->delayed, &c);
 	else
 	{
@@ -526,16 +526,16 @@ driver_collect(Driver *d, DriverScan *scan)
 
 /* cq_scan_mark_in_memory() */
 static inline void
-driver_mark_in_memory(DriverScan *scan, const CqQueueRow *row)
+driver_mark_in_memory(DriverScan *scan, const CqQueueState *queue)
 {
 	DriverList *lists[] = {&scan->ready, &scan->delayed, &scan->pending, &scan->busy};
 
 	for (int state = CQ_MSG_OPEN; state < CQ_MSG_STATES; state++)
 	{
-		for (uint32 i = cq_entries_first(row, state); i != CQ_NONE;
-			 i = cq_entries_next(row, i))
+		for (uint32 i = cq_entries_first(queue, state); i != CQ_NONE;
+			 i = cq_entries_next(queue, i))
 		{
-			DriverCandidate key = {.row.id = CQ_MSG(i)->msg_id};
+			DriverCandidate key = {.message.id = CQ_MSG(i)->msg_id};
 
 			for (int j = 0; j < lengthof(lists); j++)
 			{
@@ -552,26 +552,26 @@ driver_mark_in_memory(DriverScan *scan, const CqQueueRow *row)
 
 /* new_entry() */
 static inline uint32
-driver_load_entry(CqQueueRow *row, const DriverCandidate *c)
+driver_load_entry(CqQueueState *queue, const DriverCandidate *c)
 {
-	uint32		i = cq_entry_take(row, false, driver_group_hash(c->row.group));
+	uint32		i = cq_entry_take(queue, false, driver_group_hash(c->message.group));
 
 	if (i != CQ_NONE)
 	{
-		CQ_MSG(i)->msg_id = c->row.id;
+		CQ_MSG(i)->msg_id = c->message.id;
 		CQ_MSG(i)->block = c->block;
-		CQ_MSG(i)->attempts = c->row.attempts;
-		CQ_MSG(i)->due = c->row.due;
-		CQ_MSG(i)->expires = c->row.expires;
-		CQ_MSG(i)->bytes = c->row.bytes;
-		CQ_MSG(i)->priority = c->row.priority;
+		CQ_MSG(i)->attempts = c->message.attempts;
+		CQ_MSG(i)->due = c->message.due;
+		CQ_MSG(i)->expires = c->message.expires;
+		CQ_MSG(i)->bytes = c->message.bytes;
+		CQ_MSG(i)->priority = c->message.priority;
 	}
 	return i;
 }
 
 /* push_list() */
 static inline void
-driver_push(DriverScan *scan, CqQueueRow *row, const DriverList *list, bool *full,
+driver_push(DriverScan *scan, CqQueueState *queue, const DriverList *list, bool *full,
 			CqEffects *effects)
 {
 	for (int j = 0; j < list->n; j++)
@@ -582,78 +582,78 @@ driver_push(DriverScan *scan, CqQueueRow *row, const DriverList *list, bool *ful
 		if (c->in_memory)
 			continue;
 		if (!*full)
-			i = driver_load_entry(row, c);
+			i = driver_load_entry(queue, c);
 		if (i == CQ_NONE)
 		{
 			*full = true;
 			driver_leave(scan, c);
 			continue;
 		}
-		cq_entry_offer(row, i, effects);
+		cq_entry_offer(queue, i, effects);
 		scan->left.loaded.n++;
-		scan->left.loaded.bytes += c->row.bytes;
+		scan->left.loaded.bytes += c->message.bytes;
 		scan->left.loaded_delayed += list->by_due;
 	}
 }
 
 /* push_pending() */
 static inline void
-driver_push_pending(DriverScan *scan, CqQueueRow *row, CqEffects *effects)
+driver_push_pending(DriverScan *scan, CqQueueState *queue, CqEffects *effects)
 {
 	for (int j = 0; j < scan->pending.n; j++)
 	{
 		const DriverCandidate *c = &scan->pending.items[j];
-		bool		sent = c->row.tx != TX_COMMITTED;
+		bool		sent = c->message.tx != TX_COMMITTED;
 		uint32		i;
 
 		if (c->in_memory)
 			continue;
-		i = driver_load_entry(row, c);
+		i = driver_load_entry(queue, c);
 		if (i == CQ_NONE)
 		{
 			scan->left.from[0] = cq_lower_block(scan->left.from[0], c->block);
 			scan->left.ready = true;
-			scan->left.priorities |= CQ_PRIORITY_BIT(c->row.priority);
+			scan->left.priorities |= CQ_PRIORITY_BIT(c->message.priority);
 			scan->left.amount.n += !sent;
-			scan->left.amount.bytes += sent ? 0 : c->row.bytes;
-			cq_backlog_add_pending(row);
+			scan->left.amount.bytes += sent ? 0 : c->message.bytes;
+			cq_backlog_add_pending(queue);
 			continue;
 		}
 		if (sent)
-			cq_entry_link(row, i, CQ_MSG_OPEN);
+			cq_entry_link(queue, i, CQ_MSG_OPEN);
 		else
 		{
-			CQ_MSG(i)->outcome = c->row.retry ? CQ_OUTCOME_FAILED :
+			CQ_MSG(i)->outcome = c->message.retry ? CQ_OUTCOME_FAILED :
 				CQ_OUTCOME_ACKNOWLEDGED;
-			CQ_MSG(i)->attempts = Max(c->row.attempts, c->row.retry_attempts);
-			CQ_MSG(i)->due = c->row.retry ? c->row.retry_due : 0;
+			CQ_MSG(i)->attempts = Max(c->message.attempts, c->message.retry_attempts);
+			CQ_MSG(i)->due = c->message.retry ? c->message.retry_due : 0;
 			CQ_MSG(i)->flags |= CQ_MSG_TAKEN;
-			cq_entry_link(row, i, CQ_MSG_SETTLING);
+			cq_entry_link(queue, i, CQ_MSG_SETTLING);
 			scan->left.loaded.n++;
-			scan->left.loaded.bytes += c->row.bytes;
+			scan->left.loaded.bytes += c->message.bytes;
 		}
-		cq_entry_set_by_xid(row, i, sent ? c->row.tx : c->row.settler);
+		cq_entry_set_by_xid(queue, i, sent ? c->message.tx : c->message.settler);
 	}
 }
 
-/* finish_locked(), with the row locked */
+/* finish_locked(), with the queue locked */
 static inline void
-driver_finish_scan(DriverScan *scan, CqQueueRow *row, CqEffects *effects)
+driver_finish_scan(DriverScan *scan, CqQueueState *queue, CqEffects *effects)
 {
-	bool		news = row->backlog.priorities_new != 0;
+	bool		news = queue->backlog.priorities_new != 0;
 	bool		full = false;
 
-	driver_mark_in_memory(scan, row);
-	driver_push_pending(scan, row, effects);
-	driver_push(scan, row, &scan->busy, &full, effects);
-	driver_push(scan, row, &scan->ready, &full, effects);
-	driver_push(scan, row, &scan->delayed, &full, effects);
-	cq_backlog_put_left(row, &scan->taken, &scan->left, effects);
-	cq_entries_end_scan(row, !cq_backlog_has_ready(row), effects);
-	if (row->count[CQ_MSG_READY] == 0 && !news)
-		cq_backlog_set_stuck(row);
-	cq_row_trim(row, effects);
-	cq_row_check(row);
+	driver_mark_in_memory(scan, queue);
+	driver_push_pending(scan, queue, effects);
+	driver_push(scan, queue, &scan->busy, &full, effects);
+	driver_push(scan, queue, &scan->ready, &full, effects);
+	driver_push(scan, queue, &scan->delayed, &full, effects);
+	cq_backlog_put_left(queue, &scan->taken, &scan->left, effects);
+	cq_entries_end_scan(queue, !cq_backlog_has_ready(queue), effects);
+	if (queue->count[CQ_MSG_READY] == 0 && !news)
+		cq_backlog_set_stuck(queue);
+	cq_dispatch_trim(queue, effects);
+	cq_dispatch_check(queue);
 }
 
 /* cq_scan_begin(); NULL when another scan runs */
@@ -661,29 +661,29 @@ static inline DriverScan *
 driver_begin_scan(Driver *d)
 {
 	DriverScan *scan = calloc(1, sizeof(DriverScan));
-	CqQueueRow *row = d->row;
+	CqQueueState *queue = d->queue;
 	CqEffects	effects = {0};
 
 	driver_lock(d, LW_EXCLUSIVE);
-	if (row->backlog.scanning)
+	if (queue->backlog.scanning)
 	{
 		driver_unlock(d, &effects);
 		free(scan);
 		return NULL;
 	}
-	scan->left.everything = !row->backlog.loaded || row->backlog.dirty;
-	scan->ready.limit = Max(cq_row_room(row, false), 1);
+	scan->left.everything = !queue->backlog.loaded || queue->backlog.dirty;
+	scan->ready.limit = Max(cq_dispatch_room(queue, false), 1);
 	scan->delayed.limit = Max(cq_queues->window / 2, 1);
 	scan->delayed.by_due = true;
-	row->wants &= ~CQ_WANT_SCAN;
-	cq_backlog_take(row, 1, &scan->taken);
+	queue->wants &= ~CQ_WANT_SCAN;
+	cq_backlog_take(queue, 1, &scan->taken);
 	for (int k = 0; k < CQ_SEGMENTS_MAX; k++)
 		scan->left.from[k] = InvalidBlockNumber;
-	scan->known = calloc(cq_row_entries(row) + row->count[CQ_MSG_SETTLED] + 1, sizeof(int64));
+	scan->known = calloc(cq_dispatch_entries(queue) + queue->count[CQ_MSG_SETTLED] + 1, sizeof(int64));
 	for (int state = CQ_MSG_OPEN; state < CQ_MSG_STATES; state++)
 	{
-		for (uint32 i = cq_entries_first(row, state); i != CQ_NONE;
-			 i = cq_entries_next(row, i))
+		for (uint32 i = cq_entries_first(queue, state); i != CQ_NONE;
+			 i = cq_entries_next(queue, i))
 			scan->known[scan->nknown++] = CQ_MSG(i)->msg_id;
 	}
 	driver_unlock(d, &effects);
@@ -698,7 +698,7 @@ driver_end_scan(Driver *d, DriverScan *scan)
 	CqEffects	effects = {0};
 
 	driver_lock(d, LW_EXCLUSIVE);
-	driver_finish_scan(scan, d->row, &effects);
+	driver_finish_scan(scan, d->queue, &effects);
 	driver_unlock(d, &effects);
 	free(scan->ready.items);
 	free(scan->delayed.items);
@@ -729,7 +729,7 @@ driver_scan(Driver *d)
 static inline int
 driver_claim(Driver *d, Session *s, int max, int64 lease_ms, Delivery *deliveries)
 {
-	CqQueueRow *row = d->row;
+	CqQueueState *queue = d->queue;
 	CqTerms		terms = {.take = lease_ms == 0,.holder = s->tx};
 	int			n = 0;
 
@@ -744,20 +744,20 @@ driver_claim(Driver *d, Session *s, int max, int64 lease_ms, Delivery *deliverie
 		if (n == 0 && lease_ms > 0)
 			terms.until = cq_clock_ms_after(lease_ms);
 		driver_lock(d, LW_EXCLUSIVE);
-		cq_entries_release_due(row, &effects);
-		allowance = Min(max - n, cq_row_allowance(row, &ignored));
-		if (allowance > 0 && attempt < 2 && cq_backlog_wants_room(row))
-			cq_row_make_room(row, pg_leftmost_one_pos32(row->backlog.priorities) +
-							 CQ_PRIORITY_MIN, &effects);
-		refill = allowance > 0 && attempt < 2 && cq_backlog_scan_due(row);
+		cq_entries_release_due(queue, &effects);
+		allowance = Min(max - n, cq_dispatch_allowance(queue, &ignored));
+		if (allowance > 0 && attempt < 2 && cq_backlog_wants_room(queue))
+			cq_dispatch_make_room(queue, pg_leftmost_one_pos32(queue->backlog.priorities) +
+								  CQ_PRIORITY_MIN, &effects);
+		refill = allowance > 0 && attempt < 2 && cq_backlog_scan_due(queue);
 		while (!refill && got < allowance)
 		{
 			uint32		i;
 			Delivery   *delivery = &deliveries[n + got];
 
-			if (got > 0 && cq_backlog_has_ready(row) && cq_backlog_scan_due(row))
+			if (got > 0 && cq_backlog_has_ready(queue) && cq_backlog_scan_due(queue))
 				break;
-			i = cq_deliver_next(row, &terms, &effects);
+			i = cq_deliver_next(queue, &terms, &effects);
 			if (i == CQ_NONE)
 				break;
 			session_item(s, terms.take ? ITEM_SETTLE : ITEM_CLAIM, i);
@@ -769,9 +769,9 @@ driver_claim(Driver *d, Session *s, int max, int64 lease_ms, Delivery *deliverie
 			got++;
 		}
 		if (!refill)
-			cq_deliver_done(row, got, &terms, &effects);
+			cq_deliver_done(queue, got, &terms, &effects);
 		n += got;
-		if (got > 0 && got < allowance && cq_backlog_scan_due(row))
+		if (got > 0 && got < allowance && cq_backlog_scan_due(queue))
 		{
 			refill = true;
 			attempt = 0;
@@ -802,25 +802,25 @@ driver_claim(Driver *d, Session *s, int max, int64 lease_ms, Delivery *deliverie
 static inline bool
 driver_is_ready(Driver *d, int64 *until)
 {
-	CqQueueRow *row = d->row;
+	CqQueueState *queue = d->queue;
 	CqEffects	effects = {0};
 	bool		ready;
 
 	driver_lock(d, LW_EXCLUSIVE);
-	cq_entries_release_due(row, &effects);
-	ready = (row->count[CQ_MSG_READY] > 0 || cq_backlog_scan_due(row)) &&
-		cq_row_allowance(row, until) > 0;
-	if (!ready && row->list[CQ_MSG_DELAYED] != CQ_NONE)
-		*until = Min(*until, cq_due_ms(CQ_MSG(row->list[CQ_MSG_DELAYED])->due));
-	if (!ready && row->group_times != CQ_NONE)
-		*until = Min(*until, CQ_GROUP(row->group_times)->until);
+	cq_entries_release_due(queue, &effects);
+	ready = (queue->count[CQ_MSG_READY] > 0 || cq_backlog_scan_due(queue)) &&
+		cq_dispatch_allowance(queue, until) > 0;
+	if (!ready && queue->list[CQ_MSG_DELAYED] != CQ_NONE)
+		*until = Min(*until, cq_due_ms(CQ_MSG(queue->list[CQ_MSG_DELAYED])->due));
+	if (!ready && queue->group_times != CQ_NONE)
+		*until = Min(*until, CQ_GROUP(queue->group_times)->until);
 	driver_unlock(d, &effects);
 	return ready;
 }
 
 /* ---- settle.c ---- */
 
-/* find_live(), with the row locked */
+/* find_live(), with the queue locked */
 static inline bool
 driver_is_live(const Delivery *delivery)
 {
@@ -853,7 +853,7 @@ static inline bool
 driver_settle(Driver *d, Session *s, const Delivery *delivery, CqOutcome outcome,
 			  int64 due)
 {
-	CqQueueRow *row = d->row;
+	CqQueueState *queue = d->queue;
 	CqEffects	effects = {0};
 	bool		live;
 	int			attempts = 0;
@@ -863,11 +863,11 @@ driver_settle(Driver *d, Session *s, const Delivery *delivery, CqOutcome outcome
 	if (live)
 	{
 		attempts = CQ_MSG(delivery->entry)->attempts;
-		if (outcome == CQ_OUTCOME_FAILED && cq_row_max_attempts(row) > 0 &&
-			attempts >= cq_row_max_attempts(row))
+		if (outcome == CQ_OUTCOME_FAILED && cq_dispatch_max_attempts(queue) > 0 &&
+			attempts >= cq_dispatch_max_attempts(queue))
 			outcome = CQ_OUTCOME_FAILED_LAST;
 		CQ_MSG(delivery->entry)->due = due;
-		cq_entry_settling(row, delivery->entry, outcome);
+		cq_entry_settling(queue, delivery->entry, outcome);
 		session_item(s, ITEM_SETTLE, delivery->entry);
 	}
 	driver_unlock(d, &effects);
@@ -885,7 +885,7 @@ driver_extend(Driver *d, const Delivery *delivery, int64 until)
 	driver_lock(d, LW_EXCLUSIVE);
 	live = driver_is_live(delivery);
 	if (live)
-		cq_entry_extend_lease(d->row, delivery->entry, until, &effects);
+		cq_entry_extend_lease(d->queue, delivery->entry, until, &effects);
 	driver_unlock(d, &effects);
 	return live;
 }
@@ -897,7 +897,7 @@ driver_purge(Driver *d, Session *s, int64 *ids, int max)
 	static const CqMsgState states[] = {
 		CQ_MSG_PARKED, CQ_MSG_READY, CQ_MSG_HELD, CQ_MSG_DELAYED
 	};
-	CqQueueRow *row = d->row;
+	CqQueueState *queue = d->queue;
 	CqEffects	effects = {0};
 	int			n = 0;
 	uint32		i;
@@ -905,12 +905,12 @@ driver_purge(Driver *d, Session *s, int64 *ids, int max)
 	driver_lock(d, LW_EXCLUSIVE);
 	for (int k = 0; k < lengthof(states); k++)
 	{
-		while (n < max && (i = cq_entries_first(row, states[k])) != CQ_NONE)
+		while (n < max && (i = cq_entries_first(queue, states[k])) != CQ_NONE)
 		{
 			CQ_MSG(i)->outcome = CQ_OUTCOME_PURGED;
 			CQ_MSG(i)->flags |= CQ_MSG_TAKEN;
-			CQ_MSG(i)->nonce = ++row->nonce;
-			cq_entry_move(row, i, CQ_MSG_SETTLING);
+			CQ_MSG(i)->nonce = ++queue->nonce;
+			cq_entry_move(queue, i, CQ_MSG_SETTLING);
 			session_item(s, ITEM_SETTLE, i);
 			ids[n++] = CQ_MSG(i)->msg_id;
 		}
@@ -923,7 +923,7 @@ driver_purge(Driver *d, Session *s, int64 *ids, int max)
 
 /* ---- xact.c ---- */
 
-/* Table locked: the row's sender or settler has ended so. */
+/* Table locked: the queue's sender or settler has ended so. */
 static inline void
 driver_end_row(DriverRow *r, int tx, bool commit)
 {
@@ -964,48 +964,48 @@ driver_item_is(const DriverItem *item, CqMsgState state)
 }
 
 static inline void
-driver_commit_item(CqQueueRow *row, const DriverItem *item, CqEffects *effects)
+driver_commit_item(CqQueueState *queue, const DriverItem *item, CqEffects *effects)
 {
 	switch (item->kind)
 	{
 		case ITEM_SEND:
 			if (driver_item_is(item, CQ_MSG_OPEN))
-				cq_entry_sent(row, item->entry, effects);
+				cq_entry_sent(queue, item->entry, effects);
 			break;
 		case ITEM_UNLOADED:
-			cq_backlog_close(row, &item->unloaded.amount);
-			cq_backlog_add(row, &item->unloaded, effects);
-			cq_backlog_note_block(row, 0, item->last_block);
+			cq_backlog_close(queue, &item->unloaded.amount);
+			cq_backlog_add(queue, &item->unloaded, effects);
+			cq_backlog_note_block(queue, 0, item->last_block);
 			break;
 		case ITEM_CLAIM:
 			break;
 		case ITEM_SETTLE:
 			if (driver_item_is(item, CQ_MSG_SETTLING))
-				cq_entry_settle(row, item->entry, effects);
+				cq_entry_settle(queue, item->entry, effects);
 			break;
 	}
 }
 
 static inline void
-driver_abort_item(CqQueueRow *row, const DriverItem *item, CqEffects *effects)
+driver_abort_item(CqQueueState *queue, const DriverItem *item, CqEffects *effects)
 {
 	switch (item->kind)
 	{
 		case ITEM_SEND:
 			if (driver_item_is(item, CQ_MSG_OPEN))
-				cq_entry_unsent(row, item->entry, effects);
+				cq_entry_unsent(queue, item->entry, effects);
 			break;
 		case ITEM_UNLOADED:
-			cq_backlog_close(row, &item->unloaded.amount);
+			cq_backlog_close(queue, &item->unloaded.amount);
 			effects->space = true;
 			break;
 		case ITEM_CLAIM:
 			if (driver_item_is(item, CQ_MSG_LEASED))
-				cq_entry_give_back(row, item->entry, effects);
+				cq_entry_give_back(queue, item->entry, effects);
 			break;
 		case ITEM_SETTLE:
 			if (driver_item_is(item, CQ_MSG_SETTLING))
-				cq_entry_unsettle(row, item->entry, effects);
+				cq_entry_unsettle(queue, item->entry, effects);
 			break;
 	}
 }
@@ -1020,8 +1020,8 @@ driver_commit(Driver *d, Session *s)
 	driver_end_rows(d, s, 0, true);
 	driver_lock(d, LW_EXCLUSIVE);
 	for (int i = 0; i < s->nitems; i++)
-		driver_commit_item(d->row, &s->items[i], &effects);
-	cq_row_trim(d->row, &effects);
+		driver_commit_item(d->queue, &s->items[i], &effects);
+	cq_dispatch_trim(d->queue, &effects);
 	driver_unlock(d, &effects);
 	s->nitems = 0;
 	s->level = 1;
@@ -1036,7 +1036,7 @@ driver_abort(Driver *d, Session *s, int level)
 	driver_end_rows(d, s, level, false);
 	driver_lock(d, LW_EXCLUSIVE);
 	while (s->nitems > 0 && s->items[s->nitems - 1].level >= level)
-		driver_abort_item(d->row, &s->items[--s->nitems], &effects);
+		driver_abort_item(d->queue, &s->items[--s->nitems], &effects);
 	driver_unlock(d, &effects);
 	s->level = Max(level - 1, 1);
 }
@@ -1059,7 +1059,7 @@ driver_release_savepoint(Session *s)
 static inline int
 driver_prepare(Driver *d, Session *s)
 {
-	CqQueueRow *row = d->row;
+	CqQueueState *queue = d->queue;
 	CqEffects	effects = {0};
 	int			tx = TX_PREPARED + d->nprepared;
 
@@ -1082,11 +1082,11 @@ driver_prepare(Driver *d, Session *s)
 
 		if ((item->kind == ITEM_SEND && driver_item_is(item, CQ_MSG_OPEN)) ||
 			(item->kind == ITEM_SETTLE && driver_item_is(item, CQ_MSG_SETTLING)))
-			cq_entry_set_by_xid(row, item->entry, tx);
+			cq_entry_set_by_xid(queue, item->entry, tx);
 		else if (item->kind == ITEM_UNLOADED)
 		{
-			cq_backlog_close(row, &item->unloaded.amount);
-			cq_backlog_add_prepared(row, &item->unloaded);
+			cq_backlog_close(queue, &item->unloaded.amount);
+			cq_backlog_add_prepared(queue, &item->unloaded);
 		}
 	}
 	driver_unlock(d, &effects);
@@ -1113,29 +1113,29 @@ static inline void
 driver_settle_prepared(Driver *d)
 {
 	static const CqMsgState states[] = {CQ_MSG_OPEN, CQ_MSG_SETTLING};
-	CqQueueRow *row = d->row;
+	CqQueueState *queue = d->queue;
 	CqEffects	effects = {0};
 	uint32		next;
 
 	driver_lock(d, LW_EXCLUSIVE);
-	for (int k = 0; k < lengthof(states) && row->by_xid > 0; k++)
+	for (int k = 0; k < lengthof(states) && queue->by_xid > 0; k++)
 	{
-		for (uint32 i = cq_entries_first(row, states[k]); i != CQ_NONE; i = next)
+		for (uint32 i = cq_entries_first(queue, states[k]); i != CQ_NONE; i = next)
 		{
 			int			ended = 0;
 
-			next = cq_entries_next(row, i);
+			next = cq_entries_next(queue, i);
 			if (CQ_MSG(i)->flags & CQ_MSG_BY_XID)
 				ended = d->ended[CQ_MSG(i)->xid - TX_PREPARED];
 			if (ended == 0)
 				continue;
 			if (k == 0)
-				(ended > 0 ? cq_entry_sent : cq_entry_unsent) (row, i, &effects);
+				(ended > 0 ? cq_entry_sent : cq_entry_unsent) (queue, i, &effects);
 			else
-				(ended > 0 ? cq_entry_settle : cq_entry_unsettle) (row, i, &effects);
+				(ended > 0 ? cq_entry_settle : cq_entry_unsettle) (queue, i, &effects);
 		}
 	}
-	cq_row_trim(row, &effects);
+	cq_dispatch_trim(queue, &effects);
 	driver_unlock(d, &effects);
 }
 
@@ -1146,30 +1146,30 @@ driver_settle_prepared(Driver *d)
 static inline void
 driver_settle_ended(Driver *d, Session *worker, int64 *dropped)
 {
-	CqQueueRow *row = d->row;
+	CqQueueState *queue = d->queue;
 	CqEffects	effects = {0};
 	int			first = worker->nitems;
 	uint32		i;
 
 	driver_lock(d, LW_EXCLUSIVE);
 	while (worker->nitems < DRIVER_ITEMS_MAX - 1 &&
-		   (i = row->list[CQ_MSG_LEASED]) != CQ_NONE && CQ_MSG(i)->until <= cq_clock_ms())
+		   (i = queue->list[CQ_MSG_LEASED]) != CQ_NONE && CQ_MSG(i)->until <= cq_clock_ms())
 	{
-		int			max_attempts = cq_row_max_attempts(row);
+		int			max_attempts = cq_dispatch_max_attempts(queue);
 
 		CQ_MSG(i)->due = 0;
-		cq_entry_settling(row, i, max_attempts > 0 && CQ_MSG(i)->attempts >= max_attempts ?
+		cq_entry_settling(queue, i, max_attempts > 0 && CQ_MSG(i)->attempts >= max_attempts ?
 						  CQ_OUTCOME_EXPIRED_LAST : CQ_OUTCOME_EXPIRED);
 		session_item(worker, ITEM_SETTLE, i);
 	}
 	while (worker->nitems < DRIVER_ITEMS_MAX - 1 &&
-		   (i = row->list[CQ_MSG_DOOMED]) != CQ_NONE)
+		   (i = queue->list[CQ_MSG_DOOMED]) != CQ_NONE)
 	{
 		if (CQ_MSG(i)->outcome == CQ_OUTCOME_DROPPED && dropped != NULL)
 			*dropped++ = CQ_MSG(i)->msg_id;
 		CQ_MSG(i)->flags |= CQ_MSG_TAKEN;
-		CQ_MSG(i)->nonce = ++row->nonce;
-		cq_entry_settling(row, i, CQ_MSG(i)->outcome);
+		CQ_MSG(i)->nonce = ++queue->nonce;
+		cq_entry_settling(queue, i, CQ_MSG(i)->outcome);
 		session_item(worker, ITEM_SETTLE, i);
 	}
 	driver_unlock(d, &effects);
@@ -1186,25 +1186,25 @@ driver_settle_ended(Driver *d, Session *worker, int64 *dropped)
 
 /* plan(): when the worker has to look again */
 static inline int64
-driver_plan(const CqQueueRow *row)
+driver_plan(const CqQueueState *queue)
 {
 	int64		at = PG_INT64_MAX;
 	uint32		first;
 
-	if ((first = row->list[CQ_MSG_DELAYED]) != CQ_NONE)
+	if ((first = queue->list[CQ_MSG_DELAYED]) != CQ_NONE)
 		at = Min(at, cq_due_ms(CQ_MSG(first)->due));
-	if ((first = row->expiry) != CQ_NONE)
+	if ((first = queue->expiry) != CQ_NONE)
 		at = Min(at, cq_due_ms(CQ_MSG(first)->expires));
-	if ((first = row->group_times) != CQ_NONE)
+	if ((first = queue->group_times) != CQ_NONE)
 		at = Min(at, CQ_GROUP(first)->until);
-	if ((first = row->list[CQ_MSG_LEASED]) != CQ_NONE)
+	if ((first = queue->list[CQ_MSG_LEASED]) != CQ_NONE)
 		at = Min(at, CQ_MSG(first)->until);
-	at = Min(at, cq_backlog_look_ms(row));
-	if ((row->wants & CQ_WANT_SCAN) != 0 || row->list[CQ_MSG_DOOMED] != CQ_NONE ||
-		((row->wants & CQ_WANT_TRIM) != 0 && row->backlog.ready != CQ_UNLOADED_STUCK))
+	at = Min(at, cq_backlog_look_ms(queue));
+	if ((queue->wants & CQ_WANT_SCAN) != 0 || queue->list[CQ_MSG_DOOMED] != CQ_NONE ||
+		((queue->wants & CQ_WANT_TRIM) != 0 && queue->backlog.ready != CQ_UNLOADED_STUCK))
 		at = Min(at, cq_clock_ms());
-	if (row->plan_ms > cq_clock_ms())
-		at = Min(at, row->plan_ms);
+	if (queue->plan_ms > cq_clock_ms())
+		at = Min(at, queue->plan_ms);
 	return at;
 }
 
@@ -1212,32 +1212,32 @@ driver_plan(const CqQueueRow *row)
 static inline void
 driver_maintain(Driver *d, Session *worker, int64 *dropped)
 {
-	CqQueueRow *row = d->row;
+	CqQueueState *queue = d->queue;
 	CqEffects	effects = {0};
 	bool		scan;
 	bool		trim;
 
 	driver_settle_prepared(d);
 	driver_lock(d, LW_EXCLUSIVE);
-	cq_entries_release_due(row, &effects);
-	trim = (row->wants & CQ_WANT_TRIM) != 0;
-	scan = trim || !row->backlog.loaded || (row->wants & CQ_WANT_SCAN) != 0 ||
-		cq_backlog_delayed_due(row);
+	cq_entries_release_due(queue, &effects);
+	trim = (queue->wants & CQ_WANT_TRIM) != 0;
+	scan = trim || !queue->backlog.loaded || (queue->wants & CQ_WANT_SCAN) != 0 ||
+		cq_backlog_delayed_due(queue);
 	driver_unlock(d, &effects);
 	if (scan)
 		driver_scan(d);
 	if (trim)
 	{
 		driver_lock(d, LW_EXCLUSIVE);
-		cq_row_trim(row, &effects);
+		cq_dispatch_trim(queue, &effects);
 		driver_unlock(d, &effects);
 	}
 	driver_settle_ended(d, worker, dropped);
 
 	driver_lock(d, LW_EXCLUSIVE);
-	cq_entries_release_due(row, &effects);
-	row->plan_ms = driver_plan(row);
-	cq_row_check(row);
+	cq_entries_release_due(queue, &effects);
+	queue->plan_ms = driver_plan(queue);
+	cq_dispatch_check(queue);
 	driver_unlock(d, &effects);
 }
 
@@ -1249,7 +1249,7 @@ driver_set_options(Driver *d, CqQueueOptions *options)
 
 	options->version++;
 	driver_lock(d, LW_EXCLUSIVE);
-	cq_row_set_options(d->row, options, &effects);
+	cq_dispatch_set_options(d->queue, options, &effects);
 	driver_unlock(d, &effects);
 }
 

@@ -304,7 +304,7 @@ play_maintain(Play *play)
 
 	do
 		play_pass(play);
-	while (play->driver->row->plan_ms <= cq_test_clock_ms && ++passes < 10);
+	while (play->driver->queue->plan_ms <= cq_test_clock_ms && ++passes < 10);
 	play_expect(play, passes < 10 || play->scan != NULL,
 				"the worker does not come to an end");
 }
@@ -438,15 +438,15 @@ play_look_at_sleeper(Play *play)
 static inline void
 play_look(Play *play)
 {
-	CqQueueRow *row = play->driver->row;
-	int64		length = cq_row_length(row).n;
+	CqQueueState *queue = play->driver->queue;
+	int64		length = cq_dispatch_length(queue).n;
 
-	if (row->plan_ms <= cq_test_clock_ms)
+	if (queue->plan_ms <= cq_test_clock_ms)
 		play_maintain(play);
 	play_expect(play, !oracle_lease_overdue(play->oracle), "the worker was not told of a lease");
 	if (!play->failed)
 		play_look_at_sleeper(play);
-	length = cq_row_length(row).n;
+	length = cq_dispatch_length(queue).n;
 	play_expect(play, play->kind->spills ||
 				(length >= oracle_length(play->oracle, false) &&
 				 length <= oracle_length(play->oracle, true)), "the length is wrong");
@@ -565,8 +565,8 @@ play_stop(Play *play)
 	driver_check(play->driver);
 	if (!play->failed)
 	{
-		play_expect(play, cq_row_entries(play->driver->row) == 0, "entries are left");
-		play_expect(play, play->driver->row->ngroups == 0, "groups are left");
+		play_expect(play, cq_dispatch_entries(play->driver->queue) == 0, "entries are left");
+		play_expect(play, play->driver->queue->ngroups == 0, "groups are left");
 		play_expect(play, cq_queues->pool_nfree == cq_queues->pool_size, "the pool has a leak");
 	}
 	driver_stop(play->driver);

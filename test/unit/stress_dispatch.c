@@ -321,7 +321,7 @@ run_phase(const Phase *phase)
 	CHECK(pg_atomic_read_u32(&shared->over_limit) == 0);
 	driver_scan(driver);
 	driver_check(driver);
-	CHECK(cq_row_entries(driver->row) == 0 && driver->row->ngroups == 0);
+	CHECK(cq_dispatch_entries(driver->queue) == 0 && driver->queue->ngroups == 0);
 	CHECK(cq_queues->pool_nfree == cq_queues->pool_size);
 	printf("# %u messages, %d scans\n", pg_atomic_read_u32(&shared->nacknowledged),
 		   driver->nscans);

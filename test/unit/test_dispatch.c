@@ -104,8 +104,8 @@ test_memory(void)
 	begin(100, 0);
 	CHECK(cq_queues->pool_size == 100 && cq_queues->pool_nfree == 100);
 	CHECK((char *) &cq_msgs[100] <= (char *) cq_queues + cq_dispatch_size(1, 100 * sizeof(CqMsg)));
-	CHECK((char *) cq_rows >= (char *) (cq_queues + 1));
-	CHECK((char *) cq_buckets >= (char *) (cq_rows + 1));
+	CHECK((char *) cq_queue_states >= (char *) (cq_queues + 1));
+	CHECK((char *) cq_buckets >= (char *) (cq_queue_states + 1));
 	CHECK((char *) cq_msgs >= (char *) (cq_buckets + cq_queues->bucket_mask + 1));
 	CHECK((cq_queues->bucket_mask & (cq_queues->bucket_mask + 1)) == 0);
 	end();
@@ -270,17 +270,17 @@ test_leases(void)
 	send(0, 0, 0);
 	driver_commit(driver, session);
 	CHECK(receive_now(&first) == 1);
-	CHECK(driver->row->plan_ms == first.until);
+	CHECK(driver->queue->plan_ms == first.until);
 	cq_test_clock_ms += 500;
 	CHECK(driver_extend(driver, &first, cq_test_clock_ms + 2000));
 	cq_test_clock_ms += 1999;
 	driver_maintain(driver, worker, NULL);
-	CHECK(driver->row->plan_ms == cq_test_clock_ms + 1);
+	CHECK(driver->queue->plan_ms == cq_test_clock_ms + 1);
 	CHECK(receive_now(&second) == 0);
 	cq_test_clock_ms++;
 	CHECK(!driver_extend(driver, &first, cq_test_clock_ms + 2000));
 	driver_maintain(driver, worker, NULL);
-	CHECK(driver->row->expired == 1);
+	CHECK(driver->queue->expired == 1);
 	CHECK(receive_now(&second) == 1 && second.attempts == 2);
 	CHECK(!settle_now(&first, CQ_OUTCOME_ACKNOWLEDGED, 0));
 	CHECK(settle_now(&second, CQ_OUTCOME_ACKNOWLEDGED, 0));
@@ -305,23 +305,23 @@ test_dead_letters(void)
 		CHECK(receive_now(&delivery) == 3);
 		CHECK(settle_now(&delivery, CQ_OUTCOME_FAILED, 0));
 	}
-	CHECK(driver->row->failed == 2 && driver->row->dead_lettered == 1);
+	CHECK(driver->queue->failed == 2 && driver->queue->dead_lettered == 1);
 	for (int i = 0; i < 2; i++)
 	{
 		CHECK(receive_now(&delivery) == 2);
 		cq_test_clock_ms = delivery.until;
 		driver_maintain(driver, worker, NULL);
 	}
-	CHECK(driver->row->expired == 2 && driver->row->dead_lettered == 2);
+	CHECK(driver->queue->expired == 2 && driver->queue->dead_lettered == 2);
 	for (int i = 0; i < 2; i++)
 	{
 		CHECK(receive(&delivery) == 1);
 		driver_abort(driver, consumer, 0);
 	}
 	CHECK(receive(&delivery) == 0);
-	CHECK(driver->row->plan_ms == 0);	/* the worker is to settle it */
+	CHECK(driver->queue->plan_ms == 0); /* the worker is to settle it */
 	driver_maintain(driver, worker, NULL);
-	CHECK(driver->row->dead_lettered == 3 && cq_row_entries(driver->row) == 0);
+	CHECK(driver->queue->dead_lettered == 3 && cq_dispatch_entries(driver->queue) == 0);
 	end();
 }
 
@@ -334,7 +334,7 @@ test_delays(void)
 	send(0, 0, 1000500);
 	send(0, 0, 1000200);
 	driver_commit(driver, session);
-	CHECK(driver->row->plan_ms == 1000200);
+	CHECK(driver->queue->plan_ms == 1000200);
 	CHECK(receive_now(&delivery) == 0);
 	cq_test_clock_ms = 1000200;
 	CHECK(receive_now(&delivery) == 2);
@@ -355,12 +355,12 @@ test_far_ahead(void)
 	begin(1000, 0);
 	send(0, 0, due_ms);
 	driver_commit(driver, session);
-	CHECK(cq_row_entries(driver->row) == 0);
-	CHECK(driver->row->backlog.due == due_ms * 1000 && cq_row_length(driver->row).n == 1);
-	CHECK(driver->row->plan_ms <= 1060000); /* clocks are set */
+	CHECK(cq_dispatch_entries(driver->queue) == 0);
+	CHECK(driver->queue->backlog.due == due_ms * 1000 && cq_dispatch_length(driver->queue).n == 1);
+	CHECK(driver->queue->plan_ms <= 1060000);	/* clocks are set */
 	cq_test_clock_ms = due_ms - 60 * 1000;
 	driver_maintain(driver, worker, NULL);
-	CHECK(driver->row->count[CQ_MSG_DELAYED] == 1 && cq_backlog_is_empty(driver->row));
+	CHECK(driver->queue->count[CQ_MSG_DELAYED] == 1 && cq_backlog_is_empty(driver->queue));
 	cq_test_clock_ms = due_ms;
 	COMES(1);
 	end();
@@ -376,7 +376,7 @@ test_expiry(void)
 	for (int i = 0; i < 2; i++)
 		driver_send(driver, session, &r);
 	driver_commit(driver, session);
-	CHECK(driver->row->plan_ms == 1000500);
+	CHECK(driver->queue->plan_ms == 1000500);
 	CHECK(receive_now(&delivery) == 1);
 	cq_test_clock_ms = 1000500;
 
@@ -384,7 +384,7 @@ test_expiry(void)
 	CHECK(settle_now(&delivery, CQ_OUTCOME_ACKNOWLEDGED, 0));
 	CHECK(receive_now(&delivery) == 0);
 	driver_maintain(driver, worker, NULL);
-	CHECK(driver->row->timed_out == 1 && cq_row_entries(driver->row) == 0);
+	CHECK(driver->queue->timed_out == 1 && cq_dispatch_entries(driver->queue) == 0);
 	end();
 }
 
@@ -401,11 +401,11 @@ test_groups(void)
 	send(0, 2, 0);
 	send(0, 0, 0);
 	driver_commit(driver, session);
-	CHECK(driver->row->ngroups == 2);
+	CHECK(driver->queue->ngroups == 2);
 	CHECK(receive_now(&a) == 1);
 	CHECK(receive_now(&b) == 3);
 	settle_now(&b, CQ_OUTCOME_ACKNOWLEDGED, 0);
-	CHECK(driver->row->ngroups == 1);
+	CHECK(driver->queue->ngroups == 1);
 
 	/* while it waits for its next attempt, its group waits for it */
 	settle_now(&a, CQ_OUTCOME_FAILED, 1000100);
@@ -414,7 +414,7 @@ test_groups(void)
 	settle_now(&b, CQ_OUTCOME_ACKNOWLEDGED, 0);
 	cq_test_clock_ms = 1000100;
 	COMES(1, 2);
-	CHECK(driver->row->ngroups == 0);
+	CHECK(driver->queue->ngroups == 0);
 	end();
 }
 
@@ -463,16 +463,16 @@ test_group_rate(void)
 	CHECK(driver_claim(driver, consumer, 8, 0, deliveries) == 1);
 	driver_commit(driver, consumer);
 	CHECK(!driver_is_ready(driver, &until) && until == 1000500);
-	CHECK(driver->row->plan_ms == 1000500);
+	CHECK(driver->queue->plan_ms == 1000500);
 	cq_test_clock_ms = 1000500;
 	CHECK(driver_claim(driver, consumer, 8, 0, deliveries) == 1);
 	driver_commit(driver, consumer);
 
 	/* the group is remembered until its bucket is full */
-	CHECK(driver->row->ngroups == 1 && cq_row_entries(driver->row) == 0);
+	CHECK(driver->queue->ngroups == 1 && cq_dispatch_entries(driver->queue) == 0);
 	cq_test_clock_ms = 1001000;
 	driver_maintain(driver, worker, NULL);
-	CHECK(driver->row->ngroups == 0);
+	CHECK(driver->queue->ngroups == 0);
 	end();
 }
 
@@ -527,9 +527,9 @@ test_freely(void)
 	driver_commit(driver, session);
 	driver_lock(driver, LW_EXCLUSIVE);
 	for (int i = 0; i < 4; i++)
-		CHECK(cq_deliver_next(driver->row, &terms, &effects) != CQ_NONE);
-	CHECK(cq_deliver_next(driver->row, &terms, &effects) == CQ_NONE);
-	CHECK(driver->row->count[CQ_MSG_SETTLING] == 4);
+		CHECK(cq_deliver_next(driver->queue, &terms, &effects) != CQ_NONE);
+	CHECK(cq_deliver_next(driver->queue, &terms, &effects) == CQ_NONE);
+	CHECK(driver->queue->count[CQ_MSG_SETTLING] == 4);
 	driver_unlock(driver, &effects);
 	end();
 }
@@ -553,7 +553,7 @@ test_length(void)
 	CHECK(send(0, 0, 0) == 0);	/* it is not committed yet */
 	driver_commit(driver, consumer);
 	CHECK(send(0, 0, 0) == 5);
-	CHECK(cq_row_length(driver->row).bytes == 20);
+	CHECK(cq_dispatch_length(driver->queue).bytes == 20);
 	end();
 }
 
@@ -573,7 +573,7 @@ test_drop_oldest(void)
 	driver_commit(driver, session);
 	driver_maintain(driver, worker, dropped);
 	CHECK(dropped[0] == 3 && dropped[1] == 2 && dropped[2] == 0);
-	CHECK(driver->row->dropped == 2);
+	CHECK(driver->queue->dropped == 2);
 	COMES(1, 4, 5);
 	end();
 }
@@ -585,10 +585,10 @@ test_trim_no_more(void)
 	options.max_length = 1;
 	options.overflow = CQ_OVERFLOW_DROP_OLDEST;
 	begin(1000, 0);
-	driver->row->wants |= CQ_WANT_TRIM;
+	driver->queue->wants |= CQ_WANT_TRIM;
 	options.overflow = CQ_OVERFLOW_REJECT;
 	driver_set_options(driver, &options);
-	CHECK((driver->row->wants & CQ_WANT_TRIM) == 0);
+	CHECK((driver->queue->wants & CQ_WANT_TRIM) == 0);
 	end();
 }
 
@@ -602,16 +602,16 @@ test_spilled(void)
 	for (int i = 1; i <= 300; i++)
 		CHECK(send(0, 0, 0) == i);
 	driver_commit(driver, session);
-	CHECK(driver->row->backlog.ready == CQ_UNLOADED_SOME);
-	CHECK(driver->row->backlog.amount.n == 300 - CQ_ENTRIES_MIN &&
-		  cq_row_length(driver->row).n == 300);
+	CHECK(driver->queue->backlog.ready == CQ_UNLOADED_SOME);
+	CHECK(driver->queue->backlog.amount.n == 300 - CQ_ENTRIES_MIN &&
+		  cq_dispatch_length(driver->queue).n == 300);
 	for (int i = 1; i <= 300; i++)
 	{
 		CHECK(receive_now(&delivery) == i);
 		settle_now(&delivery, CQ_OUTCOME_ACKNOWLEDGED, 0);
 	}
 	CHECK(receive_now(&delivery) == 0);
-	CHECK(cq_backlog_is_empty(driver->row) && cq_row_length(driver->row).n == 0);
+	CHECK(cq_backlog_is_empty(driver->queue) && cq_dispatch_length(driver->queue).n == 0);
 	end();
 }
 
@@ -626,7 +626,7 @@ test_spilled_priority(void)
 		send(0, 0, 0);
 	driver_commit(driver, session);
 	CHECK(receive_now(&delivery) == 1);
-	CHECK(cq_row_room(driver->row, true) == 0);
+	CHECK(cq_dispatch_room(driver->queue, true) == 0);
 	CHECK(send(5, 0, 0) == 101);
 	driver_commit(driver, session);
 	CHECK(receive_now(&delivery) == 101);
@@ -647,7 +647,7 @@ test_room_wakes(void)
 	driver_commit(driver, session);
 	while ((n = driver_claim(driver, consumer, 32, 1000, deliveries)) == 32)
 		driver_commit(driver, consumer);
-	CHECK(n == 0 && cq_row_room(driver->row, false) == 0);
+	CHECK(n == 0 && cq_dispatch_room(driver->queue, false) == 0);
 	CHECK(!driver_is_ready(driver, &until));
 	driver_signals = 0;
 	settle_now(&deliveries[0], CQ_OUTCOME_ACKNOWLEDGED, 0);
@@ -662,8 +662,8 @@ test_resume_wakes(void)
 	options.paused = true;
 	begin(1000, 64);
 	driver_lock(driver, LW_EXCLUSIVE);
-	cq_backlog_add_unknown(driver->row, 0, 0);
-	LWLockRelease(&driver->row->lock);
+	cq_backlog_add_unknown(driver->queue, 0, 0);
+	LWLockRelease(&driver->queue->lock);
 	driver_signals = 0;
 	options.paused = false;
 	driver_set_options(driver, &options);
@@ -683,12 +683,12 @@ test_no_room_for_delayed(void)
 	driver_commit(driver, session);
 	while (driver_claim(driver, consumer, 32, 100000, deliveries) > 0)
 		driver_commit(driver, consumer);
-	CHECK(cq_row_room(driver->row, false) == 0);
+	CHECK(cq_dispatch_room(driver->queue, false) == 0);
 	send(0, 0, 1000100);
 	driver_commit(driver, session);
 	cq_test_clock_ms = 1000200;
 	driver_maintain(driver, worker, NULL);
-	CHECK(driver->row->plan_ms > cq_test_clock_ms);
+	CHECK(driver->queue->plan_ms > cq_test_clock_ms);
 	end();
 }
 
@@ -704,17 +704,17 @@ test_parked(void)
 	for (int k = 0; k < CQ_SEGMENTS_MAX; k++)
 		left.from[k] = InvalidBlockNumber;
 	driver_lock(driver, LW_EXCLUSIVE);
-	cq_backlog_add_ready(driver->row, PG_UINT32_MAX);
-	cq_backlog_take(driver->row, 1, &taken);
+	cq_backlog_add_ready(driver->queue, PG_UINT32_MAX);
+	cq_backlog_take(driver->queue, 1, &taken);
 	driver_unlock(driver, &effects);
 	send(0, 0, 0);
 	send(0, 0, 0);
 	send(0, 0, 0);
 	driver_commit(driver, session);
-	CHECK(driver->row->count[CQ_MSG_PARKED] == 3);
+	CHECK(driver->queue->count[CQ_MSG_PARKED] == 3);
 	driver_lock(driver, LW_EXCLUSIVE);
-	cq_backlog_put_left(driver->row, &taken, &left, &effects);
-	cq_entries_end_scan(driver->row, true, &effects);
+	cq_backlog_put_left(driver->queue, &taken, &left, &effects);
+	cq_entries_end_scan(driver->queue, true, &effects);
 	CHECK(effects.scan_ended && effects.ready == 3);
 	driver_unlock(driver, &effects);
 	COMES(1, 2, 3);
@@ -733,15 +733,15 @@ test_tombstones(void)
 	send(0, 0, 0);
 	driver_commit(driver, session);
 	driver_lock(driver, LW_EXCLUSIVE);
-	cq_backlog_take(driver->row, 1, &taken);
+	cq_backlog_take(driver->queue, 1, &taken);
 	driver_unlock(driver, &effects);
 	CHECK(receive_now(&delivery) == 1);
 	settle_now(&delivery, CQ_OUTCOME_ACKNOWLEDGED, 0);
-	CHECK(driver->row->count[CQ_MSG_SETTLED] == 1);
-	CHECK(cq_row_length(driver->row).n == 0);
+	CHECK(driver->queue->count[CQ_MSG_SETTLED] == 1);
+	CHECK(cq_dispatch_length(driver->queue).n == 0);
 	driver_lock(driver, LW_EXCLUSIVE);
-	cq_backlog_give_back(driver->row, &taken, -1);
-	cq_entries_end_scan(driver->row, false, &effects);
+	cq_backlog_give_back(driver->queue, &taken, -1);
+	cq_entries_end_scan(driver->queue, false, &effects);
 	driver_unlock(driver, &effects);
 	CHECK(cq_queues->pool_nfree == cq_queues->pool_size);
 	end();
@@ -759,10 +759,10 @@ test_prepared(void)
 	first = driver_prepare(driver, session);
 	send(0, 0, 0);
 	second = driver_prepare(driver, session);
-	CHECK(driver->row->by_xid == 2);
+	CHECK(driver->queue->by_xid == 2);
 	driver_end_prepared(driver, first, false);
 	driver_maintain(driver, worker, NULL);
-	CHECK(driver->row->by_xid == 1 && receive(&delivery) == 0);
+	CHECK(driver->queue->by_xid == 1 && receive(&delivery) == 0);
 	driver_end_prepared(driver, second, true);
 	driver_maintain(driver, worker, NULL);
 	COMES(2);
@@ -774,11 +774,11 @@ test_notify(void)
 {
 	strcpy(options.notify, "news");
 	begin(1000, 0);
-	driver->row->notify_ms = 1000005;
+	driver->queue->notify_ms = 1000005;
 	send(0, 0, 0);
 	driver_commit(driver, session);
-	CHECK((driver->row->wants & CQ_WANT_NOTIFY) != 0);
-	CHECK(driver->row->plan_ms == 1000005);
+	CHECK((driver->queue->wants & CQ_WANT_NOTIFY) != 0);
+	CHECK(driver->queue->plan_ms == 1000005);
 	COMES(1);
 	end();
 }
@@ -792,19 +792,19 @@ test_segments(void)
 	begin(1000, 0);
 	send(0, 0, 0);
 	driver_commit(driver, session);
-	CHECK(driver->row->segment[0].loaded == 1);
+	CHECK(driver->queue->segment[0].loaded == 1);
 	driver_lock(driver, LW_EXCLUSIVE);
-	driver->row->nsegments = 2;
-	driver->row->current = 1;
-	cq_backlog_clear_segment(driver->row, 1);
+	driver->queue->nsegments = 2;
+	driver->queue->current = 1;
+	cq_backlog_clear_segment(driver->queue, 1);
 	driver_unlock(driver, &effects);
-	CHECK(!cq_segment_is_finished(driver->row, 0));
+	CHECK(!cq_segment_is_finished(driver->queue, 0));
 	CHECK(receive_now(&delivery) == 1);
 	settle_now(&delivery, CQ_OUTCOME_ACKNOWLEDGED, 0);
 
 	/* the last message of a segment that is not current: it may be emptied */
-	CHECK(cq_segment_is_finished(driver->row, 0));
-	CHECK((driver->row->wants & CQ_WANT_TRUNCATE) != 0);
+	CHECK(cq_segment_is_finished(driver->queue, 0));
+	CHECK((driver->queue->wants & CQ_WANT_TRUNCATE) != 0);
 	end();
 }
 
@@ -820,10 +820,10 @@ test_free_all(void)
 	CHECK(receive_now(&delivery) != 0);
 	send(0, 1, 0);
 	driver_lock(driver, LW_EXCLUSIVE);
-	cq_entries_free_all(driver->row);
-	CHECK(cq_row_entries(driver->row) == 0 && driver->row->ngroups == 0);
+	cq_entries_free_all(driver->queue);
+	CHECK(cq_dispatch_entries(driver->queue) == 0 && driver->queue->ngroups == 0);
 	CHECK(cq_queues->pool_nfree == cq_queues->pool_size);
-	LWLockRelease(&driver->row->lock);
+	LWLockRelease(&driver->queue->lock);
 	end();
 }
 

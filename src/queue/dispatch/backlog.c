@@ -37,32 +37,32 @@ lower(CqBacklog *backlog, int k, BlockNumber block)
 }
 
 void
-cq_backlog_init(CqQueueRow *row)
+cq_backlog_init(CqQueueState *queue)
 {
-	CqBacklog  *backlog = &row->backlog;
+	CqBacklog  *backlog = &queue->backlog;
 
 	memset(backlog, 0, sizeof(*backlog));
 	backlog->dirty = true;
-	cq_backlog_add_ready(row, PG_UINT32_MAX);
+	cq_backlog_add_ready(queue, PG_UINT32_MAX);
 }
 
 void
-cq_backlog_clear_segment(CqQueueRow *row, int k)
+cq_backlog_clear_segment(CqQueueState *queue, int k)
 {
-	row->backlog.from[k] = InvalidBlockNumber;
-	row->backlog.known[k] = 0;
+	queue->backlog.from[k] = InvalidBlockNumber;
+	queue->backlog.known[k] = 0;
 }
 
 void
-cq_backlog_note_block(CqQueueRow *row, int k, BlockNumber block)
+cq_backlog_note_block(CqQueueState *queue, int k, BlockNumber block)
 {
-	row->backlog.known[k] = Max(row->backlog.known[k], block + 1);
+	queue->backlog.known[k] = Max(queue->backlog.known[k], block + 1);
 }
 
 void
-cq_backlog_add(CqQueueRow *row, const CqUnloaded *u, CqEffects *effects)
+cq_backlog_add(CqQueueState *queue, const CqUnloaded *u, CqEffects *effects)
 {
-	CqBacklog  *backlog = &row->backlog;
+	CqBacklog  *backlog = &queue->backlog;
 
 	backlog->amount.n += u->amount.n;
 	backlog->amount.bytes += u->amount.bytes;
@@ -70,11 +70,11 @@ cq_backlog_add(CqQueueRow *row, const CqUnloaded *u, CqEffects *effects)
 	if (u->expires != 0)
 	{
 		backlog->expires = cq_earlier(backlog->expires, u->expires);
-		cq_row_plan(row, Max(cq_due_ms(u->expires), row->expire_ms), effects);
+		cq_dispatch_plan(queue, Max(cq_due_ms(u->expires), queue->expire_ms), effects);
 	}
 	if (u->due == 0 || u->due <= GetCurrentTimestamp())
 	{
-		cq_backlog_add_ready(row, u->priorities);
+		cq_backlog_add_ready(queue, u->priorities);
 		effects->ready += Min(u->amount.n, CQ_SIGNALS_MAX + 1);
 	}
 	else
@@ -83,128 +83,128 @@ cq_backlog_add(CqQueueRow *row, const CqUnloaded *u, CqEffects *effects)
 		if (backlog->due == 0 || u->due < backlog->due)
 		{
 			backlog->due = u->due;
-			cq_row_plan(row, cq_due_ms(cq_backlog_load_at(row)), effects);
+			cq_dispatch_plan(queue, cq_due_ms(cq_backlog_load_at(queue)), effects);
 		}
 	}
 }
 
 void
-cq_backlog_add_ready(CqQueueRow *row, uint32 priorities)
+cq_backlog_add_ready(CqQueueState *queue, uint32 priorities)
 {
-	row->backlog.ready = CQ_UNLOADED_SOME;
-	row->backlog.priorities |= priorities;
-	row->backlog.priorities_new |= priorities;
+	queue->backlog.ready = CQ_UNLOADED_SOME;
+	queue->backlog.priorities |= priorities;
+	queue->backlog.priorities_new |= priorities;
 }
 
 void
-cq_backlog_add_unknown(CqQueueRow *row, int k, BlockNumber block)
+cq_backlog_add_unknown(CqQueueState *queue, int k, BlockNumber block)
 {
-	lower(&row->backlog, k, block);
-	cq_backlog_add_ready(row, PG_UINT32_MAX);
+	lower(&queue->backlog, k, block);
+	cq_backlog_add_ready(queue, PG_UINT32_MAX);
 }
 
 void
-cq_backlog_add_everything(CqQueueRow *row)
+cq_backlog_add_everything(CqQueueState *queue)
 {
-	for (int k = 0; k < row->nsegments; k++)
-		cq_backlog_add_unknown(row, k, 0);
-	cq_backlog_add_pending(row);
+	for (int k = 0; k < queue->nsegments; k++)
+		cq_backlog_add_unknown(queue, k, 0);
+	cq_backlog_add_pending(queue);
 }
 
 void
-cq_backlog_add_prepared(CqQueueRow *row, const CqUnloaded *u)
+cq_backlog_add_prepared(CqQueueState *queue, const CqUnloaded *u)
 {
-	lower(&row->backlog, u->segment, u->block);
-	cq_backlog_add_ready(row, u->priorities);
-	cq_backlog_add_pending(row);
+	lower(&queue->backlog, u->segment, u->block);
+	cq_backlog_add_ready(queue, u->priorities);
+	cq_backlog_add_pending(queue);
 }
 
 void
-cq_backlog_not_moved(CqQueueRow *row, int k, const CqUnloaded *u)
+cq_backlog_not_moved(CqQueueState *queue, int k, const CqUnloaded *u)
 {
-	lower(&row->backlog, k, 0);
+	lower(&queue->backlog, k, 0);
 	if (u->due == 0)
-		cq_backlog_add_ready(row, u->priorities);
+		cq_backlog_add_ready(queue, u->priorities);
 	else
-		row->backlog.due = cq_earlier(row->backlog.due, u->due);
+		queue->backlog.due = cq_earlier(queue->backlog.due, u->due);
 }
 
 void
-cq_backlog_add_pending(CqQueueRow *row)
+cq_backlog_add_pending(CqQueueState *queue)
 {
-	row->backlog.dirty = true;
+	queue->backlog.dirty = true;
 }
 
 void
-cq_backlog_remove(CqQueueRow *row, const CqAmount *amount, int64 delayed)
+cq_backlog_remove(CqQueueState *queue, const CqAmount *amount, int64 delayed)
 {
-	subtract(&row->backlog.amount, amount);
-	row->backlog.delayed = Max(row->backlog.delayed - delayed, 0);
+	subtract(&queue->backlog.amount, amount);
+	queue->backlog.delayed = Max(queue->backlog.delayed - delayed, 0);
 }
 
 void
-cq_backlog_open(CqQueueRow *row, const CqAmount *amount)
+cq_backlog_open(CqQueueState *queue, const CqAmount *amount)
 {
-	row->backlog.open.n += amount->n;
-	row->backlog.open.bytes += amount->bytes;
+	queue->backlog.open.n += amount->n;
+	queue->backlog.open.bytes += amount->bytes;
 }
 
 void
-cq_backlog_close(CqQueueRow *row, const CqAmount *amount)
+cq_backlog_close(CqQueueState *queue, const CqAmount *amount)
 {
-	subtract(&row->backlog.open, amount);
+	subtract(&queue->backlog.open, amount);
 }
 
 TimestampTz
-cq_backlog_load_at(const CqQueueRow *row)
+cq_backlog_load_at(const CqQueueState *queue)
 {
 	/* ahead of time, if there is room by then */
-	if (row->backlog.due == 0 || row->count[CQ_MSG_DELAYED] > cq_row_waiting_max() / 2)
-		return row->backlog.due;
-	return row->backlog.due - LOAD_AHEAD_US;
+	if (queue->backlog.due == 0 || queue->count[CQ_MSG_DELAYED] > cq_dispatch_waiting_max() / 2)
+		return queue->backlog.due;
+	return queue->backlog.due - LOAD_AHEAD_US;
 }
 
 int64
-cq_backlog_look_ms(const CqQueueRow *row)
+cq_backlog_look_ms(const CqQueueState *queue)
 {
 	int64		at;
 
-	if (cq_backlog_has_ready(row) || row->backlog.due == 0)
+	if (cq_backlog_has_ready(queue) || queue->backlog.due == 0)
 		return PG_INT64_MAX;
-	at = cq_due_ms(cq_backlog_load_at(row));
-	if (cq_row_room(row, false) == 0)
+	at = cq_due_ms(cq_backlog_load_at(queue));
+	if (cq_dispatch_room(queue, false) == 0)
 		at = Max(at, cq_clock_ms() + NO_ROOM_MS);
 	return at;
 }
 
 bool
-cq_backlog_delayed_due(const CqQueueRow *row)
+cq_backlog_delayed_due(const CqQueueState *queue)
 {
-	return !cq_backlog_has_ready(row) && row->backlog.due != 0 &&
-		cq_row_room(row, false) > 0 &&
-		cq_backlog_load_at(row) <= GetCurrentTimestamp();
+	return !cq_backlog_has_ready(queue) && queue->backlog.due != 0 &&
+		cq_dispatch_room(queue, false) > 0 &&
+		cq_backlog_load_at(queue) <= GetCurrentTimestamp();
 }
 
 bool
-cq_backlog_scan_due(const CqQueueRow *row)
+cq_backlog_scan_due(const CqQueueState *queue)
 {
-	if (row->backlog.ready == CQ_UNLOADED_SOME && cq_ready_outranked(row) &&
-		cq_row_room(row, false) > 0)
+	if (queue->backlog.ready == CQ_UNLOADED_SOME && cq_ready_outranked(queue) &&
+		cq_dispatch_room(queue, false) > 0)
 		return true;
-	return cq_backlog_delayed_due(row);
+	return cq_backlog_delayed_due(queue);
 }
 
 bool
-cq_backlog_wants_room(const CqQueueRow *row)
+cq_backlog_wants_room(const CqQueueState *queue)
 {
-	return row->backlog.ready == CQ_UNLOADED_SOME && row->count[CQ_MSG_READY] > 0 &&
-		cq_ready_outranked(row) && cq_row_room(row, false) == 0;
+	return queue->backlog.ready == CQ_UNLOADED_SOME && queue->count[CQ_MSG_READY] > 0 &&
+		cq_ready_outranked(queue) && cq_dispatch_room(queue, false) == 0;
 }
 
 void
-cq_backlog_take(CqQueueRow *row, int nsegments, CqBacklogTaken *taken)
+cq_backlog_take(CqQueueState *queue, int nsegments, CqBacklogTaken *taken)
 {
-	CqBacklog  *backlog = &row->backlog;
+	CqBacklog  *backlog = &queue->backlog;
 
 	Assert(!backlog->scanning);
 	taken->dirty = backlog->dirty;
@@ -220,7 +220,7 @@ cq_backlog_take(CqQueueRow *row, int nsegments, CqBacklogTaken *taken)
 	for (int k = 0; k < CQ_SEGMENTS_MAX; k++)
 	{
 		taken->from[k] = InvalidBlockNumber;
-		if (k < nsegments && k < row->nsegments)
+		if (k < nsegments && k < queue->nsegments)
 		{
 			taken->from[k] = backlog->from[k];
 			backlog->from[k] = InvalidBlockNumber;
@@ -229,14 +229,14 @@ cq_backlog_take(CqQueueRow *row, int nsegments, CqBacklogTaken *taken)
 }
 
 void
-cq_backlog_give_back(CqQueueRow *row, const CqBacklogTaken *taken, int except)
+cq_backlog_give_back(CqQueueState *queue, const CqBacklogTaken *taken, int except)
 {
-	CqBacklog  *backlog = &row->backlog;
+	CqBacklog  *backlog = &queue->backlog;
 
 	backlog->dirty |= taken->dirty;
 	backlog->due = cq_earlier(backlog->due, taken->due);
 	backlog->expires = cq_earlier(backlog->expires, taken->expires);
-	for (int k = 0; k < row->nsegments; k++)
+	for (int k = 0; k < queue->nsegments; k++)
 	{
 		if (k != except)
 			lower(backlog, k, taken->from[k]);
@@ -244,16 +244,16 @@ cq_backlog_give_back(CqQueueRow *row, const CqBacklogTaken *taken, int except)
 }
 
 void
-cq_backlog_set_expires(CqQueueRow *row, TimestampTz expires)
+cq_backlog_set_expires(CqQueueState *queue, TimestampTz expires)
 {
-	row->backlog.expires = expires;
+	queue->backlog.expires = expires;
 }
 
 void
-cq_backlog_put_left(CqQueueRow *row, const CqBacklogTaken *taken,
+cq_backlog_put_left(CqQueueState *queue, const CqBacklogTaken *taken,
 					const CqBacklogLeft *left, CqEffects *effects)
 {
-	CqBacklog  *backlog = &row->backlog;
+	CqBacklog  *backlog = &queue->backlog;
 	CqAmount	gone = left->loaded;
 	int64		delayed = left->loaded_delayed;
 
@@ -267,7 +267,7 @@ cq_backlog_put_left(CqQueueRow *row, const CqBacklogTaken *taken,
 	subtract(&backlog->amount, &gone);
 	backlog->delayed = Min(Max(backlog->delayed - delayed, 0), backlog->amount.n);
 
-	for (int k = 0; k < row->nsegments; k++)
+	for (int k = 0; k < queue->nsegments; k++)
 	{
 		lower(backlog, k, left->from[k]);
 		backlog->known[k] = Max(backlog->known[k], left->nblocks[k]);
@@ -277,7 +277,7 @@ cq_backlog_put_left(CqQueueRow *row, const CqBacklogTaken *taken,
 	if (!left->complete)
 		backlog->expires = cq_earlier(backlog->expires, taken->expires);
 	if (backlog->due != 0)
-		cq_row_plan(row, cq_due_ms(cq_backlog_load_at(row)), effects);
+		cq_dispatch_plan(queue, cq_due_ms(cq_backlog_load_at(queue)), effects);
 
 	backlog->loaded = true;
 	/* left out, or unloaded while the scan ran */
@@ -291,7 +291,7 @@ cq_backlog_put_left(CqQueueRow *row, const CqBacklogTaken *taken,
 		backlog->ready = CQ_UNLOADED_NONE;
 		backlog->priorities = 0;
 	}
-	if (cq_backlog_is_empty(row))
+	if (cq_backlog_is_empty(queue))
 	{
 		memset(&backlog->amount, 0, sizeof(backlog->amount));
 		backlog->delayed = 0;
@@ -299,14 +299,14 @@ cq_backlog_put_left(CqQueueRow *row, const CqBacklogTaken *taken,
 }
 
 void
-cq_backlog_scan_ended(CqQueueRow *row)
+cq_backlog_scan_ended(CqQueueState *queue)
 {
-	row->backlog.scanning = false;
+	queue->backlog.scanning = false;
 }
 
 void
-cq_backlog_set_stuck(CqQueueRow *row)
+cq_backlog_set_stuck(CqQueueState *queue)
 {
-	if (cq_backlog_has_ready(row))
-		row->backlog.ready = CQ_UNLOADED_STUCK;
+	if (cq_backlog_has_ready(queue))
+		queue->backlog.ready = CQ_UNLOADED_STUCK;
 }

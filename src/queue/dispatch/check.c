@@ -10,30 +10,30 @@
 #include "queue/dispatch/entry.h"
 
 #ifdef USE_ASSERT_CHECKING
-/* Row locked: what its members say about each group. */
+/* Queue locked: what its members say about each group. */
 static void
-check_groups(CqQueueRow *row)
+check_groups(CqQueueState *queue)
 {
 	uint32		n = 0;
 
-	for (uint32 g = row->groups; g != CQ_NONE; g = CQ_GROUP(g)->all.next)
+	for (uint32 g = queue->groups; g != CQ_NONE; g = CQ_GROUP(g)->all.next)
 	{
 		const CqGroup *group = CQ_GROUP(g);
 
 		n++;
-		Assert(group->state == CQ_MSG_GROUP && group->row == CQ_ROW_INDEX(row));
+		Assert(group->state == CQ_MSG_GROUP && group->queue == CQ_QUEUE_INDEX(queue));
 		Assert(group->members > 0 || group->until != 0);
 		Assert(group->held == CQ_NONE || group->until != 0 ||
-			   group->in_flight + group->offered >= row->options.group_concurrency);
+			   group->in_flight + group->offered >= queue->options.group_concurrency);
 		Assert(group->held == CQ_NONE || group->offered == 0 ||
-			   row->options.group_concurrency > 1 ||
+			   queue->options.group_concurrency > 1 ||
 			   CQ_MSG(group->head)->msg_id < CQ_MSG(group->held)->msg_id);
 	}
-	Assert(n == row->ngroups);
+	Assert(n == queue->ngroups);
 }
 
 void
-cq_row_check(CqQueueRow *row)
+cq_dispatch_check(CqQueueState *queue)
 {
 	uint32		loaded[CQ_SEGMENTS_MAX] = {0};
 	uint32		by_xid = 0;
@@ -43,19 +43,19 @@ cq_row_check(CqQueueRow *row)
 	uint32		in_flight = 0;
 	uint32		offered = 0;
 
-	Assert(LWLockHeldByMe(&row->lock));
+	Assert(LWLockHeldByMe(&queue->lock));
 	for (int state = CQ_MSG_OPEN; state < CQ_MSG_STATES; state++)
 	{
 		uint32		n = 0;
 
-		for (uint32 i = cq_entries_first(row, state); i != CQ_NONE;
-			 i = cq_entries_next(row, i))
+		for (uint32 i = cq_entries_first(queue, state); i != CQ_NONE;
+			 i = cq_entries_next(queue, i))
 		{
 			CqMsg	   *msg = CQ_MSG(i);
 
 			n++;
-			Assert(msg->state == state && msg->row == CQ_ROW_INDEX(row));
-			Assert(msg->segment < row->nsegments);
+			Assert(msg->state == state && msg->queue == CQ_QUEUE_INDEX(queue));
+			Assert(msg->segment < queue->nsegments);
 			if (state != CQ_MSG_SETTLED)
 				loaded[msg->segment]++;
 			if (cq_entry_has_weight(msg))
@@ -79,20 +79,20 @@ cq_row_check(CqQueueRow *row)
 			Assert(((msg->flags & CQ_MSG_TIMED) != 0) ==
 				   (msg->expires != 0 && cq_entry_waits(state)));
 		}
-		Assert(n == row->count[state]);
+		Assert(n == queue->count[state]);
 	}
 	for (int k = 0; k < CQ_SEGMENTS_MAX; k++)
-		Assert(loaded[k] == row->segment[k].loaded);
-	for (uint32 g = row->groups; g != CQ_NONE; g = CQ_GROUP(g)->all.next)
+		Assert(loaded[k] == queue->segment[k].loaded);
+	for (uint32 g = queue->groups; g != CQ_NONE; g = CQ_GROUP(g)->all.next)
 	{
 		members -= CQ_GROUP(g)->members;
 		in_flight -= CQ_GROUP(g)->in_flight;
 		offered -= CQ_GROUP(g)->offered;
 	}
 	Assert(members == 0 && in_flight == 0 && offered == 0);
-	Assert(by_xid == row->by_xid);
-	Assert(bytes == row->bytes && gone == row->gone);
-	Assert(row->count[CQ_MSG_SETTLED] == 0 || row->backlog.scanning);
-	check_groups(row);
+	Assert(by_xid == queue->by_xid);
+	Assert(bytes == queue->bytes && gone == queue->gone);
+	Assert(queue->count[CQ_MSG_SETTLED] == 0 || queue->backlog.scanning);
+	check_groups(queue);
 }
 #endif

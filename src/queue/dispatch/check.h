@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * check.h
- *	  Whether a row is in order.
+ *	  Whether a queue's state is in order.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,10 +11,10 @@
 #include "queue/dispatch/memory.h"
 
 #ifdef USE_ASSERT_CHECKING
-/* Row locked: abort unless its lists, heaps and counters agree. */
-extern void cq_row_check(CqQueueRow *row);
+/* Queue locked: abort unless its lists, heaps and counters agree. */
+extern void cq_dispatch_check(CqQueueState *queue);
 #else
-#define cq_row_check(row) ((void) 0)
+#define cq_dispatch_check(queue) ((void) 0)
 #endif
 
 #endif							/* CQ_QUEUE_DISPATCH_CHECK_H */

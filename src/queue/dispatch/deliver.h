@@ -3,7 +3,7 @@
  * deliver.h
  *	  Delivering messages: which one is next, within all limits.
  *
- * Everything here is called with the row's lock held exclusively, never raises
+ * Everything here is called with the queue's lock held exclusively, never raises
  * and allocates nothing.
  *
  *-------------------------------------------------------------------------
@@ -26,12 +26,12 @@ typedef struct CqTerms
 
 /*
  * Claim the next message that may be delivered: its entry, LEASED or SETTLING, or
- * CQ_NONE.  The queue's own limits are the caller's: see cq_row_allowance().
+ * CQ_NONE.  The queue's own limits are the caller's: see cq_dispatch_allowance().
  */
-extern uint32 cq_deliver_next(CqQueueRow *row, const CqTerms *terms, CqEffects *effects);
+extern uint32 cq_deliver_next(CqQueueState *queue, const CqTerms *terms, CqEffects *effects);
 
 /* After claims under the same lock, n of them: count them, plan their end. */
-extern void cq_deliver_done(CqQueueRow *row, uint32 n, const CqTerms *terms,
+extern void cq_deliver_done(CqQueueState *queue, uint32 n, const CqTerms *terms,
 							CqEffects *effects);
 
 #endif							/* CQ_QUEUE_DISPATCH_DELIVER_H */

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * entry.c
- *	  Where an entry is: the lists and heaps of its row, and the counters that
+ *	  Where an entry is: the lists and heaps of its queue, and the counters that
  *	  follow.
  *
  *-------------------------------------------------------------------------
@@ -38,36 +38,36 @@ list_remove(uint32 *head, uint32 i)
 }
 
 void
-cq_entry_link(CqQueueRow *row, uint32 i, CqMsgState state)
+cq_entry_link(CqQueueState *queue, uint32 i, CqMsgState state)
 {
 	CqMsg	   *msg = CQ_MSG(i);
 
-	Assert(LWLockHeldByMeInMode(&row->lock, LW_EXCLUSIVE));
-	Assert(msg->state == CQ_MSG_FREE && msg->row == CQ_ROW_INDEX(row));
+	Assert(LWLockHeldByMeInMode(&queue->lock, LW_EXCLUSIVE));
+	Assert(msg->state == CQ_MSG_FREE && msg->queue == CQ_QUEUE_INDEX(queue));
 	msg->state = state;
-	row->count[state]++;
+	queue->count[state]++;
 	if (state != CQ_MSG_SETTLED)
-		row->segment[msg->segment].loaded++;
+		queue->segment[msg->segment].loaded++;
 	if (cq_entry_has_weight(msg))
-		row->bytes += msg->bytes;
-	row->gone += (msg->flags & CQ_MSG_GONE) != 0;
+		queue->bytes += msg->bytes;
+	queue->gone += (msg->flags & CQ_MSG_GONE) != 0;
 
 	switch (state)
 	{
 		case CQ_MSG_READY:
-			cq_ready_add(row, i);
+			cq_ready_add(queue, i);
 			break;
 		case CQ_MSG_HELD:
 			cq_heap_add(&CQ_GROUP(msg->group)->held, i, CQ_BY_NUMBER);
 			break;
 		case CQ_MSG_DELAYED:
-			cq_heap_add(&row->list[state], i, CQ_BY_DUE);
+			cq_heap_add(&queue->list[state], i, CQ_BY_DUE);
 			break;
 		case CQ_MSG_LEASED:
-			cq_heap_add(&row->list[state], i, CQ_BY_UNTIL);
+			cq_heap_add(&queue->list[state], i, CQ_BY_UNTIL);
 			break;
 		default:
-			list_push(&row->list[state], i);
+			list_push(&queue->list[state], i);
 	}
 	if (msg->group != CQ_NONE)
 	{
@@ -84,34 +84,34 @@ cq_entry_link(CqQueueRow *row, uint32 i, CqMsgState state)
 	if (unlikely(msg->expires != 0) && cq_entry_waits(state))
 	{
 		msg->flags |= CQ_MSG_TIMED;
-		cq_heap_add(&row->expiry, i, CQ_BY_EXPIRY);
+		cq_heap_add(&queue->expiry, i, CQ_BY_EXPIRY);
 	}
 }
 
 void
-cq_entry_unlink(CqQueueRow *row, uint32 i)
+cq_entry_unlink(CqQueueState *queue, uint32 i)
 {
 	CqMsg	   *msg = CQ_MSG(i);
 	CqMsgState	state = msg->state;
 
-	Assert(LWLockHeldByMeInMode(&row->lock, LW_EXCLUSIVE));
-	Assert(state != CQ_MSG_FREE && msg->row == CQ_ROW_INDEX(row));
+	Assert(LWLockHeldByMeInMode(&queue->lock, LW_EXCLUSIVE));
+	Assert(state != CQ_MSG_FREE && msg->queue == CQ_QUEUE_INDEX(queue));
 	switch (state)
 	{
 		case CQ_MSG_READY:
-			cq_ready_remove(row, i);
+			cq_ready_remove(queue, i);
 			break;
 		case CQ_MSG_HELD:
 			cq_heap_remove(&CQ_GROUP(msg->group)->held, i, CQ_BY_NUMBER);
 			break;
 		case CQ_MSG_DELAYED:
-			cq_heap_remove(&row->list[state], i, CQ_BY_DUE);
+			cq_heap_remove(&queue->list[state], i, CQ_BY_DUE);
 			break;
 		case CQ_MSG_LEASED:
-			cq_heap_remove(&row->list[state], i, CQ_BY_UNTIL);
+			cq_heap_remove(&queue->list[state], i, CQ_BY_UNTIL);
 			break;
 		default:
-			list_remove(&row->list[state], i);
+			list_remove(&queue->list[state], i);
 	}
 	if (msg->group != CQ_NONE)
 	{
@@ -119,40 +119,40 @@ cq_entry_unlink(CqQueueRow *row, uint32 i)
 		CQ_GROUP(msg->group)->in_flight -= cq_entry_in_flight(msg);
 	}
 	if (unlikely(msg->flags & CQ_MSG_TIMED))
-		cq_heap_remove(&row->expiry, i, CQ_BY_EXPIRY);
+		cq_heap_remove(&queue->expiry, i, CQ_BY_EXPIRY);
 	if (state != CQ_MSG_SETTLED)
-		row->segment[msg->segment].loaded--;
+		queue->segment[msg->segment].loaded--;
 	if (cq_entry_has_weight(msg))
-		row->bytes -= msg->bytes;
-	row->gone -= (msg->flags & CQ_MSG_GONE) != 0;
+		queue->bytes -= msg->bytes;
+	queue->gone -= (msg->flags & CQ_MSG_GONE) != 0;
 	msg->flags &= ~(CQ_MSG_TIMED | CQ_MSG_BLOCKS | CQ_MSG_GONE);
-	row->count[state]--;
+	queue->count[state]--;
 	msg->state = CQ_MSG_FREE;
 }
 
 void
-cq_entry_move(CqQueueRow *row, uint32 i, CqMsgState state)
+cq_entry_move(CqQueueState *queue, uint32 i, CqMsgState state)
 {
-	cq_entry_unlink(row, i);
-	cq_entry_link(row, i, state);
+	cq_entry_unlink(queue, i);
+	cq_entry_link(queue, i, state);
 }
 
 void
-cq_entry_set_by_xid(CqQueueRow *row, uint32 i, uint32 xid)
+cq_entry_set_by_xid(CqQueueState *queue, uint32 i, uint32 xid)
 {
 	CqMsg	   *msg = CQ_MSG(i);
 
 	if ((msg->flags & CQ_MSG_BY_XID) == 0)
 	{
 		msg->flags |= CQ_MSG_BY_XID;
-		row->by_xid++;
+		queue->by_xid++;
 		pg_atomic_fetch_add_u32(&cq_queues->by_xid, 1);
 	}
 	msg->xid = xid;
 }
 
 void
-cq_entry_clear_by_xid(CqQueueRow *row, uint32 i)
+cq_entry_clear_by_xid(CqQueueState *queue, uint32 i)
 {
 	CqMsg	   *msg = CQ_MSG(i);
 
@@ -160,7 +160,7 @@ cq_entry_clear_by_xid(CqQueueRow *row, uint32 i)
 	{
 		msg->flags &= ~CQ_MSG_BY_XID;
 		msg->xid = 0;
-		row->by_xid--;
+		queue->by_xid--;
 		pg_atomic_fetch_sub_u32(&cq_queues->by_xid, 1);
 	}
 }
@@ -175,17 +175,17 @@ first_held(uint32 group)
 }
 
 uint32
-cq_entries_first(const CqQueueRow *row, CqMsgState state)
+cq_entries_first(const CqQueueState *queue, CqMsgState state)
 {
 	if (state == CQ_MSG_READY)
-		return cq_ready_walk(row);
+		return cq_ready_walk(queue);
 	if (state == CQ_MSG_HELD)
-		return first_held(row->groups);
-	return row->list[state];
+		return first_held(queue->groups);
+	return queue->list[state];
 }
 
 uint32
-cq_entries_next(const CqQueueRow *row, uint32 i)
+cq_entries_next(const CqQueueState *queue, uint32 i)
 {
 	const CqMsg *msg = CQ_MSG(i);
 	uint32		next;
@@ -200,7 +200,7 @@ cq_entries_next(const CqQueueRow *row, uint32 i)
 			return (next != CQ_NONE) ? next :
 				first_held(CQ_GROUP(msg->group)->all.next);
 		case CQ_MSG_READY:
-			return cq_ready_walk_on(row, i);
+			return cq_ready_walk_on(queue, i);
 		default:
 			return msg->link.next;
 	}

@@ -1,9 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * entry.h
- *	  Where an entry is: the lists and heaps of its row.
+ *	  Where an entry is: the lists and heaps of its queue.
  *
- * Everything here is called with the row's lock held, exclusively where the row
+ * Everything here is called with the queue's lock held, exclusively where the queue
  * is not const, never raises and allocates nothing.
  *
  *-------------------------------------------------------------------------
@@ -50,20 +50,20 @@ cq_entry_is_last(const CqMsg *msg)
 }
 
 /* Put the entry into the structure of that state; it is in none. */
-extern void cq_entry_link(CqQueueRow *row, uint32 i, CqMsgState state);
+extern void cq_entry_link(CqQueueState *queue, uint32 i, CqMsgState state);
 
 /* Take it out of its structure; its state becomes FREE. */
-extern void cq_entry_unlink(CqQueueRow *row, uint32 i);
+extern void cq_entry_unlink(CqQueueState *queue, uint32 i);
 
 /* Both: from any state to another. */
-extern void cq_entry_move(CqQueueRow *row, uint32 i, CqMsgState state);
+extern void cq_entry_move(CqQueueState *queue, uint32 i, CqMsgState state);
 
 /* Let a transaction id decide about the entry, or no longer. */
-extern void cq_entry_set_by_xid(CqQueueRow *row, uint32 i, uint32 xid);
-extern void cq_entry_clear_by_xid(CqQueueRow *row, uint32 i);
+extern void cq_entry_set_by_xid(CqQueueState *queue, uint32 i, uint32 xid);
+extern void cq_entry_clear_by_xid(CqQueueState *queue, uint32 i);
 
 /* Walk over all entries in that state: first, then next until CQ_NONE. */
-extern uint32 cq_entries_first(const CqQueueRow *row, CqMsgState state);
-extern uint32 cq_entries_next(const CqQueueRow *row, uint32 i);
+extern uint32 cq_entries_first(const CqQueueState *queue, CqMsgState state);
+extern uint32 cq_entries_next(const CqQueueState *queue, uint32 i);
 
 #endif							/* CQ_QUEUE_DISPATCH_ENTRY_H */

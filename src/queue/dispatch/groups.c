@@ -14,9 +14,9 @@
 #include "queue/dispatch/heap.h"
 
 static uint32
-bucket_of(const CqQueueRow *row, uint64 hash)
+bucket_of(const CqQueueState *queue, uint64 hash)
 {
-	hash ^= CQ_ROW_INDEX(row) * UINT64CONST(0x9E3779B97F4A7C15);
+	hash ^= CQ_QUEUE_INDEX(queue) * UINT64CONST(0x9E3779B97F4A7C15);
 	return (uint32) (hash ^ (hash >> 32)) & cq_queues->bucket_mask;
 }
 
@@ -27,15 +27,15 @@ stripe_of(uint32 bucket)
 }
 
 static uint32
-find(const CqQueueRow *row, uint64 hash)
+find(const CqQueueState *queue, uint64 hash)
 {
-	uint32		bucket = bucket_of(row, hash);
+	uint32		bucket = bucket_of(queue, hash);
 	uint32		i;
 
 	SpinLockAcquire(stripe_of(bucket));
 	for (i = cq_buckets[bucket]; i != CQ_NONE; i = CQ_GROUP(i)->chain)
 	{
-		if (CQ_GROUP(i)->hash == hash && CQ_GROUP(i)->row == CQ_ROW_INDEX(row))
+		if (CQ_GROUP(i)->hash == hash && CQ_GROUP(i)->queue == CQ_QUEUE_INDEX(queue))
 			break;
 	}
 	SpinLockRelease(stripe_of(bucket));
@@ -43,10 +43,10 @@ find(const CqQueueRow *row, uint64 hash)
 }
 
 static uint32
-create(CqQueueRow *row, uint64 hash)
+create(CqQueueState *queue, uint64 hash)
 {
 	uint32		i = cq_pool_take();
-	uint32		bucket = bucket_of(row, hash);
+	uint32		bucket = bucket_of(queue, hash);
 	CqGroup    *group = CQ_GROUP(i);
 
 	if (i == CQ_NONE)
@@ -55,14 +55,14 @@ create(CqQueueRow *row, uint64 hash)
 	group->hash = hash;
 	group->head = group->held = CQ_NONE;
 	group->state = CQ_MSG_GROUP;
-	group->row = CQ_ROW_INDEX(row);
+	group->queue = CQ_QUEUE_INDEX(queue);
 
 	group->all.prev = CQ_NONE;
-	group->all.next = row->groups;
-	if (row->groups != CQ_NONE)
-		CQ_GROUP(row->groups)->all.prev = i;
-	row->groups = i;
-	row->ngroups++;
+	group->all.next = queue->groups;
+	if (queue->groups != CQ_NONE)
+		CQ_GROUP(queue->groups)->all.prev = i;
+	queue->groups = i;
+	queue->ngroups++;
 
 	SpinLockAcquire(stripe_of(bucket));
 	group->chain = cq_buckets[bucket];
@@ -73,22 +73,22 @@ create(CqQueueRow *row, uint64 hash)
 
 /* Take the group out of the heap by time. */
 static void
-clear_time(CqQueueRow *row, uint32 i)
+clear_time(CqQueueState *queue, uint32 i)
 {
 	if (CQ_GROUP(i)->until != 0)
-		cq_heap_remove(&row->group_times, i, CQ_BY_UNTIL);
+		cq_heap_remove(&queue->group_times, i, CQ_BY_UNTIL);
 	CQ_GROUP(i)->until = 0;
 }
 
 static void
-destroy(CqQueueRow *row, uint32 i)
+destroy(CqQueueState *queue, uint32 i)
 {
 	CqGroup    *group = CQ_GROUP(i);
-	uint32		bucket = bucket_of(row, group->hash);
+	uint32		bucket = bucket_of(queue, group->hash);
 	uint32	   *at;
 
 	Assert(group->state == CQ_MSG_GROUP && group->members == 0);
-	clear_time(row, i);
+	clear_time(queue, i);
 
 	SpinLockAcquire(stripe_of(bucket));
 	at = &cq_buckets[bucket];
@@ -100,33 +100,33 @@ destroy(CqQueueRow *row, uint32 i)
 	if (group->all.prev != CQ_NONE)
 		CQ_GROUP(group->all.prev)->all.next = group->all.next;
 	else
-		row->groups = group->all.next;
+		queue->groups = group->all.next;
 	if (group->all.next != CQ_NONE)
 		CQ_GROUP(group->all.next)->all.prev = group->all.prev;
-	row->ngroups--;
+	queue->ngroups--;
 	group->state = CQ_MSG_FREE;
 	cq_pool_give(i);
 }
 
 /* Let cq_groups_release() look at the group at that time. */
 static void
-set_time(CqQueueRow *row, uint32 i, int64 at_ms, CqEffects *effects)
+set_time(CqQueueState *queue, uint32 i, int64 at_ms, CqEffects *effects)
 {
 	if (CQ_GROUP(i)->until == at_ms)
 		return;
-	clear_time(row, i);
+	clear_time(queue, i);
 	CQ_GROUP(i)->until = at_ms;
-	cq_heap_add(&row->group_times, i, CQ_BY_UNTIL);
-	cq_row_plan(row, at_ms, effects);
+	cq_heap_add(&queue->group_times, i, CQ_BY_UNTIL);
+	cq_dispatch_plan(queue, at_ms, effects);
 }
 
 uint32
-cq_group_enter(CqQueueRow *row, uint64 hash)
+cq_group_enter(CqQueueState *queue, uint64 hash)
 {
-	uint32		i = find(row, hash);
+	uint32		i = find(queue, hash);
 
 	if (i == CQ_NONE)
-		i = create(row, hash);
+		i = create(queue, hash);
 	if (i != CQ_NONE)
 		CQ_GROUP(i)->members++;
 	return i;
@@ -134,10 +134,10 @@ cq_group_enter(CqQueueRow *row, uint64 hash)
 
 /* A group without members goes when its bucket is full: as good as a new one. */
 static void
-retire(CqQueueRow *row, uint32 i, CqEffects *effects)
+retire(CqQueueState *queue, uint32 i, CqEffects *effects)
 {
 	CqGroup    *group = CQ_GROUP(i);
-	const CqRateLimit *limit = &row->options.group_rate;
+	const CqRateLimit *limit = &queue->options.group_rate;
 
 	if (limit->per_second > 0)
 	{
@@ -148,27 +148,27 @@ retire(CqQueueRow *row, uint32 i, CqEffects *effects)
 		full = cq_tokens_time(&group->bucket, limit, limit->burst, now);
 		if (full > now)
 		{
-			set_time(row, i, full, effects);
+			set_time(queue, i, full, effects);
 			return;
 		}
 	}
-	destroy(row, i);
+	destroy(queue, i);
 }
 
 void
-cq_group_remove(CqQueueRow *row, uint32 group, CqEffects *effects)
+cq_group_remove(CqQueueState *queue, uint32 group, CqEffects *effects)
 {
 	Assert(CQ_GROUP(group)->members > 0);
 	if (--CQ_GROUP(group)->members == 0)
-		retire(row, group, effects);
+		retire(queue, group, effects);
 }
 
 void
-cq_group_advance(CqQueueRow *row, uint32 i, CqEffects *effects)
+cq_group_advance(CqQueueState *queue, uint32 i, CqEffects *effects)
 {
 	CqGroup    *group = CQ_GROUP(i);
-	const CqRateLimit *rate = &row->options.group_rate;
-	uint32		limit = row->options.group_concurrency;
+	const CqRateLimit *rate = &queue->options.group_rate;
+	uint32		limit = queue->options.group_concurrency;
 	uint32		tokens = INT_MAX;
 	int64		now = 0;
 
@@ -182,52 +182,52 @@ cq_group_advance(CqQueueRow *row, uint32 i, CqEffects *effects)
 
 	if (limit == 1 && group->offered == 1 &&
 		CQ_MSG(group->held)->msg_id < CQ_MSG(group->head)->msg_id)
-		cq_entry_move(row, group->head, CQ_MSG_HELD);
+		cq_entry_move(queue, group->head, CQ_MSG_HELD);
 	while (group->held != CQ_NONE && group->offered < tokens &&
 		   group->in_flight + group->offered < limit)
 	{
 		group->head = group->held;
-		cq_entry_move(row, group->head, CQ_MSG_READY);
+		cq_entry_move(queue, group->head, CQ_MSG_READY);
 		effects->ready++;
 	}
 	if (group->held != CQ_NONE && group->in_flight + group->offered < limit)
-		set_time(row, i, cq_tokens_time(&group->bucket, rate, group->offered + 1, now),
+		set_time(queue, i, cq_tokens_time(&group->bucket, rate, group->offered + 1, now),
 				 effects);
 }
 
 void
-cq_groups_release(CqQueueRow *row, CqEffects *effects)
+cq_groups_release(CqQueueState *queue, CqEffects *effects)
 {
 	int64		now;
 	uint32		i;
 
-	if (row->group_times == CQ_NONE)
+	if (queue->group_times == CQ_NONE)
 		return;
 	now = cq_clock_ms();
-	while ((i = row->group_times) != CQ_NONE && CQ_GROUP(i)->until <= now)
+	while ((i = queue->group_times) != CQ_NONE && CQ_GROUP(i)->until <= now)
 	{
-		clear_time(row, i);
+		clear_time(queue, i);
 		if (CQ_GROUP(i)->members == 0)
-			retire(row, i, effects);
+			retire(queue, i, effects);
 		else
-			cq_group_advance(row, i, effects);
+			cq_group_advance(queue, i, effects);
 	}
 }
 
 /* Those of groups that are READY are held again. */
 static void
-hold_all(CqQueueRow *row)
+hold_all(CqQueueState *queue)
 {
 	uint32		others = CQ_NONE;
 	uint32		i;
 
 	for (int p = 0; p < CQ_PRIORITIES; p++)
 	{
-		while ((i = row->late[p]) != CQ_NONE)
+		while ((i = queue->late[p]) != CQ_NONE)
 		{
-			cq_entry_unlink(row, i);
+			cq_entry_unlink(queue, i);
 			if (CQ_MSG(i)->group != CQ_NONE)
-				cq_entry_link(row, i, CQ_MSG_HELD);
+				cq_entry_link(queue, i, CQ_MSG_HELD);
 			else
 			{
 				CQ_MSG(i)->link.next = others;
@@ -238,60 +238,60 @@ hold_all(CqQueueRow *row)
 	while ((i = others) != CQ_NONE)
 	{
 		others = CQ_MSG(i)->link.next;
-		cq_entry_link(row, i, CQ_MSG_READY);
+		cq_entry_link(queue, i, CQ_MSG_READY);
 	}
 }
 
 void
-cq_groups_advance_all(CqQueueRow *row, CqEffects *effects)
+cq_groups_advance_all(CqQueueState *queue, CqEffects *effects)
 {
 	uint32		next;
 
 	/* more may be offered than the new limits allow */
-	hold_all(row);
-	for (uint32 i = row->groups; i != CQ_NONE; i = next)
+	hold_all(queue);
+	for (uint32 i = queue->groups; i != CQ_NONE; i = next)
 	{
 		next = CQ_GROUP(i)->all.next;
-		clear_time(row, i);
+		clear_time(queue, i);
 		if (CQ_GROUP(i)->members == 0)
-			retire(row, i, effects);
+			retire(queue, i, effects);
 		else
-			cq_group_advance(row, i, effects);
+			cq_group_advance(queue, i, effects);
 	}
 }
 
 uint32
-cq_group_lowest(CqQueueRow *row, uint32 group, uint32 i)
+cq_group_lowest(CqQueueState *queue, uint32 group, uint32 i)
 {
 	uint32		held = CQ_GROUP(group)->held;
 
 	if (held == CQ_NONE || CQ_MSG(held)->msg_id > CQ_MSG(i)->msg_id)
 		return i;
-	cq_entry_move(row, i, CQ_MSG_HELD);
-	cq_entry_move(row, held, CQ_MSG_READY);
+	cq_entry_move(queue, i, CQ_MSG_HELD);
+	cq_entry_move(queue, held, CQ_MSG_READY);
 	CQ_GROUP(group)->head = held;
 	return held;
 }
 
 bool
-cq_group_may_deliver(CqQueueRow *row, uint32 i)
+cq_group_may_deliver(CqQueueState *queue, uint32 i)
 {
 	CqGroup    *group = CQ_GROUP(i);
 
-	return group->in_flight < row->options.group_concurrency &&
-		cq_tokens_left(&group->bucket, &row->options.group_rate,
-					   row->options.group_rate.per_second > 0 ? cq_clock_ms() : 0) > 0;
+	return group->in_flight < queue->options.group_concurrency &&
+		cq_tokens_left(&group->bucket, &queue->options.group_rate,
+					   queue->options.group_rate.per_second > 0 ? cq_clock_ms() : 0) > 0;
 }
 
 void
-cq_group_delivered(CqQueueRow *row, uint32 i)
+cq_group_delivered(CqQueueState *queue, uint32 i)
 {
-	cq_tokens_take(&CQ_GROUP(i)->bucket, &row->options.group_rate, 1);
+	cq_tokens_take(&CQ_GROUP(i)->bucket, &queue->options.group_rate, 1);
 }
 
 void
-cq_groups_free_all(CqQueueRow *row)
+cq_groups_free_all(CqQueueState *queue)
 {
-	while (row->groups != CQ_NONE)
-		destroy(row, row->groups);
+	while (queue->groups != CQ_NONE)
+		destroy(queue, queue->groups);
 }

@@ -23,12 +23,12 @@
 #define DUE_MS_MAX 60000
 
 CqQueues   *cq_queues = NULL;
-CqQueueRow *cq_rows = NULL;
+CqQueueState *cq_queue_states = NULL;
 CqMsg	   *cq_msgs = NULL;
 uint32	   *cq_buckets = NULL;
 
 static Size
-rows_offset(void)
+states_offset(void)
 {
 	return CACHELINEALIGN(sizeof(CqQueues));
 }
@@ -36,7 +36,7 @@ rows_offset(void)
 static Size
 buckets_offset(int nqueues)
 {
-	return CACHELINEALIGN(rows_offset() + (Size) nqueues * sizeof(CqQueueRow));
+	return CACHELINEALIGN(states_offset() + (Size) nqueues * sizeof(CqQueueState));
 }
 
 static uint32
@@ -66,17 +66,17 @@ cq_dispatch_size(int nqueues, Size bytes)
 }
 
 void
-cq_row_reset(CqQueueRow *row)
+cq_dispatch_reset(CqQueueState *queue)
 {
-	Size		from = offsetof(CqQueueRow, number_next);
+	Size		from = offsetof(CqQueueState, number_next);
 
-	memset((char *) row + from, 0, sizeof(*row) - from);
+	memset((char *) queue + from, 0, sizeof(*queue) - from);
 	for (int i = 0; i < CQ_MSG_STATES; i++)
-		row->list[i] = CQ_NONE;
+		queue->list[i] = CQ_NONE;
 	for (int i = 0; i < CQ_PRIORITIES; i++)
-		row->ready_head[i] = row->ready_tail[i] = row->late[i] = CQ_NONE;
-	row->expiry = row->groups = row->group_times = CQ_NONE;
-	row->plan_ms = PG_INT64_MAX;
+		queue->ready_head[i] = queue->ready_tail[i] = queue->late[i] = CQ_NONE;
+	queue->expiry = queue->groups = queue->group_times = CQ_NONE;
+	queue->plan_ms = PG_INT64_MAX;
 }
 
 void
@@ -85,14 +85,14 @@ cq_dispatch_init(void *mem, int nqueues, Size bytes, int tranche)
 	CqQueues   *q = mem;
 
 	cq_queues = q;
-	cq_rows = (CqQueueRow *) ((char *) mem + rows_offset());
+	cq_queue_states = (CqQueueState *) ((char *) mem + states_offset());
 	cq_buckets = (uint32 *) ((char *) mem + buckets_offset(nqueues));
 	cq_msgs = (CqMsg *) ((char *) mem + entries_offset(nqueues, bytes));
 
 	memset(q, 0, sizeof(*q));
 	q->tranche = tranche;
 	LWLockInitialize(&q->registry_lock, q->tranche);
-	q->nrows = nqueues;
+	q->nqueues = nqueues;
 	pg_atomic_init_u32(&q->by_xid, 0);
 
 	q->bucket_mask = bucket_count(bytes) - 1;
@@ -107,16 +107,16 @@ cq_dispatch_init(void *mem, int nqueues, Size bytes, int tranche)
 	q->pool_reserve = Min((uint32) nqueues * CQ_ENTRIES_MIN, q->pool_size / 4);
 	q->window = Max(WINDOW_MIN, q->pool_size / 4);
 
-	for (int i = 0; i < q->nrows; i++)
+	for (int i = 0; i < q->nqueues; i++)
 	{
-		CqQueueRow *row = &cq_rows[i];
+		CqQueueState *queue = &cq_queue_states[i];
 
-		memset(row, 0, sizeof(*row));
-		LWLockInitialize(&row->lock, q->tranche);
-		ConditionVariableInit(&row->ready_cv);
-		ConditionVariableInit(&row->scan_cv);
-		ConditionVariableInit(&row->space_cv);
-		cq_row_reset(row);
+		memset(queue, 0, sizeof(*queue));
+		LWLockInitialize(&queue->lock, q->tranche);
+		ConditionVariableInit(&queue->ready_cv);
+		ConditionVariableInit(&queue->scan_cv);
+		ConditionVariableInit(&queue->space_cv);
+		cq_dispatch_reset(queue);
 	}
 }
 

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * memory.h
- *	  The queues' part of shared memory: one row per queue, and a pool of
+ *	  The queues' part of shared memory: a state for each queue, and a pool of
  *	  entries that stand for messages.
  *
- *	+----------+-------+-------+-----+---------+-------+-------+-----+
- *	| CqQueues | row 0 | row 1 | ... | buckets | entry | entry | ... |
- *	+----------+-------+-------+-----+---------+-------+-------+-----+
+ *	+----------+---------+---------+-----+---------+-------+-------+-----+
+ *	| CqQueues | state 0 | state 1 | ... | buckets | entry | entry | ... |
+ *	+----------+---------+---------+-----+---------+-------+-------+-----+
  *
  * Glossary: an *entry* stands for one unsettled message and knows where its
  * row is in the tables.  A message without an entry is *unloaded*.  A *claim*
@@ -16,8 +16,8 @@
  * the buckets are heads of chains to find them by hash.  See
  * docs/internals/queue.md.
  *
- * Lock order: registry lock, then a row's lock, then one of the spinlocks (of a
- * stripe of buckets, of the pool).  Under a row's lock nothing is allocated,
+ * Lock order: registry lock, then a queue's lock, then one of the spinlocks (of a
+ * stripe of buckets, of the pool).  Under a queue's lock nothing is allocated,
  * nothing raises.
  *
  *-------------------------------------------------------------------------
@@ -43,7 +43,7 @@
 
 /*
  * States of an entry.  All before SETTLED are "in memory" for a scan; which
- * structure of the row holds the entry follows from the state.
+ * structure of the queue holds the entry follows from the state.
  */
 typedef enum CqMsgState
 {
@@ -72,7 +72,7 @@ typedef enum CqMsgState
 #define CQ_MSG_BY_XID 0x02		/* OPEN or SETTLING: xid decides, not a
 								 * callback */
 #define CQ_MSG_TAKEN 0x04		/* SETTLING without a lease to go back to */
-#define CQ_MSG_TIMED 0x08		/* in the row's heap by expires */
+#define CQ_MSG_TIMED 0x08		/* in the queue's heap by expires */
 #define CQ_MSG_BLOCKS 0x10		/* DELAYED for another attempt, and its group
 								 * waits for it */
 #define CQ_MSG_DURABLE 0x20		/* LEASED, SETTLING: the lease is in the
@@ -88,7 +88,7 @@ typedef struct CqLinks
 	uint32		prev;			/* lists; previous sibling or parent in heaps */
 } CqLinks;
 
-/* An entry; 96 bytes, guarded by the lock of its row, but see OPEN. */
+/* An entry; 96 bytes, guarded by the lock of its queue, but see OPEN. */
 typedef struct CqMsg
 {
 	int64		msg_id;
@@ -109,25 +109,25 @@ typedef struct CqMsg
 	OffsetNumber offset;
 	uint8		segment;
 	uint8		state;			/* CqMsgState */
-	uint16		row;			/* owner */
+	uint16		queue;			/* owner */
 	uint8		flags;
 	uint8		outcome;		/* SETTLING, DOOMED: CqOutcome */
 	int8		priority;
 	uint8		unused[3];
 	CqLinks		link;			/* of what the state says */
-	CqLinks		expiry;			/* of the row's heap by expires */
+	CqLinks		expiry;			/* of the queue's heap by expires */
 } CqMsg;
 
 /*
  * The messages of one group key, or of several with the same hash; has the
  * place of an entry.  Exists while an entry refers to it, and after that until
- * its token bucket is full.  Guarded by the row's lock; chain by its stripe's.
+ * its token bucket is full.  Guarded by the queue's lock; chain by its stripe's.
  */
 typedef struct CqGroup
 {
 	uint64		hash;
-	int64		until;			/* in the row's heap of groups by this time of
-								 * cq_clock_ms(); 0: not in it */
+	int64		until;			/* in the queue's heap of groups by this time
+								 * of cq_clock_ms(); 0: not in it */
 	CqTokenBucket bucket;		/* of group_rate_limit */
 	uint32		members;		/* entries that refer to it */
 	uint32		in_flight;		/* of them LEASED, SETTLING or with
@@ -141,22 +141,22 @@ typedef struct CqGroup
 	bool		has_last;
 	uint8		unused[2];
 	uint8		state;			/* CQ_MSG_GROUP, at the place of an entry's */
-	uint16		row;			/* the same */
+	uint16		queue;			/* the same */
 	uint8		unused_too[6];
-	CqLinks		link;			/* of the row's heap of groups by until */
-	CqLinks		all;			/* of the row's list of groups */
+	CqLinks		link;			/* of the queue's heap of groups by until */
+	CqLinks		all;			/* of the queue's list of groups */
 } CqGroup;
 
 StaticAssertDecl(sizeof(CqMsg) == 96, "an entry has 96 bytes");
 StaticAssertDecl(sizeof(CqGroup) == sizeof(CqMsg) &&
 				 offsetof(CqGroup, until) == offsetof(CqMsg, until) &&
 				 offsetof(CqGroup, state) == offsetof(CqMsg, state) &&
-				 offsetof(CqGroup, row) == offsetof(CqMsg, row) &&
+				 offsetof(CqGroup, queue) == offsetof(CqMsg, queue) &&
 				 offsetof(CqGroup, link) == offsetof(CqMsg, link) &&
 				 offsetof(CqGroup, all) == offsetof(CqMsg, expiry),
 				 "a group has the place of an entry");
 
-/* One segment of a queue, as dispatch sees it; guarded by the row's lock. */
+/* One segment of a queue, as dispatch sees it; guarded by the queue's lock. */
 typedef struct CqSegment
 {
 	uint32		loaded;			/* entries of this segment, tombstones apart */
@@ -249,7 +249,7 @@ typedef enum CqOutcome
 								 * has by then */
 } CqOutcome;
 
-typedef struct CqQueueRow
+typedef struct CqQueueState
 {
 	LWLock		lock;			/* this and the key as in CqState */
 	CqStateKey	key;
@@ -257,7 +257,7 @@ typedef struct CqQueueRow
 	ConditionVariable scan_cv;	/* those who wait for a scan to end */
 	ConditionVariable space_cv; /* senders who wait for room */
 	uint64		salt;			/* random; key of the receipts of leases in
-								 * memory; written when the row is taken */
+								 * memory; written when the state is taken */
 
 	/* the rest is guarded by lock */
 	int64		number_next;	/* next message number ... */
@@ -301,7 +301,7 @@ typedef struct CqQueueRow
 	int64		expire_ms;		/* unloaded ones were looked at: not before */
 	int64		notify_ms;		/* LISTENers were told: not again before */
 
-	/* since the row was taken */
+	/* since the state was taken */
 	int64		sent;
 	int64		delivered;
 	int64		acknowledged;
@@ -314,7 +314,7 @@ typedef struct CqQueueRow
 	CqRate		rate[CQ_RATE_KINDS];
 
 	CqSegment	segment[CQ_SEGMENTS_MAX];
-} CqQueueRow;
+} CqQueueState;
 
 /* spinlocks of the buckets */
 #define CQ_STRIPES 32
@@ -323,8 +323,8 @@ typedef struct CqQueues
 {
 	LWLock		registry_lock;
 	int			tranche;
-	int			nrows;
-	pg_atomic_uint32 by_xid;	/* sum over the rows */
+	int			nqueues;
+	pg_atomic_uint32 by_xid;	/* sum over the queues */
 
 	uint32		bucket_mask;	/* number of buckets, less 1 */
 	slock_t		stripe[CQ_STRIPES]; /* guards the chains of the buckets with
@@ -344,25 +344,25 @@ typedef struct CqQueues
 
 /* Set at server start, the same in every process. */
 extern CqQueues *cq_queues;
-extern CqQueueRow *cq_rows;
+extern CqQueueState *cq_queue_states;
 extern CqMsg *cq_msgs;
 extern uint32 *cq_buckets;
 
 #define CQ_MSG(i) (&cq_msgs[i])
 #define CQ_GROUP(i) ((CqGroup *) &cq_msgs[i])
-#define CQ_ROW_INDEX(row) ((uint32) ((row) - cq_rows))
+#define CQ_QUEUE_INDEX(queue) ((uint32) ((queue) - cq_queue_states))
 
 /* entries a queue always gets, as long as the reserve lasts */
 #define CQ_ENTRIES_MIN 64
 
-/* Entries of the row that stand for messages. */
+/* Entries of the queue that stand for messages. */
 static inline uint32
-cq_row_entries(const CqQueueRow *row)
+cq_dispatch_entries(const CqQueueState *queue)
 {
 	uint32		n = 0;
 
 	for (int i = CQ_MSG_OPEN; i < CQ_MSG_SETTLED; i++)
-		n += row->count[i];
+		n += queue->count[i];
 	return n;
 }
 
@@ -377,8 +377,8 @@ cq_earlier(TimestampTz a, TimestampTz b)
 #define CQ_SIGNALS_MAX 32
 
 /*
- * What a change under the row's lock means for others, to be done when the lock
- * has been released; see cq_row_unlock().
+ * What a change under the queue's lock means for others, to be done when the lock
+ * has been released; see cq_queue_unlock().
  */
 typedef struct CqEffects
 {
@@ -406,22 +406,22 @@ typedef struct CqUnloaded
 extern Size cq_dispatch_size(int nqueues, Size bytes);
 extern void cq_dispatch_init(void *mem, int nqueues, Size bytes, int tranche);
 
-/* Everything of the row but whose it is as at the start, without entries. */
-extern void cq_row_reset(CqQueueRow *row);
+/* Set all but whose it is as at the start, without entries. */
+extern void cq_dispatch_reset(CqQueueState *queue);
 
 /* Memory for an entry or a group, or CQ_NONE; and back. */
 extern uint32 cq_pool_take(void);
 extern void cq_pool_give(uint32 i);
 
 /*
- * Row locked: how many entries the row may still take, at least approximately.
+ * Queue locked: how many entries the queue may still take, at least approximately.
  * Senders may only take half of the window: the rest is for loading what is
  * committed.
  */
 static inline uint32
-cq_row_room(const CqQueueRow *row, bool sending)
+cq_dispatch_room(const CqQueueState *queue, bool sending)
 {
-	uint32		entries = cq_row_entries(row) + row->ngroups;
+	uint32		entries = cq_dispatch_entries(queue) + queue->ngroups;
 	uint32		share = sending ? cq_queues->window / 2 : cq_queues->window;
 	uint32		nfree = *(volatile uint32 *) &cq_queues->pool_nfree;
 	uint32		room = 0;
@@ -439,42 +439,42 @@ cq_row_room(const CqQueueRow *row, bool sending)
  */
 extern int64 cq_due_ms(TimestampTz due);
 
-/* Row locked: have the worker look at the row by then. */
+/* Queue locked: have the worker look at the queue by then. */
 static inline void
-cq_row_plan(CqQueueRow *row, int64 at_ms, CqEffects *effects)
+cq_dispatch_plan(CqQueueState *queue, int64 at_ms, CqEffects *effects)
 {
-	if (at_ms < row->plan_ms)
+	if (at_ms < queue->plan_ms)
 	{
-		row->plan_ms = at_ms;
+		queue->plan_ms = at_ms;
 		effects->worker = true;
 	}
 }
 
-/* Row locked: have the worker do that, not before at_ms. */
+/* Queue locked: have the worker do that, not before at_ms. */
 static inline void
-cq_row_want(CqQueueRow *row, CqWant want, int64 at_ms, CqEffects *effects)
+cq_dispatch_want(CqQueueState *queue, CqWant want, int64 at_ms, CqEffects *effects)
 {
-	row->wants |= want;
-	cq_row_plan(row, at_ms, effects);
+	queue->wants |= want;
+	cq_dispatch_plan(queue, at_ms, effects);
 }
 
-/* Row locked: those delivered and neither settled nor given back, as committed. */
+/* Queue locked: those delivered and neither settled nor given back, as committed. */
 static inline uint32
-cq_row_in_flight(const CqQueueRow *row)
+cq_dispatch_in_flight(const CqQueueState *queue)
 {
-	return row->count[CQ_MSG_LEASED] + row->count[CQ_MSG_SETTLING] - row->gone;
+	return queue->count[CQ_MSG_LEASED] + queue->count[CQ_MSG_SETTLING] - queue->gone;
 }
 
-/* Row locked: deliveries after which a message is doomed; 0: never. */
+/* Queue locked: deliveries after which a message is doomed; 0: never. */
 static inline int
-cq_row_max_attempts(const CqQueueRow *row)
+cq_dispatch_max_attempts(const CqQueueState *queue)
 {
-	return (row->options.dead_letter[0] != '\0') ? row->options.max_attempts : 0;
+	return (queue->options.dead_letter[0] != '\0') ? queue->options.max_attempts : 0;
 }
 
-/* Row locked: messages that may be in memory though they cannot be delivered. */
+/* Queue locked: messages that may be in memory though they cannot be delivered. */
 static inline uint32
-cq_row_waiting_max(void)
+cq_dispatch_waiting_max(void)
 {
 	return Max(cq_queues->window / 2, CQ_ENTRIES_MIN / 2);
 }

@@ -11,18 +11,18 @@
 #include "queue/dispatch/ready.h"
 
 void
-cq_ready_add(CqQueueRow *row, uint32 i)
+cq_ready_add(CqQueueState *queue, uint32 i)
 {
 	CqMsg	   *msg = CQ_MSG(i);
 	int			p = CQ_PRIORITY_INDEX(msg->priority);
-	uint32		tail = row->ready_tail[p];
+	uint32		tail = queue->ready_tail[p];
 
-	row->ready_bits |= CQ_PRIORITY_BIT(msg->priority);
+	queue->ready_bits |= CQ_PRIORITY_BIT(msg->priority);
 	if (msg->group != CQ_NONE ||
 		(tail != CQ_NONE && msg->msg_id < CQ_MSG(tail)->msg_id))
 	{
 		msg->flags |= CQ_MSG_LATE;
-		cq_heap_add(&row->late[p], i, CQ_BY_NUMBER);
+		cq_heap_add(&queue->late[p], i, CQ_BY_NUMBER);
 		return;
 	}
 	msg->link.prev = tail;
@@ -30,12 +30,12 @@ cq_ready_add(CqQueueRow *row, uint32 i)
 	if (tail != CQ_NONE)
 		CQ_MSG(tail)->link.next = i;
 	else
-		row->ready_head[p] = i;
-	row->ready_tail[p] = i;
+		queue->ready_head[p] = i;
+	queue->ready_tail[p] = i;
 }
 
 void
-cq_ready_remove(CqQueueRow *row, uint32 i)
+cq_ready_remove(CqQueueState *queue, uint32 i)
 {
 	CqMsg	   *msg = CQ_MSG(i);
 	int			p = CQ_PRIORITY_INDEX(msg->priority);
@@ -43,29 +43,29 @@ cq_ready_remove(CqQueueRow *row, uint32 i)
 	if (msg->flags & CQ_MSG_LATE)
 	{
 		msg->flags &= ~CQ_MSG_LATE;
-		cq_heap_remove(&row->late[p], i, CQ_BY_NUMBER);
+		cq_heap_remove(&queue->late[p], i, CQ_BY_NUMBER);
 	}
 	else
 	{
 		if (msg->link.prev != CQ_NONE)
 			CQ_MSG(msg->link.prev)->link.next = msg->link.next;
 		else
-			row->ready_head[p] = msg->link.next;
+			queue->ready_head[p] = msg->link.next;
 		if (msg->link.next != CQ_NONE)
 			CQ_MSG(msg->link.next)->link.prev = msg->link.prev;
 		else
-			row->ready_tail[p] = msg->link.prev;
+			queue->ready_tail[p] = msg->link.prev;
 	}
-	if (row->ready_head[p] == CQ_NONE && row->late[p] == CQ_NONE)
-		row->ready_bits &= ~CQ_PRIORITY_BIT(msg->priority);
+	if (queue->ready_head[p] == CQ_NONE && queue->late[p] == CQ_NONE)
+		queue->ready_bits &= ~CQ_PRIORITY_BIT(msg->priority);
 }
 
 /* The lowest number of that priority. */
 static uint32
-lowest(const CqQueueRow *row, int p)
+lowest(const CqQueueState *queue, int p)
 {
-	uint32		head = row->ready_head[p];
-	uint32		late = row->late[p];
+	uint32		head = queue->ready_head[p];
+	uint32		late = queue->late[p];
 
 	if (head == CQ_NONE ||
 		(late != CQ_NONE && CQ_MSG(late)->msg_id < CQ_MSG(head)->msg_id))
@@ -74,62 +74,62 @@ lowest(const CqQueueRow *row, int p)
 }
 
 uint32
-cq_ready_first(const CqQueueRow *row)
+cq_ready_first(const CqQueueState *queue)
 {
-	return (row->ready_bits == 0) ? CQ_NONE :
-		lowest(row, pg_leftmost_one_pos32(row->ready_bits));
+	return (queue->ready_bits == 0) ? CQ_NONE :
+		lowest(queue, pg_leftmost_one_pos32(queue->ready_bits));
 }
 
 uint32
-cq_ready_oldest(const CqQueueRow *row)
+cq_ready_oldest(const CqQueueState *queue)
 {
-	return (row->ready_bits == 0) ? CQ_NONE :
-		lowest(row, pg_rightmost_one_pos32(row->ready_bits));
+	return (queue->ready_bits == 0) ? CQ_NONE :
+		lowest(queue, pg_rightmost_one_pos32(queue->ready_bits));
 }
 
 uint32
-cq_ready_last_below(const CqQueueRow *row, int priority)
+cq_ready_last_below(const CqQueueState *queue, int priority)
 {
 	for (int p = 0; p < CQ_PRIORITY_INDEX(priority); p++)
 	{
-		if (row->ready_tail[p] != CQ_NONE)
-			return row->ready_tail[p];
+		if (queue->ready_tail[p] != CQ_NONE)
+			return queue->ready_tail[p];
 	}
 	return CQ_NONE;
 }
 
 /* The first one of a priority below p: of its list, else of its heap. */
 static uint32
-walk_below(const CqQueueRow *row, int p)
+walk_below(const CqQueueState *queue, int p)
 {
-	uint32		bits = row->ready_bits & ((UINT64CONST(1) << p) - 1);
+	uint32		bits = queue->ready_bits & ((UINT64CONST(1) << p) - 1);
 
 	if (bits == 0)
 		return CQ_NONE;
 	p = pg_leftmost_one_pos32(bits);
-	return (row->ready_head[p] != CQ_NONE) ? row->ready_head[p] : row->late[p];
+	return (queue->ready_head[p] != CQ_NONE) ? queue->ready_head[p] : queue->late[p];
 }
 
 uint32
-cq_ready_walk(const CqQueueRow *row)
+cq_ready_walk(const CqQueueState *queue)
 {
-	return walk_below(row, CQ_PRIORITIES);
+	return walk_below(queue, CQ_PRIORITIES);
 }
 
 uint32
-cq_ready_walk_on(const CqQueueRow *row, uint32 i)
+cq_ready_walk_on(const CqQueueState *queue, uint32 i)
 {
 	const CqMsg *msg = CQ_MSG(i);
 	int			p = CQ_PRIORITY_INDEX(msg->priority);
 	uint32		next = (msg->flags & CQ_MSG_LATE) ? cq_heap_next(i) :
-	(msg->link.next != CQ_NONE) ? msg->link.next : row->late[p];
+	(msg->link.next != CQ_NONE) ? msg->link.next : queue->late[p];
 
-	return (next != CQ_NONE) ? next : walk_below(row, p);
+	return (next != CQ_NONE) ? next : walk_below(queue, p);
 }
 
 bool
-cq_ready_outranked(const CqQueueRow *row)
+cq_ready_outranked(const CqQueueState *queue)
 {
-	return row->ready_bits == 0 ||
-		row->backlog.priorities >> 1 >= UINT32_C(1) << pg_leftmost_one_pos32(row->ready_bits);
+	return queue->ready_bits == 0 ||
+		queue->backlog.priorities >> 1 >= UINT32_C(1) << pg_leftmost_one_pos32(queue->ready_bits);
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * registry.c
- *	  Which row of shared memory belongs to which queue.
+ *	  Which state in shared memory belongs to which queue.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,21 +17,21 @@
 static void
 release(void *arg)
 {
-	CqQueueRow *row = arg;
+	CqQueueState *queue = arg;
 
-	cq_entries_free_all(row);
-	cq_row_reset(row);
-	row->salt = 0;
+	cq_entries_free_all(queue);
+	cq_dispatch_reset(queue);
+	queue->salt = 0;
 }
 
 static void
 wake(void *arg)
 {
-	CqQueueRow *row = arg;
+	CqQueueState *queue = arg;
 
-	ConditionVariableBroadcast(&row->ready_cv);
-	ConditionVariableBroadcast(&row->scan_cv);
-	ConditionVariableBroadcast(&row->space_cv);
+	ConditionVariableBroadcast(&queue->ready_cv);
+	ConditionVariableBroadcast(&queue->scan_cv);
+	ConditionVariableBroadcast(&queue->space_cv);
 }
 
 static const CqRegistry *
@@ -42,62 +42,62 @@ registry(void)
 		.setting = "cachequeue.max_queues",
 		.release = release,
 		.wake = wake,
-		.state_size = sizeof(CqQueueRow)
+		.state_size = sizeof(CqQueueState)
 	};
 
 	if (r.states == NULL)
 	{
 		r.lock = &cq_queues->registry_lock;
-		r.states = (char *) cq_rows;
-		r.n = cq_queues->nrows;
+		r.states = (char *) cq_queue_states;
+		r.n = cq_queues->nqueues;
 	}
 	return &r;
 }
 
-/* Row locked: what is known of a queue before its first scan. */
+/* Queue locked: what is known of a queue before its first scan. */
 static void
-set_up(CqQueueRow *row, uint64 salt, int nsegments, const BlockNumber *nblocks)
+set_up(CqQueueState *queue, uint64 salt, int nsegments, const BlockNumber *nblocks)
 {
-	row->salt = salt;
-	cq_backlog_init(row);
-	row->wants = CQ_WANT_KEYS;
-	row->keys_ms = cq_clock_ms() + CQ_KEYS_MS;
-	row->nsegments = nsegments;
+	queue->salt = salt;
+	cq_backlog_init(queue);
+	queue->wants = CQ_WANT_KEYS;
+	queue->keys_ms = cq_clock_ms() + CQ_KEYS_MS;
+	queue->nsegments = nsegments;
 	for (int k = 0; k < nsegments; k++)
 	{
-		if (nblocks[k] > 0 && nblocks[row->current] == 0)
-			row->current = k;
+		if (nblocks[k] > 0 && nblocks[queue->current] == 0)
+			queue->current = k;
 	}
 }
 
-CqQueueRow *
-cq_queue_row_get(int32 queue_id, Oid sequence, int nsegments,
-				 const BlockNumber *nblocks)
+CqQueueState *
+cq_queue_state_get(int32 queue_id, Oid sequence, int nsegments,
+				   const BlockNumber *nblocks)
 {
-	CqQueueRow *row;
+	CqQueueState *queue;
 	uint64		salt;
 	bool		taken;
 
 	if (!pg_strong_random(&salt, sizeof(salt)))
 		elog(ERROR, "could not generate random numbers");
-	row = cq_registry_take(registry(), queue_id, sequence, &taken);
+	queue = cq_registry_take(registry(), queue_id, sequence, &taken);
 	if (taken)
 	{
-		set_up(row, salt, nsegments, nblocks);
-		LWLockRelease(&row->lock);
+		set_up(queue, salt, nsegments, nblocks);
+		LWLockRelease(&queue->lock);
 		cq_dbworker_request();
 	}
-	return row;
+	return queue;
 }
 
-CqQueueRow *
-cq_queue_row_find(int32 queue_id, Oid sequence)
+CqQueueState *
+cq_queue_state_find(int32 queue_id, Oid sequence)
 {
 	return cq_registry_find(registry(), queue_id, sequence);
 }
 
 void
-cq_queue_row_forget(Oid database, int32 queue_id)
+cq_queue_state_forget(Oid database, int32 queue_id)
 {
 	cq_registry_forget(registry(), database, queue_id);
 }
