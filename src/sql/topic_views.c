@@ -113,23 +113,23 @@ put_group(ReturnSetInfo *rsinfo, CqTopicDef *def, const CqGroupDef *group)
 		values[1] = CStringGetTextDatum(group->name);
 		values[2] = CStringGetTextDatum(group->shared ? "shared" : "exclusive");
 		values[3] = Int32GetDatum(p);
-		nulls[4] = nulls[5] = (copy.share.owner == CQ_NO_CELL);
+		nulls[4] = nulls[5] = (copy.assignment.owner == CQ_NO_CELL);
 		if (!nulls[4])
 		{
 			values[4] = CStringGetTextDatum(copy.owner.name);
 			values[5] = Int64GetDatum(copy.owner.generation);
 		}
-		values[6] = Int64GetDatum(copy.share.position);
-		nulls[6] = !copy.share.started;
-		values[7] = Int64GetDatum(copy.share.committed);
+		values[6] = Int64GetDatum(copy.assignment.position);
+		nulls[6] = !copy.assignment.started;
+		values[7] = Int64GetDatum(copy.assignment.committed);
 		values[8] = Int64GetDatum(copy.end);
-		values[9] = Int64GetDatum(Max(copy.end - copy.share.committed, 0));
+		values[9] = Int64GetDatum(Max(copy.end - copy.assignment.committed, 0));
 		since = cq_assignment_lag_since(def, p, &copy);
 		values[10] = DirectFunctionCall2(timestamp_mi,
 										 TimestampTzGetDatum(since == 0 ? 0 : GetCurrentTimestamp()),
 										 TimestampTzGetDatum(since));
-		values[11] = TimestampTzGetDatum(copy.share.committed_at);
-		nulls[11] = (copy.share.committed_at == 0);
+		values[11] = TimestampTzGetDatum(copy.assignment.committed_at);
+		nulls[11] = (copy.assignment.committed_at == 0);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 }

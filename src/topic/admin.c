@@ -494,7 +494,7 @@ set_start(CqTopicDef *def, int32 group_id, const CqPosition *start)
 		uint32		i = cq_assignment_find(state, g, p);
 
 		if (i != CQ_NO_CELL)
-			CQ_CELL(i)->share.committed = offsets[p].offset;
+			CQ_CELL(i)->assignment.committed = offsets[p].offset;
 	}
 	cq_topic_unlock(state);
 }
@@ -505,7 +505,7 @@ check_same_group(const CqTopicDef *def, const CqGroupDef *group,
 				 const CqGroupOptions *options)
 {
 	if (group->shared != options->shared ||
-		(group->assignment == CQ_ASSIGN_RANGE) != options->range ||
+		(group->strategy == CQ_ASSIGN_RANGE) != options->range ||
 		group->timeout_ms != cq_interval_ms(options->session_timeout, 1, "session_timeout"))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),

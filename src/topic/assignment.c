@@ -31,44 +31,44 @@
 void
 cq_assignment_fence(CqTopicState *state, uint32 i)
 {
-	CqShare    *share = &CQ_CELL(i)->share;
+	CqAssignment *assignment = &CQ_CELL(i)->assignment;
 
-	share->epoch++;
-	share->started = false;
-	share->busy = 0;
-	share->owner = share->target;
+	assignment->epoch++;
+	assignment->started = false;
+	assignment->busy = 0;
+	assignment->owner = assignment->target;
 }
 
 void
 cq_assignment_end_busy(CqTopicState *state, uint32 i)
 {
-	CqShare    *share = &CQ_CELL(i)->share;
+	CqAssignment *assignment = &CQ_CELL(i)->assignment;
 
-	share->busy = 0;
-	if (share->owner != share->target)
+	assignment->busy = 0;
+	if (assignment->owner != assignment->target)
 		cq_assignment_fence(state, i);
 }
 
 void
-cq_assignment_commit(CqShare *share, int64 offset, int64 rewind, TimestampTz at)
+cq_assignment_commit(CqAssignment *assignment, int64 offset, int64 rewind, TimestampTz at)
 {
-	if (rewind < share->rewind)
+	if (rewind < assignment->rewind)
 		return;
-	if (rewind > share->rewind)
+	if (rewind > assignment->rewind)
 	{
-		share->rewind = rewind;
-		share->committed = offset;
+		assignment->rewind = rewind;
+		assignment->committed = offset;
 	}
-	share->committed = Max(share->committed, offset);
-	share->committed_at = at;
+	assignment->committed = Max(assignment->committed, offset);
+	assignment->committed_at = at;
 }
 
 uint32
 cq_assignment_find(const CqTopicState *state, uint32 group, int partition)
 {
-	uint32		i = CQ_CELL(group)->group.shares;
+	uint32		i = CQ_CELL(group)->group.assignments;
 
-	while (i != CQ_NO_CELL && CQ_CELL(i)->share.number != partition)
+	while (i != CQ_NO_CELL && CQ_CELL(i)->assignment.number != partition)
 		i = CQ_CELL(i)->next;
 	return i;
 }
@@ -77,28 +77,28 @@ cq_assignment_find(const CqTopicState *state, uint32 group, int partition)
 
 /* Give partitions, in order, to members in the order of their names. */
 static void
-assign_range(CqLogGroup *group, int npartitions)
+assign_range(CqGroupState *group, int npartitions)
 {
 	uint32		member = group->members;
 	int			each = npartitions / group->nmembers;
 	int			extra = npartitions % group->nmembers;
 	int			left = each + (extra-- > 0 ? 1 : 0);
 
-	for (uint32 i = group->shares; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
+	for (uint32 i = group->assignments; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
 	{
 		while (left == 0)
 		{
 			member = CQ_CELL(member)->next;
 			left = each + (extra-- > 0 ? 1 : 0);
 		}
-		CQ_CELL(i)->share.target = member;
+		CQ_CELL(i)->assignment.target = member;
 		left--;
 	}
 }
 
 /* Give partitions to members as evenly as possible, moving as few as possible. */
 static void
-assign_sticky(CqLogGroup *group, int npartitions)
+assign_sticky(CqGroupState *group, int npartitions)
 {
 	int			each = npartitions / group->nmembers;
 	int			extra = npartitions % group->nmembers;
@@ -106,10 +106,10 @@ assign_sticky(CqLogGroup *group, int npartitions)
 
 	for (member = group->members; member != CQ_NO_CELL; member = CQ_CELL(member)->next)
 		CQ_CELL(member)->member.count = 0;
-	for (uint32 i = group->shares; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
+	for (uint32 i = group->assignments; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
 	{
-		if (CQ_CELL(i)->share.target != CQ_NO_CELL)
-			CQ_CELL(CQ_CELL(i)->share.target)->member.count++;
+		if (CQ_CELL(i)->assignment.target != CQ_NO_CELL)
+			CQ_CELL(CQ_CELL(i)->assignment.target)->member.count++;
 	}
 
 	/* members that have more than their part keep one that is left over */
@@ -135,27 +135,27 @@ assign_sticky(CqLogGroup *group, int npartitions)
 		}
 	}
 
-	for (uint32 i = group->shares; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
+	for (uint32 i = group->assignments; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
 	{
-		CqShare    *share = &CQ_CELL(i)->share;
+		CqAssignment *assignment = &CQ_CELL(i)->assignment;
 
-		if (share->target != CQ_NO_CELL &&
-			CQ_CELL(share->target)->member.count > CQ_CELL(share->target)->member.allowed)
+		if (assignment->target != CQ_NO_CELL &&
+			CQ_CELL(assignment->target)->member.count > CQ_CELL(assignment->target)->member.allowed)
 		{
-			CQ_CELL(share->target)->member.count--;
-			share->target = CQ_NO_CELL;
+			CQ_CELL(assignment->target)->member.count--;
+			assignment->target = CQ_NO_CELL;
 		}
 	}
 	member = group->members;
-	for (uint32 i = group->shares; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
+	for (uint32 i = group->assignments; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
 	{
-		CqShare    *share = &CQ_CELL(i)->share;
+		CqAssignment *assignment = &CQ_CELL(i)->assignment;
 
-		if (share->target != CQ_NO_CELL)
+		if (assignment->target != CQ_NO_CELL)
 			continue;
 		while (CQ_CELL(member)->member.count >= CQ_CELL(member)->member.allowed)
 			member = CQ_CELL(member)->next;
-		share->target = member;
+		assignment->target = member;
 		CQ_CELL(member)->member.count++;
 	}
 }
@@ -163,24 +163,24 @@ assign_sticky(CqLogGroup *group, int npartitions)
 void
 cq_group_rebalance(CqTopicState *state, uint32 g)
 {
-	CqLogGroup *group = &CQ_CELL(g)->group;
+	CqGroupState *group = &CQ_CELL(g)->group;
 
 	if (group->nmembers == 0)
 	{
-		for (uint32 i = group->shares; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
-			CQ_CELL(i)->share.target = CQ_NO_CELL;
+		for (uint32 i = group->assignments; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
+			CQ_CELL(i)->assignment.target = CQ_NO_CELL;
 	}
-	else if (group->assignment == CQ_ASSIGN_RANGE)
+	else if (group->strategy == CQ_ASSIGN_RANGE)
 		assign_range(group, state->npartitions);
 	else
 		assign_sticky(group, state->npartitions);
 
-	for (uint32 i = group->shares; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
+	for (uint32 i = group->assignments; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
 	{
-		CqShare    *share = &CQ_CELL(i)->share;
+		CqAssignment *assignment = &CQ_CELL(i)->assignment;
 
-		if (share->owner != share->target &&
-			(share->busy == 0 || share->owner == CQ_NO_CELL))
+		if (assignment->owner != assignment->target &&
+			(assignment->busy == 0 || assignment->owner == CQ_NO_CELL))
 			cq_assignment_fence(state, i);
 	}
 }
@@ -216,7 +216,7 @@ cq_member_find(CqTopicState *state, uint32 group, const char *name, int64 genera
 uint32
 cq_member_join(CqTopicState *state, uint32 g, const char *name, int pid)
 {
-	CqLogGroup *group = &CQ_CELL(g)->group;
+	CqGroupState *group = &CQ_CELL(g)->group;
 	uint32	   *link = &group->members;
 	uint32		i;
 	CqMember   *member;
@@ -246,9 +246,9 @@ cq_member_join(CqTopicState *state, uint32 g, const char *name, int pid)
 	if (!new)
 	{
 		/* what the earlier holder of the name has begun is not ours */
-		for (uint32 s = group->shares; s != CQ_NO_CELL; s = CQ_CELL(s)->next)
+		for (uint32 s = group->assignments; s != CQ_NO_CELL; s = CQ_CELL(s)->next)
 		{
-			if (CQ_CELL(s)->share.owner == i)
+			if (CQ_CELL(s)->assignment.owner == i)
 				cq_assignment_fence(state, s);
 		}
 	}
@@ -260,25 +260,25 @@ void
 cq_member_remove(CqTopicState *state, uint32 i)
 {
 	uint32		g = CQ_CELL(i)->member.group;
-	CqLogGroup *group = &CQ_CELL(g)->group;
+	CqGroupState *group = &CQ_CELL(g)->group;
 	uint32	   *link = &group->members;
 
 	while (*link != i)
 		link = &CQ_CELL(*link)->next;
 	*link = CQ_CELL(i)->next;
 	group->nmembers--;
-	for (uint32 s = group->shares; s != CQ_NO_CELL; s = CQ_CELL(s)->next)
+	for (uint32 s = group->assignments; s != CQ_NO_CELL; s = CQ_CELL(s)->next)
 	{
-		CqShare    *share = &CQ_CELL(s)->share;
+		CqAssignment *assignment = &CQ_CELL(s)->assignment;
 
-		if (share->target == i)
-			share->target = CQ_NO_CELL;
-		if (share->owner == i)
+		if (assignment->target == i)
+			assignment->target = CQ_NO_CELL;
+		if (assignment->owner == i)
 		{
-			share->owner = CQ_NO_CELL;
-			share->epoch++;
-			share->started = false;
-			share->busy = 0;
+			assignment->owner = CQ_NO_CELL;
+			assignment->epoch++;
+			assignment->started = false;
+			assignment->busy = 0;
 		}
 	}
 	cq_cell_free(i);

@@ -12,7 +12,7 @@
 
 #include "topic/memory.h"
 
-/* The share of a group in a partition, a cell, or CQ_NO_CELL. */
+/* The assignment of a group in a partition, a cell, or CQ_NO_CELL. */
 extern uint32 cq_assignment_find(const CqTopicState *state, uint32 group, int partition);
 
 /*
@@ -37,16 +37,16 @@ extern void cq_member_remove(CqTopicState *state, uint32 member);
 /* Remove members without a heartbeat in time; returns when the next may be due. */
 extern int64 cq_members_expire(CqTopicState *state);
 
-/* Note that the transaction that the share was busy with has ended. */
-extern void cq_assignment_end_busy(CqTopicState *state, uint32 share);
+/* Note that the transaction that the assignment was busy with has ended. */
+extern void cq_assignment_end_busy(CqTopicState *state, uint32 assignment);
 
 /* Let its target own it; what the owner has begun is fenced off. */
-extern void cq_assignment_fence(CqTopicState *state, uint32 share);
+extern void cq_assignment_fence(CqTopicState *state, uint32 assignment);
 
 /*
  * Note that a transaction has committed an offset, or a seek: then rewind is ahead of
- * the share's.
+ * the assignment's.
  */
-extern void cq_assignment_commit(CqShare *share, int64 offset, int64 rewind, TimestampTz at);
+extern void cq_assignment_commit(CqAssignment *assignment, int64 offset, int64 rewind, TimestampTz at);
 
 #endif							/* CQ_TOPIC_ASSIGNMENT_H */

@@ -109,7 +109,7 @@ read_group(const CqRow *state, void *arg)
 	group->dead_letter_id = nulls[GROUP_DEAD_LETTER_ID - 1] ? 0 :
 		DatumGetInt32(values[GROUP_DEAD_LETTER_ID - 1]);
 	group->shared = strcmp(TextDatumGetCString(values[GROUP_KIND - 1]), "shared") == 0;
-	group->assignment = strcmp(TextDatumGetCString(values[GROUP_ASSIGNMENT - 1]), "range") == 0 ?
+	group->strategy = strcmp(TextDatumGetCString(values[GROUP_ASSIGNMENT - 1]), "range") == 0 ?
 		CQ_ASSIGN_RANGE : CQ_ASSIGN_STICKY;
 	group->timeout_ms = cq_interval_ms(DatumGetIntervalP(values[GROUP_SESSION_TIMEOUT - 1]),
 									   1, "session_timeout");

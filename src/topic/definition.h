@@ -32,7 +32,7 @@ typedef struct CqGroupDef
 	bool		shared;			/* its records go to a queue */
 	int32		queue_id;		/* that queue */
 	int32		dead_letter_id; /* and one that was made with it; 0: none */
-	CqAssignment assignment;
+	CqAssignmentStrategy strategy;
 	int64		timeout_ms;
 	CqObject	object;			/* owner and privileges; the last member */
 } CqGroupDef;

@@ -92,25 +92,25 @@ collect(TupleTableSlot *slot, void *arg)
 		toast_raw_datum_size(message->headers);
 }
 
-/* State locked: whether there is something to be fed to the share. */
+/* State locked: whether there is something to be fed to the assignment. */
 static bool
-has_news(const CqShare *share)
+has_news(const CqAssignment *assignment)
 {
-	return share->busy == 0 && share->passing == 0 &&
-		share->committed < cq_partition_stable(&CQ_CELL(share->partition)->partition);
+	return assignment->busy == 0 && assignment->passing == 0 &&
+		assignment->committed < cq_partition_stable(&CQ_CELL(assignment->partition)->partition);
 }
 
 /*
- * Take the share of the range's partition for this transaction, and fill in where
+ * Take the assignment of the range's partition for this transaction, and fill in where
  * the range begins and ends.  False when there is nothing to be fed to it.
  */
 static bool
-take_share(CqTopicDef *def, int32 group_id, CqRecordRange *range, CqTopicItem **item)
+take_assignment(CqTopicDef *def, int32 group_id, CqRecordRange *range, CqTopicItem **item)
 {
 	CqTopicState *state;
 	uint32		g;
 	uint32		i = CQ_NO_CELL;
-	CqShare    *share;
+	CqAssignment *assignment;
 	bool		taken = false;
 
 	cq_topic_items_reserve(1);
@@ -120,17 +120,17 @@ take_share(CqTopicDef *def, int32 group_id, CqRecordRange *range, CqTopicItem **
 		i = cq_assignment_find(state, g, range->partition);
 	if (i != CQ_NO_CELL)
 	{
-		share = &CQ_CELL(i)->share;
-		range->from = share->committed;
-		range->limit = cq_partition_stable(&CQ_CELL(share->partition)->partition);
-		taken = has_news(share);
+		assignment = &CQ_CELL(i)->assignment;
+		range->from = assignment->committed;
+		range->limit = cq_partition_stable(&CQ_CELL(assignment->partition)->partition);
+		taken = has_news(assignment);
 	}
 	if (taken)
 	{
-		share->busy = MyProcPid;
+		assignment->busy = MyProcPid;
 		*item = cq_topic_item_add(CQ_TOPIC_ITEM_COMMIT, def, i);
-		(*item)->epoch = share->epoch;
-		(*item)->rewind = share->rewind;
+		(*item)->epoch = assignment->epoch;
+		(*item)->rewind = assignment->rewind;
 		(*item)->offset = range->from;
 		(*item)->busy = true;
 	}
@@ -148,7 +148,7 @@ feed_partition(CqTopicDef *def, CqQueueDef *queue, int32 group_id, int partition
 	CqRecordRange range = {.partition = partition,.max = FEED_MAX};
 	int64		next;
 
-	if (!take_share(def, group_id, &range, &item))
+	if (!take_assignment(def, group_id, &range, &item))
 		return false;
 	offset.group_id = group_id;
 	offset.partition = partition;
@@ -168,7 +168,7 @@ feed_partition(CqTopicDef *def, CqQueueDef *queue, int32 group_id, int partition
 	return next < range.limit;
 }
 
-/* A share that has news. */
+/* An assignment that has news. */
 typedef struct Job
 {
 	int32		group_id;
@@ -183,12 +183,12 @@ add_jobs(CqTopicDef *def, const CqGroupDef *group, List *jobs)
 	int		   *partitions = palloc(CQ_PARTITIONS_MAX * sizeof(int));
 	CqTopicState *state = cq_topic_lock(def, LW_SHARED);
 	uint32		g = cq_topic_group(state, group->group_id);
-	uint32		i = (g == CQ_NO_CELL) ? CQ_NO_CELL : CQ_CELL(g)->group.shares;
+	uint32		i = (g == CQ_NO_CELL) ? CQ_NO_CELL : CQ_CELL(g)->group.assignments;
 
 	for (; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
 	{
-		if (has_news(&CQ_CELL(i)->share))
-			partitions[n++] = CQ_CELL(i)->share.number;
+		if (has_news(&CQ_CELL(i)->assignment))
+			partitions[n++] = CQ_CELL(i)->assignment.number;
 	}
 	cq_topic_unlock(state);
 	for (int p = 0; p < n; p++)

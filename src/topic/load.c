@@ -38,24 +38,24 @@ add_partition(CqTopicState *state, int number, int64 end, TimestampTz last_time)
 	return true;
 }
 
-/* Append a share to the group; false when there is no memory. */
+/* Append an assignment to the group; false when there is no memory. */
 static bool
-add_share(CqTopicState *state, uint32 group, int number, const CqOffset *offset)
+add_assignment(CqTopicState *state, uint32 group, int number, const CqOffset *offset)
 {
-	uint32		i = cq_cell_take(CQ_CELL_SHARE);
-	uint32	   *link = &CQ_CELL(group)->group.shares;
-	CqShare    *share;
+	uint32		i = cq_cell_take(CQ_CELL_ASSIGNMENT);
+	uint32	   *link = &CQ_CELL(group)->group.assignments;
+	CqAssignment *assignment;
 
 	if (i == CQ_NO_CELL)
 		return false;
-	share = &CQ_CELL(i)->share;
-	share->number = number;
-	share->partition = cq_topic_partition(state, number);
-	share->owner = share->target = CQ_NO_CELL;
+	assignment = &CQ_CELL(i)->assignment;
+	assignment->number = number;
+	assignment->partition = cq_topic_partition(state, number);
+	assignment->owner = assignment->target = CQ_NO_CELL;
 	if (offset != NULL)
 	{
-		share->committed = offset->offset;
-		share->rewind = offset->rewind;
+		assignment->committed = offset->offset;
+		assignment->rewind = offset->rewind;
 	}
 	while (*link != CQ_NO_CELL)
 		link = &CQ_CELL(*link)->next;
@@ -169,7 +169,7 @@ cq_topic_load(CqTopicDef *def)
 	return state;
 }
 
-/* Take away the last partition, which has not been used yet, and its shares. */
+/* Take away the last partition, which has not been used yet, and its assignments. */
 static void
 remove_last_partition(CqTopicState *state)
 {
@@ -178,14 +178,14 @@ remove_last_partition(CqTopicState *state)
 
 	for (uint32 g = state->groups; g != CQ_NO_CELL; g = CQ_CELL(g)->next)
 	{
-		uint32	   *share = &CQ_CELL(g)->group.shares;
+		uint32	   *assignment = &CQ_CELL(g)->group.assignments;
 
-		while (*share != CQ_NO_CELL && CQ_CELL(*share)->share.number != number)
-			share = &CQ_CELL(*share)->next;
-		if (*share != CQ_NO_CELL)
+		while (*assignment != CQ_NO_CELL && CQ_CELL(*assignment)->assignment.number != number)
+			assignment = &CQ_CELL(*assignment)->next;
+		if (*assignment != CQ_NO_CELL)
 		{
-			cq_cell_free(*share);
-			*share = CQ_NO_CELL;
+			cq_cell_free(*assignment);
+			*assignment = CQ_NO_CELL;
 		}
 	}
 	while (CQ_CELL(*link)->partition.number != number)
@@ -216,7 +216,7 @@ cq_topic_load_partitions(CqTopicDef *def)
 		if (!complete)
 			break;
 		for (uint32 g = state->groups; complete && g != CQ_NO_CELL; g = CQ_CELL(g)->next)
-			complete = add_share(state, g, number, NULL);
+			complete = add_assignment(state, g, number, NULL);
 		if (!complete)
 			remove_last_partition(state);
 	}
@@ -231,26 +231,26 @@ cq_topic_load_partitions(CqTopicDef *def)
 static bool
 add_prepared(CqTopicState *state, uint32 group, const CqOffset *offset)
 {
-	uint32		share = cq_assignment_find(state, group, offset->partition);
+	uint32		assignment = cq_assignment_find(state, group, offset->partition);
 	uint32		i;
 	CqPrepared *prepared;
 
-	if (share == CQ_NO_CELL)
+	if (assignment == CQ_NO_CELL)
 		return true;
 	i = cq_cell_take(CQ_CELL_PREPARED);
 	if (i == CQ_NO_CELL)
 		return false;
 	prepared = &CQ_CELL(i)->prepared;
-	prepared->share = share;
-	prepared->serial = CQ_CELL(share)->serial;
-	prepared->epoch = CQ_CELL(share)->share.epoch;
+	prepared->assignment = assignment;
+	prepared->serial = CQ_CELL(assignment)->serial;
+	prepared->epoch = CQ_CELL(assignment)->assignment.epoch;
 	prepared->xid = offset->xid;
 	prepared->commits = true;
 	prepared->offset = offset->offset;
 	prepared->rewind = offset->rewind;
-	CQ_CELL(share)->share.passing++;
-	if (offset->rewind > CQ_CELL(share)->share.rewind)
-		CQ_CELL(share)->share.seeking++;
+	CQ_CELL(assignment)->assignment.passing++;
+	if (offset->rewind > CQ_CELL(assignment)->assignment.rewind)
+		CQ_CELL(assignment)->assignment.seeking++;
 	CQ_CELL(i)->next = state->prepared;
 	state->prepared = i;
 	state->by_xid++;
@@ -286,14 +286,14 @@ cq_topic_load_group(CqTopicDef *def, const CqGroupDef *group)
 	if (complete)
 	{
 		CQ_CELL(g)->group.group_id = group->group_id;
-		CQ_CELL(g)->group.members = CQ_CELL(g)->group.shares = CQ_NO_CELL;
-		CQ_CELL(g)->group.assignment = group->assignment;
+		CQ_CELL(g)->group.members = CQ_CELL(g)->group.assignments = CQ_NO_CELL;
+		CQ_CELL(g)->group.strategy = group->strategy;
 		CQ_CELL(g)->group.timeout_ms = group->timeout_ms;
 		CQ_CELL(g)->next = state->groups;
 		state->groups = g;
 		for (int p = 0; p < state->npartitions && complete; p++)
-			complete = add_share(state, g, p,
-								 p < npartitions && found[p] ? &offsets[p] : NULL);
+			complete = add_assignment(state, g, p,
+									  p < npartitions && found[p] ? &offsets[p] : NULL);
 		foreach(cell, open)
 			complete = complete && add_prepared(state, g, lfirst(cell));
 		if (!complete)

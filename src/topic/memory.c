@@ -299,9 +299,9 @@ cq_topic_drop_group(CqTopicState *state, int32 group_id)
 	while (*link != CQ_NO_CELL)
 	{
 		CqCell	   *cell = CQ_CELL(*link);
-		uint32		j = CQ_CELL(i)->group.shares;
+		uint32		j = CQ_CELL(i)->group.assignments;
 
-		while (j != CQ_NO_CELL && j != cell->prepared.share)
+		while (j != CQ_NO_CELL && j != cell->prepared.assignment)
 			j = CQ_CELL(j)->next;
 		if (j != CQ_NO_CELL)
 		{
@@ -320,7 +320,7 @@ cq_topic_drop_group(CqTopicState *state, int32 group_id)
 		link = &CQ_CELL(*link)->next;
 	*link = CQ_CELL(i)->next;
 	cq_cells_free_list(CQ_CELL(i)->group.members);
-	cq_cells_free_list(CQ_CELL(i)->group.shares);
+	cq_cells_free_list(CQ_CELL(i)->group.assignments);
 	cq_cell_free(i);
 }
 

@@ -13,12 +13,12 @@
  *				+--> open --> open			transactions, by lowest offset
  *	state --> group --> group
  *				|
- *				+--> share --> share ...	one for each partition
+ *				+--> assignment --> assignment ...	one for each partition
  *				+--> member --> member ...	in the order of their names
  *	state --> prepared --> prepared			offsets of prepared transactions
  *	state --> notice --> notice				of channels; in a state of their own
  *
- * Glossary: a *share* is the state of one partition in one group: its owner, how
+ * Glossary: an *assignment* is the state of one partition in one group: its owner, how
  * far the owner has read (position) and how far the group is done (committed).
  * Both are offsets of the next record.  The *stable offset* of a partition is the
  * lowest one that an open transaction has been given, or the end when there is
@@ -75,7 +75,7 @@ typedef enum CqCellKind
 	CQ_CELL_PARTITION,
 	CQ_CELL_OPEN,
 	CQ_CELL_GROUP,
-	CQ_CELL_SHARE,
+	CQ_CELL_ASSIGNMENT,
 	CQ_CELL_MEMBER,
 	CQ_CELL_PREPARED,
 	CQ_CELL_NOTICE,				/* begin of a notification of a channel */
@@ -110,23 +110,23 @@ typedef struct CqOpen
 	int64		segment;		/* number of the segment that was current */
 } CqOpen;
 
-typedef enum CqAssignment
+typedef enum CqAssignmentStrategy
 {
 	CQ_ASSIGN_STICKY,
 	CQ_ASSIGN_RANGE
-} CqAssignment;
+} CqAssignmentStrategy;
 
-typedef struct CqLogGroup
+typedef struct CqGroupState
 {
 	int32		group_id;
 	uint32		members;		/* in the order of their names */
 	int			nmembers;
-	uint32		shares;			/* in the order of partitions */
-	CqAssignment assignment;
+	uint32		assignments;	/* in the order of partitions */
+	CqAssignmentStrategy strategy;
 	int64		timeout_ms;		/* a member lives so long after its heartbeat */
-} CqLogGroup;
+} CqGroupState;
 
-typedef struct CqShare
+typedef struct CqAssignment
 {
 	int32		number;			/* of the partition */
 	uint32		partition;		/* cell */
@@ -146,7 +146,7 @@ typedef struct CqShare
 	int64		committed;
 	int64		rewind;			/* number of seeks */
 	TimestampTz committed_at;	/* 0: not since the start */
-} CqShare;
+} CqAssignment;
 
 /* busy: of a prepared transaction */
 #define CQ_BUSY_PREPARED (-1)
@@ -156,8 +156,8 @@ typedef struct CqMember
 	uint32		group;			/* cell */
 	int			pid;			/* session that it is bound to, or 0 */
 	int32		turn;			/* partition that was polled last */
-	int			count;			/* for the assignment: shares */
-	int			allowed;		/* for the assignment: most shares */
+	int			count;			/* assignments it has, while they are made */
+	int			allowed;		/* most it may have, while they are made */
 	int64		generation;
 	int64		until_ms;		/* cq_clock_ms(): end of its life */
 	TimestampTz joined_at;
@@ -167,13 +167,13 @@ typedef struct CqMember
 /* Offsets, or a seek, of a prepared transaction. */
 typedef struct CqPrepared
 {
-	uint32		share;			/* cell */
+	uint32		assignment;		/* cell */
 	uint32		serial;			/* of that cell */
 	uint32		epoch;
 	TransactionId xid;
 	bool		polled;			/* go back to position if it is rolled back */
 	bool		commits;		/* counted in passing */
-	bool		busy;			/* the share is, with it */
+	bool		busy;			/* the assignment is, with it */
 	int64		position;
 	int64		offset;			/* committed, from then on */
 	int64		rewind;
@@ -205,8 +205,8 @@ typedef struct CqCell
 	{
 		CqPartition partition;
 		CqOpen		open;
-		CqLogGroup	group;
-		CqShare		share;
+		CqGroupState group;
+		CqAssignment assignment;
 		CqMember	member;
 		CqPrepared	prepared;
 		CqNotice	notice;		/* of TEXT: the text only */

@@ -54,7 +54,7 @@ set_state(CqTopicDef *def, CqTopicState *state)
 		if (i != CQ_NO_CELL)
 		{
 			CQ_CELL(i)->group.timeout_ms = def->groups[g].timeout_ms;
-			CQ_CELL(i)->group.assignment = def->groups[g].assignment;
+			CQ_CELL(i)->group.strategy = def->groups[g].strategy;
 		}
 	}
 }

@@ -65,49 +65,49 @@ not_a_member(const CqTopicDef *def, const char *group, const char *member)
 /* What one look under the lock has found to read. */
 typedef struct Job
 {
-	uint32		share;			/* cell */
+	uint32		assignment;		/* cell */
 	uint32		serial;
 	uint32		epoch;
 	int64		rewind;
 	CqRecordRange range;		/* its max is not set */
 } Job;
 
-/* State locked: whether the member may read of the share now. */
+/* State locked: whether the member may read of the assignment now. */
 static bool
-may_read(const CqShare *share, uint32 member)
+may_read(const CqAssignment *assignment, uint32 member)
 {
-	return share->owner == member &&
-		(share->busy == 0 || share->busy == MyProcPid) &&
-		(share->started || share->passing == 0 || CQ_FAULT("topic-start-early"));
+	return assignment->owner == member &&
+		(assignment->busy == 0 || assignment->busy == MyProcPid) &&
+		(assignment->started || assignment->passing == 0 || CQ_FAULT("topic-start-early"));
 }
 
 /* State locked: where the owner goes on reading. */
 static int64
-share_position(const CqShare *share)
+assignment_position(const CqAssignment *assignment)
 {
-	return share->started ? share->position : share->committed;
+	return assignment->started ? assignment->position : assignment->committed;
 }
 
 static bool
-has_news(const CqShare *share)
+has_news(const CqAssignment *assignment)
 {
-	return share_position(share) < cq_partition_stable(&CQ_CELL(share->partition)->partition);
+	return assignment_position(assignment) < cq_partition_stable(&CQ_CELL(assignment->partition)->partition);
 }
 
-/* State locked: the share of the partition behind that one, or the first. */
+/* State locked: the assignment of the partition behind that one, or the first. */
 static uint32
-share_behind(uint32 group, int number)
+assignment_behind(uint32 group, int number)
 {
-	uint32		first = CQ_CELL(group)->group.shares;
+	uint32		first = CQ_CELL(group)->group.assignments;
 	uint32		i = first;
 
-	while (i != CQ_NO_CELL && CQ_CELL(i)->share.number <= number)
+	while (i != CQ_NO_CELL && CQ_CELL(i)->assignment.number <= number)
 		i = CQ_CELL(i)->next;
 	return (i == CQ_NO_CELL) ? first : i;
 }
 
 /*
- * State locked: take the next share from which the member can read, behind its
+ * State locked: take the next assignment from which the member can read, behind its
  * turn, of those that have not been visited.
  */
 static bool
@@ -115,39 +115,39 @@ take_job(CqTopicDef *def, CqTopicState *state, uint32 group, uint32 member, int 
 		 Job *job)
 {
 	CqMember   *m = &CQ_CELL(member)->member;
-	uint32		i = share_behind(group, m->turn);
+	uint32		i = assignment_behind(group, m->turn);
 
 	while (i != CQ_NO_CELL && *visited < state->npartitions)
 	{
-		CqShare    *share = &CQ_CELL(i)->share;
+		CqAssignment *assignment = &CQ_CELL(i)->assignment;
 		CqTopicItem *item;
 
 		(*visited)++;
-		m->turn = share->number;
-		if (share->number >= def->npartitions || !may_read(share, member) ||
-			!has_news(share) || cq_topic_item_exists(CQ_TOPIC_ITEM_SEEK, def, i))
+		m->turn = assignment->number;
+		if (assignment->number >= def->npartitions || !may_read(assignment, member) ||
+			!has_news(assignment) || cq_topic_item_exists(CQ_TOPIC_ITEM_SEEK, def, i))
 		{
 			i = CQ_CELL(i)->next;
 			if (i == CQ_NO_CELL)
-				i = CQ_CELL(group)->group.shares;
+				i = CQ_CELL(group)->group.assignments;
 			continue;
 		}
-		job->share = i;
+		job->assignment = i;
 		job->serial = CQ_CELL(i)->serial;
-		job->range.partition = share->number;
-		job->range.from = share_position(share);
+		job->range.partition = assignment->number;
+		job->range.from = assignment_position(assignment);
 		job->range.limit = CQ_FAULT("topic-no-limit") ?
-			CQ_CELL(share->partition)->partition.end :
-			cq_partition_stable(&CQ_CELL(share->partition)->partition);
-		share->position = job->range.from;
-		share->started = true;
-		job->epoch = share->epoch;
-		job->rewind = share->rewind;
+			CQ_CELL(assignment->partition)->partition.end :
+			cq_partition_stable(&CQ_CELL(assignment->partition)->partition);
+		assignment->position = job->range.from;
+		assignment->started = true;
+		job->epoch = assignment->epoch;
+		job->rewind = assignment->rewind;
 		item = cq_topic_item_add(CQ_TOPIC_ITEM_POLLED, def, i);
-		item->epoch = share->epoch;
+		item->epoch = assignment->epoch;
 		item->offset = job->range.from;
-		item->busy = (share->busy == 0);
-		share->busy = MyProcPid;
+		item->busy = (assignment->busy == 0);
+		assignment->busy = MyProcPid;
 		return true;
 	}
 	return false;
@@ -174,24 +174,24 @@ lock_member(CqTopicDef *def, const CqGroupDef *group, const char *name,
 	return state;
 }
 
-/* Go on behind what was read; returns false when the share was lost meanwhile. */
+/* Go on behind what was read; returns false when the assignment was lost meanwhile. */
 static bool
 advance(CqTopicDef *def, const Job *job, int64 next)
 {
 	CqTopicState *state = cq_topic_lock(def, LW_EXCLUSIVE);
-	CqCell	   *cell = CQ_CELL(job->share);
-	bool		same = cell->kind == CQ_CELL_SHARE && cell->serial == job->serial &&
-	cell->share.epoch == job->epoch;
+	CqCell	   *cell = CQ_CELL(job->assignment);
+	bool		same = cell->kind == CQ_CELL_ASSIGNMENT && cell->serial == job->serial &&
+	cell->assignment.epoch == job->epoch;
 
 	if (same)
-		cell->share.position = next;
+		cell->assignment.position = next;
 	cq_topic_unlock(state);
 	return same;
 }
 
-/* Commit the offset of a share, in this transaction; an item is reserved. */
+/* Commit the offset of an assignment, in this transaction; an item is reserved. */
 static void
-commit_share(CqTopicDef *def, const CqGroupDef *group, const Job *job, int64 next, bool busy)
+commit_assignment(CqTopicDef *def, const CqGroupDef *group, const Job *job, int64 next, bool busy)
 {
 	CqTopicItem *item;
 	CqOffset	offset = {0};
@@ -203,7 +203,7 @@ commit_share(CqTopicDef *def, const CqGroupDef *group, const Job *job, int64 nex
 	offset.at = GetCurrentTimestamp();
 
 	/* with the item first, an error in writing undoes what it stands for */
-	item = cq_topic_item_add(CQ_TOPIC_ITEM_COMMIT, def, job->share);
+	item = cq_topic_item_add(CQ_TOPIC_ITEM_COMMIT, def, job->assignment);
 	item->epoch = job->epoch;
 	item->rewind = job->rewind;
 	item->offset = next;
@@ -274,7 +274,7 @@ cq_topic_poll_records(CqTopicDef *def, const CqGroupDef *group,
 					 errhint("Retry the transaction.")));
 		}
 		if (request->auto_commit && next > job.range.from)
-			commit_share(def, group, &job, next, false);
+			commit_assignment(def, group, &job, next, false);
 	}
 }
 
@@ -286,7 +286,7 @@ cq_topic_commit_offset(CqTopicDef *def, const CqGroupDef *group, const char *mem
 	uint32		g;
 	uint32		m;
 	uint32		i;
-	CqShare    *share;
+	CqAssignment *assignment;
 	Job			job;
 	bool		mine;
 	bool		done;
@@ -310,22 +310,22 @@ cq_topic_commit_offset(CqTopicDef *def, const CqGroupDef *group, const char *mem
 		return false;
 	}
 	i = cq_assignment_find(state, g, partition);
-	share = &CQ_CELL(i)->share;
-	mine = share->owner == m && share->started && record_offset >= 0 &&
-		record_offset < share->position && record_offset + 1 >= share->committed &&
+	assignment = &CQ_CELL(i)->assignment;
+	mine = assignment->owner == m && assignment->started && record_offset >= 0 &&
+		record_offset < assignment->position && record_offset + 1 >= assignment->committed &&
 		!cq_topic_item_exists(CQ_TOPIC_ITEM_SEEK, def, i);
-	done = mine && record_offset + 1 == share->committed;
-	busy = mine && !done && share->busy == 0;
+	done = mine && record_offset + 1 == assignment->committed;
+	busy = mine && !done && assignment->busy == 0;
 	if (busy)
-		share->busy = MyProcPid;
-	job.share = i;
+		assignment->busy = MyProcPid;
+	job.assignment = i;
 	job.serial = CQ_CELL(i)->serial;
-	job.epoch = share->epoch;
+	job.epoch = assignment->epoch;
 	job.range.partition = partition;
-	job.rewind = share->rewind;
+	job.rewind = assignment->rewind;
 	cq_topic_unlock(state);
 	if (mine && !done)
-		commit_share(def, group, &job, record_offset + 1, busy);
+		commit_assignment(def, group, &job, record_offset + 1, busy);
 	return mine;
 }
 
@@ -362,9 +362,9 @@ look(CqTopicDef *def, int32 group_id, const char *member, int64 generation,
 	else
 	{
 		*again_ms = Min(*again_ms, cq_clock_ms() + CQ_CELL(g)->group.timeout_ms / 3 + 1);
-		for (uint32 i = CQ_CELL(g)->group.shares; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
+		for (uint32 i = CQ_CELL(g)->group.assignments; i != CQ_NO_CELL; i = CQ_CELL(i)->next)
 		{
-			if (may_read(&CQ_CELL(i)->share, m) && has_news(&CQ_CELL(i)->share))
+			if (may_read(&CQ_CELL(i)->assignment, m) && has_news(&CQ_CELL(i)->assignment))
 				result = READY;
 		}
 	}

@@ -117,7 +117,7 @@ seek_partition(CqTopicDef *def, const CqGroupDef *group, int partition,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("cannot seek twice in one transaction")));
 	}
-	offset.rewind = CQ_CELL(i)->share.rewind + 1;
+	offset.rewind = CQ_CELL(i)->assignment.rewind + 1;
 	item = cq_topic_item_add(CQ_TOPIC_ITEM_SEEK, def, i);
 	item->offset = offset.offset;
 	item->rewind = offset.rewind;

@@ -23,23 +23,23 @@
 static void
 settle_prepared(CqTopicState *state, const CqPrepared *prepared, bool committed)
 {
-	CqCell	   *cell = CQ_CELL(prepared->share);
-	CqShare    *share = &cell->share;
+	CqCell	   *cell = CQ_CELL(prepared->assignment);
+	CqAssignment *assignment = &cell->assignment;
 
-	if (cell->kind != CQ_CELL_SHARE || cell->serial != prepared->serial)
+	if (cell->kind != CQ_CELL_ASSIGNMENT || cell->serial != prepared->serial)
 		return;
 	if (prepared->commits)
 	{
-		share->passing--;
-		if (prepared->rewind > share->rewind && share->seeking > 0)
-			share->seeking--;
+		assignment->passing--;
+		if (prepared->rewind > assignment->rewind && assignment->seeking > 0)
+			assignment->seeking--;
 		if (committed)
-			cq_assignment_commit(share, prepared->offset, prepared->rewind, GetCurrentTimestamp());
+			cq_assignment_commit(assignment, prepared->offset, prepared->rewind, GetCurrentTimestamp());
 	}
-	if (prepared->polled && !committed && share->epoch == prepared->epoch && share->started)
-		share->position = Max(prepared->position, share->committed);
-	if (prepared->busy && share->epoch == prepared->epoch)
-		cq_assignment_end_busy(state, prepared->share);
+	if (prepared->polled && !committed && assignment->epoch == prepared->epoch && assignment->started)
+		assignment->position = Max(prepared->position, assignment->committed);
+	if (prepared->busy && assignment->epoch == prepared->epoch)
+		cq_assignment_end_busy(state, prepared->assignment);
 }
 
 /* State locked: note the transactions that it waits for. */

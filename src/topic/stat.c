@@ -122,11 +122,11 @@ cq_assignment_stat(CqTopicDef *def, int32 group_id, int partition, CqAssignmentS
 
 	if (i != CQ_NO_CELL)
 	{
-		const CqPartition *p = &CQ_CELL(CQ_CELL(i)->share.partition)->partition;
+		const CqPartition *p = &CQ_CELL(CQ_CELL(i)->assignment.partition)->partition;
 
-		copy->share = CQ_CELL(i)->share;
-		if (copy->share.owner != CQ_NO_CELL)
-			copy->owner = CQ_CELL(copy->share.owner)->member;
+		copy->assignment = CQ_CELL(i)->assignment;
+		if (copy->assignment.owner != CQ_NO_CELL)
+			copy->owner = CQ_CELL(copy->assignment.owner)->member;
 		copy->end = p->end;
 		copy->stable = cq_partition_stable(p);
 	}
@@ -147,7 +147,7 @@ TimestampTz
 cq_assignment_lag_since(CqTopicDef *def, int partition, const CqAssignmentStat *stat)
 {
 	TimestampTz at = 0;
-	CqRecordRange range = {.partition = partition,.from = stat->share.committed,
+	CqRecordRange range = {.partition = partition,.from = stat->assignment.committed,
 	.limit = stat->stable,.max = 1};
 
 	do
@@ -169,10 +169,10 @@ cq_member_stat(CqTopicDef *def, int32 group_id, int n, CqMemberStat *stat)
 	if (i != CQ_NO_CELL)
 	{
 		stat->member = CQ_CELL(i)->member;
-		for (uint32 s = CQ_CELL(g)->group.shares; s != CQ_NO_CELL; s = CQ_CELL(s)->next)
+		for (uint32 s = CQ_CELL(g)->group.assignments; s != CQ_NO_CELL; s = CQ_CELL(s)->next)
 		{
-			if (CQ_CELL(s)->share.owner == i && stat->npartitions < CQ_PARTITIONS_MAX)
-				stat->partitions[stat->npartitions++] = CQ_CELL(s)->share.number;
+			if (CQ_CELL(s)->assignment.owner == i && stat->npartitions < CQ_PARTITIONS_MAX)
+				stat->partitions[stat->npartitions++] = CQ_CELL(s)->assignment.number;
 		}
 	}
 	LWLockRelease(&state->lock);

@@ -27,8 +27,8 @@ typedef struct CqPartitionStat
 /* A partition of a group, copied under the topic's lock. */
 typedef struct CqAssignmentStat
 {
-	CqShare		share;
-	CqMember	owner;			/* if share.owner is a cell */
+	CqAssignment assignment;
+	CqMember	owner;			/* if assignment.owner is a cell */
 	int64		end;
 	int64		stable;
 } CqAssignmentStat;

@@ -9,7 +9,7 @@
  *
  * Before the commit, the offsets that it commits are checked: a transaction whose
  * member has lost the partition is refused.  From there to the end of the
- * transaction the share counts it as passing, and its next owner does not start.
+ * transaction the assignment counts it as passing, and its next owner does not start.
  *
  * PREPARE TRANSACTION hands the items over to shared memory, where the
  * transaction's id decides (prepared.c), and writes to the tables of offsets from
@@ -121,14 +121,14 @@ cq_topic_item_exists(CqTopicItemKind kind, const CqTopicDef *def, uint32 cell)
 	return false;
 }
 
-/* The item's share, or NULL when it has been dropped. */
-static CqShare *
-item_share(const CqTopicItem *item)
+/* The item's assignment, or NULL when it has been dropped. */
+static CqAssignment *
+item_assignment(const CqTopicItem *item)
 {
 	CqCell	   *cell = CQ_CELL(item->cell);
 
-	return (cell->kind == CQ_CELL_SHARE && cell->serial == item->serial) ?
-		&cell->share : NULL;
+	return (cell->kind == CQ_CELL_ASSIGNMENT && cell->serial == item->serial) ?
+		&cell->assignment : NULL;
 }
 
 /* ---- outcomes -------------------------------------------------------- */
@@ -151,12 +151,12 @@ finish_open(CqTopicState *state, const CqTopicItem *item, bool commit)
 static void
 finish_polled(CqTopicState *state, const CqTopicItem *item, bool commit)
 {
-	CqShare    *share = item_share(item);
+	CqAssignment *assignment = item_assignment(item);
 
-	if (share == NULL || share->epoch != item->epoch)
+	if (assignment == NULL || assignment->epoch != item->epoch)
 		return;
-	if (!commit && share->started && !CQ_FAULT("topic-keep-position"))
-		share->position = Max(item->offset, share->committed);
+	if (!commit && assignment->started && !CQ_FAULT("topic-keep-position"))
+		assignment->position = Max(item->offset, assignment->committed);
 	if (item->busy)
 		cq_assignment_end_busy(state, item->cell);
 }
@@ -164,19 +164,19 @@ finish_polled(CqTopicState *state, const CqTopicItem *item, bool commit)
 static void
 finish_commit_of(CqTopicState *state, const CqTopicItem *item, bool commit)
 {
-	CqShare    *share = item_share(item);
+	CqAssignment *assignment = item_assignment(item);
 
-	if (share == NULL)
+	if (assignment == NULL)
 		return;
 	if (item->passing)
 	{
-		share->passing--;
+		assignment->passing--;
 		if (item->head.kind == CQ_TOPIC_ITEM_SEEK)
-			share->seeking--;
+			assignment->seeking--;
 	}
 	if (commit)
-		cq_assignment_commit(share, item->offset, item->rewind, GetCurrentTimestamp());
-	if (item->busy && share->epoch == item->epoch)
+		cq_assignment_commit(assignment, item->offset, item->rewind, GetCurrentTimestamp());
+	if (item->busy && assignment->epoch == item->epoch)
 		cq_assignment_end_busy(state, item->cell);
 }
 
@@ -298,24 +298,24 @@ cq_topic_items_undo(int level)
 static bool
 pass_item(CqTopicState *state, CqTopicItem *item)
 {
-	CqShare    *share = item_share(item);
+	CqAssignment *assignment = item_assignment(item);
 
-	if (state->key.generation != item->generation || share == NULL)
+	if (state->key.generation != item->generation || assignment == NULL)
 		return false;
 	if (item->head.kind == CQ_TOPIC_ITEM_COMMIT)
 	{
-		if (share->epoch != item->epoch && !CQ_FAULT("topic-no-fence"))
+		if (assignment->epoch != item->epoch && !CQ_FAULT("topic-no-fence"))
 			return false;
 	}
 	else
 	{
 		/* another seek has come before, or is about to */
-		if (share->rewind != item->rewind - 1 || share->seeking > 0)
+		if (assignment->rewind != item->rewind - 1 || assignment->seeking > 0)
 			return false;
-		share->seeking++;
+		assignment->seeking++;
 		cq_assignment_fence(state, item->cell);
 	}
-	share->passing++;
+	assignment->passing++;
 	item->passing = true;
 	return true;
 }
@@ -377,7 +377,7 @@ prepared_cell(const CqTopicItem *item, TransactionId xid)
 	if (i == CQ_NO_CELL)
 		cq_topic_memory_full();
 	prepared = &CQ_CELL(i)->prepared;
-	prepared->share = item->cell;
+	prepared->assignment = item->cell;
 	prepared->serial = item->serial;
 	prepared->epoch = item->epoch;
 	prepared->xid = xid;
@@ -393,20 +393,20 @@ prepared_cell(const CqTopicItem *item, TransactionId xid)
 static void
 hand_over(CqTopicState *state, CqTopicItem *item, uint32 cell, TransactionId xid)
 {
-	CqShare    *share;
+	CqAssignment *assignment;
 
 	if (item->head.kind == CQ_TOPIC_ITEM_OPEN)
 		CQ_CELL(item->cell)->open.xid = xid;
 	else
 	{
-		share = item_share(item);
-		if (share == NULL)
+		assignment = item_assignment(item);
+		if (assignment == NULL)
 		{
 			cq_cell_free(cell);
 			return;
 		}
-		if (item->busy && share->epoch == item->epoch)
-			share->busy = CQ_BUSY_PREPARED;
+		if (item->busy && assignment->epoch == item->epoch)
+			assignment->busy = CQ_BUSY_PREPARED;
 		CQ_CELL(cell)->next = state->prepared;
 		state->prepared = cell;
 	}

@@ -16,9 +16,10 @@ typedef enum CqTopicItemKind
 {
 	CQ_TOPIC_ITEM_OPEN,			/* published to a partition: cell is the
 								 * CqOpen, or CQ_NO_CELL */
-	CQ_TOPIC_ITEM_POLLED,		/* cell: a share; offset: position before */
-	CQ_TOPIC_ITEM_COMMIT,		/* cell: a share; offset: committed from then
-								 * on */
+	CQ_TOPIC_ITEM_POLLED,		/* cell: an assignment; offset: position
+								 * before */
+	CQ_TOPIC_ITEM_COMMIT,		/* cell: an assignment; offset: committed from
+								 * then on */
 	CQ_TOPIC_ITEM_SEEK,			/* the same, and position too */
 	CQ_TOPIC_ITEM_LEAVE,		/* cell: a member */
 	CQ_TOPIC_ITEM_COUNT,		/* count: more of OPEN, in a savepoint */
@@ -36,18 +37,18 @@ typedef enum CqTopicItemKind
 typedef struct CqTopicItem
 {
 	CqItemHead	head;			/* kind: CqTopicItemKind */
-	bool		passing;		/* COMMIT, SEEK: counted in the share */
-	bool		busy;			/* the share is this transaction's until its
-								 * end */
+	bool		passing;		/* COMMIT, SEEK: counted in the assignment */
+	bool		busy;			/* the assignment is this transaction's until
+								 * its end */
 	uint32		state;			/* index */
 	uint32		generation;		/* of the state */
 	uint32		cell;
 	uint32		serial;			/* of the cell */
-	uint32		epoch;			/* of the share */
+	uint32		epoch;			/* of the assignment */
 	uint32		partition;		/* OPEN: cell */
 	int64		offset;
 	int64		count;			/* OPEN, COUNT: records */
-	int64		rewind;			/* of the share */
+	int64		rewind;			/* of the assignment */
 	char	   *notice;			/* in TopTransactionContext */
 } CqTopicItem;
 
