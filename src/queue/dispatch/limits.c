@@ -63,9 +63,9 @@ cq_row_trim(CqQueueRow *row, CqEffects *effects)
 {
 	const CqQueueOptions *options = &row->options;
 
+	row->wants &= ~CQ_WANT_TRIM;
 	if (options->overflow != CQ_OVERFLOW_DROP_OLDEST)
 		return;
-	row->wants &= ~CQ_WANT_TRIM;
 	for (;;)
 	{
 		CqAmount	length = cq_row_length(row);
