@@ -89,6 +89,8 @@ take_free(const CqRegistry *registry, int32 id, Oid sequence)
 	if (state == NULL)
 		return NULL;
 	LWLockAcquire(&state->lock, LW_EXCLUSIVE);
+	/* a session may have written to it before it noticed that it was freed */
+	registry->release(state);
 	state->key.database = MyDatabaseId;
 	state->key.id = id;
 	state->key.sequence = sequence;

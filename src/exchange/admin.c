@@ -5,13 +5,12 @@
  *
  * Locks, kept until the end of the transaction, and taken in this order:
  *
- * - Functions that create or drop exchanges, or change what leads from one exchange
- *	 to another, take the lock of the graph, a ShareUpdateExclusiveLock on cq.exchange.
- *	 One of each exchange would not do: four exchanges can be made a cycle by two
- *	 binds that have no exchange in common.
- * - Those that change an exchange's bindings to queues and topics take its own lock
- *	 (cq_object_lock), and so do those that drop it; a sweep takes several in the
- *	 order of their numbers.
+ * - Functions that change or drop an exchange take its own lock (cq_object_lock); a
+ *	 sweep takes several in the order of their numbers.
+ * - Those that create or drop an exchange, or change what leads from one to another,
+ *	 take the lock of the graph, a ShareUpdateExclusiveLock on cq.exchange.  The own
+ *	 locks would not do: four exchanges can be made a cycle by two binds that have no
+ *	 exchange in common.
  *
  * Under the lock the tables are read as they are now, whatever the transaction's
  * isolation level.
@@ -62,6 +61,28 @@ static void
 lock_graph(void)
 {
 	LockRelationOid(cq_relation("exchange"), ShareUpdateExclusiveLock);
+}
+
+/*
+ * Open an exchange that is to be changed, and take its own lock; graph: and that of the
+ * graph.  Raises 42704, and 42501 without one of the privileges.
+ */
+static CqExchange *
+open_to_change(const char *name, AclMode privileges, bool graph)
+{
+	CqExchange *exchange;
+	int32		id;
+
+	do
+	{
+		id = cq_exchange_open(name, privileges)->object.id;
+		cq_object_lock(CQ_OBJECT_EXCHANGE, id);
+		if (graph)
+			lock_graph();
+		/* it may have been dropped, and another one made, while we waited */
+		exchange = cq_exchange_open(name, privileges);
+	} while (exchange->object.id != id);
+	return exchange;
 }
 
 /*
@@ -144,8 +165,8 @@ cq_exchange_create_named(const char *name, CqExchangeKind kind, const char *alte
 	Oid			carrier;
 
 	begin("exchange_create()");
-	lock_graph();
 	cq_exchanges_sweep();
+	lock_graph();
 	if (alternate != NULL)
 		alternate_id = cq_exchange_open(alternate, CQ_EXCHANGE_ALTER)->object.id;
 	exchange = cq_exchange_find(name);
@@ -178,8 +199,7 @@ cq_exchange_alter_named(const char *name, const char *alternate)
 	int32		id;
 
 	begin("exchange_alter()");
-	lock_graph();
-	id = cq_exchange_open(name, CQ_EXCHANGE_ALTER)->object.id;
+	id = open_to_change(name, CQ_EXCHANGE_ALTER, true)->object.id;
 	if (alternate != NULL)
 	{
 		alternate_id = cq_exchange_open(alternate, CQ_EXCHANGE_ALTER)->object.id;
@@ -205,16 +225,25 @@ forget(int32 id)
 void
 cq_exchanges_sweep(void)
 {
+	List	   *ids = cq_objects_without_carrier(CQ_OBJECT_EXCHANGE);
 	ListCell   *cell;
 
-	if (cq_objects_without_carrier(CQ_OBJECT_EXCHANGE) == NIL)
+	if (ids == NIL)
 		return;
-	lock_graph();
-	foreach(cell, cq_objects_without_carrier(CQ_OBJECT_EXCHANGE))
-	{
+	foreach(cell, ids)
 		cq_object_lock(CQ_OBJECT_EXCHANGE, lfirst_int(cell));
+	lock_graph();
+	/* another session may have done so meanwhile */
+	foreach(cell, list_intersection_int(ids, cq_objects_without_carrier(CQ_OBJECT_EXCHANGE)))
 		forget(lfirst_int(cell));
-	}
+}
+
+/* Raises 42501 unless the current user owns the exchange. */
+static void
+check_owner(CqExchange *exchange)
+{
+	if (!cq_object_owned(&exchange->object))
+		cq_object_denied(CQ_OBJECT_EXCHANGE, exchange->name, NULL, true);
 }
 
 void
@@ -223,18 +252,16 @@ cq_exchange_drop_named(const char *name, bool if_exists)
 	CqExchange *exchange;
 
 	begin("exchange_drop()");
-	lock_graph();
 	cq_exchanges_sweep();
-	exchange = cq_exchange_find(name);
-	if (exchange == NULL && if_exists)
+	if (if_exists && cq_exchange_find(name) == NULL)
 	{
 		cq_object_skip_missing(CQ_OBJECT_EXCHANGE, name);
 		return;
 	}
-	exchange = cq_exchange_open(name, CQ_EXCHANGE_NONE);
-	if (!cq_object_owned(&exchange->object))
-		cq_object_denied(CQ_OBJECT_EXCHANGE, name, NULL, true);
-	cq_object_lock(CQ_OBJECT_EXCHANGE, exchange->object.id);
+	/* before others have to wait, and again */
+	check_owner(cq_exchange_open(name, CQ_EXCHANGE_NONE));
+	exchange = open_to_change(name, CQ_EXCHANGE_NONE, true);
+	check_owner(exchange);
 	if (cq_exchange_has_sources(exchange->object.id))
 		ereport(ERROR,
 				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
@@ -255,29 +282,11 @@ typedef struct Bound
 	bool		any;
 } Bound;
 
-/*
- * Open the exchange whose bindings are to be changed, and take the lock that this
- * wants.  Raises 42704, and 42501 without one of the privileges.
- */
-static CqExchange *
-open_to_bind(const char *name, const CqBinding *binding, AclMode privileges)
+/* Whether it leads from one exchange to another. */
+static bool
+leads_on(const CqBinding *binding)
 {
-	CqExchange *exchange;
-	int32		id;
-
-	if (binding->target_kind == CQ_TARGET_EXCHANGE)
-	{
-		lock_graph();
-		return cq_exchange_open(name, privileges);
-	}
-	do
-	{
-		id = cq_exchange_open(name, privileges)->object.id;
-		cq_object_lock(CQ_OBJECT_EXCHANGE, id);
-		/* it may have been dropped, and another one made, while we waited */
-		exchange = cq_exchange_open(name, privileges);
-	} while (exchange->object.id != id);
-	return exchange;
+	return binding->target_kind == CQ_TARGET_EXCHANGE;
 }
 
 /* Fill in all but the target.  Raises 22023 for headers where they don't matter. */
@@ -364,7 +373,7 @@ cq_exchange_bind_to(const char *name, const CqBinding *binding)
 	Bound		bound;
 
 	begin("exchange_bind()");
-	resolve(open_to_bind(name, binding, CQ_EXCHANGE_ALTER), binding, &bound);
+	resolve(open_to_change(name, CQ_EXCHANGE_ALTER, leads_on(binding)), binding, &bound);
 	if (binding->target_kind != CQ_TARGET_EXCHANGE)
 		bound.target_id = cq_target_find(binding->target_kind, binding->target, true);
 	else
@@ -405,7 +414,7 @@ cq_exchange_unbind_from(const char *name, const CqBinding *binding)
 
 	begin("exchange_unbind()");
 	privileges = owns_target(binding) ? CQ_EXCHANGE_NONE : CQ_EXCHANGE_ALTER;
-	resolve(open_to_bind(name, binding, privileges), binding, &bound);
+	resolve(open_to_change(name, privileges, leads_on(binding)), binding, &bound);
 	bound.target_id = target_id(binding);
 	binding_id = find_binding(binding, &bound);
 	if (binding_id == 0)

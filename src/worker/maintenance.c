@@ -64,7 +64,7 @@
 typedef struct TaskState
 {
 	int64		due_ms;			/* 0: nothing planned */
-	int			failures;		/* in a entry; not called before due_ms if > 0 */
+	int			failures;		/* in a row; not called before due_ms if > 0 */
 } TaskState;
 
 static const CqTask *tasks;

@@ -282,6 +282,36 @@ consume('drop');
 is(in_order('msg_id'), '10000 messages, 0 out of order', 'what is left is in order');
 is(sql('SELECT min(body::int), max(body::int) FROM got'), '2001|12000', 'it is the latest');
 
+# The wish to drop more, unloaded ones among them, ends with the option.
+sql("SELECT cq.queue_create('changed', max_length => 10000, overflow => 'drop_oldest', lease => '1 h', max_attempts => NULL)");
+fill(5000, "SELECT cq.queue_send_many('changed', array_agg(to_jsonb(i)))");
+sql('CREATE TABLE leased (receipt text)');
+1 while sql("INSERT INTO leased SELECT receipt FROM cq.queue_receive('changed', 1000) RETURNING 1") ne '';
+sql("SELECT cq.queue_alter('changed', max_length => 100)");
+sql("SELECT cq.queue_alter('changed', overflow => 'reject')");
+cmp_ok(sql("SELECT cq.queue_ack('changed', VARIADIC array_agg(receipt)) FROM leased"), '<', 5000, 'the rest is not in memory');
+consume('changed');
+sql("SELECT cq.queue_alter('changed', max_length => NULL)");
+sql("SELECT cq.queue_send('changed', '0', delay => '10 ms')");
+stat_becomes('changed', 'ready = 1 AND in_flight = 0', 'all are gone but a delayed one');
+sub switches
+{
+	slurp_file("/proc/$_[0]/status") =~ /^voluntary_ctxt_switches:\s*(\d+)/m or die;
+	return $1;
+}
+sub rests
+{
+	my $worker = sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'cachequeue maintenance'");
+	for (1 .. 20)
+	{
+		my $before = switches($worker);
+		select(undef, undef, undef, 1.5);
+		return 1 if switches($worker) == $before;
+	}
+	return 0;
+}
+ok(rests(), 'then the worker sleeps');
+
 # ---- looking, purging
 sql("SELECT cq.queue_create('peek', lease => '1 h', retain => '1 h', max_attempts => NULL)");
 fill(6000, "SELECT cq.queue_send('peek', to_jsonb(i), priority => i % 3, delay => CASE WHEN i % 10 = 0 THEN '1 h'::interval END)");

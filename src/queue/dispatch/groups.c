@@ -1,7 +1,30 @@
 /*-------------------------------------------------------------------------
  *
  * groups.c
- * @@
+ *	  Messages with a group key: which of them are ready.
+ *
+ * Messages with a group key wait in the heap of their group (HELD), by number.
+ * As long as the group has fewer than group_concurrency in flight, and a token
+ * left of its group_rate_limit, its lowest ones are READY, in the late heap of
+ * their priority (ready.c), which is 0:
+ *
+ *		list[0] -> 3 -> 4 -> 9		late[0]: { 6, 12 }
+ *											   |   |
+ *							   group A: head 6 +   + head 12 :group B
+ *									held { 8, 11 }	 held { 13 }
+ *
+ * So the cost follows the messages that are delivered, not the number of
+ * groups nor of those waiting in them.  What changes a group, a message that
+ * comes or ends, is followed by cq_group_advance(), which restores
+ *
+ *		held is empty, or in_flight + offered = group_concurrency,
+ *		or the group waits for a token, in the row's heap by time
+ *
+ * and, where order matters (group_concurrency = 1), that what is READY has the
+ * lowest number of all that wait.
+ *
+ * Two keys of the same hash are one group: they take turns, nothing else.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"

@@ -1,7 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * ready.c
- * @@
+ *	  What is delivered next: priorities.
+ *
+ * Ready messages stand in a list for each priority, in the order of their
+ * numbers.  They nearly always come in that order and go to the end; one that
+ * comes late, after a rollback say, goes to a heap beside the list.  The lower of
+ * the list's head and the heap's root, of the highest priority that has any, is
+ * next, so a delivery costs the same however many are waiting.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
