@@ -139,7 +139,7 @@ has_culprit(Node *node, CqCulprit *culprit)
 
 /* Whether the policy holds for what the current role reads. */
 static bool
-policy_applies(const RowSecurityPolicy * policy)
+policy_applies(const RowSecurityPolicy *policy)
 {
 	Oid		   *roles = (Oid *) ARR_DATA_PTR(policy->roles);
 
