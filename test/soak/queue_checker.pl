@@ -503,12 +503,15 @@ sub check_left
 	for (['checker', 'done'], ['checker.dead', 'dead'])
 	{
 		my ($queue, $table) = @$_;
+		# what prepared transactions have sent has entries too, but is not counted yet
+		await("$queue knows the ends of prepared transactions",
+			"SELECT uncommitted = 0 FROM cq.stat_queues WHERE queue = '$queue'");
 		query("INSERT INTO $table SELECT body::bigint FROM cq.queue_take('$queue', 500)")
 		  while query("SELECT entries < ready + delayed + in_flight FROM cq.stat_queues WHERE queue = '$queue'") eq 't';
 	}
 	await('leases have ended', "SELECT in_flight = 0 AND uncommitted = 0 FROM cq.stat_queues WHERE queue = 'checker'");
 	expect('counted before the drain', 'true',
-		'SELECT CASE WHEN s.ready + s.delayed + s.dead = e.n THEN \'true\' ELSE format(\'%s + %s + %s, %s are left\', ready, delayed, dead, e.n) END '
+		'SELECT CASE WHEN s.ready + s.delayed + s.dead = e.n THEN \'true\' ELSE format(\'%s + %s + %s, %s are left; %s entries, %s in flight, %s uncommitted\', ready, delayed, dead, e.n, entries, in_flight, uncommitted) END '
 		  . "FROM cq.stat_queues s, (SELECT (SELECT count(*) FROM sent) - (SELECT count(*) FROM done) - (SELECT count(*) FROM dead) AS n) e WHERE queue = 'checker'");
 }
 
