@@ -497,12 +497,23 @@ cq_carrier_create(CqObjectKind kind, int32 id, const char *name)
 	return carrier;
 }
 
+bool
+cq_carrier_lock(Oid carrier)
+{
+	LockRelationOid(carrier, AccessExclusiveLock);
+	if (OidIsValid(cq_relation_owner(carrier)))
+		return true;
+	UnlockRelationOid(carrier, AccessExclusiveLock);
+	return false;
+}
+
 void
 cq_carrier_drop(Oid carrier)
 {
 	ObjectAddress address;
 
-	if (!OidIsValid(cq_relation_owner(carrier)))
+	/* performDeletion() would raise an internal error for one that has gone */
+	if (!OidIsValid(cq_relation_owner(carrier)) || !cq_carrier_lock(carrier))
 		return;
 	ObjectAddressSet(address, RelationRelationId, carrier);
 	performDeletion(&address, DROP_CASCADE, 0);

@@ -121,7 +121,10 @@ extern bool cq_object_id_taken(CqObjectKind kind, int32 id, const char *const *f
 /* Create the carrier, which the current user owns.  Checks no privilege. */
 extern Oid	cq_carrier_create(CqObjectKind kind, int32 id, const char *name);
 
-/* Drop it with all that depends on it.  Checks no privilege. */
+/* Lock it for a drop; false, and no lock, when it has been dropped meanwhile. */
+extern bool cq_carrier_lock(Oid carrier);
+
+/* Drop it, if it is there, with all that depends on it.  Checks no privilege. */
 extern void cq_carrier_drop(Oid carrier);
 
 /*

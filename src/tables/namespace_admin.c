@@ -181,15 +181,21 @@ cq_namespace_drop_named(const char *name, bool if_exists)
 	cq_namespaces_sweep(NIL);
 	if (if_exists && cq_namespace_lookup(name) == NULL)
 	{
-		ereport(NOTICE,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("namespace \"%s\" does not exist, skipping", name)));
+		cq_object_skip_missing(CQ_OBJECT_NAMESPACE, name);
 		return;
 	}
 	name_space = cq_namespace_find_own(name, strlen(name));
+	object = cq_namespace_object(name, strlen(name));
+	if (!cq_carrier_lock(object.carrier))
+	{
+		/* another session has dropped it since */
+		if (!if_exists)
+			cq_object_missing(CQ_OBJECT_NAMESPACE, name);
+		cq_object_skip_missing(CQ_OBJECT_NAMESPACE, name);
+		return;
+	}
 	if (name_space->behind != 0)
 		(void) cq_behind_drop_rule(name_space->id, false);
-	object = cq_namespace_object(name, strlen(name));
 	cq_object_drop(&object);
 	cq_namespaces_sweep(NIL);
 }
