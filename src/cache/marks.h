@@ -11,7 +11,7 @@
 /*
  * Mark a slot: this transaction changes a dependency of that slot.  The mark is
  * pushed to the slot before commit.  With barrier, all entries recorded before it
- * are then misses for everybody.  Raises out of memory only.
+ * are then misses for every session.  Raises out of memory only.
  */
 extern void cq_mark_slot(uint32 slot, bool barrier);
 

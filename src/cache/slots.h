@@ -68,7 +68,7 @@ extern void cq_slot_read(uint32 slot, CqSlotState *state);
 
 /*
  * Add a mark: version + 1; the oldest writer of the ring goes to the floor.  With
- * barrier, all entries recorded before are misses for everybody.
+ * barrier, all entries recorded before are misses for every session.
  */
 extern void cq_slot_push(uint32 slot, uint64 writer, bool barrier);
 

@@ -43,7 +43,7 @@ extern uint64 cq_cache_clear(uint32 name_space);
 
 /*
  * Invalidate a slot: at commit, for which this assigns a transaction id; on a hot
- * standby at once, for everybody there.
+ * standby at once, for all sessions there.
  */
 extern void cq_cache_mark(uint32 slot);
 

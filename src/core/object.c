@@ -18,7 +18,7 @@
  * - Dropping it drops the object.  The tables of the object depend on it
  *	 (DEPENDENCY_AUTO), although they belong to the extension's owner: the first
  *	 sequence on the carrier's row type, and all else on that sequence, or on
- *	 what does.  Whoever uses the object holds a lock on the sequence, which
+ *	 what does.  A transaction that uses the object locks the sequence, which
  *	 users cannot lock by themselves as they can a view; so a drop, which locks
  *	 what it drops in the order of dependencies, waits there before it holds
  *	 anything that they could want.  (No sequence depends on a relation, only on

@@ -356,7 +356,7 @@ give_back(CqQueueState *queue, const CqClaim *claim, TimestampTz due, CqEffects 
 	}
 }
 
-/* A taken message that somebody else holds: leave it alone for a moment. */
+/* A taken message that another transaction holds: leave it alone for a moment. */
 static void
 put_off(CqQueueDef *def, const CqClaim *claim)
 {

@@ -56,7 +56,7 @@ extern void cq_claims_return(CqQueueDef *def, const CqClaim *claims, int n);
 
 /*
  * Make taken messages settled: appends the event and locks the rows.  Those
- * that somebody else has locked are given back and left out; returns the new
+ * that another transaction has locked are given back and left out; returns the new
  * number of claims.
  */
 extern int	cq_claims_settle(CqQueueDef *def, CqClaim *claims, int n);

@@ -269,7 +269,7 @@ add(CqScan *scan, CqCandidates *list, const CqCandidate *c)
 }
 
 /*
- * Who wrote the row in the slot: InvalidTransactionId for one that has
+ * The transaction that wrote the row in the slot: InvalidTransactionId for one that has
  * committed, else the top transaction in progress.
  */
 static TransactionId
@@ -435,7 +435,7 @@ typedef enum WriterState
 {
 	WRITER_LIVE,				/* its backend will tell, or has told, what
 								 * becomes of its messages */
-	WRITER_PREPARED,			/* nobody but us will */
+	WRITER_PREPARED,			/* no backend will */
 	WRITER_COMMITTED,
 	WRITER_ABORTED
 } WriterState;

@@ -3,8 +3,8 @@
  * open.c
  *	  Opening a queue: privileges, tables, the state in shared memory.
  *
- * Whoever uses a queue holds a lock on its sequence, taken before any on its
- * tables, until the transaction ends; a drop comes to the sequence first of all.
+ * A transaction that uses a queue holds a lock on its sequence, taken before any on its
+ * tables, until it ends; a drop comes to the sequence first of all.
  * So a drop waits for all users before it holds anything that they could want.
  *
  *-------------------------------------------------------------------------

@@ -98,7 +98,7 @@ purge_loaded(CqQueueDef *def)
 	return total;
 }
 
-/* Read all that is not in memory, while nobody else scans. */
+/* Read all that is not in memory, while no other session scans. */
 static CqScan *
 read_unloaded(CqQueueDef *def)
 {

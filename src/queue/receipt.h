@@ -19,7 +19,7 @@
  *
  * The key of the tag is 64 random bits that no receipt reveals: those of the
  * queue's state in shared memory, which no lease in memory outlives, or for a
- * durable one those in cq.queue_secret.  So who has receipts can neither make
+ * durable one those in cq.queue_secret.  So the holder of receipts can neither make
  * others nor use them on a later queue that has the same number.
  *
  *-------------------------------------------------------------------------

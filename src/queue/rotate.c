@@ -10,7 +10,7 @@
  * locks both its tables exclusively, which no open or prepared transaction that
  * has written to them allows, and then compares messages and events.  Locks are
  * only tried for, never waited for: a waiting AccessExclusiveLock would stop
- * everybody behind it for as long as pg_dump, say, keeps its own.
+ * every session behind it for as long as pg_dump, say, keeps its own.
  *
  * An older snapshot may still see messages as unsettled, or where they were
  * before they were moved.	So the segment is left alone as long as there is one

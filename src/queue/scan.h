@@ -21,13 +21,13 @@ extern void cq_scan_refill(CqQueueDef *def);
 extern void cq_scan_first(CqQueueDef *def);
 
 /*
- * Whether the tables have grown by what nobody told us of (a restored dump).
+ * Whether the tables have grown without a send (a restored dump).
  * If so the queue is marked for a scan.  Queue not locked.
  */
 extern bool cq_scan_check_growth(CqQueueDef *def);
 
 /*
- * ---- For those who read the tables for another purpose than loading.
+ * ---- For callers that read the tables for another purpose than loading.
  */
 
 /*

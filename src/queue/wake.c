@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * wake.c
- *	  Waking whom a change of a queue's state concerns.
+ *	  Waking the sessions that a change of a queue's state concerns.
  *
- * The dispatcher only says in CqEffects whom to wake.  That happens when the
- * queue's lock has been released, or the sessions that wake would wait for it.
+ * The dispatcher notes in CqEffects which sessions to wake.  They are woken after the
+ * queue's lock has been released; otherwise they would wait for it at once.
  *
  *-------------------------------------------------------------------------
  */

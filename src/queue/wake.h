@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * wake.h
- *	  Waking whom a change of a queue's state concerns.
+ *	  Waking the sessions that a change of a queue's state concerns.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,7 +11,7 @@
 #include "queue/dispatch/memory.h"
 
 /*
- * Release the queue's lock, held exclusively, and wake whom the effects concern.
+ * Release the queue's lock, held exclusively, and wake the sessions that the effects name.
  * Never raises.
  */
 extern void cq_queue_unlock(CqQueueState *queue, CqEffects *effects);

@@ -12,8 +12,8 @@
  * overwritten, and go with the transaction.  Those that are the same stay: a
  * transaction that creates many topics reads all of them again each time.
  *
- * Whoever uses a topic holds a lock on its first sequence, taken before any on its
- * tables, until the transaction ends; a drop comes to that sequence first of all.
+ * A transaction that uses a topic holds a lock on its first sequence, taken before any
+ * on its tables, until it ends; a drop comes to that sequence first of all.
  * So a drop waits for all users before it holds anything that they could want.
  *
  *-------------------------------------------------------------------------

@@ -3,8 +3,8 @@
  * limits.c
  *	  What the options of a queue allow: length, rate, concurrency.
  *
- * Whoever is about to use something up looks at the limits under the queue's lock, so
- * they are exact whatever the number of sessions.  What they count is there anyway:
+ * A caller that is about to use something up checks the limits under the queue's lock,
+ * so they are exact whatever the number of sessions.  What they count is there anyway:
  * entries by state, and messages without entries.
  *
  *-------------------------------------------------------------------------

@@ -77,7 +77,7 @@ typedef enum CqMsgState
 								 * waits for it */
 #define CQ_MSG_DURABLE 0x20		/* LEASED, SETTLING: the lease is in the
 								 * tables too */
-#define CQ_MSG_GONE 0x40		/* SETTLING, and was DOOMED before: nobody
+#define CQ_MSG_GONE 0x40		/* SETTLING, and was DOOMED before: no session
 								 * waits for it, it takes no room */
 
 /* Places in a list, or in a pairing heap (heap.h). */
@@ -254,8 +254,8 @@ typedef struct CqQueueState
 	LWLock		lock;			/* this and the key as in CqState */
 	CqStateKey	key;
 	ConditionVariable ready_cv; /* consumers in queue_wait */
-	ConditionVariable scan_cv;	/* those who wait for a scan to end */
-	ConditionVariable space_cv; /* senders who wait for room */
+	ConditionVariable scan_cv;	/* sessions that wait for a scan to end */
+	ConditionVariable space_cv; /* senders that wait for room */
 	uint64		salt;			/* random; key of the receipts of leases in
 								 * memory; written when the state is taken */
 
@@ -384,8 +384,8 @@ typedef struct CqEffects
 {
 	uint32		ready;			/* consumers to wake */
 	bool		worker;			/* wake the worker */
-	bool		scan_ended;		/* wake those who wait for the scan */
-	bool		space;			/* wake senders who wait for room */
+	bool		scan_ended;		/* wake sessions that wait for the scan */
+	bool		space;			/* wake senders that wait for room */
 } CqEffects;
 
 /* Messages that have no entry. */

@@ -3,7 +3,7 @@
  * rate.h
  *	  How fast: token buckets that limit it, counters that measure it.
  *
- * Nothing here locks or raises.  Whoever owns a bucket or a counter guards it.
+ * Nothing here locks or raises.  The owner of a bucket or a counter guards it.
  *
  *-------------------------------------------------------------------------
  */

@@ -20,12 +20,12 @@ extern CqQueueState *cq_queue_state_get(int32 queue_id, Oid sequence, int nsegme
 
 /*
  * The state of this queue or NULL; no lock held, it may go at any time.  One
- * of an earlier queue with the same number, that nobody freed, is freed.
+ * of an earlier queue with the same number that was never freed is freed.
  */
 extern CqQueueState *cq_queue_state_find(int32 queue_id, Oid sequence);
 
 /*
- * Free the queue's state and all its entries, waking who waits.  Never raises;
+ * Free the queue's state and all its entries, and wake waiting sessions.  Never raises;
  * fit for callbacks.  No lock held.
  */
 extern void cq_queue_state_forget(Oid database, int32 queue_id);
