@@ -167,12 +167,6 @@ cq_object_set(CqObject *object, CqObjectKind kind, int32 id, Oid carrier)
 	object->epoch = 0;
 }
 
-const char *
-cq_object_kind_name(CqObjectKind kind)
-{
-	return kind_names[kind];
-}
-
 CqObjectKind
 cq_object_kind_named(const char *name)
 {

@@ -46,7 +46,6 @@ extern uint64 cq_object_epoch(void);
 extern void cq_object_set(CqObject *object, CqObjectKind kind, int32 id, Oid carrier);
 
 /* "queue", "topic", ... */
-extern const char *cq_object_kind_name(CqObjectKind kind);
 extern CqObjectKind cq_object_kind_named(const char *name);
 
 /* The table of schema cq that has the definitions of a kind. */

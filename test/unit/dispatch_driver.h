@@ -1188,21 +1188,8 @@ driver_settle_ended(Driver *d, Session *worker, int64 *dropped)
 static inline int64
 driver_plan(const CqQueueState *queue)
 {
-	int64		at = PG_INT64_MAX;
-	uint32		first;
+	int64		at = cq_dispatch_look_ms(queue);
 
-	if ((first = queue->list[CQ_MSG_DELAYED]) != CQ_NONE)
-		at = Min(at, cq_due_ms(CQ_MSG(first)->due));
-	if ((first = queue->expiry) != CQ_NONE)
-		at = Min(at, cq_due_ms(CQ_MSG(first)->expires));
-	if ((first = queue->group_times) != CQ_NONE)
-		at = Min(at, CQ_GROUP(first)->until);
-	if ((first = queue->list[CQ_MSG_LEASED]) != CQ_NONE)
-		at = Min(at, CQ_MSG(first)->until);
-	at = Min(at, cq_backlog_look_ms(queue));
-	if ((queue->wants & CQ_WANT_SCAN) != 0 || queue->list[CQ_MSG_DOOMED] != CQ_NONE ||
-		((queue->wants & CQ_WANT_TRIM) != 0 && queue->backlog.ready != CQ_UNLOADED_STUCK))
-		at = Min(at, cq_clock_ms());
 	if (queue->plan_ms > cq_clock_ms())
 		at = Min(at, queue->plan_ms);
 	return at;

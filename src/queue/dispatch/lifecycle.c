@@ -27,6 +27,7 @@
  */
 #include "postgres.h"
 
+#include "core/clock.h"
 #include "core/faults.h"
 #include "queue/dispatch/backlog.h"
 #include "queue/dispatch/entry.h"
@@ -460,4 +461,26 @@ cq_dispatch_plan_notify(CqQueueState *queue, CqEffects *effects)
 	if (effects->ready > 0 && queue->options.notify[0] != '\0' &&
 		(queue->wants & CQ_WANT_NOTIFY) == 0)
 		cq_dispatch_want(queue, CQ_WANT_NOTIFY, queue->notify_ms, effects);
+}
+
+/* ---- the worker ------------------------------------------------------ */
+
+int64
+cq_dispatch_look_ms(const CqQueueState *queue)
+{
+	int64		at = cq_backlog_look_ms(queue);
+	uint32		first;
+
+	if ((first = queue->list[CQ_MSG_DELAYED]) != CQ_NONE)
+		at = Min(at, cq_due_ms(CQ_MSG(first)->due));
+	if ((first = queue->expiry) != CQ_NONE)
+		at = Min(at, cq_due_ms(CQ_MSG(first)->expires));
+	if ((first = queue->group_times) != CQ_NONE)
+		at = Min(at, CQ_GROUP(first)->until);
+	if ((first = queue->list[CQ_MSG_LEASED]) != CQ_NONE)
+		at = Min(at, CQ_MSG(first)->until);
+	if ((queue->wants & CQ_WANT_SCAN) != 0 || queue->list[CQ_MSG_DOOMED] != CQ_NONE ||
+		((queue->wants & CQ_WANT_TRIM) != 0 && queue->backlog.ready != CQ_UNLOADED_STUCK))
+		at = Min(at, cq_clock_ms());
+	return at;
 }

@@ -82,4 +82,10 @@ extern void cq_entries_end_scan(CqQueueState *queue, bool complete, CqEffects *e
  */
 extern void cq_dispatch_plan_notify(CqQueueState *queue, CqEffects *effects);
 
+/*
+ * When the worker has to look at entries or at the backlog, cq_clock_ms();
+ * PG_INT64_MAX: not before it is woken.  Queue locked.
+ */
+extern int64 cq_dispatch_look_ms(const CqQueueState *queue);
+
 #endif							/* CQ_QUEUE_DISPATCH_LIFECYCLE_H */
