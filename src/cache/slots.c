@@ -123,6 +123,16 @@ cq_slot_of_tag(Oid database, const char *tag, Size len)
 }
 
 uint32
+cq_slot_of_object(Oid database, Oid catalog, Oid object)
+{
+	Oid			address[2] = {catalog, object};
+
+	return CQ_EPOCH_SLOTS +
+		dependency_hash(database, CQ_DEPENDENCY_OBJECT, (char *) address,
+						sizeof(address)) % (uint32) cq_dependency_slots;
+}
+
+uint32
 cq_slot_of_key(uint64 key_hash)
 {
 	return CQ_EPOCH_SLOTS + (uint32) cq_dependency_slots +

@@ -42,7 +42,8 @@ typedef enum CqDependencyKind
 	CQ_DEPENDENCY_EPOCH = 1,	/* the database itself */
 	CQ_DEPENDENCY_TAG,
 	CQ_DEPENDENCY_KEY,
-	CQ_DEPENDENCY_NAMESPACE
+	CQ_DEPENDENCY_NAMESPACE,
+	CQ_DEPENDENCY_OBJECT		/* a row of a catalog: a function, a type */
 } CqDependencyKind;
 
 extern Size cq_slots_size(void);
@@ -58,6 +59,7 @@ extern bool cq_slots_transfer(CqTransfer transfer, void *arg);
 extern uint32 cq_slot_of_epoch(Oid database);
 extern uint32 cq_slot_of_namespace(Oid database, uint32 name_space);
 extern uint32 cq_slot_of_tag(Oid database, const char *tag, Size len);
+extern uint32 cq_slot_of_object(Oid database, Oid catalog, Oid object);
 extern uint32 cq_slot_of_key(uint64 key_hash);
 
 /* Prefetch a slot that will be read. */
