@@ -172,6 +172,55 @@ cq_jsonb_push(CqJsonbState *state, JsonbIteratorToken token, JsonbValue *value)
 #endif
 }
 
+/*
+ * Nodes and kinds of relations that later versions have; no tree has these numbers.
+ */
+#if PG_VERSION_NUM < 160000
+#define T_JsonConstructorExpr T_Invalid
+#define T_JsonIsPredicate T_Invalid
+#define T_JsonValueExpr T_Invalid
+#endif
+#if PG_VERSION_NUM < 170000
+#define T_JsonBehavior T_Invalid
+#define T_JsonExpr T_Invalid
+#endif
+#if PG_VERSION_NUM >= 180000
+#define CQ_RTE_GROUP RTE_GROUP
+#else
+#define CQ_RTE_GROUP (-1)
+#endif
+
+/* pg_attribute.attgenerated of columns that are computed when they are read */
+#ifndef ATTRIBUTE_GENERATED_VIRTUAL
+#define ATTRIBUTE_GENERATED_VIRTUAL 'v'
+#endif
+
+/* The values that an expression of JSON itself turns into JSON. */
+static inline List *
+cq_json_writes(Node *node)
+{
+#if PG_VERSION_NUM >= 160000
+	if (IsA(node, JsonConstructorExpr))
+		return ((JsonConstructorExpr *) node)->args;
+#endif
+#if PG_VERSION_NUM >= 170000
+	if (IsA(node, JsonExpr))
+		return ((JsonExpr *) node)->passing_values;
+#endif
+	return NIL;
+}
+
+/* The type that an expression of JSON reads from JSON or text, or InvalidOid. */
+static inline Oid
+cq_json_reads(Node *node)
+{
+#if PG_VERSION_NUM >= 170000
+	if (IsA(node, JsonExpr))
+		return ((JsonExpr *) node)->returning->typid;
+#endif
+	return InvalidOid;
+}
+
 /* What a signal handler passes on to another. */
 #if PG_VERSION_NUM >= 190000
 #define CQ_PASS_SIGNAL_ARGS postgres_signal_arg, pg_siginfo

@@ -12,8 +12,9 @@
  * asks for, follow as bytes, or as their SHA-256 when that makes the key too
  * long.
  *
- * An argument whose type reads it by a setting or by the clock ('today' as a
- * date) stands in the key as what it was read as.
+ * An argument whose type reads it by a setting, by the clock ('today' as a date) or by
+ * names (a regclass) stands in the key as what it was read as: the bytes of the value, as
+ * its text may be the same for another one.
  *
  *-------------------------------------------------------------------------
  */
@@ -33,6 +34,7 @@
 #include "tsearch/ts_cache.h"
 #include "utils/builtins.h"
 #include "utils/bytea.h"
+#include "utils/datum.h"
 #include "utils/float.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -128,6 +130,20 @@ cq_result_parse_args(CqResultQuery *query, const CqPlan *plan)
 	}
 }
 
+/* The bytes of a value that an input function has made: it is not toasted. */
+static void
+add_value(StringInfo buf, Datum value, Oid type)
+{
+	int16		len;
+	bool		by_value;
+
+	get_typlenbyval(type, &len, &by_value);
+	if (by_value)
+		add_bytes(buf, (char *) &value, sizeof(value));
+	else
+		add_bytes(buf, DatumGetPointer(value), datumGetSize(value, false, len));
+}
+
 static void
 add_argument(StringInfo buf, const CqResultQuery *query, const CqPlan *plan,
 			 int i)
@@ -141,15 +157,7 @@ add_argument(StringInfo buf, const CqResultQuery *query, const CqPlan *plan,
 		add_bytes(buf, VARDATA_ANY(arg), VARSIZE_ANY_EXHDR(arg));
 	}
 	else
-	{
-		Oid			output;
-		bool		is_varlena;
-		char	   *as_read;
-
-		getTypeOutputInfo(plan->facts->param_types[i], &output, &is_varlena);
-		as_read = OidOutputFunctionCall(output, query->values[i]);
-		add_bytes(buf, as_read, strlen(as_read));
-	}
+		add_value(buf, query->values[i], plan->facts->param_types[i]);
 }
 
 /* Arguments, and what policies and current_setting ask for. */

@@ -51,9 +51,7 @@ relation_changed(Datum arg, Oid relid)
 	while ((plan = hash_seq_search(&status)) != NULL)
 	{
 		if (!OidIsValid(relid) ||
-			(plan->facts != NULL &&
-			 (list_member_oid(plan->facts->relations, relid) ||
-			  list_member_oid(plan->facts->row_types, relid))))
+			(plan->facts != NULL && cq_facts_concern_relation(plan->facts, relid)))
 			plan->valid = false;
 	}
 }
