@@ -19,6 +19,7 @@
  *	lookup.c		looking a key up
  *	store.c			setting, deleting, invalidating
  *	xact.c			the callbacks of transactions
+ *	ddl_window.c	who has committed DDL that others may not know of yet
  *	load.c			of many processes that miss one key, one computes
  *	counters.c, hot_keys.c	statistics
  *	warm.c			the cache over a clean restart
@@ -32,6 +33,7 @@
 #include "postgres.h"
 
 #include "cache/cache.h"
+#include "cache/ddl_window.h"
 #include "cache/hot_keys.h"
 #include "cache/namespace_states.h"
 #include "cache/slots.h"
@@ -76,6 +78,7 @@ void
 cq_cache_init(void)
 {
 	cq_cache_register_callbacks();
+	cq_ddl_window_register();
 }
 
 void

@@ -55,6 +55,13 @@ cq_next_full_xid_unlocked(void)
 #endif
 }
 
+/* The 64-bit form of an id that is at most 2^31 behind that next one. */
+static inline uint64
+cq_widen_xid(TransactionId xid, uint64 next)
+{
+	return next - (uint32) ((uint32) next - xid);
+}
+
 /* Raise 42501 if the current role may not run the planned query. */
 static inline void
 cq_check_plan_privileges(PlannedStmt *plan)

@@ -283,6 +283,8 @@ serve(CqResult *result, CqFound found)
 static void
 begin(CqResult *result)
 {
+	result->storable = cq_view_of_miss(result->snapshot, &result->view) &&
+		result->plan->valid;
 	result->computed_ms = cq_clock_ms();
 	result->started_us = clock_us();
 	if (IsolationUsesXactSnapshot())
@@ -420,12 +422,11 @@ cq_result_store(const CqResult *result, CqValueType type, const char *data, Size
 {
 	CqSetRequest request = {0};
 	CqResultHeader header;
-	CqView		view;
 	char	   *value;
 
 	/* what the query means may have changed since the key was made */
-	if (!result->plan->valid || len > (Size) cq_value_size_max ||
-		!cq_view_of_snapshot(result->snapshot, &view))
+	if (!result->storable || !result->plan->valid ||
+		len > (Size) cq_value_size_max)
 		return;
 	request.key = result->key;
 	request.type = type;
@@ -440,9 +441,9 @@ cq_result_store(const CqResult *result, CqValueType type, const char *data, Size
 	request.value = value;
 	request.value_len = sizeof(header) + len;
 	if (FullTransactionIdIsValid(GetTopFullTransactionIdIfAny()))
-		(void) cq_cache_set(&request, &view, cq_marks_change());
+		(void) cq_cache_set(&request, &result->view, cq_marks_change());
 	else
-		(void) cq_cache_set_now(&request, &view, CQ_PUT_ALWAYS, 0);
+		(void) cq_cache_set_now(&request, &result->view, CQ_PUT_ALWAYS, 0);
 	pfree(value);
 }
 
