@@ -26,6 +26,8 @@
 #	no-role-key           a result is for the role it was made for   I10
 #	no-namespace-check    a namespace is for those who may           I10
 #	lock-key              (added:) a set locks its key               I11
+#	no-prepared-delete    PREPARE removes the plain entries it deletes
+#	no-prepared-lock      ... and keeps them away until its end
 #	no-salt               a lease is good for one server start       I11
 #
 # I8 (memory) has no switch: 023_cache_memory.pl and the engine's unit tests
@@ -278,6 +280,23 @@ proves('lock-key', 't', 'waited', 2, sub {
 	$r->query("SET lock_timeout = '50ms'");
 	my $result = $r->query("SELECT cq.cache_set('plain $id', 'of r')");
 	return $result =~ /lock timeout/ ? 'waited' : $result;
+});
+
+# a logout by two-phase commit
+proves('no-prepared-delete', '', 'logged in', 2, sub {
+	my ($w, $r) = @_;
+	$r->query("SELECT cq.cache_set('session $id', 'logged in')");
+	$w->query("BEGIN; SELECT cq.cache_delete('session $id'); PREPARE TRANSACTION 'logout'");
+	$w->query("COMMIT PREPARED 'logout'");
+	return $r->query("SELECT cq.cache_get('session $id')");
+});
+
+proves('no-prepared-lock', '', 'logged in', 2, sub {
+	my ($w, $r) = @_;
+	$w->query("BEGIN; SELECT cq.cache_delete('session $id'); PREPARE TRANSACTION 'logout'");
+	$r->query("SELECT cq.cache_set('session $id', 'logged in')");
+	$w->query("COMMIT PREPARED 'logout'");
+	return $r->query("SELECT cq.cache_get('session $id')");
 });
 
 # a lease from before a crash; the ids that it knows as ended are given out again
