@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "cache/cache.h"
+#include "cache/ddl_window.h"
 #include "cache/hot_keys.h"
 #include "cache/load.h"
 #include "cache/namespace.h"
@@ -28,7 +29,7 @@
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
-#include "tables/detach.h"
+#include "tables/ddl_hook.h"
 #include "tables/write_behind_flush.h"
 #include "tables/write_behind_log.h"
 #include "topic/maintain.h"
@@ -63,6 +64,7 @@ layout(void)
 	end = place(&l.slots, end, cq_slots_size());
 	end = place(&l.engine, end, cq_engine_size((Size) cq_cache_memory_kb * 1024));
 	end = place(&l.loads, end, cq_load_size());
+	end = place(&l.ddl_windows, end, cq_ddl_windows_size());
 	end = place(&l.counters, end, cq_counters_size());
 	end = place(&l.namespaces, end, cq_namespace_states_size());
 	end = place(&l.hot_keys, end, cq_hot_keys_size());
@@ -97,6 +99,7 @@ start_shared_memory(void)
 		cq_dbworkers_init(CQ_SHARED_PART(workers));
 		cq_cache_shmem_init(CQ_SHARED_PART(cache));
 		cq_load_init(CQ_SHARED_PART(loads));
+		cq_ddl_windows_init(CQ_SHARED_PART(ddl_windows));
 		cq_queue_shmem_init(CQ_SHARED_PART(queues));
 		cq_topic_shmem_init(CQ_SHARED_PART(topics));
 	}
@@ -136,7 +139,7 @@ _PG_init(void)
 	cq_object_init();
 	cq_cache_init();
 	cq_namespace_init();
-	cq_detach_init();
+	cq_ddl_hook_init();
 	cq_behind_init();
 	cq_queue_init();
 	cq_topic_init();

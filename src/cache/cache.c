@@ -15,10 +15,12 @@
  *	namespace_states.c	the same in shared memory: quotas and counters
  *	marks.c			what the running transaction has changed
  *	pending.c		its sets and deletes, until it commits
+ *	prepared.c		plain entries that prepared transactions have deleted
  *	misses.c		the snapshots under which it has missed
  *	lookup.c		looking a key up
  *	store.c			setting, deleting, invalidating
  *	xact.c			the callbacks of transactions
+ *	ddl_window.c	who has committed DDL that others may not know of yet
  *	load.c			of many processes that miss one key, one computes
  *	counters.c, hot_keys.c	statistics
  *	warm.c			the cache over a clean restart
@@ -32,6 +34,7 @@
 #include "postgres.h"
 
 #include "cache/cache.h"
+#include "cache/ddl_window.h"
 #include "cache/hot_keys.h"
 #include "cache/namespace_states.h"
 #include "cache/slots.h"
@@ -76,6 +79,7 @@ void
 cq_cache_init(void)
 {
 	cq_cache_register_callbacks();
+	cq_ddl_window_register();
 }
 
 void

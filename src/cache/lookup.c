@@ -271,7 +271,7 @@ cq_cache_lookup(const CqKey *key, Snapshot snapshot, CqValue *value)
 	{
 		CqView		view;
 
-		if (!cq_view_of_snapshot(snapshot, &view))
+		if (!cq_view_of_miss(snapshot, &view))
 			view = nothing;
 		if (cq_remember_misses == CQ_REMEMBER_SESSION)
 			cq_marks_push_all();	/* the miss is as good as a lease */

@@ -69,6 +69,7 @@ static bool push_early = false; /* a lease has been handed out, or the
 								 * transaction is past PRE_COMMIT */
 
 static uint64 last_break = 0;	/* see cq_marks_last_break() */
+static bool any_barrier = false;	/* has a mark with one been made? */
 static int	statements = 0;		/* running ones that change watched rows */
 
 static CqLevel *levels = NULL;	/* in local_context */
@@ -101,6 +102,7 @@ cq_mark_slot(uint32 slot, bool barrier)
 		marks = cqmarks_create(local_context, 8, NULL);
 	}
 
+	any_barrier = any_barrier || barrier;
 	mark = cqmarks_insert(marks, slot, &found);
 	if (!found)
 	{
@@ -151,6 +153,12 @@ uint64
 cq_marks_change(void)
 {
 	return change_counter;
+}
+
+bool
+cq_marks_any_barrier(void)
+{
+	return any_barrier;
 }
 
 void
@@ -267,4 +275,5 @@ cq_marks_forget(void)
 	last_break = 0;
 	statements = 0;
 	push_early = false;
+	any_barrier = false;
 }

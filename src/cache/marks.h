@@ -37,6 +37,9 @@ extern uint64 cq_marks_change(void);
  */
 extern uint64 cq_marks_last_break(void);
 
+/* Has this transaction set a barrier, rolled back to a savepoint or not? */
+extern bool cq_marks_any_barrier(void);
+
 /*
  * Push the marks made so far, and from now on each mark as soon as it is made.
  * Called

@@ -9,6 +9,10 @@
  * prepared before a start with an empty cache; replayed during recovery.  So
  * nothing dependent is stored or served under a snapshot whose xmin is below F0.
  *
+ * A set has to fear one more thing: a transaction whose DDL the snapshot sees, and
+ * this process's catalog caches don't (ddl_window.c).  Its view is cut below such a
+ * transaction: the ids from there on count as running.
+ *
  * A lease:
  *
  *	 63   62      40 39                0
@@ -22,11 +26,13 @@
 
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "cache/ddl_window.h"
 #include "cache/marks.h"
 #include "cache/state.h"
 #include "cache/view.h"
 #include "core/compat.h"
 #include "core/faults.h"
+#include "utils/inval.h"
 #include "utils/snapmgr.h"
 
 #define CQ_LEASE_XID_BITS 40
@@ -49,18 +55,17 @@ first_xid(void)
 	return f0;
 }
 
+uint64
+cq_view_first_xid(void)
+{
+	return first_xid();
+}
+
 void
 cq_cache_out_of_recovery(void)
 {
 	Assert(!RecoveryInProgress());
 	(void) first_xid();
-}
-
-/* The 64-bit form of an id at most 2^31 behind the next one. */
-static inline uint64
-widen_xid(TransactionId xid, uint64 next)
-{
-	return next - (uint32) ((uint32) next - xid);
 }
 
 bool
@@ -75,10 +80,27 @@ cq_view_of_snapshot(Snapshot snapshot, CqView *view)
 		return false;
 
 	next = cq_next_full_xid_unlocked();
-	view->xmax = widen_xid(snapshot->xmax, next);
+	view->xmax = cq_widen_xid(snapshot->xmax, next);
 	view->xmin = view->xmax - (uint32) (snapshot->xmax - snapshot->xmin);
 	view->xcnt = snapshot->xcnt;
 	view->xip = snapshot->xip;
+	return view->xmin >= first_xid() || CQ_FAULT("no-f0");
+}
+
+bool
+cq_view_of_miss(Snapshot snapshot, CqView *view)
+{
+	bool		result = cq_view_of_snapshot(snapshot, view);
+	uint64		oldest;
+
+	CQ_PAUSE("miss");
+	oldest = cq_ddl_windows_oldest();
+	if (!CQ_FAULT("no-accept"))
+		AcceptInvalidationMessages();
+	if (!result || CQ_FAULT("no-ddl-window"))
+		return result;
+	view->xmax = Min(view->xmax, oldest);
+	view->xmin = Min(view->xmin, oldest);
 	return view->xmin >= first_xid() || CQ_FAULT("no-f0");
 }
 
@@ -95,7 +117,7 @@ cq_lease_issue(Snapshot snapshot)
 	CqView		view;
 	uint64		offset = 0;
 
-	if (cq_view_of_snapshot(snapshot, &view))
+	if (cq_view_of_miss(snapshot, &view))
 	{
 		offset = view.xmin - first_xid() + 1;
 		if (offset > CQ_LEASE_XID_MAX)

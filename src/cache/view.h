@@ -62,6 +62,14 @@ cq_view_older(const CqView *a, const CqView *b)
 extern bool cq_view_of_snapshot(struct SnapshotData *snapshot, CqView *view);
 
 /*
+ * The view under which something that is read from now on may be stored: that of the
+ * snapshot without the transactions whose DDL this process may not have heard of.
+ * Accepts invalidation messages: a plan that is still valid afterwards, and the caches
+ * behind it, are as new as the view.  Returns false as cq_view_of_snapshot.
+ */
+extern bool cq_view_of_miss(struct SnapshotData *snapshot, CqView *view);
+
+/*
  * Leases: a bigint that stands for a snapshot's xmin on this server start.
  * cq_lease_issue pushes the marks of the transaction; if the snapshot has no
  * view, its lease is always refused.  cq_lease_view returns false for a lease
@@ -75,5 +83,8 @@ extern bool cq_lease_view(int64 lease, CqView *view);
  * out of recovery.
  */
 extern void cq_cache_out_of_recovery(void);
+
+/* F0.  Not during recovery. */
+extern uint64 cq_view_first_xid(void);
 
 #endif							/* CQ_CACHE_VIEW_H */

@@ -4,12 +4,14 @@
  *	  The cache's transaction callbacks.
  *
  *	PRE_COMMIT	 log the operations of write-behind (tables/write_behind_log.c),
- *				 push the marks, then check and prepare the pending sets
+ *				 open the window of DDL, push the marks, then check and prepare the pending sets
  *	COMMIT		 publish them
  *	PRE_PREPARE  push the marks.  They carry the transaction's id, so nothing is
  *				 left to do at COMMIT or ROLLBACK PREPARED, which may run in
  *				 another session, after a restart, or never
- *	PREPARE		 drop the pending sets
+ *				 Plain entries have no marks: plain sets of what the
+ *				 transaction deletes are refused until it has ended (prepared.c)
+ *	PREPARE		 delete plain entries, drop the pending sets
  *	ABORT		 drop everything
  *
  * Code that runs before the commit record is written may raise; code that runs
@@ -20,6 +22,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "cache/ddl_window.h"
 #include "cache/marks.h"
 #include "cache/misses.h"
 #include "cache/pending.h"
@@ -36,6 +39,16 @@ table_follows(void)
 	int			position = 0;
 
 	return cq_pending_next_behind(&position) != NULL;
+}
+
+/* Between here and the end of the window others may know of DDL only by halves. */
+static void
+open_ddl_window(void)
+{
+	FullTransactionId xid = GetTopFullTransactionIdIfAny();
+
+	if (cq_marks_any_barrier() && FullTransactionIdIsValid(xid))
+		cq_ddl_window_open(U64FromFullTransactionId(xid));
 }
 
 static void
@@ -56,6 +69,7 @@ at_transaction(XactEvent event, void *arg)
 		case XACT_EVENT_PRE_COMMIT:
 			if (table_follows())
 				cq_log_behind_hook();
+			open_ddl_window();
 			if (!CQ_FAULT("mark-at-commit"))
 				cq_marks_push_all();
 			cq_pending_prepare_all();
@@ -66,8 +80,10 @@ at_transaction(XactEvent event, void *arg)
 						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						 errmsg("cannot prepare a transaction that has changed a write-behind namespace")));
 			cq_marks_push_all();
+			cq_pending_lock_deleted();
 			break;
 		case XACT_EVENT_COMMIT:
+			CQ_PAUSE("ddl-window");
 			if (CQ_FAULT("mark-at-commit") &&
 				TransactionIdIsValid(GetTopTransactionIdIfAny()))
 			{
@@ -82,6 +98,7 @@ at_transaction(XactEvent event, void *arg)
 			forget_all();
 			break;
 		case XACT_EVENT_PREPARE:
+			cq_pending_publish_deletes();
 			forget_all();
 			break;
 		case XACT_EVENT_PARALLEL_PRE_COMMIT:

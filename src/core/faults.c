@@ -22,10 +22,15 @@ cq_fault_lock(uint64 what)
 void
 cq_pause(const char *name)
 {
-	Datum		key = Int64GetDatum(CQ_PAUSE_LOCK);
+	Size		len = strlen(name);
+	Datum		key;
 
-	if (cq_pause_at == NULL || strcmp(cq_pause_at, name) != 0)
+	if (cq_pause_at == NULL || strncmp(cq_pause_at, name, len) != 0)
 		return;
+	if (cq_pause_at[len] != '\0' && cq_pause_at[len] != ':')
+		return;
+	key = Int64GetDatum(cq_pause_at[len] == ':' ? atoi(cq_pause_at + len + 1)
+						: CQ_PAUSE_LOCK);
 	(void) DirectFunctionCall1(pg_advisory_lock_shared_int8, key);
 	(void) DirectFunctionCall1(pg_advisory_unlock_shared_int8, key);
 }

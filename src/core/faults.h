@@ -38,7 +38,7 @@ extern void cq_fault_lock(uint64 what);
 
 /*
  * While cachequeue.pause holds that name: wait until no session holds advisory
- * lock CQ_PAUSE_LOCK.	In a transaction, without any lightweight lock.
+ * lock CQ_PAUSE_LOCK, or with "name:lock" that lock.	In a transaction, without any lightweight lock.
  */
 extern void cq_pause(const char *name);
 #endif

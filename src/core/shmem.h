@@ -6,9 +6,9 @@
  *	+----------+---------+-------------+-------+--------+-------+----------+
  *	| CqShared | workers | cache state | slots | engine | loads | counters |
  *	+----------+---------+-------------+-------+--------+-------+----------+
- *	+----------------+----------+--------+--------+
- *	| namespace rows | hot keys | queues | topics |
- *	+----------------+----------+--------+--------+
+ *	+-------------+----------------+----------+--------+--------+
+ *	| DDL windows | namespace rows | hot keys | queues | topics |
+ *	+-------------+----------------+----------+--------+--------+
  *
  * Requested in shmem_request_hook, laid out and initialised once in
  * shmem_startup_hook, never resized.  Every part starts on a cache line.
@@ -29,6 +29,7 @@ typedef struct CqShared
 	Size		slots;			/* cache/slots.c: dependency slots */
 	Size		engine;			/* cache/engine/engine.c: the arena */
 	Size		loads;			/* cache/load.c: load leases */
+	Size		ddl_windows;	/* cache/ddl_window.c */
 	Size		counters;		/* cache/counters.c */
 	Size		namespaces;		/* cache/namespace_states.c */
 	Size		hot_keys;		/* cache/hot_keys.c */

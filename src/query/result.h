@@ -10,6 +10,7 @@
 
 #include "cache/key.h"
 #include "cache/value.h"
+#include "cache/view.h"
 #include "query/key.h"
 #include "query/plan.h"
 #include "utils/array.h"
@@ -37,6 +38,9 @@ typedef struct CqResult
 
 	/* by cq_result_find() */
 	bool		stale;			/* what was found is out of date */
+	bool		storable;		/* the view is one, and the plan is as new as
+								 * it */
+	CqView		view;			/* what is computed may be stored under it */
 	int64		computed_ms;	/* as of when the data is, or a bit before */
 	int64		started_us;
 } CqResult;

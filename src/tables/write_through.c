@@ -318,20 +318,28 @@ put(CqWriteThrough *w, Relation rel, TupleTableSlot *slot, HeapTuple tuple,
 	int64		ttl_ms = w->ttl_ms != 0 ? w->ttl_ms : name_space->default_ttl_ms;
 	CqSetRequest request = {0};
 	CqView		view;
-	struct varlena *value;
+	Snapshot	snapshot;
+	struct varlena *value = NULL;
 
 	if (!table_tuple_satisfies_snapshot(rel, slot, SnapshotSelf))
 		return;
-	value = row_value(w, rel, tuple);
-	if (value == NULL || !spend(0, VARSIZE_ANY_EXHDR(value)) ||
-		!cq_view_of_snapshot(GetLatestSnapshot(), &view))
+
+	/* registered: what makes the value may take other snapshots */
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	if (cq_view_of_miss(snapshot, &view))
+		value = row_value(w, rel, tuple);
+	if (value == NULL || !spend(0, VARSIZE_ANY_EXHDR(value)))
+	{
+		UnregisterSnapshot(snapshot);
 		return;
+	}
 	request.key = key;
 	request.type = CQ_VALUE_JSONB;
 	request.expires_ms = ttl_ms == 0 ? 0 : cq_clock_ms() + ttl_ms;
 	cq_request_value(&request, value);
 	cq_request_depend(&request, NULL);
 	(void) cq_cache_set(&request, &view, change);
+	UnregisterSnapshot(snapshot);
 }
 
 static void

@@ -26,6 +26,10 @@
 #	no-role-key           a result is for the role it was made for   I10
 #	no-namespace-check    a namespace is for those who may           I10
 #	lock-key              (added:) a set locks its key               I11
+#	no-ddl-window         DDL counts as running till all are told    I1 I4
+#	no-accept             ... and who misses listens                 I1 I4
+#	no-prepared-delete    PREPARE removes the plain entries it deletes
+#	no-prepared-lock      ... and keeps them away until its end
 #	no-salt               a lease is good for one server start       I11
 #
 # I8 (memory) has no switch: 023_cache_memory.pl and the engine's unit tests
@@ -278,6 +282,73 @@ proves('lock-key', 't', 'waited', 2, sub {
 	$r->query("SET lock_timeout = '50ms'");
 	my $result = $r->query("SELECT cq.cache_set('plain $id', 'of r')");
 	return $result =~ /lock timeout/ ? 'waited' : $result;
+});
+
+# A partitioned table, and one that the history attaches to it, while the reader knows
+# the plan of the query.
+sub attach
+{
+	my ($r) = @_;
+
+	$r->query(<<"SQL");
+CREATE TABLE p$id (id int, r text) PARTITION BY LIST (r);
+CREATE TABLE pa$id PARTITION OF p$id FOR VALUES IN ('a');
+CREATE TABLE pb$id (id int, r text);
+INSERT INTO p$id VALUES (1, 'a');
+INSERT INTO pb$id SELECT 1, 'b' FROM generate_series(1, 10);
+SELECT cq.cache_watch('p$id');
+SQL
+	return (
+		"SELECT cq.cache_fetch('n', 'SELECT count(*) FROM p$id')",
+		"ALTER TABLE p$id ATTACH PARTITION pb$id FOR VALUES IN ('b')");
+}
+
+proves('no-ddl-window', '11', '1', 1, sub {
+	my ($r) = @_;
+	my ($fetch, $attach) = attach($r);
+	my $ddl = pausing('ddl-window');
+	$r->query($fetch);
+	meanwhile($ddl, $attach, sub { $r->query($fetch) });
+	$ddl->quit;
+	return $r->query($fetch);
+});
+
+# it has its plan and its lock already, and hears of nothing by itself
+proves('no-accept', '11', '1', 1, sub {
+	my ($r) = @_;
+	my ($fetch, $attach) = attach($r);
+	my $ddl = pausing('ddl-window:4712');
+	my $gate = session();
+	$r->query("BEGIN; SELECT count(*) FROM p$id");
+	$r->query($fetch);
+	$gate->query('SELECT pg_advisory_lock(4712)');
+	$ddl->send($attach);
+	until_true($gate, SOMEBODY_WAITS =~ s/4711/4712/r);
+	$r->query("SET cachequeue.pause = 'miss'");
+	meanwhile($r, $fetch, sub {
+		$gate->query('SELECT pg_advisory_unlock(4712)');
+		$ddl->wait;
+	});
+	$r->query('COMMIT; RESET cachequeue.pause');
+	$_->quit for $ddl, $gate;
+	return $r->query($fetch);
+});
+
+# a logout by two-phase commit
+proves('no-prepared-delete', '', 'logged in', 2, sub {
+	my ($w, $r) = @_;
+	$r->query("SELECT cq.cache_set('session $id', 'logged in')");
+	$w->query("BEGIN; SELECT cq.cache_delete('session $id'); PREPARE TRANSACTION 'logout'");
+	$w->query("COMMIT PREPARED 'logout'");
+	return $r->query("SELECT cq.cache_get('session $id')");
+});
+
+proves('no-prepared-lock', '', 'logged in', 2, sub {
+	my ($w, $r) = @_;
+	$w->query("BEGIN; SELECT cq.cache_delete('session $id'); PREPARE TRANSACTION 'logout'");
+	$r->query("SELECT cq.cache_set('session $id', 'logged in')");
+	$w->query("COMMIT PREPARED 'logout'");
+	return $r->query("SELECT cq.cache_get('session $id')");
 });
 
 # a lease from before a crash; the ids that it knows as ended are given out again

@@ -100,11 +100,27 @@ sub reconnect
 	die "no server\n";
 }
 
+# All that the server said about the last error.
+sub error_text
+{
+	my @text;
+
+	$marker++;
+	print $to "\\errverbose\n\\echo marker $marker\n";
+	while (defined(my $line = readline $from))
+	{
+		last if $line eq "marker $marker\n";
+		push @text, $line;
+	}
+	return join '', @text;
+}
+
 sub query
 {
 	my ($sql) = @_;
 	my @rows;
 	my $failed = 0;
+	my $unexpected;
 
 	$marker++;
 	print $to "$sql;\n\\echo marker $marker\n";
@@ -113,6 +129,7 @@ sub query
 		chomp $line;
 		if ($line eq "marker $marker")
 		{
+			violation("error $unexpected in: $sql\n" . error_text()) if $unexpected;
 			die "failed\n" if $failed;
 			return wantarray ? @rows : $rows[0];
 		}
@@ -120,7 +137,7 @@ sub query
 		{
 			$count{errors}++;
 			$failed = 1;
-			violation("error $1 in: $sql") if $1 !~ $expected;
+			$unexpected = $1 if $1 !~ $expected;
 		}
 		elsif ($line !~ /^(?:psql:.*)?(?:WARNING|FATAL|connection to server|server closed|\t)/)
 		{
