@@ -15,6 +15,7 @@
  *	namespace_states.c	the same in shared memory: quotas and counters
  *	marks.c			what the running transaction has changed
  *	pending.c		its sets and deletes, until it commits
+ *	prepared.c		plain entries that prepared transactions have deleted
  *	misses.c		the snapshots under which it has missed
  *	lookup.c		looking a key up
  *	store.c			setting, deleting, invalidating

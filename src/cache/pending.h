@@ -75,6 +75,13 @@ extern const CqPending *cq_pending_next_behind(int *position);
 /* Callbacks, from cache/xact.c. */
 extern void cq_pending_prepare_all(void);
 extern void cq_pending_publish_all(void);
+
+/*
+ * The same for two-phase commit: at PRE_PREPARE refuse plain sets of what is
+ * deleted, at PREPARE delete it.  The first may raise.
+ */
+extern void cq_pending_lock_deleted(void);
+extern void cq_pending_publish_deletes(void);
 extern void cq_pending_subxact_abort(int level);
 extern void cq_pending_subxact_commit(int level);
 extern void cq_pending_forget(void);

@@ -16,6 +16,7 @@
 #include "cache/maintain.h"
 #include "cache/marks.h"
 #include "cache/pending.h"
+#include "cache/prepared.h"
 #include "cache/slots.h"
 #include "cache/state.h"
 #include "cache/store.h"
@@ -58,6 +59,17 @@ stamp_request(const CqSetRequest *request, const CqView *p, uint64 change,
 	return true;
 }
 
+/* Has a prepared transaction deleted the key of a plain set? */
+static bool
+deleted_by_prepared(const CqSetRequest *request, CqCounter *reason)
+{
+	if (request->dependent || request->key->behind != 0 ||
+		!cq_prepared_refuses(request->key))
+		return false;
+	*reason = CQ_COUNT_REFUSED_CHANGED;
+	return true;
+}
+
 CqSetResult
 cq_cache_set(const CqSetRequest *request, const CqView *p, uint64 change)
 {
@@ -68,6 +80,7 @@ cq_cache_set(const CqSetRequest *request, const CqView *p, uint64 change)
 	if (CQ_FAULT("lock-key"))
 		cq_fault_lock(request->key->identity);
 	if (cq_pending_cleared(request->key->name_space) ||
+		deleted_by_prepared(request, &reason) ||
 		(request->dependent &&
 		 !stamp_request(request, p, change, stamps, &reason)))
 	{
@@ -86,9 +99,12 @@ cq_cache_set_now(const CqSetRequest *request, const CqView *p,
 	CqEngineMeta meta = {0};
 	CqEngineHandle handle;
 	CqCounter	reason;
+	uint64		prepared = cq_prepared_changes();
+	uint64		new_version;
 
 	Assert(request->dependent == (p != NULL));
-	if (request->dependent && !stamp_request(request, p, 0, stamps, &reason))
+	if (deleted_by_prepared(request, &reason) ||
+		(request->dependent && !stamp_request(request, p, 0, stamps, &reason)))
 	{
 		cq_count_refused(request->key, reason);
 		return CQ_SET_REFUSED;
@@ -108,8 +124,15 @@ cq_cache_set_now(const CqSetRequest *request, const CqView *p,
 		return CQ_SET_NO_MEMORY;
 	}
 	if (cq_engine_publish_if(cq_cache_engine(), handle, condition, version,
-							 cq_clock_ms(), NULL) != CQ_ENGINE_OK)
+							 cq_clock_ms(), &new_version) != CQ_ENGINE_OK)
 		return CQ_SET_CONFLICT;
+	if (!request->dependent && cq_prepared_changes() != prepared &&
+		deleted_by_prepared(request, &reason))
+	{
+		cq_cache_remove(request->key, new_version);
+		cq_count_refused(request->key, reason);
+		return CQ_SET_REFUSED;
+	}
 	cq_count_namespace(request->key->state, CQ_COUNT_SETS, 1);
 	cq_cache_expiry_added(request->expires_ms);
 	return CQ_SET_STORED;

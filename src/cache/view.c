@@ -55,6 +55,12 @@ first_xid(void)
 	return f0;
 }
 
+uint64
+cq_view_first_xid(void)
+{
+	return first_xid();
+}
+
 void
 cq_cache_out_of_recovery(void)
 {

@@ -84,4 +84,7 @@ extern bool cq_lease_view(int64 lease, CqView *view);
  */
 extern void cq_cache_out_of_recovery(void);
 
+/* F0.  Not during recovery. */
+extern uint64 cq_view_first_xid(void);
+
 #endif							/* CQ_CACHE_VIEW_H */

@@ -9,7 +9,9 @@
  *	PRE_PREPARE  push the marks.  They carry the transaction's id, so nothing is
  *				 left to do at COMMIT or ROLLBACK PREPARED, which may run in
  *				 another session, after a restart, or never
- *	PREPARE		 drop the pending sets
+ *				 Plain entries have no marks: plain sets of what the
+ *				 transaction deletes are refused until it has ended (prepared.c)
+ *	PREPARE		 delete plain entries, drop the pending sets
  *	ABORT		 drop everything
  *
  * Code that runs before the commit record is written may raise; code that runs
@@ -78,6 +80,7 @@ at_transaction(XactEvent event, void *arg)
 						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						 errmsg("cannot prepare a transaction that has changed a write-behind namespace")));
 			cq_marks_push_all();
+			cq_pending_lock_deleted();
 			break;
 		case XACT_EVENT_COMMIT:
 			CQ_PAUSE("ddl-window");
@@ -95,6 +98,7 @@ at_transaction(XactEvent event, void *arg)
 			forget_all();
 			break;
 		case XACT_EVENT_PREPARE:
+			cq_pending_publish_deletes();
 			forget_all();
 			break;
 		case XACT_EVENT_PARALLEL_PRE_COMMIT:

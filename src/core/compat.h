@@ -20,6 +20,8 @@
 #include "storage/lwlock.h"
 #include "storage/proc.h"
 #include "utils/acl.h"
+#include "utils/guc.h"
+#include "utils/guc_tables.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #if PG_VERSION_NUM >= 160000
@@ -177,6 +179,111 @@ cq_jsonb_push(CqJsonbState *state, JsonbIteratorToken token, JsonbValue *value)
 #else
 	state->result = pushJsonbValue(&state->parseState, token, value);
 #endif
+}
+
+/*
+ * Nodes and kinds of relations that later versions have; no tree has these numbers.
+ */
+#if PG_VERSION_NUM < 160000
+#define T_JsonConstructorExpr T_Invalid
+#define T_JsonIsPredicate T_Invalid
+#define T_JsonValueExpr T_Invalid
+#endif
+#if PG_VERSION_NUM < 170000
+#define T_JsonBehavior T_Invalid
+#define T_JsonExpr T_Invalid
+#endif
+#if PG_VERSION_NUM >= 180000
+#define CQ_RTE_GROUP RTE_GROUP
+#else
+#define CQ_RTE_GROUP (-1)
+#endif
+
+/* pg_attribute.attgenerated of columns that are computed when they are read */
+#ifndef ATTRIBUTE_GENERATED_VIRTUAL
+#define ATTRIBUTE_GENERATED_VIRTUAL 'v'
+#endif
+
+/* The values that an expression of JSON itself turns into JSON. */
+static inline List *
+cq_json_writes(Node *node)
+{
+#if PG_VERSION_NUM >= 160000
+	if (IsA(node, JsonConstructorExpr))
+		return ((JsonConstructorExpr *) node)->args;
+#endif
+#if PG_VERSION_NUM >= 170000
+	if (IsA(node, JsonExpr))
+		return ((JsonExpr *) node)->passing_values;
+#endif
+	return NIL;
+}
+
+/* The type that an expression of JSON reads from JSON or text, or InvalidOid. */
+static inline Oid
+cq_json_reads(Node *node)
+{
+#if PG_VERSION_NUM >= 170000
+	if (IsA(node, JsonExpr))
+		return ((JsonExpr *) node)->returning->typid;
+#endif
+	return InvalidOid;
+}
+
+/* The server's setting of exactly that name; NULL: it has none. */
+static inline struct config_generic *
+cq_setting_find(const char *name)
+{
+#if PG_VERSION_NUM >= 160000
+	return find_option(name, false, true, DEBUG5);
+#else
+	for (int i = 0; i < GetNumConfigOptions(); i++)
+	{
+		struct config_generic *setting = get_guc_variables()[i];
+
+		if (strcmp(setting->name, name) == 0)
+			return setting;
+	}
+	return NULL;
+#endif
+}
+
+/*
+ * Where the server keeps the value of one of its own settings, a bool, int (also an
+ * enum's) or char *, as *type says; NULL: it has no such setting.
+ */
+static inline void *
+cq_setting_variable(const char *name, enum config_type *type)
+{
+	struct config_generic *setting = cq_setting_find(name);
+
+	if (setting == NULL)
+		return NULL;
+	*type = setting->vartype;
+	switch (setting->vartype)
+	{
+#if PG_VERSION_NUM >= 190000
+		case PGC_BOOL:
+			return setting->_bool.variable;
+		case PGC_INT:
+			return setting->_int.variable;
+		case PGC_STRING:
+			return setting->_string.variable;
+		case PGC_ENUM:
+			return setting->_enum.variable;
+#else
+		case PGC_BOOL:
+			return ((struct config_bool *) setting)->variable;
+		case PGC_INT:
+			return ((struct config_int *) setting)->variable;
+		case PGC_STRING:
+			return ((struct config_string *) setting)->variable;
+		case PGC_ENUM:
+			return ((struct config_enum *) setting)->variable;
+#endif
+		default:
+			return NULL;
+	}
 }
 
 /* What a signal handler passes on to another. */

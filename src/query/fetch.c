@@ -22,6 +22,7 @@
 #include "query/result.h"
 #include "query/verify.h"
 #include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
 static void
@@ -33,6 +34,13 @@ check_columns(const CqPlan *plan)
 		ereport(ERROR,
 				(errcode(ERRCODE_CARDINALITY_VIOLATION),
 				 errmsg("query must return one column, not %d", n)));
+	if (OidIsValid(plan->facts->unwritable))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot cache a result that \"%s\" turns into text",
+						get_func_name(plan->facts->unwritable)),
+				 errdetail("The text depends on more than the value: the name of an object, for example, may change."),
+				 errhint("Return the value as oid, or use cq.cache_query.")));
 }
 
 /* to_jsonb of the one value there is; NULL for no row and for NULL. */

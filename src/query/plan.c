@@ -4,12 +4,12 @@
  *	  Checked and prepared queries, kept by each backend.
  *
  * A plan is PostgreSQL's own cached plan and what query/check.c found out about
- * the query.  The two must refer to the same objects, so everything that makes
- * PostgreSQL analyse a query again makes this file check it again: another role,
- * search path or schema of temporary tables, a change of a relation that the query
- * reads, of any function, operator, type or schema.  As in PostgreSQL, a new table
- * that hides another one in the search path is only noticed when one of those
- * happens.
+ * the query.  There is one for each role, schema of temporary tables and set of
+ * values of the settings that query/settings.c names.  The two must refer to the
+ * same objects, so everything that makes PostgreSQL analyse a query again makes
+ * this file check it again: a change of a relation that the query reads, of any
+ * function, operator, type or schema.  As in PostgreSQL, a new table that hides
+ * another one in the search path is only noticed when one of those happens.
  *
  * The same holds for everything that decides whether the role may read the
  * relations: once checked, a privilege holds as long as the plan is valid.
@@ -25,13 +25,13 @@
 #include "core/faults.h"
 #include "miscadmin.h"
 #include "query/plan.h"
+#include "query/settings.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
 #include "utils/resowner.h"
-#include "utils/rls.h"
 #include "utils/syscache.h"
 
 #define PLANS_MAX 512
@@ -51,9 +51,7 @@ relation_changed(Datum arg, Oid relid)
 	while ((plan = hash_seq_search(&status)) != NULL)
 	{
 		if (!OidIsValid(relid) ||
-			(plan->facts != NULL &&
-			 (list_member_oid(plan->facts->relations, relid) ||
-			  list_member_oid(plan->facts->row_types, relid))))
+			(plan->facts != NULL && cq_facts_concern_relation(plan->facts, relid)))
 			plan->valid = false;
 	}
 }
@@ -122,12 +120,6 @@ drop_all_plans(void)
 	}
 }
 
-static const char *
-current_search_path(void)
-{
-	return namespace_search_path == NULL ? "" : namespace_search_path;
-}
-
 static void
 find_input_functions(CqPlan *plan)
 {
@@ -174,50 +166,46 @@ build_plan(CqPlan *plan, const char *query)
 	plan->context = context;
 	plan->facts = facts;
 	plan->query = MemoryContextStrdup(context, query);
-	plan->search_path = MemoryContextStrdup(context, current_search_path());
 	find_input_functions(plan);
 	SPI_finish();
 	plan->valid = invalidations == before;
 }
 
 static void
-fill_key(CqPlanKey *key, const char *query)
+fill_key(CqPlanKey *key, const char *query, uint64 settings)
 {
 	const unsigned char *bytes = (const unsigned char *) query;
-	const char *path = current_search_path();
 	int			len = strlen(query);
 	Oid			temp_toast_schema;
 
 	memset(key, 0, sizeof(*key));
 	key->query_hash = hash_bytes_extended(bytes, len, 1);
 	key->query_hash_2 = hash_bytes_extended(bytes, len, 2);
-	key->search_path = hash_bytes_extended((const unsigned char *) path,
-										   strlen(path), 0);
+	key->settings = settings;
 	GetTempNamespaceState(&key->temp_schema, &temp_toast_schema);
 	key->role = GetUserId();
-	key->row_security = row_security;
 }
 
 /* Is it the query of the last call?  Comparing is faster than hashing. */
 static bool
-is_last_found(const char *query)
+is_last_found(const char *query, uint64 settings)
 {
 	Oid			temp_schema;
 	Oid			temp_toast_schema;
 
 	if (last_found == NULL || !last_found->valid ||
 		last_found->key.role != GetUserId() ||
-		last_found->key.row_security != row_security)
+		last_found->key.settings != settings)
 		return false;
 	GetTempNamespaceState(&temp_schema, &temp_toast_schema);
 	return last_found->key.temp_schema == temp_schema &&
-		strcmp(last_found->query, query) == 0 &&
-		strcmp(last_found->search_path, current_search_path()) == 0;
+		strcmp(last_found->query, query) == 0;
 }
 
 CqPlan *
 cq_plan_find(const char *query)
 {
+	uint64		settings = cq_query_settings();
 	CqPlanKey	key;
 	CqPlan	   *plan;
 	bool		found;
@@ -228,9 +216,9 @@ cq_plan_find(const char *query)
 	/* running the query would do so, when it locks its tables */
 	AcceptInvalidationMessages();
 
-	if (is_last_found(query))
+	if (is_last_found(query, settings))
 		return last_found;
-	fill_key(&key, query);
+	fill_key(&key, query, settings);
 	if (hash_get_num_entries(plans) >= PLANS_MAX &&
 		hash_search(plans, &key, HASH_FIND, NULL) == NULL)
 		drop_all_plans();

@@ -17,11 +17,9 @@ typedef struct CqPlanKey
 {
 	uint64		query_hash;
 	uint64		query_hash_2;	/* of another seed */
-	uint64		search_path;	/* hash */
+	uint64		settings;		/* of cq_query_settings() */
 	Oid			temp_schema;
 	Oid			role;
-	uint32		row_security;	/* the setting */
-	uint32		unused;			/* zero */
 } CqPlanKey;
 
 /* How the text of an argument becomes a value. */
@@ -39,7 +37,6 @@ typedef struct CqPlan
 	bool		permitted;		/* the role may run it; holds while valid */
 	MemoryContext context;		/* holds what follows, but for the plan */
 	char	   *query;
-	char	   *search_path;
 	CqQueryFacts *facts;
 	CqPlanParam *params;
 	SPIPlanPtr	plan;

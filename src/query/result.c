@@ -42,11 +42,16 @@
 #include "cache/marks.h"
 #include "cache/outcome.h"
 #include "cache/request.h"
+#include "cache/slots.h"
 #include "cache/store.h"
 #include "cache/view.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "common/pg_prng.h"
 #include "core/clock.h"
+#include "core/faults.h"
 #include "core/settings.h"
+#include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "query/pins.h"
 #include "query/result.h"
@@ -135,9 +140,15 @@ look_up(const CqResult *result, CqValue *value, CqLookup *outcome)
 	return found;
 }
 
+/* False when there is no room for it. */
 static bool
 add_slot(CqSetRequest *request, uint32 slot)
 {
+	for (int i = 0; i < request->nslots; i++)
+	{
+		if (request->slots[i] == slot)
+			return true;
+	}
 	if (request->nslots == lengthof(request->slots))
 		return false;
 	request->slots[request->nslots++] = slot;
@@ -154,6 +165,7 @@ add_relation(CqSetRequest *request, const CqQueryFacts *facts,
 {
 	int			nslots = request->nslots;
 	bool		whole = list_member_oid(facts->unpinned, relid);
+	bool		pinned = false;
 	ListCell   *cell;
 
 	foreach(cell, facts->pins)
@@ -167,11 +179,44 @@ add_relation(CqSetRequest *request, const CqQueryFacts *facts,
 			whole = true;
 		else if (!add_slot(request, slot))
 			return false;
+		pinned = true;
 	}
-	if (!whole && request->nslots > nslots)
+	if (!whole && pinned)
 		return true;
 	request->nslots = nslots;
 	return add_slot(request, cq_relation_slot(relid));
+}
+
+/*
+ * Depend on the functions and types that the query uses.  (A row type of a table that is
+ * read changes with the table.)
+ */
+static bool
+add_objects(CqSetRequest *request, const CqQueryFacts *facts)
+{
+	ListCell   *cell;
+
+	if (CQ_FAULT("no-objects"))
+		return true;
+	foreach(cell, facts->functions)
+	{
+		if (!add_slot(request, cq_slot_of_object(MyDatabaseId, ProcedureRelationId,
+												 lfirst_oid(cell))))
+			return false;
+	}
+	foreach(cell, facts->types)
+	{
+		if (!add_slot(request, cq_slot_of_object(MyDatabaseId, TypeRelationId,
+												 lfirst_oid(cell))))
+			return false;
+	}
+	foreach(cell, facts->row_types)
+	{
+		if (!list_member_oid(facts->relations, lfirst_oid(cell)) &&
+			!add_slot(request, cq_relation_slot(lfirst_oid(cell))))
+			return false;
+	}
+	return true;
 }
 
 /*
@@ -185,6 +230,8 @@ add_dependencies(CqSetRequest *request, const CqResult *result)
 	ListCell   *cell;
 
 	cq_request_depend(request, result->terms->tags);
+	if (!add_objects(request, facts))
+		return false;
 	if (result->terms->tags != NULL)
 		return true;
 	foreach(cell, facts->relations)
@@ -253,8 +300,16 @@ begin(CqResult *result)
 static void
 check_terms(const CqPlan *plan, const CqResultTerms *terms)
 {
-	if (terms->tags == NULL && terms->ttl_ms == 0 &&
-		OidIsValid(plan->facts->unwatched))
+	if (terms->tags != NULL || terms->ttl_ms != 0)
+		return;
+	if (OidIsValid(plan->facts->foreign))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot cache the result of a query that reads foreign table \"%s\"",
+						get_rel_name(plan->facts->foreign)),
+				 errdetail("It changes unnoticed."),
+				 errhint("Give a ttl to accept results of that age, or tags to invalidate them yourself.")));
+	if (OidIsValid(plan->facts->unwatched))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("relation \"%s\" is not watched",

@@ -40,6 +40,7 @@ cq_verify_due(const CqResult *hit)
 {
 	return cq_verify_sample > 0 && !hit->stale && hit->terms->tags == NULL &&
 		!OidIsValid(hit->plan->facts->unwatched) &&
+		!OidIsValid(hit->plan->facts->foreign) &&
 		pg_prng_double(&pg_global_prng_state) < cq_verify_sample;
 }
 

@@ -28,6 +28,8 @@
 #	lock-key              (added:) a set locks its key               I11
 #	no-ddl-window         DDL counts as running till all are told    I1 I4
 #	no-accept             ... and who misses listens                 I1 I4
+#	no-prepared-delete    PREPARE removes the plain entries it deletes
+#	no-prepared-lock      ... and keeps them away until its end
 #	no-salt               a lease is good for one server start       I11
 #
 # I8 (memory) has no switch: 023_cache_memory.pl and the engine's unit tests
@@ -330,6 +332,23 @@ proves('no-accept', '11', '1', 1, sub {
 	$r->query('COMMIT; RESET cachequeue.pause');
 	$_->quit for $ddl, $gate;
 	return $r->query($fetch);
+});
+
+# a logout by two-phase commit
+proves('no-prepared-delete', '', 'logged in', 2, sub {
+	my ($w, $r) = @_;
+	$r->query("SELECT cq.cache_set('session $id', 'logged in')");
+	$w->query("BEGIN; SELECT cq.cache_delete('session $id'); PREPARE TRANSACTION 'logout'");
+	$w->query("COMMIT PREPARED 'logout'");
+	return $r->query("SELECT cq.cache_get('session $id')");
+});
+
+proves('no-prepared-lock', '', 'logged in', 2, sub {
+	my ($w, $r) = @_;
+	$w->query("BEGIN; SELECT cq.cache_delete('session $id'); PREPARE TRANSACTION 'logout'");
+	$r->query("SELECT cq.cache_set('session $id', 'logged in')");
+	$w->query("COMMIT PREPARED 'logout'");
+	return $r->query("SELECT cq.cache_get('session $id')");
 });
 
 # a lease from before a crash; the ids that it knows as ended are given out again
