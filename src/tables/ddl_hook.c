@@ -9,6 +9,8 @@
  * is marked at the start of the command, and the first of its transactions publishes
  * the mark.
  *
+ * COPY fires triggers, and is no query of the executor's (cache/query_levels.c).
+ *
  * COMMIT PREPARED publishes what may be DDL, its marks pushed at PREPARE.  None of its
  * callbacks runs, so its window (cache/ddl_window.c) is opened here.
  *
@@ -18,6 +20,7 @@
 
 #include "cache/ddl_window.h"
 #include "cache/marks.h"
+#include "cache/query_levels.h"
 #include "cache/slots.h"
 #include "core/compat.h"
 #include "core/faults.h"
@@ -109,6 +112,9 @@ before_statement(Node *stmt)
 		case T_TransactionStmt:
 			before_transaction_stmt(castNode(TransactionStmt, stmt));
 			break;
+		case T_CopyStmt:
+			cq_query_level_open(stmt);
+			break;
 		default:
 			break;
 	}
@@ -132,6 +138,8 @@ process_utility(PlannedStmt *pstmt, const char *query_string,
 		standard_ProcessUtility(pstmt, query_string, read_only_tree, context,
 								params, query_env, dest, completion);
 
+	if (IsA(stmt, CopyStmt))
+		cq_query_level_close(stmt);
 	if (IsA(stmt, TransactionStmt) &&
 		castNode(TransactionStmt, stmt)->kind == TRANS_STMT_COMMIT_PREPARED)
 		CQ_PAUSE("prepared-window");

@@ -18,13 +18,10 @@ typedef enum CqWatchTrigger
 	CQ_WATCH_TRUNCATE,
 	CQ_WATCH_STATEMENT,
 	CQ_WATCH_WRITE,
-	CQ_WATCH_END,
 	CQ_WATCH_ROW
 } CqWatchTrigger;
 
 #define CQ_WATCH_TRIGGERS (CQ_WATCH_ROW + 1)
-
-extern const char *cq_watch_trigger_name(CqWatchTrigger kind);
 
 /* Has the relation that trigger, well-formed and firing always? */
 extern bool cq_watch_trigger_fires(Relation rel, CqWatchTrigger kind);
