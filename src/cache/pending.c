@@ -141,7 +141,7 @@ release(CqPending *op)
 }
 
 void
-cq_pending_set(const CqSetRequest *request, const CqView *p, uint64 change,
+cq_pending_set(const CqSetRequest *request, const CqView *p,
 			   const CqStamp *stamps)
 {
 	char	   *value = NULL;
@@ -183,7 +183,6 @@ cq_pending_set(const CqSetRequest *request, const CqView *p, uint64 change,
 	op->type = request->type;
 	op->expires_ms = request->expires_ms;
 	op->dependent = request->dependent;
-	op->change = change;
 	op->stamps = stamps_copy;
 	op->dead = false;
 }
@@ -255,15 +254,15 @@ cq_pending_next_behind(int *position)
 	return NULL;
 }
 
-/* Has this transaction changed a dependency after the set was checked? */
+/* Has this transaction changed a dependency after the value was read? */
 static bool
 overtaken(const CqPending *op)
 {
-	if (op->dependent && cq_marks_last_break() > op->change)
+	if (op->dependent && cq_marks_broken_since(op->p.curcid))
 		return true;
 	for (int i = 0; i < op->nstamps; i++)
 	{
-		if (cq_marks_last_change(op->stamps[i].slot) > op->change)
+		if (cq_marks_changed_since(op->stamps[i].slot, op->p.curcid))
 			return !CQ_FAULT("no-own-change");
 	}
 	return false;

@@ -14,9 +14,12 @@
 #	no-set-rule           a set is judged                            I4
 #	latest-miss           ... by the earliest miss                   I4
 #	no-own-change         ... and by own changes since               I4
+#	no-command-id         ... as seen by the snapshot of the miss    I3 I4
 #	no-savepoint-change   a rollback to a savepoint is a change      I2 I4
 #	no-savepoint-sets     ... and drops what was set since           I2
 #	no-own-bypass         own changes go past the cache              I3
+#	no-query-level        rows that are not marked yet, too          I3
+#	no-break              a query broken off has changed something   I4
 #	no-lease-mark         who hands out a lease marks on abort too   I2 I4
 #	no-serializable       SERIALIZABLE goes past the cache           I1
 #	no-f0                 nothing is known from before the start     I6
@@ -71,6 +74,23 @@ BEGIN
 	PERFORM pg_advisory_lock_shared(29), pg_advisory_unlock_shared(29);
 	RETURN $1;
 END $$;
+CREATE FUNCTION write(int) RETURNS void LANGUAGE sql AS 'UPDATE account SET balance = 150 WHERE id = $1';
+-- foreign keys, and what is seen on the way
+CREATE TABLE bank (id int PRIMARY KEY);
+CREATE TABLE owned (id int PRIMARY KEY, bank int REFERENCES bank ON DELETE CASCADE, owner int);
+CREATE TABLE owner (id int PRIMARY KEY, bank int REFERENCES bank ON DELETE CASCADE);
+ALTER TABLE owned ADD FOREIGN KEY (owner) REFERENCES owner ON DELETE CASCADE;
+CREATE TABLE told (id int, look text);
+CREATE FUNCTION look_owned(int) RETURNS text LANGUAGE sql AS $$
+	SELECT coalesce(cq.cache_get('owned:' || $1), 'miss') || ' / '
+		|| coalesce((SELECT '100' FROM owned WHERE id = $1), 'no row') $$;
+CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO told VALUES (old.id, look_owned(old.id));
+	RETURN NULL;
+END $$;
+CREATE TRIGGER tell AFTER DELETE ON owner FOR EACH ROW EXECUTE FUNCTION tell();
+SELECT cq.cache_watch('owned', ARRAY['owned:{id}']);
 CREATE ROLE app;
 CREATE ROLE other;
 CREATE ROLE reader;
@@ -166,6 +186,33 @@ proves('latest-miss', 'miss / 150', '100 / 150', 2, sub {
 proves('no-own-change', 'miss / 150', '100 / 150', 2, sub {
 	my ($w, $r) = @_;
 	$w->query("BEGIN; SELECT look($id); $write $id; SELECT put($id, '100'); COMMIT");
+	return $r->query("SELECT look($id)");
+});
+
+# the statement's snapshot is older than what its function changes
+proves('no-command-id', '150', '100', 2, sub {
+	my ($w, $r) = @_;
+	my $fetch = qq(cq.cache_fetch('own $id', 'SELECT balance FROM account WHERE id = $id'));
+	$w->query("SELECT write($id), $fetch");
+	return $r->query("SELECT $fetch");
+});
+
+# a foreign key deletes the account, on the way over its owner; its trigger has not run
+# when that of the owner looks
+proves('no-query-level', 'miss / no row', '100 / no row', 1, sub {
+	my ($w) = @_;
+	$w->query("INSERT INTO bank VALUES ($id); INSERT INTO owner VALUES ($id, $id); INSERT INTO owned VALUES ($id, NULL, $id)");
+	$w->query("SELECT look_owned($id), cq.cache_set('owned:$id', '100', tags => ARRAY['owned:$id'])");
+	$w->query("DELETE FROM bank WHERE id = $id");
+	return $w->query("SELECT look FROM told WHERE id = $id");
+});
+
+# the update fails after it has changed the row and before it marks it
+proves('no-break', 'miss / 100', '150 / 100', 2, sub {
+	my ($w, $r) = @_;
+	$w->query("BEGIN; SELECT look($id); SAVEPOINT a");
+	$w->query("$write $id RETURNING 1 / (balance - 150)");
+	$w->query("ROLLBACK TO a; SELECT put($id, '150'); COMMIT");
 	return $r->query("SELECT look($id)");
 });
 
