@@ -4,17 +4,18 @@
  *	  The two consistency rules; docs/internals/consistency.md proves them.
  *
  * Terms: mark n of a slot was made by writer w(n), before w(n) committed.  The
- * ring holds the writers of the last CQ_SLOT_RING marks; the floor is the largest
- * of all earlier ones.  An entry carries, for each of its slots, the version v
- * under which it was recorded.
+ * ring holds the writers of the last CQ_SLOT_RING marks.  An entry carries, for
+ * each of its slots, the version v under which it was recorded.
  *
  * Set: every writer so far had ended for P.  So the value reflects all of them,
  * and each writer that marks later was still running at P: "recorded above v" and
  * "not in the value" mean the same.
  *
  * Get: R and the value agree if R sees every writer up to v and none above.
- * Writers are not ordered by id, so all have to be checked.  For those that are
- * no longer in the ring, a floor below R's xmin is enough.
+ * Writers are not ordered by id, so all have to be checked.  Those that are no
+ * longer in the ring are all seen if R sees the spans, and the writer of a mark that
+ * knows of all the others (slot.c).  One's own mark proves nothing: the own id counts
+ * as seen although R may be older than the mark.
  *
  * An aborted writer counts as a writer: that costs a miss at most.
  *
@@ -27,47 +28,93 @@
 #include "cache/visibility.h"
 #include "core/faults.h"
 
-CqVerdict
-cq_visibility_get(const CqSlotState *slot, uint64 v, const CqView *r)
+/*
+ * The usual case: have all writers ended for everybody?  That none in the ring is
+ * running says nothing of the others, but the last mark does.
+ */
+static inline bool
+all_ended(const CqSlotState *slot, const CqView *view)
 {
-	uint64		oldest;
+	return slot->spans == 0 &&
+		CQ_WORD_ID(slot->ring[0]) < view->xmin &&
+		CQ_WORD_ID(slot->ring[1]) < view->xmin &&
+		CQ_WORD_ID(slot->ring[2]) < view->xmin &&
+		CQ_WORD_ID(slot->ring[3]) < view->xmin &&
+		cq_slot_mark_knows(slot, slot->version) >= cq_slot_lost(slot);
+}
+
+StaticAssertDecl(CQ_SLOT_RING == 4, "all_ended() looks at the whole ring");
+
+/*
+ * Does mark n, whose writer is seen, prove that the writers of marks 1 to last are
+ * seen, but for those in spans?
+ */
+static inline bool
+proves(const CqSlotState *slot, uint64 n, uint64 last, uint64 own)
+{
+	if (own != 0 && cq_slot_writer(slot, n) == own && !CQ_FAULT("own-proof"))
+		return false;
+	if (CQ_FAULT("any-proof"))
+		return CQ_WORD_TOP(slot->ring[n % CQ_SLOT_RING]) != CQ_GAP_UNKNOWN;
+	return cq_slot_mark_knows(slot, n) >= last;
+}
+
+static inline bool
+spans_seen(const CqSlotState *slot, const CqView *view)
+{
+	return slot->spans == 0 || CQ_FAULT("no-span-check") ||
+		cq_slot_spans_unseen(slot, view) == 0;
+}
+
+CqVerdict
+cq_visibility_get(const CqSlotState *slot, uint64 v, const CqView *r, uint64 own)
+{
+	uint64		lost = cq_slot_lost(slot);
+	uint64		last = Min(v, lost);	/* the ring tells of those after it */
+	bool		proven = last == 0 || CQ_FAULT("no-proof");
+	bool		changed = v < lost;
 
 	Assert(v <= slot->version);
 
 	if (v < slot->barrier && !CQ_FAULT("no-barrier"))
 		return CQ_VERDICT_INVALIDATED;
-	if (slot->version - v > CQ_SLOT_RING && !CQ_FAULT("no-ring-limit"))
-		return CQ_VERDICT_INVALIDATED;
-	if (slot->floor >= r->xmin && !CQ_FAULT("no-floor"))
-		return CQ_VERDICT_SNAPSHOT;
+	if (likely(v == slot->version && all_ended(slot, r)))
+		return CQ_VERDICT_HIT;
 
-	oldest = slot->version > CQ_SLOT_RING ? slot->version - CQ_SLOT_RING + 1 : 1;
-	for (uint64 n = slot->version; n >= oldest; n--)
+	for (uint64 n = slot->version; n > lost; n--)
 	{
-		bool		seen = cq_view_sees(r, slot->ring[n % CQ_SLOT_RING]);
+		uint64		writer = cq_slot_writer(slot, n);
+		bool		seen = (own != 0 && writer == own) || cq_view_sees(r, writer);
 
 		if (n > v)
-		{
-			if (seen && !CQ_FAULT("no-after"))
-				return CQ_VERDICT_INVALIDATED;
-		}
+			changed |= seen && !CQ_FAULT("no-after");
 		else if (!seen && !CQ_FAULT("no-upto"))
 			return CQ_VERDICT_SNAPSHOT;
+		if (!proven && (seen || CQ_FAULT("proof-above")))
+			proven = proves(slot, n, last, own);
 	}
-	return CQ_VERDICT_HIT;
+	if (!proven || !spans_seen(slot, r))
+		return CQ_VERDICT_SNAPSHOT;
+	return changed ? CQ_VERDICT_INVALIDATED : CQ_VERDICT_HIT;
 }
 
 bool
 cq_visibility_set(const CqSlotState *slot, const CqView *p, uint64 own)
 {
-	if (CQ_FAULT("no-set-rule"))
+	uint64		lost = cq_slot_lost(slot);
+	bool		proven = lost == 0 || CQ_FAULT("no-proof");
+
+	if (CQ_FAULT("no-set-rule") || likely(all_ended(slot, p)))
 		return true;
-	if (slot->floor >= p->xmin)
+	if (p->xmax == 0)			/* the miss had no view */
 		return false;
-	for (int i = 0; i < CQ_SLOT_RING; i++)
+	for (uint64 n = slot->version; n > lost; n--)
 	{
-		if (slot->ring[i] != own && !cq_view_sees(p, slot->ring[i]))
+		uint64		writer = cq_slot_writer(slot, n);
+
+		if (!(own != 0 && writer == own) && !cq_view_sees(p, writer))
 			return false;
+		proven = proven || proves(slot, n, lost, own);
 	}
-	return true;
+	return proven && spans_seen(slot, p);
 }
