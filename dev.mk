@@ -29,7 +29,7 @@
 ##   make fuzz          a fuzz target, with clang (ARGS="[engine|dispatch] SECONDS")
 ##   make model         check the model of the consistency rules with spin
 ##   make valgrind      SQL tests with the server under valgrind (TESTS="name...")
-##   make soak          20 minutes under load, with kills (ARGS="queue --seconds 60");
+##   make soak          40 minutes under load, with kills (ARGS="queue --seconds 60");
 ##                      ARGS=surface calls all functions with hostile values
 ##
 ## In the checkout:

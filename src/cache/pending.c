@@ -19,6 +19,9 @@
  *				 miss, and, if it holds, written to the arena, still invisible.
  *	COMMIT		 Prepared sets are published; deletes remove plain entries;
  *				 quotas of namespaces take effect.  None of this can fail.
+ *	PREPARE		 What COMMIT would delete is deleted, and until the transaction
+ *				 has ended plain sets of it are refused (prepared.c).  Sets are
+ *				 dropped.
  *	ABORT		 Prepared sets are discarded.
  *
  * The set rule is checked on the slots as they are after the transaction's own
@@ -35,6 +38,7 @@
 #include "cache/namespace_states.h"
 #include "cache/outcome.h"
 #include "cache/pending.h"
+#include "cache/prepared.h"
 #include "cache/slots.h"
 #include "cache/state.h"
 #include "cache/visibility.h"
@@ -66,6 +70,10 @@ static cqpending_hash *latest = NULL;
 static CqPending *operations = NULL;
 static int	noperations = 0;
 static int	operations_max = 0;
+static uint64 prepared_changes = 0; /* cq_prepared_changes() at PRE_COMMIT */
+
+/* a transaction that deletes more locks their namespaces as a whole */
+#define CQ_PREPARED_KEYS_MAX 64
 
 static bool
 same_key(const CqKey *a, const CqKey *b)
@@ -133,7 +141,7 @@ release(CqPending *op)
 }
 
 void
-cq_pending_set(const CqSetRequest *request, const CqView *p, uint64 change,
+cq_pending_set(const CqSetRequest *request, const CqView *p,
 			   const CqStamp *stamps)
 {
 	char	   *value = NULL;
@@ -175,7 +183,6 @@ cq_pending_set(const CqSetRequest *request, const CqView *p, uint64 change,
 	op->type = request->type;
 	op->expires_ms = request->expires_ms;
 	op->dependent = request->dependent;
-	op->change = change;
 	op->stamps = stamps_copy;
 	op->dead = false;
 }
@@ -247,15 +254,15 @@ cq_pending_next_behind(int *position)
 	return NULL;
 }
 
-/* Has this transaction changed a dependency after the set was checked? */
+/* Has this transaction changed a dependency after the value was read? */
 static bool
 overtaken(const CqPending *op)
 {
-	if (op->dependent && cq_marks_last_break() > op->change)
+	if (op->dependent && cq_marks_broken_since(op->p.curcid))
 		return true;
 	for (int i = 0; i < op->nstamps; i++)
 	{
-		if (cq_marks_last_change(op->stamps[i].slot) > op->change)
+		if (cq_marks_changed_since(op->stamps[i].slot, op->p.curcid))
 			return !CQ_FAULT("no-own-change");
 	}
 	return false;
@@ -301,6 +308,11 @@ prepare(CqPending *op, Size *room)
 	int64		now_ms = cq_clock_ms();
 	CqEngineMeta meta = {0};
 
+	if (!op->dependent && op->key->behind == 0 && cq_prepared_refuses(op->key))
+	{
+		cq_count_refused(op->key, CQ_COUNT_REFUSED_CHANGED);
+		return;
+	}
 	if (!stamp_for_good(op) ||
 		(op->expires_ms != 0 && op->expires_ms <= now_ms))
 		return;
@@ -329,6 +341,7 @@ cq_pending_prepare_all(void)
 {
 	Size		room = (Size) cq_cache_memory_kb * 512;
 
+	prepared_changes = cq_prepared_changes();
 	for (int i = 0; i < noperations; i++)
 	{
 		CqPending  *op = &operations[i];
@@ -368,6 +381,13 @@ cq_pending_publish_all(void)
 		{
 			cq_engine_publish(engine, op->handle);
 			op->handle = 0;
+			if (!op->dependent && op->key->behind == 0 &&
+				cq_prepared_changes() != prepared_changes)
+			{
+				/* a PREPARE may have deleted it */
+				cq_engine_remove(engine, &op->key->engine, 0, true, cq_clock_ms());
+				continue;
+			}
 			cq_count_namespace(op->key->state, CQ_COUNT_SETS, 1);
 			cq_cache_expiry_added(op->expires_ms);
 		}
@@ -378,6 +398,48 @@ cq_pending_publish_all(void)
 			cq_engine_remove(engine, &op->key->engine, 0, false,
 							 cq_clock_ms());
 		}
+	}
+}
+
+void
+cq_pending_lock_deleted(void)
+{
+	int			ndeletes = 0;
+	bool		any = false;
+
+	for (int i = 0; i < noperations; i++)
+		ndeletes += operations[i].kind == CQ_PENDING_DELETE;
+	for (int i = 0; i < noperations; i++)
+	{
+		const CqPending *op = &operations[i];
+
+		if (op->kind == CQ_PENDING_CLEAR ||
+			(op->kind == CQ_PENDING_DELETE && ndeletes > CQ_PREPARED_KEYS_MAX))
+			cq_prepared_lock_namespace(op->key->name_space);
+		else if (op->kind == CQ_PENDING_DELETE)
+			cq_prepared_lock_key(op->key);
+		else
+			continue;
+		any = true;
+	}
+	if (any)
+		cq_prepared_locked();
+}
+
+void
+cq_pending_publish_deletes(void)
+{
+	for (int i = 0; i < noperations; i++)
+	{
+		const CqPending *op = &operations[i];
+
+		if (CQ_FAULT("no-prepared-delete"))
+			break;
+		if (op->kind == CQ_PENDING_CLEAR)
+			cq_namespace_clear_now(op->key->name_space);
+		else if (op->kind == CQ_PENDING_DELETE)
+			cq_engine_remove(cq_cache_engine(), &op->key->engine, 0, true,
+							 cq_clock_ms());
 	}
 }
 

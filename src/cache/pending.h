@@ -33,7 +33,6 @@ typedef struct CqPending
 	bool		dependent;
 	bool		dead;			/* incomplete: an error was raised */
 	int64		expires_ms;
-	uint64		change;			/* own-change counter at its miss */
 	CqView		p;				/* of its miss; owns the list */
 	int			nstamps;
 	CqStamp    *stamps;			/* as of the set, for reads of this
@@ -50,7 +49,7 @@ typedef struct CqPending
  * NULL for a plain entry.  Arguments are copied.  Raise out of memory only.
  */
 extern void cq_pending_set(const CqSetRequest *request, const CqView *p,
-						   uint64 change, const CqStamp *stamps);
+						   const CqStamp *stamps);
 extern void cq_pending_delete(const CqKey *key);
 
 /* Clear a namespace.  _cleared: has this transaction cleared it? */
@@ -75,6 +74,13 @@ extern const CqPending *cq_pending_next_behind(int *position);
 /* Callbacks, from cache/xact.c. */
 extern void cq_pending_prepare_all(void);
 extern void cq_pending_publish_all(void);
+
+/*
+ * The same for two-phase commit: at PRE_PREPARE refuse plain sets of what is
+ * deleted, at PREPARE delete it.  The first may raise.
+ */
+extern void cq_pending_lock_deleted(void);
+extern void cq_pending_publish_deletes(void);
 extern void cq_pending_subxact_abort(int level);
 extern void cq_pending_subxact_commit(int level);
 extern void cq_pending_forget(void);

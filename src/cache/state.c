@@ -40,6 +40,8 @@ cq_cache_state_start_empty(void)
 {
 	pg_atomic_init_u64(&cq_cache_state->f0, 0);
 	pg_atomic_init_u64(&cq_cache_state->planned_expiry_ms, 0);
+	pg_atomic_init_u64(&cq_cache_state->prepared_xid, 0);
+	pg_atomic_init_u64(&cq_cache_state->prepared_changes, 0);
 	for (int i = 0; i < CQ_CLEAR_COUNTS; i++)
 		pg_atomic_init_u64(&cq_cache_state->clears[i], 0);
 	cq_cache_engine_started = cq_engine_init(CQ_SHARED_PART(engine),
@@ -51,5 +53,7 @@ bool
 cq_cache_state_transfer(CqTransfer transfer, void *arg)
 {
 	return transfer(&cq_cache_state->f0, sizeof(cq_cache_state->f0), arg) &&
+		transfer(&cq_cache_state->prepared_xid,
+				 sizeof(cq_cache_state->prepared_xid), arg) &&
 		transfer(cq_cache_state->clears, sizeof(cq_cache_state->clears), arg);
 }

@@ -27,6 +27,10 @@ typedef struct CqCacheState
 	 */
 	pg_atomic_uint64 planned_expiry_ms;
 
+	/* deletes of prepared transactions (prepared.c): largest id, how many */
+	pg_atomic_uint64 prepared_xid;
+	pg_atomic_uint64 prepared_changes;
+
 	/* how often namespaces have been cleared, by hash (key.c) */
 	pg_atomic_uint64 clears[CQ_CLEAR_COUNTS];
 } CqCacheState;

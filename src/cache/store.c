@@ -16,6 +16,8 @@
 #include "cache/maintain.h"
 #include "cache/marks.h"
 #include "cache/pending.h"
+#include "cache/prepared.h"
+#include "cache/query_levels.h"
 #include "cache/slots.h"
 #include "cache/state.h"
 #include "cache/store.h"
@@ -25,23 +27,24 @@
 #include "miscadmin.h"
 
 /*
- * Check a set against the slots as they are now, and fill a stamp for each slot.
- * If it is refused, returns false and sets *reason.
+ * Check a set against the slots as they are now, and fill a stamp for each slot.  The
+ * value includes own changes by commands before curcid.  If it is refused, returns
+ * false and sets *reason.
  */
 static bool
-stamp_request(const CqSetRequest *request, const CqView *p, uint64 change,
+stamp_request(const CqSetRequest *request, const CqView *p, CommandId curcid,
 			  CqStamp *stamps, CqCounter *reason)
 {
 	*reason = CQ_COUNT_REFUSED_OWN_CHANGE;
-	if (request->nslots > CQ_BASIC_SLOTS && cq_marks_in_statement())
+	if (request->nslots > CQ_BASIC_SLOTS && cq_queries_change_by_row())
 		return false;
-	if (cq_marks_last_break() > change)
+	if (cq_marks_broken_since(curcid))
 		return false;
 	for (int i = 0; i < request->nslots; i++)
 	{
 		CqSlotState slot;
 
-		if (cq_marks_last_change(request->slots[i]) > change &&
+		if (cq_marks_changed_since(request->slots[i], curcid) &&
 			!CQ_FAULT("no-own-change"))
 			return false;
 		cq_slot_read(request->slots[i], &slot);
@@ -58,8 +61,19 @@ stamp_request(const CqSetRequest *request, const CqView *p, uint64 change,
 	return true;
 }
 
+/* Has a prepared transaction deleted the key of a plain set? */
+static bool
+deleted_by_prepared(const CqSetRequest *request, CqCounter *reason)
+{
+	if (request->dependent || request->key->behind != 0 ||
+		!cq_prepared_refuses(request->key))
+		return false;
+	*reason = CQ_COUNT_REFUSED_CHANGED;
+	return true;
+}
+
 CqSetResult
-cq_cache_set(const CqSetRequest *request, const CqView *p, uint64 change)
+cq_cache_set(const CqSetRequest *request, const CqView *p)
 {
 	CqStamp		stamps[lengthof(request->slots)];
 	CqCounter	reason = CQ_COUNT_REFUSED_OWN_CHANGE;
@@ -68,13 +82,14 @@ cq_cache_set(const CqSetRequest *request, const CqView *p, uint64 change)
 	if (CQ_FAULT("lock-key"))
 		cq_fault_lock(request->key->identity);
 	if (cq_pending_cleared(request->key->name_space) ||
+		deleted_by_prepared(request, &reason) ||
 		(request->dependent &&
-		 !stamp_request(request, p, change, stamps, &reason)))
+		 !stamp_request(request, p, p->curcid, stamps, &reason)))
 	{
 		cq_count_refused(request->key, reason);
 		return CQ_SET_REFUSED;
 	}
-	cq_pending_set(request, p, change, stamps);
+	cq_pending_set(request, p, stamps);
 	return CQ_SET_STORED;
 }
 
@@ -86,9 +101,13 @@ cq_cache_set_now(const CqSetRequest *request, const CqView *p,
 	CqEngineMeta meta = {0};
 	CqEngineHandle handle;
 	CqCounter	reason;
+	uint64		prepared = cq_prepared_changes();
+	uint64		new_version;
 
 	Assert(request->dependent == (p != NULL));
-	if (request->dependent && !stamp_request(request, p, 0, stamps, &reason))
+	if (deleted_by_prepared(request, &reason) ||
+		(request->dependent &&
+		 !stamp_request(request, p, FirstCommandId, stamps, &reason)))
 	{
 		cq_count_refused(request->key, reason);
 		return CQ_SET_REFUSED;
@@ -108,8 +127,15 @@ cq_cache_set_now(const CqSetRequest *request, const CqView *p,
 		return CQ_SET_NO_MEMORY;
 	}
 	if (cq_engine_publish_if(cq_cache_engine(), handle, condition, version,
-							 cq_clock_ms(), NULL) != CQ_ENGINE_OK)
+							 cq_clock_ms(), &new_version) != CQ_ENGINE_OK)
 		return CQ_SET_CONFLICT;
+	if (!request->dependent && cq_prepared_changes() != prepared &&
+		deleted_by_prepared(request, &reason))
+	{
+		cq_cache_remove(request->key, new_version);
+		cq_count_refused(request->key, reason);
+		return CQ_SET_REFUSED;
+	}
 	cq_count_namespace(request->key->state, CQ_COUNT_SETS, 1);
 	cq_cache_expiry_added(request->expires_ms);
 	return CQ_SET_STORED;

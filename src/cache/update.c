@@ -31,6 +31,17 @@ cq_cache_set_expiry(const CqKey *key, int64 expires_ms)
 	return true;
 }
 
+/* Raise if a set was refused: there is no value to return instead of the count. */
+static void
+check_not_refused(CqSetResult result)
+{
+	if (result == CQ_SET_REFUSED)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot increment a key that a prepared transaction has deleted"),
+				 errhint("Commit that transaction or roll it back; see pg_prepared_xacts.")));
+}
+
 /*
  * Turn a plain text value that is an integer into a counter; raises for any other
  * value.
@@ -66,7 +77,8 @@ text_to_counter(const CqKey *key)
 	request.value_len = sizeof(n);
 	request.type = CQ_VALUE_COUNTER;
 	request.expires_ms = value.expires_ms;
-	(void) cq_cache_set_now(&request, NULL, CQ_PUT_IF_VERSION, value.version);
+	check_not_refused(cq_cache_set_now(&request, NULL, CQ_PUT_IF_VERSION,
+									   value.version));
 }
 
 /* Store a new counter; false if another session has done so meanwhile. */
@@ -82,6 +94,7 @@ create_counter(const CqKey *key, int64 n, int64 expires_ms)
 	request.type = CQ_VALUE_COUNTER;
 	request.expires_ms = expires_ms;
 	result = cq_cache_set_now(&request, NULL, CQ_PUT_IF_ABSENT, 0);
+	check_not_refused(result);
 	if (result == CQ_SET_NO_MEMORY)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY),

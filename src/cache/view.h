@@ -26,6 +26,9 @@ typedef struct CqView
 	uint64		xmax;
 	uint32		xcnt;
 	const uint32 *xip;			/* running ids, the low 32 bits, any order */
+	uint32		curcid;			/* sees its own transaction's commands before
+								 * this one, 0: none (a lease, an earlier
+								 * transaction) */
 } CqView;
 
 /* Had this writer committed or aborted when the view was taken? */
@@ -83,5 +86,8 @@ extern bool cq_lease_view(int64 lease, CqView *view);
  * out of recovery.
  */
 extern void cq_cache_out_of_recovery(void);
+
+/* F0.  Not during recovery. */
+extern uint64 cq_view_first_xid(void);
 
 #endif							/* CQ_CACHE_VIEW_H */

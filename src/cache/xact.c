@@ -9,7 +9,9 @@
  *	PRE_PREPARE  push the marks.  They carry the transaction's id, so nothing is
  *				 left to do at COMMIT or ROLLBACK PREPARED, which may run in
  *				 another session, after a restart, or never
- *	PREPARE		 drop the pending sets
+ *				 Plain entries have no marks: plain sets of what the
+ *				 transaction deletes are refused until it has ended (prepared.c)
+ *	PREPARE		 delete plain entries, drop the pending sets
  *	ABORT		 drop everything
  *
  * Code that runs before the commit record is written may raise; code that runs
@@ -24,6 +26,7 @@
 #include "cache/marks.h"
 #include "cache/misses.h"
 #include "cache/pending.h"
+#include "cache/query_levels.h"
 #include "cache/xact.h"
 #include "core/faults.h"
 #include "core/shmem.h"
@@ -55,6 +58,7 @@ forget_all(void)
 	cq_pending_forget();
 	cq_marks_forget();
 	cq_misses_end_transaction();
+	(void) cq_query_levels_unwind(0);
 }
 
 static void
@@ -78,6 +82,7 @@ at_transaction(XactEvent event, void *arg)
 						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						 errmsg("cannot prepare a transaction that has changed a write-behind namespace")));
 			cq_marks_push_all();
+			cq_pending_lock_deleted();
 			break;
 		case XACT_EVENT_COMMIT:
 			CQ_PAUSE("ddl-window");
@@ -91,10 +96,11 @@ at_transaction(XactEvent event, void *arg)
 			forget_all();
 			break;
 		case XACT_EVENT_ABORT:
-			cq_marks_abort();
+			cq_marks_abort(cq_query_levels_unwind(0));
 			forget_all();
 			break;
 		case XACT_EVENT_PREPARE:
+			cq_pending_publish_deletes();
 			forget_all();
 			break;
 		case XACT_EVENT_PARALLEL_PRE_COMMIT:
@@ -121,7 +127,7 @@ at_subtransaction(SubXactEvent event, SubTransactionId id,
 			break;
 		case SUBXACT_EVENT_ABORT_SUB:
 			cq_pending_subxact_abort(level);
-			cq_marks_subxact_abort(level);
+			cq_marks_subxact_abort(level, cq_query_levels_unwind(level));
 			break;
 		case SUBXACT_EVENT_PRE_COMMIT_SUB:
 			break;

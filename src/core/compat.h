@@ -20,6 +20,8 @@
 #include "storage/lwlock.h"
 #include "storage/proc.h"
 #include "utils/acl.h"
+#include "utils/guc.h"
+#include "utils/guc_tables.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #if PG_VERSION_NUM >= 160000
@@ -226,6 +228,62 @@ cq_json_reads(Node *node)
 		return ((JsonExpr *) node)->returning->typid;
 #endif
 	return InvalidOid;
+}
+
+/* The server's setting of exactly that name; NULL: it has none. */
+static inline struct config_generic *
+cq_setting_find(const char *name)
+{
+#if PG_VERSION_NUM >= 160000
+	return find_option(name, false, true, DEBUG5);
+#else
+	for (int i = 0; i < GetNumConfigOptions(); i++)
+	{
+		struct config_generic *setting = get_guc_variables()[i];
+
+		if (strcmp(setting->name, name) == 0)
+			return setting;
+	}
+	return NULL;
+#endif
+}
+
+/*
+ * Where the server keeps the value of one of its own settings, a bool, int (also an
+ * enum's) or char *, as *type says; NULL: it has no such setting.
+ */
+static inline void *
+cq_setting_variable(const char *name, enum config_type *type)
+{
+	struct config_generic *setting = cq_setting_find(name);
+
+	if (setting == NULL)
+		return NULL;
+	*type = setting->vartype;
+	switch (setting->vartype)
+	{
+#if PG_VERSION_NUM >= 190000
+		case PGC_BOOL:
+			return setting->_bool.variable;
+		case PGC_INT:
+			return setting->_int.variable;
+		case PGC_STRING:
+			return setting->_string.variable;
+		case PGC_ENUM:
+			return setting->_enum.variable;
+#else
+		case PGC_BOOL:
+			return ((struct config_bool *) setting)->variable;
+		case PGC_INT:
+			return ((struct config_int *) setting)->variable;
+		case PGC_STRING:
+			return ((struct config_string *) setting)->variable;
+		case PGC_ENUM:
+			return ((struct config_enum *) setting)->variable;
+#endif
+		default:
+			return NULL;
+	}
 }
 
 /* What a signal handler passes on to another. */

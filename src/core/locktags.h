@@ -37,7 +37,14 @@ typedef enum CqLockClass
 	CQ_LOCK_BEHIND_KEY = 201,
 
 	/* the flush of a namespace's log (namespace, 0): one at a time */
-	CQ_LOCK_BEHIND_FLUSH = 202
+	CQ_LOCK_BEHIND_FLUSH = 202,
+
+	/*
+	 * A key (its identity), or a namespace (its number, 0), that a prepared
+	 * transaction has deleted: plain sets are refused (cache/prepared.c)
+	 */
+	CQ_LOCK_PREPARED_KEY = 203,
+	CQ_LOCK_PREPARED_NAMESPACE = 204
 } CqLockClass;
 
 /* the second number of CQ_LOCK_MAINTENANCE */

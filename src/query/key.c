@@ -20,26 +20,18 @@
  */
 #include "postgres.h"
 
-#include "catalog/namespace.h"
 #include "common/cryptohash.h"
-#include "common/hashfn.h"
 #include "common/sha2.h"
 #include "core/faults.h"
 #include "core/limits.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
-#include "pgtime.h"
 #include "query/key.h"
-#include "tsearch/ts_cache.h"
 #include "utils/builtins.h"
-#include "utils/bytea.h"
 #include "utils/datum.h"
-#include "utils/float.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
-#include "utils/pg_locale.h"
-#include "utils/xml.h"
 
 /* what stands before the variable part, and says what it is */
 #define VARIABLE_PART_PLAIN 'a'
@@ -53,32 +45,8 @@ typedef struct CqFixedPart
 	uint64		tree_hash;
 	uint64		layout_hash;
 	Oid			role;
-	uint32		row_security;
+	uint32		unused;			/* zero */
 } CqFixedPart;
-
-/* Hash what changes names or output; buf is overwritten. */
-static uint64
-hash_settings(StringInfo buf)
-{
-	int			numbers[] = {
-		DateStyle, DateOrder, IntervalStyle, extra_float_digits,
-		bytea_output, xmloption, xmlbinary, quote_all_identifiers
-	};
-	const char *strings[] = {
-		namespace_search_path, pg_get_timezone_name(session_timezone),
-		locale_monetary, locale_numeric, locale_time, TSCurrentConfig
-	};
-
-	resetStringInfo(buf);
-	appendBinaryStringInfo(buf, (char *) numbers, sizeof(numbers));
-	for (int i = 0; i < lengthof(strings); i++)
-	{
-		const char *s = strings[i] == NULL ? "" : strings[i];
-
-		appendBinaryStringInfo(buf, s, strlen(s) + 1);
-	}
-	return hash_bytes_extended((unsigned char *) buf->data, buf->len, 0);
-}
 
 /* Put its digest in the place of all from an offset on. */
 static void
@@ -193,18 +161,14 @@ cq_result_key(CqKey *key, const CqResultQuery *query, const CqPlan *plan)
 	int			kind;			/* offset of the byte before the variable part */
 
 	initStringInfo(&buf);
-	fixed.settings = hash_settings(&buf);
+	fixed.settings = plan->key.settings;
 	fixed.query_hash = plan->key.query_hash;
 	fixed.query_hash_2 = plan->key.query_hash_2;
 	fixed.tree_hash = plan->facts->tree_hash;
 	fixed.layout_hash = plan->facts->layout_hash;
 	if (!CQ_FAULT("no-role-key"))
-	{
 		fixed.role = plan->key.role;
-		fixed.row_security = plan->key.row_security;
-	}
 
-	resetStringInfo(&buf);
 	if (query->key != NULL)
 		appendBinaryStringInfo(&buf, VARDATA_ANY(query->key),
 							   VARSIZE_ANY_EXHDR(query->key));

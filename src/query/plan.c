@@ -4,12 +4,19 @@
  *	  Checked and prepared queries, kept by each backend.
  *
  * A plan is PostgreSQL's own cached plan and what query/check.c found out about
- * the query.  The two must refer to the same objects, so everything that makes
- * PostgreSQL analyse a query again makes this file check it again: another role,
- * search path or schema of temporary tables, a change of a relation that the query
- * reads, of any function, operator, type or schema.  As in PostgreSQL, a new table
- * that hides another one in the search path is only noticed when one of those
- * happens.
+ * the query.  There is one for each role, schema of temporary tables and set of
+ * values of the settings that query/settings.c names.  The two must refer to the
+ * same objects, so whatever can make PostgreSQL analyse a query in another way makes
+ * this file check it again:
+ *
+ * - a change of a relation that the query reads, of a function or type that it uses,
+ *	 as PostgreSQL and query/check.c list them;
+ * - any change of a schema, operator, operator class, cast, collation or text
+ *	 search configuration, of roles and their members: these are rare;
+ * - a name in its text that has come to stand for something else (query/names.c).
+ *	 Names are looked up when the plan is used, and only when a relation, type or
+ *	 function has changed since; a hundred temporary tables a second cost a look-up
+ *	 of a few names each.
  *
  * The same holds for everything that decides whether the role may read the
  * relations: once checked, a privilege holds as long as the plan is valid.
@@ -25,20 +32,21 @@
 #include "core/faults.h"
 #include "miscadmin.h"
 #include "query/plan.h"
+#include "query/settings.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
 #include "utils/resowner.h"
-#include "utils/rls.h"
 #include "utils/syscache.h"
 
 #define PLANS_MAX 512
 
 static HTAB *plans = NULL;
 static CqPlan *last_found = NULL;
-static uint64 invalidations = 0;	/* seen by the callbacks below */
+static uint64 changes = 0;		/* of the catalogs, seen by the callbacks
+								 * below */
 
 static void
 relation_changed(Datum arg, Oid relid)
@@ -46,7 +54,7 @@ relation_changed(Datum arg, Oid relid)
 	HASH_SEQ_STATUS status;
 	CqPlan	   *plan;
 
-	invalidations++;
+	changes++;
 	hash_seq_init(&status, plans);
 	while ((plan = hash_seq_search(&status)) != NULL)
 	{
@@ -62,6 +70,81 @@ catalog_changed(Datum arg, int cache, uint32 hash)
 	relation_changed(arg, InvalidOid);
 }
 
+/* ---- functions and types in use -------------------------------------- */
+
+static uint64
+object_name(int cache, uint32 hash)
+{
+	return (uint64) cache << 32 | hash;
+}
+
+static int
+compare_objects(const void *a, const void *b)
+{
+	uint64		x = *(const uint64 *) a;
+	uint64		y = *(const uint64 *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* A function or a type has changed; hash 0: any may have. */
+static void
+object_changed(Datum arg, int cache, uint32 hash)
+{
+	uint64		name = object_name(cache, hash);
+	HASH_SEQ_STATUS status;
+	CqPlan	   *plan;
+
+	changes++;
+	if (CQ_FAULT("no-plan-objects"))
+		return;
+	hash_seq_init(&status, plans);
+	while ((plan = hash_seq_search(&status)) != NULL)
+	{
+		if (hash == 0 ||
+			(plan->valid &&
+			 bsearch(&name, plan->objects, plan->nobjects, sizeof(uint64),
+					 compare_objects) != NULL))
+			plan->valid = false;
+	}
+}
+
+static void
+add_objects(CqPlan *plan, int cache, const List *oids)
+{
+	ListCell   *cell;
+
+	foreach(cell, oids)
+		plan->objects[plan->nobjects++] =
+		object_name(cache, GetSysCacheHashValue1(cache,
+												 ObjectIdGetDatum(lfirst_oid(cell))));
+}
+
+/* What the walk has found, and what PostgreSQL lists itself. */
+static void
+find_objects(CqPlan *plan)
+{
+	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan->plan));
+	CqQueryFacts *facts = plan->facts;
+	int			n = list_length(facts->judged) + list_length(facts->types) +
+	list_length(source->invalItems);
+	ListCell   *cell;
+
+	plan->objects = MemoryContextAlloc(plan->context, (n + 1) * sizeof(uint64));
+	plan->nobjects = 0;
+	add_objects(plan, PROCOID, facts->judged);
+	add_objects(plan, TYPEOID, facts->types);
+	foreach(cell, source->invalItems)
+	{
+		PlanInvalItem *item = lfirst_node(PlanInvalItem, cell);
+
+		plan->objects[plan->nobjects++] = object_name(item->cacheId, item->hashValue);
+	}
+	qsort(plan->objects, plan->nobjects, sizeof(uint64), compare_objects);
+}
+
+/* ---- the plans of this backend --------------------------------------- */
+
 /* The owner of the database is a member of pg_database_owner. */
 static void
 database_changed(Datum arg, int cache, uint32 hash)
@@ -76,8 +159,8 @@ static void
 init_plans(void)
 {
 	static const int catalogs[] = {
-		PROCOID, AUTHOID, AUTHMEMROLEMEM, TYPEOID, OPEROID, NAMESPACEOID,
-		AMOPOPID
+		AUTHOID, AUTHMEMROLEMEM, NAMESPACEOID, OPEROID, AMOPOPID, CLAOID,
+		CASTSOURCETARGET, COLLOID, TSCONFIGOID
 	};
 	HASHCTL		ctl = {0};
 
@@ -85,6 +168,8 @@ init_plans(void)
 	ctl.entrysize = sizeof(CqPlan);
 	plans = hash_create("cachequeue plans", 64, &ctl, HASH_ELEM | HASH_BLOBS);
 	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(PROCOID, object_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(TYPEOID, object_changed, (Datum) 0);
 	for (int i = 0; i < lengthof(catalogs); i++)
 		CacheRegisterSyscacheCallback(catalogs[i], catalog_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(DATABASEOID, database_changed, (Datum) 0);
@@ -100,6 +185,9 @@ drop_plan(CqPlan *plan)
 	plan->plan = NULL;
 	plan->context = NULL;
 	plan->facts = NULL;
+	plan->names = NULL;
+	plan->objects = NULL;
+	plan->nobjects = 0;
 	plan->valid = false;
 	plan->permitted = false;
 }
@@ -118,12 +206,6 @@ drop_all_plans(void)
 		drop_plan(plan);
 		hash_search(plans, &plan->key, HASH_REMOVE, NULL);
 	}
-}
-
-static const char *
-current_search_path(void)
-{
-	return namespace_search_path == NULL ? "" : namespace_search_path;
 }
 
 static void
@@ -151,8 +233,9 @@ build_plan(CqPlan *plan, const char *query)
 	MemoryContext context;
 	MemoryContext caller;
 	CqQueryFacts *facts;
+	CqNames    *names;
 	SPIPlanPtr	spi_plan;
-	uint64		before = invalidations;
+	uint64		before = changes;
 
 	drop_plan(plan);
 	if (SPI_connect() != SPI_OK_CONNECT)
@@ -161,6 +244,7 @@ build_plan(CqPlan *plan, const char *query)
 									ALLOCSET_SMALL_SIZES);
 	caller = MemoryContextSwitchTo(context);
 	facts = cq_query_check(query);
+	names = cq_names_find(query, facts->judged);
 	MemoryContextSwitchTo(caller);
 
 	spi_plan = SPI_prepare(query, facts->nparams, facts->param_types);
@@ -171,54 +255,85 @@ build_plan(CqPlan *plan, const char *query)
 	plan->plan = spi_plan;
 	plan->context = context;
 	plan->facts = facts;
+	plan->names = names;
 	plan->query = MemoryContextStrdup(context, query);
-	plan->search_path = MemoryContextStrdup(context, current_search_path());
 	find_input_functions(plan);
+	find_objects(plan);
 	SPI_finish();
-	plan->valid = invalidations == before;
+	plan->names_checked = before;
+	plan->valid = changes == before;
 }
 
 static void
-fill_key(CqPlanKey *key, const char *query)
+fill_key(CqPlanKey *key, const char *query, uint64 settings)
 {
 	const unsigned char *bytes = (const unsigned char *) query;
-	const char *path = current_search_path();
 	int			len = strlen(query);
 	Oid			temp_toast_schema;
 
 	memset(key, 0, sizeof(*key));
 	key->query_hash = hash_bytes_extended(bytes, len, 1);
 	key->query_hash_2 = hash_bytes_extended(bytes, len, 2);
-	key->search_path = hash_bytes_extended((const unsigned char *) path,
-										   strlen(path), 0);
+	key->settings = settings;
 	GetTempNamespaceState(&key->temp_schema, &temp_toast_schema);
 	key->role = GetUserId();
-	key->row_security = row_security;
 }
 
 /* Is it the query of the last call?  Comparing is faster than hashing. */
 static bool
-is_last_found(const char *query)
+is_last_found(const char *query, uint64 settings)
 {
 	Oid			temp_schema;
 	Oid			temp_toast_schema;
 
 	if (last_found == NULL || !last_found->valid ||
 		last_found->key.role != GetUserId() ||
-		last_found->key.row_security != row_security)
+		last_found->key.settings != settings)
 		return false;
 	GetTempNamespaceState(&temp_schema, &temp_toast_schema);
 	return last_found->key.temp_schema == temp_schema &&
-		strcmp(last_found->query, query) == 0 &&
-		strcmp(last_found->search_path, current_search_path()) == 0;
+		strcmp(last_found->query, query) == 0;
+}
+
+/* The plan of the query, valid or not; a new one has nothing but its key. */
+static CqPlan *
+find_plan(const char *query, uint64 settings)
+{
+	CqPlanKey	key;
+	CqPlan	   *plan;
+	bool		found;
+
+	if (is_last_found(query, settings))
+		return last_found;
+	fill_key(&key, query, settings);
+	if (hash_get_num_entries(plans) >= PLANS_MAX &&
+		hash_search(plans, &key, HASH_FIND, NULL) == NULL)
+		drop_all_plans();
+	plan = hash_search(plans, &key, HASH_ENTER, &found);
+	if (!found)
+		memset((char *) plan + sizeof(key), 0, sizeof(*plan) - sizeof(key));
+	return plan;
+}
+
+/* Has no name of its query come to mean something else?  Then it stays valid. */
+static void
+check_names(CqPlan *plan)
+{
+	uint64		now = changes;
+
+	if (CQ_FAULT("no-names"))
+		return;
+	if (cq_names_hold(plan->names))
+		plan->names_checked = now;
+	else
+		plan->valid = false;
 }
 
 CqPlan *
 cq_plan_find(const char *query)
 {
-	CqPlanKey	key;
+	uint64		settings = cq_query_settings();
 	CqPlan	   *plan;
-	bool		found;
 
 	if (plans == NULL)
 		init_plans();
@@ -226,21 +341,9 @@ cq_plan_find(const char *query)
 	/* running the query would do so, when it locks its tables */
 	AcceptInvalidationMessages();
 
-	if (is_last_found(query))
-		return last_found;
-	fill_key(&key, query);
-	if (hash_get_num_entries(plans) >= PLANS_MAX &&
-		hash_search(plans, &key, HASH_FIND, NULL) == NULL)
-		drop_all_plans();
-	plan = hash_search(plans, &key, HASH_ENTER, &found);
-	if (!found)
-	{
-		plan->plan = NULL;
-		plan->context = NULL;
-		plan->facts = NULL;
-		plan->valid = false;
-		plan->permitted = false;
-	}
+	plan = find_plan(query, settings);
+	if (plan->valid && plan->names_checked != changes)
+		check_names(plan);
 	if (!plan->valid)
 		build_plan(plan, query);
 	last_found = plan;

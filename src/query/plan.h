@@ -11,17 +11,16 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "query/check.h"
+#include "query/names.h"
 
 /* What a query means depends on these; all of it is compared as bytes. */
 typedef struct CqPlanKey
 {
 	uint64		query_hash;
 	uint64		query_hash_2;	/* of another seed */
-	uint64		search_path;	/* hash */
+	uint64		settings;		/* of cq_query_settings() */
 	Oid			temp_schema;
 	Oid			role;
-	uint32		row_security;	/* the setting */
-	uint32		unused;			/* zero */
 } CqPlanKey;
 
 /* How the text of an argument becomes a value. */
@@ -37,11 +36,16 @@ typedef struct CqPlan
 	CqPlanKey	key;
 	bool		valid;			/* facts and plan may be used */
 	bool		permitted;		/* the role may run it; holds while valid */
+	uint64		names_checked;	/* changes of the catalogs when the names were
+								 * looked up last */
 	MemoryContext context;		/* holds what follows, but for the plan */
 	char	   *query;
-	char	   *search_path;
 	CqQueryFacts *facts;
 	CqPlanParam *params;
+	CqNames    *names;
+	int			nobjects;
+	uint64	   *objects;		/* functions and types in use, as their
+								 * entries in system caches are named; sorted */
 	SPIPlanPtr	plan;
 } CqPlan;
 

@@ -9,11 +9,8 @@
  *						   row, the table's own tag and its ancestors'
  *	!cachequeue_statement  before the statement: the table's own tag and its
  *						   ancestors', so that functions which the statement
- *						   calls don't get what it has just changed
- *	!cachequeue_end		   after it, where rows have tags or are written
- *						   through: until then what depends on anything is
- *						   bypassed, since the rows' tags and keys are marked
- *						   only after all rows are changed
+ *						   calls don't get what it has just changed; see also
+ *						   cache/query_levels.c
  *	!cachequeue_truncate   the barrier
  *	!cachequeue_write	   after each row: see write_through.c
  *
@@ -42,6 +39,7 @@
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "core/catalog.h"
+#include "core/owner.h"
 #include "nodes/parsenodes.h"
 #include "storage/lmgr.h"
 #include "tables/watch_spec.h"
@@ -71,9 +69,6 @@ static const struct
 	[CQ_WATCH_WRITE] = {
 		"!cachequeue_write", "_watch_write", TRIGGER_TYPE_ROW | CHANGES
 	},
-	[CQ_WATCH_END] = {
-		"!cachequeue_end", "_watch_statement", CHANGES
-	},
 	[CQ_WATCH_ROW] = {
 		"!cachequeue_row", "_watch_row", TRIGGER_TYPE_ROW | CHANGES
 	},
@@ -87,12 +82,6 @@ typedef struct CqWanted
 	bool		cloned[CQ_WATCH_TRIGGERS];	/* they come from the parent */
 } CqWanted;
 
-const char *
-cq_watch_trigger_name(CqWatchTrigger kind)
-{
-	return kinds[kind].name;
-}
-
 static Oid
 function_of(CqWatchTrigger kind)
 {
@@ -103,14 +92,20 @@ function_of(CqWatchTrigger kind)
 }
 
 static bool
-calls_us(const Trigger *trigger)
+is_our_function(Oid function)
 {
 	for (int kind = 0; kind < CQ_WATCH_TRIGGERS; kind++)
 	{
-		if (trigger->tgfoid == function_of(kind))
+		if (function == function_of(kind))
 			return true;
 	}
 	return false;
+}
+
+static bool
+calls_us(const Trigger *trigger)
+{
+	return is_our_function(trigger->tgfoid);
 }
 
 /* Enabled or not. */
@@ -189,6 +184,26 @@ cq_watch_has_triggers(Oid relid)
 	return result;
 }
 
+bool
+cq_watch_is_our_trigger(Oid trigger)
+{
+	Relation	triggers = table_open(TriggerRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		result;
+
+	ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(trigger));
+	scan = systable_beginscan(triggers, TriggerOidIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	result = HeapTupleIsValid(tuple) &&
+		is_our_function(((Form_pg_trigger) GETSTRUCT(tuple))->tgfoid);
+	systable_endscan(scan);
+	table_close(triggers, AccessShareLock);
+	return result;
+}
+
 List *
 cq_watch_relations(void)
 {
@@ -226,7 +241,6 @@ wanted_for(Oid relid)
 	result->wanted[CQ_WATCH_STATEMENT] = true;
 	result->wanted[CQ_WATCH_ROW] = true;
 	result->wanted[CQ_WATCH_WRITE] = writes;
-	result->wanted[CQ_WATCH_END] = writes || spec->templates != NIL;
 
 	/* the ancestors of a partition are its parents */
 	if (get_rel_relispartition(relid))
@@ -306,8 +320,10 @@ cq_watch_sync(List *relations)
 	List	   *all = NIL;
 	List	   *unwanted = NIL;
 	bool		changed;
+	CqRoleScope scope;
 	ListCell   *cell;
 
+	cq_role_begin(&scope, cq_extension_owner());
 	foreach(cell, relations)
 		all = lappend(all, wanted_for(lfirst_oid(cell)));
 
@@ -331,6 +347,7 @@ cq_watch_sync(List *relations)
 		changed = create_missing(lfirst(cell)) || changed;
 	foreach(cell, relations)
 		(void) cq_watch_enable(lfirst_oid(cell));
+	cq_role_end(&scope);
 	return changed;
 }
 

@@ -80,6 +80,20 @@ is(query('SELECT fill(6)'), 't', 'stored again');
 query('UPDATE account SET balance = 160 WHERE id = 6');
 is(query('SELECT look(6)'), 'miss / 160', 'and invalidated again');
 
+# Plain entries that a prepared transaction has deleted, over a restart and a crash.
+query("SELECT cq.cache_set('session', 'v')");
+query("BEGIN; SELECT cq.cache_delete('session'); PREPARE TRANSACTION 'logout'");
+$node->restart;
+is(query("SELECT cq.cache_get('session')"), '', 'deleted by a prepared transaction, over a restart');
+is(query("SELECT cq.cache_set('session', 'again')"), 'f', 'a set is refused');
+is(query("SELECT cq.cache_set('plain', 'after')"), 't', 'one of another key is not');
+kill_server($node);
+is(query("SELECT cq.cache_set('session', 'again')"), 'f', 'refused over a crash, too');
+is(query("SELECT cq.cache_set('plain', 'after')"), 't', 'one of another key is not');
+query("COMMIT PREPARED 'logout'");
+is(query("SELECT cq.cache_get('session')"), '', 'committed: gone');
+is(query("SELECT cq.cache_set('session', 'again')"), 't', 'and it can be set again');
+
 # A backend that is killed takes nothing with it, and nothing of it stays.
 $open = CqSession->new($node, 'postgres');
 $open->query("BEGIN; UPDATE account SET balance = 190 WHERE id = 7; SELECT fill(7); SELECT cq.cache_set('plain', 'of a killed one')");
