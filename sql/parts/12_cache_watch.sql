@@ -65,37 +65,13 @@ END
 $$;
 COMMENT ON FUNCTION cq._write_through_fields(jsonb) IS 'The fields of cache_watch''s write_through as an array: key, namespace, ttl, columns. Raises 22023.';
 
-CREATE FUNCTION cq._check_write_through(target regclass) RETURNS void
-LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'cq_check_write_through';
-COMMENT ON FUNCTION cq._check_write_through(regclass) IS 'Raises 2BP01 if the key of the table''s write-through does not tell rows apart any more.';
-
-CREATE FUNCTION cq._relation_changed(relation oid) RETURNS void
-LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'cq_relation_changed';
-COMMENT ON FUNCTION cq._relation_changed(oid) IS 'Sets the barrier for a table that DDL has changed. Raises 2BP01 if its watch has lost a column.';
-
-CREATE FUNCTION cq._relation_dropped(relation oid) RETURNS void
-LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'cq_relation_dropped';
-COMMENT ON FUNCTION cq._relation_dropped(oid) IS 'Sets the barrier for a table that is gone, and forgets its watch.';
-
 CREATE FUNCTION cq._epoch_changed() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'cq_epoch_changed';
 COMMENT ON FUNCTION cq._epoch_changed() IS 'Sets the barrier for everything dependent in the database.';
 
-CREATE FUNCTION cq._alter_table_does(command pg_ddl_command) RETURNS text[]
-LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'cq_alter_table_does';
-COMMENT ON FUNCTION cq._alter_table_does(pg_ddl_command) IS 'What an ALTER TABLE does that a watch must know: join or leave a parent, switch triggers.';
-
 CREATE FUNCTION cq._rewatch(relation oid) RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'cq_rewatch';
 COMMENT ON FUNCTION cq._rewatch(oid) IS 'Gives a table that has got or lost a parent, and its descendants, the triggers that their watches ask for.';
-
-CREATE FUNCTION cq._rewatch_detached() RETURNS void
-LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'cq_rewatch_detached';
-COMMENT ON FUNCTION cq._rewatch_detached() IS 'The same for partitions that the transaction has detached.';
-
-CREATE FUNCTION cq._enable_triggers(relation oid) RETURNS void
-LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'cq_enable_triggers';
-COMMENT ON FUNCTION cq._enable_triggers(oid) IS 'Makes the triggers of cq.cache_watch on a table and its descendants fire always, for replicated changes too.';
 
 CREATE FUNCTION cq.cache_watch(target regclass, tags text[] DEFAULT NULL, write_through jsonb DEFAULT NULL) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'cq_cache_watch';
@@ -108,90 +84,12 @@ COMMENT ON FUNCTION cq.cache_unwatch(regclass) IS
 'Stop watching a table; what was cached with its tags is invalidated. Errors: 22004, 42704 (not watched), 42501, 55000 (watched through its parent).';
 
 CREATE FUNCTION cq._ddl_command_end() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    relation oid;
-    does text[];
-BEGIN
-    -- results of queries, and texts of values, may have come from what these were before
-    IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() AS command
-               WHERE (command.classid = 'pg_proc'::regclass
-                      OR command.command_tag ~ '^(ALTER (TYPE|DOMAIN|TEXT SEARCH .*)|CREATE CAST)$')
-                 AND command.schema_name IS DISTINCT FROM 'pg_temp') THEN
-        PERFORM cq._epoch_changed();
-    END IF;
-    FOR relation, does IN
-        SELECT CASE command.classid
-                   WHEN 'pg_class'::regclass THEN command.objid
-                   WHEN 'pg_policy'::regclass THEN (SELECT polrelid FROM pg_policy WHERE oid = command.objid)
-                   WHEN 'pg_trigger'::regclass THEN (SELECT tgrelid FROM pg_trigger WHERE oid = command.objid)
-                   WHEN 'pg_rewrite'::regclass THEN (SELECT ev_class FROM pg_rewrite WHERE oid = command.objid)
-               END,
-               CASE command.command_tag
-                   WHEN 'CREATE TABLE' THEN '{join}'
-                   WHEN 'ALTER TABLE' THEN cq._alter_table_does(command.command)
-               END
-        FROM pg_event_trigger_ddl_commands() AS command
-        WHERE command.schema_name IS DISTINCT FROM 'pg_temp'
-    LOOP
-        CONTINUE WHEN relation IS NULL;
-        -- a dump restores each of our triggers by itself: only these commands call for more
-        IF does && '{join,leave}' THEN
-            PERFORM cq._rewatch(relation);
-        END IF;
-        IF 'leave' = ANY (does) THEN
-            PERFORM cq._rewatch_detached();
-        END IF;
-        IF 'switch' = ANY (does) THEN
-            PERFORM cq._enable_triggers(relation);
-        END IF;
-        -- its rows are values elsewhere
-        IF EXISTS (SELECT FROM pg_type AS t
-                   JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass AND d.refobjid IN (t.oid, t.typarray)
-                   WHERE t.typrelid = relation AND d.deptype = 'n') THEN
-            PERFORM cq._epoch_changed();
-        END IF;
-        PERFORM cq._relation_changed(relation);
-    END LOOP;
-END
-$$;
-COMMENT ON FUNCTION cq._ddl_command_end() IS 'Event trigger: DDL on a table invalidates what was cached from it, and must not leave changes unwatched.';
+LANGUAGE c AS 'MODULE_PATHNAME', 'cq_event_ddl';
+COMMENT ON FUNCTION cq._ddl_command_end() IS 'Event trigger: DDL invalidates what was cached from what it changes, and must not leave changes unwatched.';
 
 CREATE FUNCTION cq._sql_drop() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    dropped record;
-BEGIN
-    -- nothing of ours is left to call when the extension itself goes
-    IF EXISTS (SELECT FROM pg_event_trigger_dropped_objects() AS o
-               WHERE o.classid = 'pg_extension'::regclass AND o.object_name = 'cachequeue') THEN
-        RETURN;
-    END IF;
-    FOR dropped IN
-        SELECT o.classid, o.objid, o.objsubid, o.object_type, o.address_names
-        FROM pg_event_trigger_dropped_objects() AS o
-        WHERE NOT o.is_temporary
-    LOOP
-        IF dropped.classid = 'pg_class'::regclass AND dropped.objsubid = 0 THEN
-            PERFORM cq._relation_dropped(dropped.objid);
-        ELSIF dropped.classid = 'pg_class'::regclass THEN
-            PERFORM cq._relation_changed(dropped.objid);    -- a column
-        ELSIF dropped.object_type = 'trigger' AND dropped.address_names[3] ^@ '!cachequeue_' THEN
-            PERFORM cq._epoch_changed();
-        ELSIF dropped.object_type IN ('policy', 'cast') THEN
-            PERFORM cq._epoch_changed();
-        END IF;
-    END LOOP;
-    IF EXISTS (SELECT FROM pg_event_trigger_dropped_objects() AS o WHERE o.object_type = 'index') THEN
-        PERFORM cq._check_write_through(target) FROM cq.watch WHERE key IS NOT NULL;
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION cq._sql_drop() IS 'Event trigger: dropping a table invalidates what was cached from it.';
+LANGUAGE c AS 'MODULE_PATHNAME', 'cq_event_drop';
+COMMENT ON FUNCTION cq._sql_drop() IS 'Event trigger: a watched table must not lose what its watch needs; the watch of a dropped table is forgotten.';
 
 CREATE EVENT TRIGGER cachequeue_ddl ON ddl_command_end EXECUTE FUNCTION cq._ddl_command_end();
 ALTER EVENT TRIGGER cachequeue_ddl ENABLE ALWAYS;

@@ -30,6 +30,9 @@ DROP FUNCTION cq._enable_triggers(regclass);
 DROP FUNCTION cq._descendants(regclass);
 DROP FUNCTION cq._watched_through_parent(regclass);
 DROP FUNCTION cq._rewatch(regclass);
+DROP FUNCTION cq._relation_changed(oid);
+DROP FUNCTION cq._alter_table_does(pg_ddl_command);
+DROP FUNCTION cq._check_write_through(regclass);
 
 -- Triggers that no row asks for would raise: those that partitions kept when they were
 -- detached, and those made by hand.

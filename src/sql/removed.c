@@ -14,6 +14,7 @@
 
 #include "core/catalog.h"
 #include "fmgr.h"
+#include "tables/ddl_objects.h"
 
 #define REMOVED(name) \
 	PG_FUNCTION_INFO_V1(name); \
@@ -32,7 +33,20 @@
 		PG_RETURN_NULL(); \
 	}
 
+/* An event trigger has seen DDL: anything may have changed. */
+#define MARKS_EPOCH(name) \
+	PG_FUNCTION_INFO_V1(name); \
+	Datum \
+	name(PG_FUNCTION_ARGS) \
+	{ \
+		cq_epoch_mark(); \
+		PG_RETURN_NULL(); \
+	}
+
 /* of 1.0 */
+ANSWERS_NULL(cq_alter_table_does)
+ANSWERS_NULL(cq_check_write_through)
+MARKS_EPOCH(cq_relation_changed)
 ANSWERS_NULL(cq_watch_templates)
 ANSWERS_NULL(cq_watch_write_through)
 REMOVED(cq_check_templates)

@@ -8,19 +8,17 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
+#include "commands/event_trigger.h"
 #include "commands/trigger.h"
 #include "core/args.h"
 #include "core/shmem.h"
 #include "fmgr.h"
-#include "nodes/parsenodes.h"
+#include "tables/ddl_events.h"
+#include "tables/ddl_objects.h"
 #include "tables/trigger.h"
 #include "tables/watch_ddl.h"
 #include "tables/watch_definition.h"
-#include "tables/write_through.h"
-#include "tcop/deparse_utility.h"
 #include "utils/array.h"
-#include "utils/builtins.h"
 #include "utils/inval.h"
 
 PG_FUNCTION_INFO_V1(cq_cache_watch);
@@ -31,13 +29,9 @@ PG_FUNCTION_INFO_V1(cq_watch_truncate);
 PG_FUNCTION_INFO_V1(cq_watch_write);
 PG_FUNCTION_INFO_V1(cq_watch_changed);
 PG_FUNCTION_INFO_V1(cq_rewatch);
-PG_FUNCTION_INFO_V1(cq_rewatch_detached);
-PG_FUNCTION_INFO_V1(cq_enable_triggers);
-PG_FUNCTION_INFO_V1(cq_relation_changed);
-PG_FUNCTION_INFO_V1(cq_relation_dropped);
 PG_FUNCTION_INFO_V1(cq_epoch_changed);
-PG_FUNCTION_INFO_V1(cq_alter_table_does);
-PG_FUNCTION_INFO_V1(cq_check_write_through);
+PG_FUNCTION_INFO_V1(cq_event_ddl);
+PG_FUNCTION_INFO_V1(cq_event_drop);
 
 /* cq.cache_watch(target regclass, tags text[], write_through jsonb) → void */
 Datum
@@ -137,39 +131,7 @@ cq_watch_changed(PG_FUNCTION_ARGS)
 Datum
 cq_rewatch(PG_FUNCTION_ARGS)
 {
-	cq_watch_follow(PG_GETARG_OID(0));
-	PG_RETURN_VOID();
-}
-
-/* cq._rewatch_detached(): this transaction has detached partitions. */
-Datum
-cq_rewatch_detached(PG_FUNCTION_ARGS)
-{
-	cq_watch_follow_detached();
-	PG_RETURN_VOID();
-}
-
-/* cq._enable_triggers(relation oid): its triggers have been switched. */
-Datum
-cq_enable_triggers(PG_FUNCTION_ARGS)
-{
-	cq_watch_keep_enabled(PG_GETARG_OID(0));
-	PG_RETURN_VOID();
-}
-
-/* cq._relation_changed(relation oid): DDL has changed it. */
-Datum
-cq_relation_changed(PG_FUNCTION_ARGS)
-{
-	cq_relation_mark_changed(PG_GETARG_OID(0));
-	PG_RETURN_VOID();
-}
-
-/* cq._relation_dropped(relation oid): so has DROP. */
-Datum
-cq_relation_dropped(PG_FUNCTION_ARGS)
-{
-	cq_relation_mark_dropped(PG_GETARG_OID(0));
+	cq_watch_follow(PG_GETARG_OID(0), true);
 	PG_RETURN_VOID();
 }
 
@@ -181,62 +143,30 @@ cq_epoch_changed(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* cq._alter_table_does(command pg_ddl_command): text[] of join, leave, switch. */
-Datum
-cq_alter_table_does(PG_FUNCTION_ARGS)
+/* Raises 39P03 for another call than that of an event trigger. */
+static EventTriggerData *
+event_arg(FunctionCallInfo fcinfo, const char *name)
 {
-	CollectedCommand *command = (CollectedCommand *) PG_GETARG_POINTER(0);
-	Datum		does[3];
-	bool		joins = false;
-	bool		leaves = false;
-	bool		switches = false;
-	int			n = 0;
-	ListCell   *cell;
-
-	if (command->type != SCT_AlterTable)
-		PG_RETURN_NULL();
-	foreach(cell, command->d.alterTable.subcmds)
-	{
-		CollectedATSubcmd *subcommand = lfirst(cell);
-
-		switch (castNode(AlterTableCmd, subcommand->parsetree)->subtype)
-		{
-			case AT_AttachPartition:
-			case AT_AddInherit:
-				joins = true;
-				break;
-			case AT_DetachPartition:
-			case AT_DetachPartitionFinalize:
-			case AT_DropInherit:
-				leaves = true;
-				break;
-			case AT_EnableTrig:
-			case AT_EnableTrigAll:
-			case AT_EnableTrigUser:
-			case AT_EnableReplicaTrig:
-			case AT_DisableTrig:
-			case AT_DisableTrigAll:
-			case AT_DisableTrigUser:
-				switches = true;
-				break;
-			default:
-				break;
-		}
-	}
-	if (joins)
-		does[n++] = CStringGetTextDatum("join");
-	if (leaves)
-		does[n++] = CStringGetTextDatum("leave");
-	if (switches)
-		does[n++] = CStringGetTextDatum("switch");
-	PG_RETURN_ARRAYTYPE_P(construct_array(does, n, TEXTOID, -1, false,
-										  TYPALIGN_INT));
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"%s\" must be called by an event trigger", name)));
+	return (EventTriggerData *) fcinfo->context;
 }
 
-/* cq._check_write_through(target regclass): raises 2BP01, or void. */
+/* Event trigger cachequeue_ddl. */
 Datum
-cq_check_write_through(PG_FUNCTION_ARGS)
+cq_event_ddl(PG_FUNCTION_ARGS)
 {
-	cq_write_through_check_index(PG_GETARG_OID(0));
-	PG_RETURN_VOID();
+	cq_ddl_command_end(event_arg(fcinfo, "cq._ddl_command_end"));
+	PG_RETURN_NULL();
+}
+
+/* Event trigger cachequeue_drop. */
+Datum
+cq_event_drop(PG_FUNCTION_ARGS)
+{
+	(void) event_arg(fcinfo, "cq._sql_drop");
+	cq_ddl_sql_drop();
+	PG_RETURN_NULL();
 }

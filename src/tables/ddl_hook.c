@@ -9,6 +9,14 @@
  * is marked at the start of the command, and the first of its transactions publishes
  * the mark.
  *
+ * DROP, whichever command does it, is seen object by object, while the object is still
+ * there: afterwards nobody knows whose trigger or whose partition it was.
+ *
+ * A statement whose event trigger has not fired (event_triggers = off, which version 17
+ * has; an event trigger that was disabled) may have done anything.  TRUNCATE fires the
+ * triggers of watched tables.  ALTER ROLE, GRANT of a role and the like need no mark:
+ * who reads what is in the key of a result, and privileges are checked at each hit.
+ *
  * COPY fires triggers, and is no query of the executor's (cache/query_levels.c).
  *
  * COMMIT PREPARED publishes what may be DDL, its marks pushed at PREPARE.  None of its
@@ -18,10 +26,14 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "cache/ddl_window.h"
-#include "cache/marks.h"
 #include "cache/query_levels.h"
-#include "cache/slots.h"
+#include "catalog/dependency.h"
+#include "catalog/namespace.h"
+#include "catalog/objectaccess.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_trigger.h"
 #include "core/compat.h"
 #include "core/faults.h"
 #include "core/shmem.h"
@@ -30,12 +42,19 @@
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
 #include "nodes/parsenodes.h"
+#include "tables/ddl_events.h"
 #include "tables/ddl_hook.h"
+#include "tables/ddl_objects.h"
+#include "tables/watch_ddl.h"
+#include "tables/watch_spec.h"
+#include "tcop/cmdtag.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 
 static ProcessUtility_hook_type next_process_utility = NULL;
+static object_access_hook_type next_object_access = NULL;
 
 static bool
 detaches_concurrently(const AlterTableStmt *stmt)
@@ -89,35 +108,33 @@ prepared_xid(const char *gid)
 }
 
 static void
-before_transaction_stmt(const TransactionStmt *stmt)
+before_commit_prepared(const TransactionStmt *stmt)
 {
-	uint64		xid;
+	uint64		xid = prepared_xid(stmt->gid);
 
-	if (stmt->kind != TRANS_STMT_COMMIT_PREPARED)
-		return;
-	xid = prepared_xid(stmt->gid);
 	if (xid != 0)
 		cq_ddl_window_open(xid);
 }
 
 static void
-before_statement(Node *stmt)
+before_alter_table(const AlterTableStmt *stmt)
 {
-	switch (nodeTag(stmt))
-	{
-		case T_AlterTableStmt:
-			if (detaches_concurrently(castNode(AlterTableStmt, stmt)))
-				cq_mark_slot(cq_slot_of_epoch(MyDatabaseId), true);
-			break;
-		case T_TransactionStmt:
-			before_transaction_stmt(castNode(TransactionStmt, stmt));
-			break;
-		case T_CopyStmt:
-			cq_query_level_open(stmt);
-			break;
-		default:
-			break;
-	}
+	Oid			relid;
+
+	if (!detaches_concurrently(stmt) || !cq_watch_is_there())
+		return;
+	relid = RangeVarGetRelid(stmt->relation, NoLock, true);
+	if (OidIsValid(relid))
+		cq_relation_mark(relid, true);
+}
+
+/* Should an event trigger have seen it? */
+static bool
+is_event(Node *stmt)
+{
+	return !IsA(stmt, CommentStmt) && !IsA(stmt, SecLabelStmt) &&
+		command_tag_event_trigger_ok(CreateCommandTag(stmt)) &&
+		GetCommandLogLevel(stmt) == LOGSTMT_DDL;
 }
 
 static void
@@ -127,9 +144,17 @@ process_utility(PlannedStmt *pstmt, const char *query_string,
 				DestReceiver *dest, QueryCompletion *completion)
 {
 	Node	   *stmt = pstmt->utilityStmt;
+	uint64		seen = cq_ddl_commands_seen();
+	bool		event = context != PROCESS_UTILITY_SUBCOMMAND && is_event(stmt);
+	bool		commits_prepared = IsA(stmt, TransactionStmt) &&
+	castNode(TransactionStmt, stmt)->kind == TRANS_STMT_COMMIT_PREPARED;
 
-	if (cq_shared != NULL)
-		before_statement(stmt);
+	if (cq_shared != NULL && IsA(stmt, AlterTableStmt))
+		before_alter_table(castNode(AlterTableStmt, stmt));
+	if (cq_shared != NULL && commits_prepared)
+		before_commit_prepared(castNode(TransactionStmt, stmt));
+	if (IsA(stmt, CopyStmt))
+		cq_query_level_open(stmt);
 
 	if (next_process_utility)
 		next_process_utility(pstmt, query_string, read_only_tree, context,
@@ -140,14 +165,66 @@ process_utility(PlannedStmt *pstmt, const char *query_string,
 
 	if (IsA(stmt, CopyStmt))
 		cq_query_level_close(stmt);
-	if (IsA(stmt, TransactionStmt) &&
-		castNode(TransactionStmt, stmt)->kind == TRANS_STMT_COMMIT_PREPARED)
+	if (event && cq_ddl_commands_seen() == seen && cq_shared != NULL && cq_watch_is_there())
+		cq_ddl_unseen(stmt);
+	if (commits_prepared)
 		CQ_PAUSE("prepared-window");
+}
+
+/* An object is about to be dropped. */
+static void
+before_drop(Oid catalog, Oid object)
+{
+	if (catalog == TriggerRelationId)
+	{
+		cq_watch_trigger_dropped(object);
+		return;
+	}
+	if (catalog == RelationRelationId &&
+		(get_rel_relkind(object) == RELKIND_INDEX ||
+		 get_rel_relkind(object) == RELKIND_PARTITIONED_INDEX))
+		cq_ddl_note_dropped_index(object);
+	cq_ddl_mark_object(catalog, object);
+}
+
+/* What a command drops for its own purposes is replaced, or the command says more. */
+static bool
+is_internal(const ObjectAccessDrop *drop)
+{
+	return drop != NULL && (drop->dropflags & PERFORM_DELETION_INTERNAL) != 0;
+}
+
+static void
+object_access(ObjectAccessType access, Oid catalog, Oid object, int column, void *arg)
+{
+	if (access == OAT_DROP && cq_shared != NULL && !is_internal(arg) &&
+		cq_watch_is_there())
+		before_drop(catalog, object);
+	if (next_object_access)
+		next_object_access(access, catalog, object, column, arg);
+}
+
+static void
+at_transaction(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_ABORT)
+		cq_ddl_forget_dropped();
+}
+
+static void
+at_subtransaction(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *arg)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		cq_ddl_forget_dropped();
 }
 
 void
 cq_ddl_hook_init(void)
 {
+	RegisterXactCallback(at_transaction, NULL);
+	RegisterSubXactCallback(at_subtransaction, NULL);
+	next_object_access = object_access_hook;
+	object_access_hook = object_access;
 	next_process_utility = ProcessUtility_hook;
 	ProcessUtility_hook = process_utility;
 }

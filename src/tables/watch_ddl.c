@@ -15,11 +15,9 @@
 #include "postgres.h"
 
 #include "access/relation.h"
-#include "cache/marks.h"
-#include "cache/slots.h"
-#include "core/shmem.h"
-#include "miscadmin.h"
+#include "catalog/pg_trigger.h"
 #include "storage/lmgr.h"
+#include "tables/ddl_objects.h"
 #include "tables/tag_template.h"
 #include "tables/watch.h"
 #include "tables/watch_ddl.h"
@@ -28,13 +26,7 @@
 #include "tables/write_through.h"
 #include "utils/inval.h"
 #include "utils/rel.h"
-
-void
-cq_epoch_mark(void)
-{
-	if (cq_shared != NULL)
-		cq_mark_slot(cq_slot_of_epoch(MyDatabaseId), true);
-}
+#include "utils/syscache.h"
 
 /* Raises 2BP01 if a template names a column that the table has no more. */
 static void
@@ -58,46 +50,61 @@ check_columns(const CqWatchSpec *spec, Relation rel)
 	}
 }
 
-void
-cq_relation_mark_changed(Oid relid)
+/* Of a relation that may be gone. */
+static void
+check_watch(Oid relid)
 {
-	CqWatchSpec *spec;
+	CqWatchSpec *spec = cq_watch_spec(relid);
 	Relation	rel;
-	ListCell   *cell;
 
-	if (cq_shared == NULL)
+	if (!cq_watch_spec_exists(spec))
 		return;
-	if (!cq_watch_is_there())
-	{
-		cq_epoch_mark();		/* version 1.0 waits for its update */
-		return;
-	}
-	spec = cq_watch_spec(relid);
-	foreach(cell, spec->relations)
-		cq_mark_slot(cq_relation_slot(lfirst_oid(cell)), true);
-
 	rel = try_relation_open(relid, AccessShareLock);
 	if (rel == NULL)
 		return;
-	if (cq_watch_spec_exists(spec))
-	{
-		check_columns(spec, rel);
-		cq_write_through_check_columns(spec, rel);
-		cq_epoch_mark();
-	}
-	CacheInvalidateRelcache(rel);
+	check_columns(spec, rel);
+	cq_write_through_check_columns(spec, rel);
 	relation_close(rel, AccessShareLock);
 }
 
 void
-cq_relation_mark_dropped(Oid relid)
+cq_relation_check_columns(Oid relid)
+{
+	if (cq_watch_is_there())
+		check_watch(relid);
+}
+
+void
+cq_relation_mark_changed(Oid relid)
+{
+	cq_relation_mark(relid, true);
+	cq_relation_check_columns(relid);
+	if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+		CacheInvalidateRelcacheByRelid(relid);
+}
+
+void
+cq_watch_relation_dropped(Oid relid)
 {
 	if (cq_watch_spec(relid)->own)
-	{
 		cq_watch_forget(relid);
-		cq_epoch_mark();
-	}
-	cq_relation_mark_changed(relid);
+}
+
+void
+cq_watch_trigger_changed(Oid relid)
+{
+	if (OidIsValid(relid) && cq_watch_is_there() &&
+		cq_watch_spec_exists(cq_watch_spec(relid)) && !cq_relation_is_watched(relid))
+		cq_relation_mark(relid, true);
+}
+
+void
+cq_watch_trigger_dropped(Oid trigger)
+{
+	Oid			relid = cq_ddl_relation_of(TriggerRelationId, trigger);
+
+	if (OidIsValid(relid) && cq_watch_is_our_trigger(trigger))
+		cq_relation_mark(relid, true);
 }
 
 /*
@@ -126,7 +133,7 @@ is_locked_by_us(Oid relid)
  * end first.
  */
 void
-cq_watch_follow(Oid relid)
+cq_watch_follow(Oid relid, bool rows)
 {
 	List	   *concerned = NIL;
 	ListCell   *cell;
@@ -137,6 +144,8 @@ cq_watch_follow(Oid relid)
 			cq_watch_has_triggers(lfirst_oid(cell)))
 			concerned = lappend_oid(concerned, lfirst_oid(cell));
 	}
+	if (rows)
+		cq_relation_mark(relid, true);
 	if (concerned == NIL)
 		return;
 	if (is_locked_by_us(relid))
@@ -146,8 +155,10 @@ cq_watch_follow(Oid relid)
 	}
 	(void) cq_watch_sync(concerned);
 	foreach(cell, concerned)
-		cq_relation_mark_changed(lfirst_oid(cell));
-	cq_epoch_mark();
+	{
+		cq_relation_mark(lfirst_oid(cell), rows);
+		CacheInvalidateRelcacheByRelid(lfirst_oid(cell));
+	}
 }
 
 /* The partitions have triggers and are not watched any more. */
@@ -161,7 +172,7 @@ cq_watch_follow_detached(void)
 		Oid			relid = lfirst_oid(cell);
 
 		if (!cq_watch_spec_exists(cq_watch_spec(relid)) && is_locked_by_us(relid))
-			cq_watch_follow(relid);
+			cq_watch_follow(relid, true);
 	}
 }
 

@@ -9,26 +9,33 @@
 #define CQ_TABLES_WATCH_DDL_H
 
 /*
- * Set the barrier in the database's epoch: no entry that depends on anything may be
- * served any more.
- */
-extern void cq_epoch_mark(void);
-
-/*
  * DDL, or cq.cache_watch, has changed the relation: set its barrier and those of its
  * ancestors, and invalidate plans and compiled watches.  Raises 2BP01 when the relation
  * has lost a column that a template or write-through names.
  */
 extern void cq_relation_mark_changed(Oid relid);
 
-/* The same for a relation that has been dropped; its row of cq.watch is deleted. */
-extern void cq_relation_mark_dropped(Oid relid);
+/* Raise that error alone. */
+extern void cq_relation_check_columns(Oid relid);
+
+/* The relation has been dropped: delete its row of cq.watch. */
+extern void cq_watch_relation_dropped(Oid relid);
 
 /*
- * A table has got another parent or partition, or has lost its parent: create and drop
- * triggers until it, and the tables below it, have those that cq.watch now asks for.
+ * A trigger of the relation has been created or renamed: if that leaves a watched
+ * relation without one of ours, set its barrier.  InvalidOid: no relation.
  */
-extern void cq_watch_follow(Oid relid);
+extern void cq_watch_trigger_changed(Oid relid);
+
+/* A trigger is about to be dropped: if it is one of ours, by whatever name, the same. */
+extern void cq_watch_trigger_dropped(Oid trigger);
+
+/*
+ * A table has got another parent, or has lost its parent: create and drop triggers
+ * until it, and the tables below it, have those that cq.watch now asks for, and set their
+ * barriers.  Without rows, they are new and empty.
+ */
+extern void cq_watch_follow(Oid relid, bool rows);
 
 /*
  * The same for the partitions that this transaction has detached.  (The command does

@@ -17,9 +17,9 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "commands/tablecmds.h"
-#include "core/owner.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "tables/ddl_objects.h"
 #include "tables/tag_template.h"
 #include "tables/watch.h"
 #include "tables/watch_ddl.h"
@@ -109,12 +109,9 @@ check_templates(Relation rel, ArrayType *tags)
 static void
 apply(List *tree)
 {
-	CqRoleScope scope;
 	ListCell   *cell;
 
-	cq_role_begin(&scope, cq_extension_owner());
 	(void) cq_watch_sync(tree);
-	cq_role_end(&scope);
 	foreach(cell, tree)
 		cq_relation_mark_changed(lfirst_oid(cell));
 	cq_epoch_mark();

@@ -25,7 +25,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "catalog/partition.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "core/catalog.h"
@@ -55,7 +55,9 @@ enum
 bool
 cq_watch_is_there(void)
 {
-	return OidIsValid(cq_relation_if_exists("watch"));
+	Oid			schema = get_namespace_oid("cq", true);
+
+	return OidIsValid(schema) && OidIsValid(get_relname_relid("watch", schema));
 }
 
 /* Append the parents of a relation, partitioned or inherited, and theirs. */
@@ -177,17 +179,20 @@ cq_watch_spec(Oid relid)
 
 		ScanKeyInit(&key, COLUMN_TARGET, BTEqualStrategyNumber, F_OIDEQ,
 					ObjectIdGetDatum(current));
-		scan = systable_beginscan(rel, index, true, NULL, 1, &key);
+		scan = systable_beginscan(rel, index, OidIsValid(index), NULL, 1, &key);
 		if (HeapTupleIsValid(tuple = systable_getnext(scan)))
 			add_row(spec, current, tuple, RelationGetDescr(rel),
 					current == may_write);
 		systable_endscan(scan);
 
-		/* a partition has one parent, which comes next in the list */
+		/*
+		 * a partition has one parent, which comes next in the list; or none,
+		 * while it is being detached
+		 */
 		if (current == may_write)
-			may_write = !OidIsValid(spec->writer) &&
-				get_rel_relispartition(current) ?
-				get_partition_parent(current, true) : InvalidOid;
+			may_write = !OidIsValid(spec->writer) && get_rel_relispartition(current) &&
+				lnext(spec->relations, cell) != NULL ?
+				lfirst_oid(lnext(spec->relations, cell)) : InvalidOid;
 	}
 	table_close(rel, AccessShareLock);
 	if (OidIsValid(spec->writer))

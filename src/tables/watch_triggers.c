@@ -39,6 +39,7 @@
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "core/catalog.h"
+#include "core/owner.h"
 #include "nodes/parsenodes.h"
 #include "storage/lmgr.h"
 #include "tables/watch_spec.h"
@@ -91,14 +92,20 @@ function_of(CqWatchTrigger kind)
 }
 
 static bool
-calls_us(const Trigger *trigger)
+is_our_function(Oid function)
 {
 	for (int kind = 0; kind < CQ_WATCH_TRIGGERS; kind++)
 	{
-		if (trigger->tgfoid == function_of(kind))
+		if (function == function_of(kind))
 			return true;
 	}
 	return false;
+}
+
+static bool
+calls_us(const Trigger *trigger)
+{
+	return is_our_function(trigger->tgfoid);
 }
 
 /* Enabled or not. */
@@ -174,6 +181,26 @@ cq_watch_has_triggers(Oid relid)
 		result = calls_us(&desc->triggers[i]);
 	if (rel != NULL)
 		relation_close(rel, AccessShareLock);
+	return result;
+}
+
+bool
+cq_watch_is_our_trigger(Oid trigger)
+{
+	Relation	triggers = table_open(TriggerRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		result;
+
+	ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(trigger));
+	scan = systable_beginscan(triggers, TriggerOidIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	result = HeapTupleIsValid(tuple) &&
+		is_our_function(((Form_pg_trigger) GETSTRUCT(tuple))->tgfoid);
+	systable_endscan(scan);
+	table_close(triggers, AccessShareLock);
 	return result;
 }
 
@@ -293,8 +320,10 @@ cq_watch_sync(List *relations)
 	List	   *all = NIL;
 	List	   *unwanted = NIL;
 	bool		changed;
+	CqRoleScope scope;
 	ListCell   *cell;
 
+	cq_role_begin(&scope, cq_extension_owner());
 	foreach(cell, relations)
 		all = lappend(all, wanted_for(lfirst_oid(cell)));
 
@@ -318,6 +347,7 @@ cq_watch_sync(List *relations)
 		changed = create_missing(lfirst(cell)) || changed;
 	foreach(cell, relations)
 		(void) cq_watch_enable(lfirst_oid(cell));
+	cq_role_end(&scope);
 	return changed;
 }
 

@@ -23,6 +23,9 @@ typedef enum CqWatchTrigger
 
 #define CQ_WATCH_TRIGGERS (CQ_WATCH_ROW + 1)
 
+/* Does that trigger call one of the functions for watched tables? */
+extern bool cq_watch_is_our_trigger(Oid trigger);
+
 /* Has the relation that trigger, well-formed and firing always? */
 extern bool cq_watch_trigger_fires(Relation rel, CqWatchTrigger kind);
 
@@ -39,7 +42,7 @@ extern bool cq_watch_has_triggers(Oid relid);
 extern List *cq_watch_relations(void);
 
 /*
- * Create and drop triggers, as the current role, until these relations, parents
+ * Create and drop triggers, as the extension's owner, until these relations, parents
  * first, have those that cq.watch asks for.  True if anything was to be done.
  */
 extern bool cq_watch_sync(List *relations);

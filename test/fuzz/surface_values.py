@@ -131,8 +131,8 @@ ON_WATCHED = [
     "SELECT * FROM cq.cache_watches",
     "SELECT cq._watch_write_through('TABLE_NAME'), cq._watch_templates('TABLE_NAME'), cq._own_write_through('TABLE_NAME')",
     "SELECT cq.cache_watch('TABLE_NAME', '{t:{id}}', '{\"key\": \"k:{id}\"}')", "SELECT cq.cache_watch('own_parent')",
-    "SELECT cq.cache_unwatch('TABLE_NAME')", "SELECT cq._rewatch('TABLE_NAME')", "SELECT cq._enable_triggers('TABLE_NAME')",
-    "SELECT cq._check_write_through('TABLE_NAME')", "SELECT cq.cache_fetch('f', 'SELECT * FROM TABLE_NAME LIMIT 1')",
+    "SELECT cq.cache_unwatch('TABLE_NAME')", "SELECT cq._rewatch('TABLE_NAME')",
+    "SELECT cq.cache_fetch('f', 'SELECT * FROM TABLE_NAME LIMIT 1')",
     "CREATE INDEX own_index ON TABLE_NAME (val)", "DROP INDEX own_index",
 ]
 

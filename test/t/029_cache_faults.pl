@@ -29,6 +29,9 @@
 #	no-privilege-check    a hit asks for the query's privileges      I10
 #	no-role-key           a result is for the role it was made for   I10
 #	no-namespace-check    a namespace is for those who may           I10
+#	no-settings           settings decide what a query means         I1
+#	no-plan-objects       a type that changes ends a plan            I1
+#	no-names              so does a table that hides another one     I1
 #	lock-key              (added:) a set locks its key               I11
 #	no-ddl-window         DDL counts as running till all are told    I1 I4
 #	no-accept             ... and who misses listens                 I1 I4
@@ -331,6 +334,35 @@ proves('no-namespace-check', 'denied', 'secret', 2, sub {
 	$app->query('SET ROLE app');
 	my $result = $app->query("SELECT cq.cache_get('k', 'closed')");
 	return $result =~ /permission denied/ ? 'denied' : $result;
+});
+
+proves('no-settings', '0', '1', 1, sub {
+	my ($s) = @_;
+	my $fetch = "SELECT cq.cache_fetch('tz', 'SELECT count(*) FROM account WHERE timestamptz ''2020-01-01 02:00+00'' < timestamptz ''2020-01-01 03:00'' AND id = $id')";
+	$s->query("SET TimeZone = 'UTC'; $fetch");
+	return $s->query("SET TimeZone = 'Asia/Tokyo'; $fetch");
+});
+
+proves('no-plan-objects', 'refused', '1', 2, sub {
+	my ($admin, $s) = @_;
+	my $fetch = "SELECT cq.cache_fetch('d $id', 'SELECT 1::small')";
+	$admin->query('CREATE DOMAIN small AS int CHECK (VALUE < 1000)');
+	$s->query($fetch);
+	$admin->query('ALTER DOMAIN small ADD CHECK (random() < 2)');
+	my $result = $s->query($fetch);
+	$admin->query('DROP DOMAIN small');
+	return $result =~ /cannot cache/ ? 'refused' : $result;
+});
+
+proves('no-names', '0', '1', 2, sub {
+	my ($admin, $s) = @_;
+	my $fetch = "SELECT cq.cache_fetch('n', 'SELECT count(*) FROM account WHERE id = $id')";
+	$admin->query('CREATE SCHEMA nearer');
+	$s->query("SET search_path = nearer, public; $fetch");
+	$admin->query("CREATE TABLE nearer.account (id int); SELECT cq.cache_watch('nearer.account')");
+	my $result = $s->query($fetch);
+	$admin->query('SET client_min_messages = warning; DROP SCHEMA nearer CASCADE');
+	return $result;
 });
 
 proves('lock-key', 't', 'waited', 2, sub {
