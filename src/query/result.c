@@ -279,7 +279,8 @@ serve(CqResult *result, CqFound found)
 
 /*
  * A snapshot that has been kept for long shows old data, however late the
- * query is run.
+ * query is run; and what reads the clock may have been given the time at which the
+ * transaction began.
  */
 static void
 begin(CqResult *result)
@@ -288,7 +289,8 @@ begin(CqResult *result)
 		result->plan->valid;
 	result->computed_ms = cq_clock_ms();
 	result->started_us = clock_us();
-	if (IsolationUsesXactSnapshot())
+	if (IsolationUsesXactSnapshot() ||
+		(result->plan->facts->reads_clock && !CQ_FAULT("no-clock-age")))
 	{
 		TimestampTz age_us = GetCurrentTimestamp() -
 		GetCurrentTransactionStartTimestamp();
