@@ -36,6 +36,7 @@
 #	no-settings           settings decide what a query means         I1
 #	no-plan-objects       a type that changes ends a plan            I1
 #	no-names              so does a table that hides another one     I1
+#	no-clock-age          now() is as old as its transaction         I7
 #	lock-key              (added:) a set locks its key               I11
 #	no-ddl-window         DDL counts as running till all are told    I1 I4
 #	no-accept             ... and who misses listens                 I1 I4
@@ -427,6 +428,16 @@ proves('no-names', '0', '1', 2, sub {
 	my $result = $s->query($fetch);
 	$admin->query('SET client_min_messages = warning; DROP SCHEMA nearer CASCADE');
 	return $result;
+});
+
+# the result of a transaction that is older than the ttl is not kept
+proves('no-clock-age', 'of its own', 'too old', 2, sub {
+	my ($old, $r) = @_;
+	my $fetch = "(cq.cache_fetch('now $id', 'SELECT now()', ttl => '2 s', allow_time => true) ->> 0)::timestamptz";
+	$old->query("BEGIN; SELECT pg_sleep(2.1)");
+	$old->query("SELECT $fetch");
+	my $result = $r->query("SELECT $fetch = now()");
+	return $result eq 't' ? 'of its own' : 'too old';
 });
 
 proves('lock-key', 't', 'waited', 2, sub {
