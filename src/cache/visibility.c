@@ -59,62 +59,63 @@ proves(const CqSlotState *slot, uint64 n, uint64 last, uint64 own)
 	return cq_slot_mark_knows(slot, n) >= last;
 }
 
-static inline bool
-spans_seen(const CqSlotState *slot, const CqView *view)
+/*
+ * Does the view see every writer up to mark v?  Those that have left the ring need the
+ * proof of a mark whose writer the view sees.
+ */
+static bool
+sees_all(const CqSlotState *slot, uint64 v, const CqView *view, uint64 own)
 {
-	return slot->spans == 0 || CQ_FAULT("no-span-check") ||
-		cq_slot_spans_unseen(slot, view) == 0;
+	uint64		lost = cq_slot_lost(slot);
+	uint64		last = Min(v, lost);
+	bool		proven = last == 0 || CQ_FAULT("no-proof");
+
+	for (uint64 n = slot->version; n > lost; n--)
+	{
+		uint64		writer = cq_slot_writer(slot, n);
+		bool		seen = (own != 0 && writer == own) || cq_view_sees(view, writer);
+
+		if (n <= v && !seen && !CQ_FAULT("no-upto"))
+			return false;
+		if (!proven && (seen || (n > v && CQ_FAULT("proof-above"))))
+			proven = proves(slot, n, last, own);
+	}
+	return proven && (slot->spans == 0 || CQ_FAULT("no-span-check") ||
+					  cq_slot_spans_unseen(slot, view) == 0);
 }
 
 CqVerdict
 cq_visibility_get(const CqSlotState *slot, uint64 v, const CqView *r, uint64 own)
 {
-	uint64		lost = cq_slot_lost(slot);
-	uint64		last = Min(v, lost);	/* the ring tells of those after it */
-	bool		proven = last == 0 || CQ_FAULT("no-proof");
-	bool		changed = v < lost;
-
 	Assert(v <= slot->version);
 
 	if (v < slot->barrier && !CQ_FAULT("no-barrier"))
 		return CQ_VERDICT_INVALIDATED;
 	if (likely(v == slot->version && all_ended(slot, r)))
 		return CQ_VERDICT_HIT;
-
-	for (uint64 n = slot->version; n > lost; n--)
+	if (v < cq_slot_lost(slot))
+		return CQ_VERDICT_INVALIDATED;
+	for (uint64 n = slot->version; n > v; n--)
 	{
 		uint64		writer = cq_slot_writer(slot, n);
-		bool		seen = (own != 0 && writer == own) || cq_view_sees(r, writer);
 
-		if (n > v)
-			changed |= seen && !CQ_FAULT("no-after");
-		else if (!seen && !CQ_FAULT("no-upto"))
-			return CQ_VERDICT_SNAPSHOT;
-		if (!proven && (seen || CQ_FAULT("proof-above")))
-			proven = proves(slot, n, last, own);
+		if (((own != 0 && writer == own) || cq_view_sees(r, writer)) &&
+			!CQ_FAULT("no-after"))
+			return CQ_VERDICT_INVALIDATED;
 	}
-	if (!proven || !spans_seen(slot, r))
-		return CQ_VERDICT_SNAPSHOT;
-	return changed ? CQ_VERDICT_INVALIDATED : CQ_VERDICT_HIT;
+	return sees_all(slot, v, r, own) ? CQ_VERDICT_HIT : CQ_VERDICT_SNAPSHOT;
+}
+
+bool
+cq_visibility_not_newer(const CqSlotState *slot, uint64 v, const CqView *r)
+{
+	return CQ_FAULT("no-stale-snapshot") || sees_all(slot, v, r, 0);
 }
 
 bool
 cq_visibility_set(const CqSlotState *slot, const CqView *p, uint64 own)
 {
-	uint64		lost = cq_slot_lost(slot);
-	bool		proven = lost == 0 || CQ_FAULT("no-proof");
-
 	if (CQ_FAULT("no-set-rule") || likely(all_ended(slot, p)))
 		return true;
-	if (p->xmax == 0)			/* the miss had no view */
-		return false;
-	for (uint64 n = slot->version; n > lost; n--)
-	{
-		uint64		writer = cq_slot_writer(slot, n);
-
-		if (!(own != 0 && writer == own) && !cq_view_sees(p, writer))
-			return false;
-		proven = proven || proves(slot, n, lost, own);
-	}
-	return proven && spans_seen(slot, p);
+	return p->xmax != 0 && sees_all(slot, slot->version, p, own);
 }

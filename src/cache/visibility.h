@@ -15,7 +15,7 @@ typedef enum CqVerdict
 {
 	CQ_VERDICT_HIT,
 	CQ_VERDICT_INVALIDATED,		/* changed since; the snapshot sees all before */
-	CQ_VERDICT_SNAPSHOT			/* newer than the snapshot, or nobody knows */
+	CQ_VERDICT_SNAPSHOT			/* newer than the snapshot, or this is not known */
 } CqVerdict;
 
 /*
@@ -24,6 +24,13 @@ typedef enum CqVerdict
  */
 extern CqVerdict cq_visibility_get(const CqSlotState *slot, uint64 v,
 								   const CqView *r, uint64 own);
+
+/*
+ * Half of the get rule: is a value that was recorded under version v certainly not
+ * newer than view r?  It may be older.
+ */
+extern bool cq_visibility_not_newer(const CqSlotState *slot, uint64 v,
+									const CqView *r);
 
 /*
  * The set rule: may a value that was read under view p, or later, be recorded
