@@ -26,7 +26,7 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
-#include "commands/event_trigger.h"
+#include "core/compat.h"
 #include "executor/executor.h"
 #include "funcapi.h"
 #include "tables/ddl_events.h"
@@ -215,7 +215,7 @@ after_alter_table(const CollectedCommand *command)
 		CollectedATSubcmd *part = lfirst(cell);
 		AlterTableCmd *subcommand = castNode(AlterTableCmd, part->parsetree);
 
-		rows = rows || changes_rows(subcommand->subtype, relkind);
+		rows = rows || changes_rows(cq_alter_table_type(subcommand), relkind);
 		switches = switches || switches_triggers(subcommand->subtype);
 		join_or_leave(relid, subcommand);
 	}
@@ -223,18 +223,6 @@ after_alter_table(const CollectedCommand *command)
 		cq_watch_keep_enabled(relid);
 	if (rows)
 		mark_tree(relid);
-}
-
-static void
-after_grant(const InternalGrant *grant)
-{
-	ListCell   *cell;
-
-	if (grant->objtype != OBJECT_FUNCTION && grant->objtype != OBJECT_PROCEDURE &&
-		grant->objtype != OBJECT_ROUTINE)
-		return;
-	foreach(cell, grant->objects)
-		cq_ddl_mark_granted(lfirst_oid(cell));
 }
 
 static void
@@ -261,8 +249,6 @@ after_simple(Node *stmt, Oid catalog, Oid object)
 		mark_tree(object);
 	else
 		cq_ddl_mark_object(catalog, object);
-	if (catalog == ProcedureRelationId || catalog == TypeRelationId)
-		cq_epoch_mark();		/* TEMPORARY */
 }
 
 static void
@@ -277,9 +263,7 @@ after_command(const CollectedCommand *command)
 		case SCT_AlterTable:
 			after_alter_table(command);
 			break;
-		case SCT_Grant:
-			after_grant(command->d.grant.istmt);
-			break;
+		case SCT_Grant:			/* privileges are checked at each hit */
 		case SCT_AlterDefaultPrivileges:
 			break;
 		case SCT_AlterOpFamily:
@@ -291,14 +275,12 @@ after_command(const CollectedCommand *command)
 }
 
 void
-cq_ddl_command_end(const EventTriggerData * event)
+cq_ddl_command_end(void)
 {
 	TupleTableSlot *slot;
 	Tuplestorestate *rows = call_for_rows(F_PG_EVENT_TRIGGER_DDL_COMMANDS, &slot);
 
 	commands_seen++;
-	if (event->tag == CMDTAG_REASSIGN_OWNED)
-		cq_epoch_mark();		/* PostgreSQL does not tell what it was */
 	while (tuplestore_gettupleslot(rows, true, false, slot))
 	{
 		bool		isnull;

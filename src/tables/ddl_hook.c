@@ -16,6 +16,7 @@
  * has; an event trigger that was disabled) may have done anything.  TRUNCATE fires the
  * triggers of watched tables.  ALTER ROLE, GRANT of a role and the like need no mark:
  * who reads what is in the key of a result, and privileges are checked at each hit.
+ * REASSIGN OWNED does not tell what it concerns.
  *
  * COMMIT PREPARED publishes what may be DDL, its marks pushed at PREPARE.  None of its
  * callbacks runs, so its window (cache/ddl_window.c) is opened here.
@@ -148,6 +149,8 @@ process_utility(PlannedStmt *pstmt, const char *query_string,
 
 	if (cq_shared != NULL && IsA(stmt, AlterTableStmt))
 		before_alter_table(castNode(AlterTableStmt, stmt));
+	if (IsA(stmt, ReassignOwnedStmt))
+		cq_epoch_mark();		/* of what, is not known */
 	if (cq_shared != NULL && commits_prepared)
 		before_commit_prepared(castNode(TransactionStmt, stmt));
 
