@@ -19,6 +19,7 @@
  *	misses.c		the snapshots under which it has missed
  *	lookup.c		looking a key up
  *	store.c			setting, deleting, invalidating
+ *	query_levels.c	which running queries change watched rows
  *	xact.c			the callbacks of transactions
  *	ddl_window.c	who has committed DDL that others may not know of yet
  *	load.c			of many processes that miss one key, one computes
@@ -37,6 +38,7 @@
 #include "cache/ddl_window.h"
 #include "cache/hot_keys.h"
 #include "cache/namespace_states.h"
+#include "cache/query_levels.h"
 #include "cache/slots.h"
 #include "cache/xact.h"
 #include "core/shmem.h"
@@ -79,6 +81,7 @@ void
 cq_cache_init(void)
 {
 	cq_cache_register_callbacks();
+	cq_query_levels_install();
 	cq_ddl_window_register();
 }
 

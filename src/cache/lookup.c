@@ -22,6 +22,7 @@
 #include "cache/marks.h"
 #include "cache/misses.h"
 #include "cache/pending.h"
+#include "cache/query_levels.h"
 #include "cache/request.h"
 #include "cache/slots.h"
 #include "cache/state.h"
@@ -74,14 +75,14 @@ read_entry(const CqKey *key, CqEngineMeta *meta)
 
 /*
  * Do the stamps allow a hit under this view?  CQ_LOOKUP_BYPASS if this transaction
- * has changed a slot after that value of its own-change counter.
+ * has changed a slot so that a snapshot of that command id would not see it.
  */
 static CqLookup
 check_stamps(const CqStamp *stamps, int nstamps, const CqView *view,
-			 uint64 changed_since)
+			 CommandId curcid)
 {
-	/* a statement that may change the dependencies is running */
-	if (cq_marks_in_statement() && !CQ_FAULT("no-own-bypass"))
+	/* a query that may change the dependencies is running */
+	if (cq_queries_change_by_row() && !CQ_FAULT("no-own-bypass"))
 		return CQ_LOOKUP_BYPASS;
 	for (int i = 0; i < nstamps; i++)
 		cq_slot_prefetch(stamps[i].slot);
@@ -89,7 +90,7 @@ check_stamps(const CqStamp *stamps, int nstamps, const CqView *view,
 	{
 		CqSlotState slot;
 
-		if (cq_marks_last_change(stamps[i].slot) > changed_since &&
+		if (cq_marks_changed_since(stamps[i].slot, curcid) &&
 			!CQ_FAULT("no-own-bypass"))
 			return CQ_LOOKUP_BYPASS;
 		cq_slot_read(stamps[i].slot, &slot);
@@ -106,6 +107,18 @@ check_stamps(const CqStamp *stamps, int nstamps, const CqView *view,
 	return CQ_LOOKUP_HIT;
 }
 
+/*
+ * Up to which command of this transaction do the reader and the value that it has set
+ * agree?  Not at all while a query may have changed what it has not marked yet.
+ */
+static CommandId
+agreement(const CqPending *op, const CqView *view)
+{
+	if (cq_queries_change())
+		return FirstCommandId;
+	return CQ_FAULT("no-command-id") ? op->p.curcid : Min(op->p.curcid, view->curcid);
+}
+
 /* Look up what this transaction has itself set or deleted. */
 static CqLookup
 lookup_pending(CqPending *op, Snapshot snapshot, CqValue *value)
@@ -115,13 +128,13 @@ lookup_pending(CqPending *op, Snapshot snapshot, CqValue *value)
 
 	if (op->kind == CQ_PENDING_DELETE || cq_pending_cleared(op->key->name_space))
 		return CQ_LOOKUP_ABSENT;
-	if (op->dead || (op->dependent && cq_marks_last_break() > op->change))
+	if (op->dead || (op->dependent && cq_marks_broken_since(op->p.curcid)))
 		return CQ_LOOKUP_INVALIDATED;
 	if (op->expires_ms != 0 && op->expires_ms <= cq_clock_ms())
 		return CQ_LOOKUP_EXPIRED;
 	if (op->dependent)
 		result = !cq_view_of_snapshot(snapshot, &view) ? CQ_LOOKUP_BYPASS
-			: check_stamps(op->stamps, op->nstamps, &view, op->change);
+			: check_stamps(op->stamps, op->nstamps, &view, agreement(op, &view));
 	if (result == CQ_LOOKUP_HIT)
 	{
 		value->data = op->value;
@@ -143,14 +156,14 @@ lookup_pending(CqPending *op, Snapshot snapshot, CqValue *value)
 static bool
 outdated_allowed(const CqStamp *stamps, int nstamps, const CqView *view)
 {
-	if (cq_marks_in_statement())
+	if (cq_queries_change_by_row())
 		return false;
 	for (int i = 0; i < nstamps; i++)
 	{
 		CqSlotState slot;
 		CqVerdict	verdict;
 
-		if (cq_marks_last_change(stamps[i].slot) > 0)
+		if (cq_marks_changed_since(stamps[i].slot, FirstCommandId))
 			return false;
 		cq_slot_read(stamps[i].slot, &slot);
 		verdict = cq_visibility_get(&slot, stamps[i].version, view);
@@ -187,7 +200,7 @@ lookup_engine(const CqKey *key, Snapshot snapshot, bool outdated,
 	stamps = (CqStamp *) read_buffer;
 	if (meta.flags & CQ_ENTRY_DEPENDENT)
 		result = !cq_view_of_snapshot(snapshot, &view) ? CQ_LOOKUP_BYPASS
-			: check_stamps(stamps, meta.nstamps, &view, 0);
+			: check_stamps(stamps, meta.nstamps, &view, FirstCommandId);
 	if (result == CQ_LOOKUP_HIT ||
 		(result == CQ_LOOKUP_INVALIDATED && outdated &&
 		 outdated_allowed(stamps, meta.nstamps, &view)))
@@ -222,7 +235,7 @@ cq_cache_drop_stale(const CqKey *key, Snapshot snapshot, bool only_invalidated)
 		(meta.flags & CQ_ENTRY_DEPENDENT) == 0)
 		return;
 	result = !have_view ? CQ_LOOKUP_BYPASS
-		: check_stamps((CqStamp *) read_buffer, meta.nstamps, &view, 0);
+		: check_stamps((CqStamp *) read_buffer, meta.nstamps, &view, FirstCommandId);
 	if (result == CQ_LOOKUP_INVALIDATED ||
 		(result != CQ_LOOKUP_HIT && !only_invalidated))
 		cq_engine_remove(cq_cache_engine(), &key->engine, meta.version, false,
@@ -275,7 +288,7 @@ cq_cache_lookup(const CqKey *key, Snapshot snapshot, CqValue *value)
 			view = nothing;
 		if (cq_remember_misses == CQ_REMEMBER_SESSION)
 			cq_marks_push_all();	/* the miss is as good as a lease */
-		cq_misses_remember(key->identity, &view, cq_marks_change());
+		cq_misses_remember(key->identity, &view);
 	}
 	return result;
 }

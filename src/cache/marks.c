@@ -1,21 +1,36 @@
 /*-------------------------------------------------------------------------
  *
  * marks.c
- *	  The running transaction's marks, and its own-change counter.
+ *	  The running transaction's marks.
  *
  * Marks are kept by slot, not by dependency: other transactions see only the
  * slot.  The table is emptied at the end of the transaction; it cannot outgrow
  * the number of slots.
  *
- * Each change advances the counter.  So does the rollback of a savepoint, for each
- * slot that was changed after it.  A miss remembers the counter.  A value that was
- * read after that miss can only be stored if this transaction has changed none of
- * its dependencies since: the value could be older than the change, or newer than
- * what is left of the change after a rollback.
+ * A mark keeps the command id of the last change, at the latest: the one that was
+ * current when the mark was made.  It counts as used, so the snapshot of a later
+ * command is above it.  A snapshot sees the change only if its own id (curcid) is
+ * above that of the mark:
  *
- * For a rollback each open savepoint needs the counter's value at its start.
- * These are kept on a stack, which has only the levels started since the first
- * mark; for earlier ones the value is 0.
+ *	command id	 4			5		   6		  7
+ *				 cursor		UPDATE	   SELECT	  SELECT
+ *				 curcid 4	mark: 5	   curcid 6	  curcid 7
+ *
+ * A value that was read under curcid 4 is older than the change, however late it is
+ * set; one that was read under 6 includes it.
+ *
+ * The rollback of a savepoint is one more change of each slot that was changed in it:
+ * what was read before may be newer than what is left.  Marks are in a list, in the
+ * order of their last change, which has a bound for each open savepoint; so a rollback
+ * costs as much as what was marked in it:
+ *
+ *	mark - mark - [savepoint a] - mark - mark - mark - [savepoint b] - mark
+ *
+ * Only savepoints that were started after the first mark have a bound.  For earlier
+ * ones that is the start of the list.
+ *
+ * PostgreSQL counts no command for ROLLBACK TO.  So that the next snapshot is above
+ * the rollback, the savepoint that the command starts anew begins with the next id.
  *
  * Triggers of a statement that found no row make marks without assigning a
  * transaction id.  If there is no id at commit, nothing has been changed, and
@@ -32,20 +47,42 @@
 #include "common/hashfn.h"
 #include "core/faults.h"
 #include "core/settings.h"
+#include "lib/ilist.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+/* What is in the list. */
+typedef struct CqChange
+{
+	dlist_node	node;
+	int			level;			/* of the savepoint; 0: a mark */
+} CqChange;
+
+typedef struct CqBound
+{
+	CqChange	change;
+	struct CqBound *outer;		/* of the next outer savepoint that has one */
+} CqBound;
 
 typedef struct CqMark
 {
+	CqChange	change;
 	uint32		slot;
-	char		status;			/* simplehash's */
+	CommandId	cid;			/* of the last change */
 	bool		barrier;
 	bool		pushed;			/* to the slot, including barrier */
-	uint64		last_change;
 } CqMark;
 
+typedef struct CqMarkEntry
+{
+	uint32		slot;
+	char		status;			/* simplehash's */
+	CqMark	   *mark;
+} CqMarkEntry;
+
 #define SH_PREFIX cqmarks
-#define SH_ELEMENT_TYPE CqMark
+#define SH_ELEMENT_TYPE CqMarkEntry
 #define SH_KEY_TYPE uint32
 #define SH_KEY slot
 #define SH_HASH_KEY(tb, key) murmurhash32(key)
@@ -55,26 +92,16 @@ typedef struct CqMark
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
-typedef struct CqLevel
-{
-	int			level;
-	uint64		change;			/* value of change_counter at its start */
-	int			statements;		/* value of statements at its start */
-} CqLevel;
-
 static MemoryContext local_context = NULL;
 static cqmarks_hash *marks = NULL;	/* NULL: none in this transaction */
-static uint64 change_counter = 0;
+static dlist_head changes = DLIST_STATIC_INIT(changes); /* of CqChange */
+static CqBound *bounds = NULL;	/* the innermost one */
 static bool push_early = false; /* a lease has been handed out, or the
 								 * transaction is past PRE_COMMIT */
-
-static uint64 last_break = 0;	/* see cq_marks_last_break() */
 static bool any_barrier = false;	/* has a mark with one been made? */
-static int	statements = 0;		/* running ones that change watched rows */
-
-static CqLevel *levels = NULL;	/* in local_context */
-static int	nlevels = 0;
-static int	levels_max = 0;
+static bool is_broken = false;	/* see cq_marks_broken_since() */
+static CommandId broken_cid;
+static bool next_command = false;	/* a rollback has not been counted yet */
 
 /* Push a mark; the transaction has an id. */
 static void
@@ -87,9 +114,11 @@ push(CqMark *mark)
 	cq_count(CQ_COUNT_MARKS, 1);
 }
 
-void
-cq_mark_slot(uint32 slot, bool barrier)
+/* The mark of a slot, a new one if there is none.  Raises out of memory only. */
+static CqMark *
+find_or_create(uint32 slot)
 {
+	CqMarkEntry *entry;
 	CqMark	   *mark;
 	bool		found;
 
@@ -101,20 +130,34 @@ cq_mark_slot(uint32 slot, bool barrier)
 												  ALLOCSET_DEFAULT_SIZES);
 		marks = cqmarks_create(local_context, 8, NULL);
 	}
+	entry = cqmarks_lookup(marks, slot);
+	if (entry != NULL)
+		return entry->mark;
+
+	mark = MemoryContextAllocZero(local_context, sizeof(CqMark));
+	mark->slot = slot;
+	cqmarks_insert(marks, slot, &found)->mark = mark;
+	dlist_push_tail(&changes, &mark->change.node);
+	return mark;
+}
+
+void
+cq_mark_slot(uint32 slot, bool barrier)
+{
+	CqMark	   *mark = find_or_create(slot);
 
 	any_barrier = any_barrier || barrier;
-	mark = cqmarks_insert(marks, slot, &found);
-	if (!found)
-	{
-		mark->barrier = barrier;
-		mark->pushed = false;
-	}
-	else if (barrier && !mark->barrier)
+	if (barrier && !mark->barrier)
 	{
 		mark->barrier = true;
 		mark->pushed = false;
 	}
-	mark->last_change = ++change_counter;
+	mark->cid = GetCurrentCommandId(true);
+	if (dlist_has_next(&changes, &mark->change.node))
+	{
+		dlist_delete(&mark->change.node);
+		dlist_push_tail(&changes, &mark->change.node);
+	}
 
 	if ((push_early || cq_remember_misses == CQ_REMEMBER_SESSION) &&
 		!mark->pushed &&
@@ -122,37 +165,18 @@ cq_mark_slot(uint32 slot, bool barrier)
 		push(mark);
 }
 
-void
-cq_marks_statement_begin(void)
+bool
+cq_marks_changed_since(uint32 slot, CommandId curcid)
 {
-	statements++;
-}
+	CqMarkEntry *entry = marks == NULL ? NULL : cqmarks_lookup(marks, slot);
 
-void
-cq_marks_statement_end(void)
-{
-	if (statements > 0)
-		statements--;
+	return entry != NULL && entry->mark->cid >= curcid;
 }
 
 bool
-cq_marks_in_statement(void)
+cq_marks_broken_since(CommandId curcid)
 {
-	return statements > 0;
-}
-
-uint64
-cq_marks_last_change(uint32 slot)
-{
-	CqMark	   *mark = marks == NULL ? NULL : cqmarks_lookup(marks, slot);
-
-	return mark == NULL ? 0 : mark->last_change;
-}
-
-uint64
-cq_marks_change(void)
-{
-	return change_counter;
+	return is_broken && broken_cid >= curcid && !CQ_FAULT("no-break");
 }
 
 bool
@@ -164,8 +188,7 @@ cq_marks_any_barrier(void)
 void
 cq_marks_push_all(void)
 {
-	cqmarks_iterator it;
-	CqMark	   *mark;
+	dlist_iter	it;
 
 	push_early = true;
 	if (marks == NULL ||
@@ -174,90 +197,112 @@ cq_marks_push_all(void)
 	if (CQ_FAULT("no-mark"))
 		return;
 
-	cqmarks_start_iterate(marks, &it);
-	while ((mark = cqmarks_iterate(marks, &it)) != NULL)
+	dlist_foreach(it, &changes)
 	{
-		if (!mark->pushed)
-			push(mark);
+		CqChange   *change = dlist_container(CqChange, node, it.cur);
+
+		if (change->level == 0 && !((CqMark *) change)->pushed)
+			push((CqMark *) change);
 	}
+}
+
+/*
+ * A rollback to a savepoint, outside of any query, starts it anew: the next command id
+ * shall be above the rollback.
+ */
+static void
+count_rollback(void)
+{
+	if (next_command && !ActiveSnapshotSet())
+		CommandCounterIncrement();
+	next_command = false;
 }
 
 void
 cq_marks_subxact_start(int level)
 {
+	CqBound    *bound;
+
+	count_rollback();
 	if (marks == NULL)
 		return;
-	if (nlevels == levels_max)
-	{
-		int			max = levels_max == 0 ? 16 : levels_max * 2;
-
-		if (levels == NULL)
-			levels = MemoryContextAlloc(local_context, max * sizeof(CqLevel));
-		else
-			levels = repalloc(levels, max * sizeof(CqLevel));
-		levels_max = max;
-	}
-	levels[nlevels].level = level;
-	levels[nlevels].change = change_counter;
-	levels[nlevels].statements = statements;
-	nlevels++;
+	bound = MemoryContextAlloc(local_context, sizeof(CqBound));
+	bound->change.level = level;
+	bound->outer = bounds;
+	bounds = bound;
+	dlist_push_tail(&changes, &bound->change.node);
 }
 
 void
 cq_marks_subxact_commit(int level)
 {
-	while (nlevels > 0 && levels[nlevels - 1].level >= level)
-		nlevels--;
+	while (bounds != NULL && bounds->change.level >= level)
+	{
+		CqBound    *bound = bounds;
+
+		bounds = bound->outer;
+		dlist_delete(&bound->change.node);
+		pfree(bound);
+	}
 }
 
-void
-cq_marks_subxact_abort(int level)
+/* Count the rollback of a savepoint as a change of all that was changed in it. */
+static void
+change_again(int level)
 {
-	uint64		since = 0;
-	int			open_before = 0;
-	cqmarks_iterator it;
-	CqMark	   *mark;
+	dlist_node *stop = &changes.head;
+	dlist_node *node = changes.head.prev;
+	CommandId	cid;
 
-	while (nlevels > 0 && levels[nlevels - 1].level >= level)
-	{
-		nlevels--;
-		since = levels[nlevels].change;
-		open_before = levels[nlevels].statements;
-	}
-	if (statements > open_before)
-		last_break = ++change_counter;
-	statements = open_before;
-	if (marks == NULL || since == change_counter ||
-		CQ_FAULT("no-savepoint-change"))
+	if (bounds != NULL && bounds->change.level >= level)
+		stop = &bounds->change.node;
+	if (node == stop)
 		return;
-
-	change_counter++;
-	cqmarks_start_iterate(marks, &it);
-	while ((mark = cqmarks_iterate(marks, &it)) != NULL)
+	cid = GetCurrentCommandId(true);
+	next_command = true;
+	for (; node != stop; node = node->prev)
 	{
-		if (mark->last_change > since)
-			mark->last_change = change_counter;
-	}
-}
+		CqChange   *change = dlist_container(CqChange, node, node);
 
-uint64
-cq_marks_last_break(void)
-{
-	return last_break;
+		if (change->level == 0)
+			((CqMark *) change)->cid = cid;
+	}
 }
 
 /*
- * If the transaction rolls back within a statement, and a lease has been issued,
- * it is not known what the statement has changed; so the epoch is marked.
+ * A query is rolled back halfway.  What it has changed is not known; so after a lease
+ * the epoch is marked.
  */
-void
-cq_marks_abort(void)
+static void
+mark_broken(void)
 {
 	FullTransactionId xid = GetTopFullTransactionIdIfAny();
 
-	if (statements > 0 && push_early && FullTransactionIdIsValid(xid))
+	if (push_early && FullTransactionIdIsValid(xid) && !CQ_FAULT("no-lease-mark"))
 		cq_slot_push(cq_slot_of_epoch(MyDatabaseId),
 					 U64FromFullTransactionId(xid), false);
+}
+
+void
+cq_marks_subxact_abort(int level, bool halfway)
+{
+	if (halfway)
+	{
+		is_broken = true;
+		broken_cid = GetCurrentCommandId(true);
+		next_command = true;
+		mark_broken();
+	}
+	if (marks != NULL && !CQ_FAULT("no-savepoint-change"))
+		change_again(level);
+	cq_marks_subxact_commit(level);
+}
+
+void
+cq_marks_abort(bool halfway)
+{
+	if (halfway)
+		mark_broken();
 }
 
 /* At the end of the transaction. */
@@ -267,13 +312,9 @@ cq_marks_forget(void)
 	if (marks != NULL)
 	{
 		marks = NULL;
-		levels = NULL;
-		nlevels = levels_max = 0;
+		bounds = NULL;
+		dlist_init(&changes);
 		MemoryContextReset(local_context);
 	}
-	change_counter = 0;
-	last_break = 0;
-	statements = 0;
-	push_early = false;
-	any_barrier = false;
+	push_early = any_barrier = is_broken = next_command = false;
 }

@@ -16,26 +16,16 @@
 extern void cq_mark_slot(uint32 slot, bool barrier);
 
 /*
- * A statement that changes rows with tags or keys of their own begins, or ends.
- * While _in_statement, functions that the statement calls may see rows that are
- * changed but not marked yet.  A rollback ends the statement, too.
+ * Has this transaction changed the slot in such a way that a snapshot of that command
+ * id does not see it, or sees what has been rolled back?  With 0: at all?
  */
-extern void cq_marks_statement_begin(void);
-extern void cq_marks_statement_end(void);
-extern bool cq_marks_in_statement(void);
-
-/* The own-change counter when this transaction last changed the slot; 0: never. */
-extern uint64 cq_marks_last_change(uint32 slot);
-
-/* The own-change counter now. */
-extern uint64 cq_marks_change(void);
+extern bool cq_marks_changed_since(uint32 slot, CommandId curcid);
 
 /*
- * The own-change counter when a statement was last rolled back halfway; 0: never.
- * The statement may have changed any row without marking it yet, so a value that
- * was read before cannot be stored.
+ * Has a query been rolled back halfway that such a snapshot may have seen something of?
+ * It may have changed any row without marking it yet.
  */
-extern uint64 cq_marks_last_break(void);
+extern bool cq_marks_broken_since(CommandId curcid);
 
 /* Has this transaction set a barrier, rolled back to a savepoint or not? */
 extern bool cq_marks_any_barrier(void);
@@ -53,11 +43,14 @@ extern bool cq_marks_any_barrier(void);
  */
 extern void cq_marks_push_all(void);
 
-/* Callbacks, from cache/xact.c. */
+/*
+ * Callbacks, from cache/xact.c.  halfway: a query is rolled back that may have changed
+ * rows which are not marked yet.
+ */
 extern void cq_marks_subxact_start(int level);
-extern void cq_marks_subxact_abort(int level);
+extern void cq_marks_subxact_abort(int level, bool halfway);
 extern void cq_marks_subxact_commit(int level);
-extern void cq_marks_abort(void);
+extern void cq_marks_abort(bool halfway);
 extern void cq_marks_forget(void);
 
 #endif							/* CQ_CACHE_MARKS_H */

@@ -7,7 +7,7 @@
  * that stores it.  Under the snapshot of the set's own statement, a value that was
  * changed in between would pass the set rule.  So the snapshot of the *miss* is
  * kept, and a later set of the key is checked under it.  Within a transaction the
- * earliest miss of a key counts.
+ * oldest snapshot under which the key was missed counts, and the lowest command id.
  *
  * Memory is bounded: CQ_VIEWS_MAX snapshots (consecutive misses share one) and
  * CQ_MISSES_MAX keys.  When either is used up, one snapshot, the oldest of those
@@ -35,7 +35,7 @@ typedef struct CqMiss
 	char		status;			/* simplehash's */
 	uint16		view;			/* index into views */
 	uint64		transaction;	/* value of transaction_counter */
-	uint64		change;
+	CommandId	curcid;
 } CqMiss;
 
 #define SH_PREFIX cqmisses
@@ -57,7 +57,6 @@ static int	nviews = 0;
 static bool forgotten = false;	/* is forgotten_view in use? */
 static bool forgetting = false; /* has this transaction forgotten a miss? */
 static CqView forgotten_view;
-static uint64 forgotten_change;
 
 static uint64 transaction_counter = 1;
 
@@ -97,29 +96,28 @@ keep_view(const CqView *view)
 
 /* Let forgotten_view stand for a miss under this view, too. */
 static void
-forget(const CqView *view, uint64 change)
+forget(const CqView *view)
 {
+	CommandId	curcid = view->curcid;
+
 	forgetting = true;
-	if (!forgotten)
+	if (forgotten)
+		curcid = Min(curcid, forgotten_view.curcid);
+	if (!forgotten || cq_view_older(view, &forgotten_view))
 	{
-		copy_view(&forgotten_view, view);
-		forgotten_change = change;
-		forgotten = true;
-		return;
-	}
-	forgotten_change = Min(forgotten_change, change);
-	if (cq_view_older(view, &forgotten_view))
-	{
-		if (forgotten_view.xip != NULL)
+		if (forgotten && forgotten_view.xip != NULL)
 			pfree(unconstify(uint32 *, forgotten_view.xip));
 		copy_view(&forgotten_view, view);
+		forgotten = true;
 	}
+	forgotten_view.curcid = curcid;
 }
 
 void
-cq_misses_remember(uint64 key_hash, const CqView *view, uint64 change)
+cq_misses_remember(uint64 key_hash, const CqView *view)
 {
 	CqMiss	   *miss;
+	CommandId	curcid = view->curcid;
 	bool		found;
 	int			index;
 
@@ -133,9 +131,12 @@ cq_misses_remember(uint64 key_hash, const CqView *view, uint64 change)
 	}
 
 	miss = cqmisses_lookup(misses, key_hash);
-	if (miss != NULL && miss->transaction == transaction_counter &&
-		!cq_view_older(view, &views[miss->view]) && !CQ_FAULT("latest-miss"))
-		return;
+	if (miss != NULL && miss->transaction == transaction_counter)
+	{
+		miss->curcid = curcid = Min(curcid, miss->curcid);
+		if (!cq_view_older(view, &views[miss->view]) && !CQ_FAULT("latest-miss"))
+			return;
+	}
 
 	/* do not remember a later miss of a key whose earlier one was forgotten */
 	if (miss == NULL && (forgetting || misses->members >= CQ_MISSES_MAX))
@@ -146,33 +147,29 @@ cq_misses_remember(uint64 key_hash, const CqView *view, uint64 change)
 	{
 		if (miss != NULL)
 			cqmisses_delete(misses, key_hash);
-		forget(view, change);
+		forget(view);
 		return;
 	}
 
 	miss = cqmisses_insert(misses, key_hash, &found);
-	if (!found || miss->transaction != transaction_counter)
-		miss->change = change;
+	miss->curcid = curcid;
 	miss->view = index;
 	miss->transaction = transaction_counter;
 }
 
-const CqView *
-cq_misses_find(uint64 key_hash, uint64 *change)
+bool
+cq_misses_find(uint64 key_hash, CqView *view)
 {
 	CqMiss	   *miss = misses == NULL ? NULL : cqmisses_lookup(misses, key_hash);
 
-	if (miss != NULL)
+	if (miss == NULL)
 	{
-		*change = miss->transaction == transaction_counter ? miss->change : 0;
-		return &views[miss->view];
+		*view = forgotten_view;
+		return forgotten;
 	}
-	if (forgotten)
-	{
-		*change = forgotten_change;
-		return &forgotten_view;
-	}
-	return NULL;
+	*view = views[miss->view];
+	view->curcid = miss->transaction == transaction_counter ? miss->curcid : 0;
+	return true;
 }
 
 /* Make room by forgetting the older half of the views; allocates nothing. */
@@ -232,6 +229,6 @@ cq_misses_end_transaction(void)
 		forgotten = false;
 		MemoryContextReset(misses_context);
 	}
-	forgotten_change = 0;
+	forgotten_view.curcid = 0;
 	forgetting = false;
 }

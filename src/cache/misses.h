@@ -11,17 +11,16 @@
 #include "cache/view.h"
 
 /*
- * Remember a miss of the key under the view, which is copied.  change is the
- * own-change counter (marks.h).  Raises out of memory only.
+ * Remember a miss of the key under the view, which is copied.  Raises out of memory
+ * only.
  */
-extern void cq_misses_remember(uint64 key_hash, const CqView *view,
-							   uint64 change);
+extern void cq_misses_remember(uint64 key_hash, const CqView *view);
 
 /*
- * The view for a set of the key, and in *change the counter; NULL if there was no
- * miss.  Valid until the next call of a function declared here.
+ * The view for a set of the key; false if there was no miss.  Its list is valid until
+ * the next call of a function declared here.
  */
-extern const CqView *cq_misses_find(uint64 key_hash, uint64 *change);
+extern bool cq_misses_find(uint64 key_hash, CqView *view);
 
 /* At the end of the transaction.  Never raises. */
 extern void cq_misses_end_transaction(void);

@@ -33,7 +33,6 @@ typedef struct CqPending
 	bool		dependent;
 	bool		dead;			/* incomplete: an error was raised */
 	int64		expires_ms;
-	uint64		change;			/* own-change counter at its miss */
 	CqView		p;				/* of its miss; owns the list */
 	int			nstamps;
 	CqStamp    *stamps;			/* as of the set, for reads of this
@@ -50,7 +49,7 @@ typedef struct CqPending
  * NULL for a plain entry.  Arguments are copied.  Raise out of memory only.
  */
 extern void cq_pending_set(const CqSetRequest *request, const CqView *p,
-						   uint64 change, const CqStamp *stamps);
+						   const CqStamp *stamps);
 extern void cq_pending_delete(const CqKey *key);
 
 /* Clear a namespace.  _cleared: has this transaction cleared it? */

@@ -17,6 +17,7 @@
 #include "cache/marks.h"
 #include "cache/pending.h"
 #include "cache/prepared.h"
+#include "cache/query_levels.h"
 #include "cache/slots.h"
 #include "cache/state.h"
 #include "cache/store.h"
@@ -26,23 +27,24 @@
 #include "miscadmin.h"
 
 /*
- * Check a set against the slots as they are now, and fill a stamp for each slot.
- * If it is refused, returns false and sets *reason.
+ * Check a set against the slots as they are now, and fill a stamp for each slot.  The
+ * value includes own changes by commands before curcid.  If it is refused, returns
+ * false and sets *reason.
  */
 static bool
-stamp_request(const CqSetRequest *request, const CqView *p, uint64 change,
+stamp_request(const CqSetRequest *request, const CqView *p, CommandId curcid,
 			  CqStamp *stamps, CqCounter *reason)
 {
 	*reason = CQ_COUNT_REFUSED_OWN_CHANGE;
-	if (request->nslots > CQ_BASIC_SLOTS && cq_marks_in_statement())
+	if (request->nslots > CQ_BASIC_SLOTS && cq_queries_change_by_row())
 		return false;
-	if (cq_marks_last_break() > change)
+	if (cq_marks_broken_since(curcid))
 		return false;
 	for (int i = 0; i < request->nslots; i++)
 	{
 		CqSlotState slot;
 
-		if (cq_marks_last_change(request->slots[i]) > change &&
+		if (cq_marks_changed_since(request->slots[i], curcid) &&
 			!CQ_FAULT("no-own-change"))
 			return false;
 		cq_slot_read(request->slots[i], &slot);
@@ -71,7 +73,7 @@ deleted_by_prepared(const CqSetRequest *request, CqCounter *reason)
 }
 
 CqSetResult
-cq_cache_set(const CqSetRequest *request, const CqView *p, uint64 change)
+cq_cache_set(const CqSetRequest *request, const CqView *p)
 {
 	CqStamp		stamps[lengthof(request->slots)];
 	CqCounter	reason = CQ_COUNT_REFUSED_OWN_CHANGE;
@@ -82,12 +84,12 @@ cq_cache_set(const CqSetRequest *request, const CqView *p, uint64 change)
 	if (cq_pending_cleared(request->key->name_space) ||
 		deleted_by_prepared(request, &reason) ||
 		(request->dependent &&
-		 !stamp_request(request, p, change, stamps, &reason)))
+		 !stamp_request(request, p, p->curcid, stamps, &reason)))
 	{
 		cq_count_refused(request->key, reason);
 		return CQ_SET_REFUSED;
 	}
-	cq_pending_set(request, p, change, stamps);
+	cq_pending_set(request, p, stamps);
 	return CQ_SET_STORED;
 }
 
@@ -104,7 +106,8 @@ cq_cache_set_now(const CqSetRequest *request, const CqView *p,
 
 	Assert(request->dependent == (p != NULL));
 	if (deleted_by_prepared(request, &reason) ||
-		(request->dependent && !stamp_request(request, p, 0, stamps, &reason)))
+		(request->dependent &&
+		 !stamp_request(request, p, FirstCommandId, stamps, &reason)))
 	{
 		cq_count_refused(request->key, reason);
 		return CQ_SET_REFUSED;

@@ -15,11 +15,9 @@
 
 /*
  * Set.  p is the view under which the value was read, NULL for a plain entry and
- * only then; change is the own-change counter at that time (marks.h).  The value
- * becomes visible to others when the transaction commits.
+ * only then.  The value becomes visible to others when the transaction commits.
  */
-extern CqSetResult cq_cache_set(const CqSetRequest *request, const CqView *p,
-								uint64 change);
+extern CqSetResult cq_cache_set(const CqSetRequest *request, const CqView *p);
 
 /*
  * The same, visible to all at once: for a transaction without an id, and for

@@ -84,6 +84,7 @@ cq_view_of_snapshot(Snapshot snapshot, CqView *view)
 	view->xmin = view->xmax - (uint32) (snapshot->xmax - snapshot->xmin);
 	view->xcnt = snapshot->xcnt;
 	view->xip = snapshot->xip;
+	view->curcid = snapshot->curcid;
 	return view->xmin >= first_xid() || CQ_FAULT("no-f0");
 }
 
@@ -97,6 +98,8 @@ cq_view_of_miss(Snapshot snapshot, CqView *view)
 	oldest = cq_ddl_windows_oldest();
 	if (!CQ_FAULT("no-accept"))
 		AcceptInvalidationMessages();
+	if (result && CQ_FAULT("no-command-id"))
+		view->curcid = GetCurrentCommandId(false) + 1;
 	if (!result || CQ_FAULT("no-ddl-window"))
 		return result;
 	view->xmax = Min(view->xmax, oldest);
@@ -140,5 +143,6 @@ cq_lease_view(int64 lease, CqView *view)
 	view->xmin = view->xmax = first_xid() + offset - 1;
 	view->xcnt = 0;
 	view->xip = NULL;
+	view->curcid = 0;
 	return view->xmax <= cq_next_full_xid_unlocked();
 }

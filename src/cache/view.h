@@ -26,6 +26,9 @@ typedef struct CqView
 	uint64		xmax;
 	uint32		xcnt;
 	const uint32 *xip;			/* running ids, the low 32 bits, any order */
+	uint32		curcid;			/* sees its own transaction's commands before
+								 * this one, 0: none (a lease, an earlier
+								 * transaction) */
 } CqView;
 
 /* Had this writer committed or aborted when the view was taken? */

@@ -26,6 +26,7 @@
 #include "cache/marks.h"
 #include "cache/misses.h"
 #include "cache/pending.h"
+#include "cache/query_levels.h"
 #include "cache/xact.h"
 #include "core/faults.h"
 #include "core/shmem.h"
@@ -57,6 +58,7 @@ forget_all(void)
 	cq_pending_forget();
 	cq_marks_forget();
 	cq_misses_end_transaction();
+	(void) cq_query_levels_unwind(0);
 }
 
 static void
@@ -94,7 +96,7 @@ at_transaction(XactEvent event, void *arg)
 			forget_all();
 			break;
 		case XACT_EVENT_ABORT:
-			cq_marks_abort();
+			cq_marks_abort(cq_query_levels_unwind(0));
 			forget_all();
 			break;
 		case XACT_EVENT_PREPARE:
@@ -125,7 +127,7 @@ at_subtransaction(SubXactEvent event, SubTransactionId id,
 			break;
 		case SUBXACT_EVENT_ABORT_SUB:
 			cq_pending_subxact_abort(level);
-			cq_marks_subxact_abort(level);
+			cq_marks_subxact_abort(level, cq_query_levels_unwind(level));
 			break;
 		case SUBXACT_EVENT_PRE_COMMIT_SUB:
 			break;

@@ -17,6 +17,7 @@
 void
 cq_facts_add_function(CqQueryFacts *facts, Oid function)
 {
+	facts->judged = list_append_unique_oid(facts->judged, function);
 	if (function >= FirstUnpinnedObjectId)
 		facts->functions = list_append_unique_oid(facts->functions, function);
 }

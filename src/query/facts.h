@@ -33,6 +33,9 @@ typedef struct CqQueryFacts
 	bool		calls_others;	/* one of them may call any others */
 	List	   *types;			/* those that are not pinned */
 
+	List	   *judged;			/* oids of all functions that it runs, pinned
+								 * ones included */
+
 	List	   *pins;			/* CqPin: appearances of tables of which only
 								 * rows with a certain tag are read */
 	List	   *unpinned;		/* oids of relations that appear without */
@@ -61,7 +64,7 @@ typedef struct CqCheck
 
 /*
  * The result depends on a function, on a type.  Those that are pinned are left out:
- * changes of these count for the whole database.
+ * changes of these count for the whole database.  (The plan depends on every function.)
  */
 extern void cq_facts_add_function(CqQueryFacts *facts, Oid function);
 extern void cq_facts_add_type(CqQueryFacts *facts, Oid type);

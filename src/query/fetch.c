@@ -19,10 +19,10 @@
 #include "nodes/makefuncs.h"
 #include "query/fetch.h"
 #include "query/key.h"
+#include "query/refuse.h"
 #include "query/result.h"
 #include "query/verify.h"
 #include "utils/fmgroids.h"
-#include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
 static void
@@ -37,10 +37,9 @@ check_columns(const CqPlan *plan)
 	if (OidIsValid(plan->facts->unwritable))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot cache a result that \"%s\" turns into text",
-						get_func_name(plan->facts->unwritable)),
-				 errdetail("The text depends on more than the value: the name of an object, for example, may change."),
-				 errhint("Return the value as oid, or use cq.cache_query.")));
+				 errmsg("cannot cache a result that is turned into text"),
+				 errdetail("%s", cq_output_reason(plan->facts->unwritable)),
+				 errhint("Return it as oid, or use cq.cache_query.")));
 }
 
 /* to_jsonb of the one value there is; NULL for no row and for NULL. */

@@ -6,10 +6,17 @@
  * A plan is PostgreSQL's own cached plan and what query/check.c found out about
  * the query.  There is one for each role, schema of temporary tables and set of
  * values of the settings that query/settings.c names.  The two must refer to the
- * same objects, so everything that makes PostgreSQL analyse a query again makes
- * this file check it again: a change of a relation that the query reads, of any
- * function, operator, type or schema.  As in PostgreSQL, a new table that hides
- * another one in the search path is only noticed when one of those happens.
+ * same objects, so whatever can make PostgreSQL analyse a query in another way makes
+ * this file check it again:
+ *
+ * - a change of a relation that the query reads, of a function or type that it uses,
+ *	 as PostgreSQL and query/check.c list them;
+ * - any change of a schema, operator, operator class, cast, collation or text
+ *	 search configuration, of roles and their members: these are rare;
+ * - a name in its text that has come to stand for something else (query/names.c).
+ *	 Names are looked up when the plan is used, and only when a relation, type or
+ *	 function has changed since; a hundred temporary tables a second cost a look-up
+ *	 of a few names each.
  *
  * The same holds for everything that decides whether the role may read the
  * relations: once checked, a privilege holds as long as the plan is valid.
@@ -38,7 +45,8 @@
 
 static HTAB *plans = NULL;
 static CqPlan *last_found = NULL;
-static uint64 invalidations = 0;	/* seen by the callbacks below */
+static uint64 changes = 0;		/* of the catalogs, seen by the callbacks
+								 * below */
 
 static void
 relation_changed(Datum arg, Oid relid)
@@ -46,7 +54,7 @@ relation_changed(Datum arg, Oid relid)
 	HASH_SEQ_STATUS status;
 	CqPlan	   *plan;
 
-	invalidations++;
+	changes++;
 	hash_seq_init(&status, plans);
 	while ((plan = hash_seq_search(&status)) != NULL)
 	{
@@ -62,6 +70,81 @@ catalog_changed(Datum arg, int cache, uint32 hash)
 	relation_changed(arg, InvalidOid);
 }
 
+/* ---- functions and types in use -------------------------------------- */
+
+static uint64
+object_name(int cache, uint32 hash)
+{
+	return (uint64) cache << 32 | hash;
+}
+
+static int
+compare_objects(const void *a, const void *b)
+{
+	uint64		x = *(const uint64 *) a;
+	uint64		y = *(const uint64 *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* A function or a type has changed; hash 0: any may have. */
+static void
+object_changed(Datum arg, int cache, uint32 hash)
+{
+	uint64		name = object_name(cache, hash);
+	HASH_SEQ_STATUS status;
+	CqPlan	   *plan;
+
+	changes++;
+	if (CQ_FAULT("no-plan-objects"))
+		return;
+	hash_seq_init(&status, plans);
+	while ((plan = hash_seq_search(&status)) != NULL)
+	{
+		if (hash == 0 ||
+			(plan->valid &&
+			 bsearch(&name, plan->objects, plan->nobjects, sizeof(uint64),
+					 compare_objects) != NULL))
+			plan->valid = false;
+	}
+}
+
+static void
+add_objects(CqPlan *plan, int cache, const List *oids)
+{
+	ListCell   *cell;
+
+	foreach(cell, oids)
+		plan->objects[plan->nobjects++] =
+		object_name(cache, GetSysCacheHashValue1(cache,
+												 ObjectIdGetDatum(lfirst_oid(cell))));
+}
+
+/* What the walk has found, and what PostgreSQL lists itself. */
+static void
+find_objects(CqPlan *plan)
+{
+	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan->plan));
+	CqQueryFacts *facts = plan->facts;
+	int			n = list_length(facts->judged) + list_length(facts->types) +
+	list_length(source->invalItems);
+	ListCell   *cell;
+
+	plan->objects = MemoryContextAlloc(plan->context, (n + 1) * sizeof(uint64));
+	plan->nobjects = 0;
+	add_objects(plan, PROCOID, facts->judged);
+	add_objects(plan, TYPEOID, facts->types);
+	foreach(cell, source->invalItems)
+	{
+		PlanInvalItem *item = lfirst_node(PlanInvalItem, cell);
+
+		plan->objects[plan->nobjects++] = object_name(item->cacheId, item->hashValue);
+	}
+	qsort(plan->objects, plan->nobjects, sizeof(uint64), compare_objects);
+}
+
+/* ---- the plans of this backend --------------------------------------- */
+
 /* The owner of the database is a member of pg_database_owner. */
 static void
 database_changed(Datum arg, int cache, uint32 hash)
@@ -76,8 +159,8 @@ static void
 init_plans(void)
 {
 	static const int catalogs[] = {
-		PROCOID, AUTHOID, AUTHMEMROLEMEM, TYPEOID, OPEROID, NAMESPACEOID,
-		AMOPOPID
+		AUTHOID, AUTHMEMROLEMEM, NAMESPACEOID, OPEROID, AMOPOPID, CLAOID,
+		CASTSOURCETARGET, COLLOID, TSCONFIGOID
 	};
 	HASHCTL		ctl = {0};
 
@@ -85,6 +168,8 @@ init_plans(void)
 	ctl.entrysize = sizeof(CqPlan);
 	plans = hash_create("cachequeue plans", 64, &ctl, HASH_ELEM | HASH_BLOBS);
 	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(PROCOID, object_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(TYPEOID, object_changed, (Datum) 0);
 	for (int i = 0; i < lengthof(catalogs); i++)
 		CacheRegisterSyscacheCallback(catalogs[i], catalog_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(DATABASEOID, database_changed, (Datum) 0);
@@ -100,6 +185,9 @@ drop_plan(CqPlan *plan)
 	plan->plan = NULL;
 	plan->context = NULL;
 	plan->facts = NULL;
+	plan->names = NULL;
+	plan->objects = NULL;
+	plan->nobjects = 0;
 	plan->valid = false;
 	plan->permitted = false;
 }
@@ -145,8 +233,9 @@ build_plan(CqPlan *plan, const char *query)
 	MemoryContext context;
 	MemoryContext caller;
 	CqQueryFacts *facts;
+	CqNames    *names;
 	SPIPlanPtr	spi_plan;
-	uint64		before = invalidations;
+	uint64		before = changes;
 
 	drop_plan(plan);
 	if (SPI_connect() != SPI_OK_CONNECT)
@@ -155,6 +244,7 @@ build_plan(CqPlan *plan, const char *query)
 									ALLOCSET_SMALL_SIZES);
 	caller = MemoryContextSwitchTo(context);
 	facts = cq_query_check(query);
+	names = cq_names_find(query, facts->judged);
 	MemoryContextSwitchTo(caller);
 
 	spi_plan = SPI_prepare(query, facts->nparams, facts->param_types);
@@ -165,10 +255,13 @@ build_plan(CqPlan *plan, const char *query)
 	plan->plan = spi_plan;
 	plan->context = context;
 	plan->facts = facts;
+	plan->names = names;
 	plan->query = MemoryContextStrdup(context, query);
 	find_input_functions(plan);
+	find_objects(plan);
 	SPI_finish();
-	plan->valid = invalidations == before;
+	plan->names_checked = before;
+	plan->valid = changes == before;
 }
 
 static void
@@ -202,19 +295,13 @@ is_last_found(const char *query, uint64 settings)
 		strcmp(last_found->query, query) == 0;
 }
 
-CqPlan *
-cq_plan_find(const char *query)
+/* The plan of the query, valid or not; a new one has nothing but its key. */
+static CqPlan *
+find_plan(const char *query, uint64 settings)
 {
-	uint64		settings = cq_query_settings();
 	CqPlanKey	key;
 	CqPlan	   *plan;
 	bool		found;
-
-	if (plans == NULL)
-		init_plans();
-
-	/* running the query would do so, when it locks its tables */
-	AcceptInvalidationMessages();
 
 	if (is_last_found(query, settings))
 		return last_found;
@@ -224,13 +311,39 @@ cq_plan_find(const char *query)
 		drop_all_plans();
 	plan = hash_search(plans, &key, HASH_ENTER, &found);
 	if (!found)
-	{
-		plan->plan = NULL;
-		plan->context = NULL;
-		plan->facts = NULL;
+		memset((char *) plan + sizeof(key), 0, sizeof(*plan) - sizeof(key));
+	return plan;
+}
+
+/* Has no name of its query come to mean something else?  Then it stays valid. */
+static void
+check_names(CqPlan *plan)
+{
+	uint64		now = changes;
+
+	if (CQ_FAULT("no-names"))
+		return;
+	if (cq_names_hold(plan->names))
+		plan->names_checked = now;
+	else
 		plan->valid = false;
-		plan->permitted = false;
-	}
+}
+
+CqPlan *
+cq_plan_find(const char *query)
+{
+	uint64		settings = cq_query_settings();
+	CqPlan	   *plan;
+
+	if (plans == NULL)
+		init_plans();
+
+	/* running the query would do so, when it locks its tables */
+	AcceptInvalidationMessages();
+
+	plan = find_plan(query, settings);
+	if (plan->valid && plan->names_checked != changes)
+		check_names(plan);
 	if (!plan->valid)
 		build_plan(plan, query);
 	last_found = plan;

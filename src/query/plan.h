@@ -11,6 +11,7 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "query/check.h"
+#include "query/names.h"
 
 /* What a query means depends on these; all of it is compared as bytes. */
 typedef struct CqPlanKey
@@ -35,10 +36,16 @@ typedef struct CqPlan
 	CqPlanKey	key;
 	bool		valid;			/* facts and plan may be used */
 	bool		permitted;		/* the role may run it; holds while valid */
+	uint64		names_checked;	/* changes of the catalogs when the names were
+								 * looked up last */
 	MemoryContext context;		/* holds what follows, but for the plan */
 	char	   *query;
 	CqQueryFacts *facts;
 	CqPlanParam *params;
+	CqNames    *names;
+	int			nobjects;
+	uint64	   *objects;		/* functions and types in use, as their
+								 * entries in system caches are named; sorted */
 	SPIPlanPtr	plan;
 } CqPlan;
 

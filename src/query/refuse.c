@@ -20,6 +20,7 @@
 #include "rewrite/rowsecurity.h"
 #include "utils/acl.h"
 #include "utils/array.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -141,13 +142,31 @@ cq_refuse_function(const CqCheck *check, Oid function)
 			  : "Pass its value as an argument of the query.");
 }
 
+/* The type that the function takes. */
+static const char *
+argument_type(Oid function)
+{
+	Oid		   *types;
+	int			n;
+
+	(void) get_func_signature(function, &types, &n);
+	return n > 0 ? format_type_be(types[0]) : "-";
+}
+
+const char *
+cq_output_reason(Oid function)
+{
+	return psprintf("The text of a value of type %s may change while the value does not: it has the names of objects.",
+					argument_type(function));
+}
+
 void
 cq_refuse_output(const CqCheck *check, Oid function)
 {
 	CqCulprit	culprit = {function, T_Invalid};
 
 	cq_refuse(check, &culprit,
-			  psprintf("that turns values into text with \"%s\"", get_func_name(function)),
-			  "The text depends on more than the value: the name of an object, for example, may change.",
-			  "Return the value as oid, and turn it into text outside of the query.");
+			  psprintf("that turns values of type %s into text", argument_type(function)),
+			  cq_output_reason(function),
+			  "Return them as they are, or as oid, and turn them into text outside of the query.");
 }

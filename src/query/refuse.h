@@ -33,7 +33,10 @@ pg_noreturn extern void cq_refuse(const CqCheck *check, const CqCulprit *culprit
 /* The same for a function that is called, with the usual words. */
 pg_noreturn extern void cq_refuse_function(const CqCheck *check, Oid function);
 
-/* The same for an output function, whose output may change by itself. */
+/* The same for a function that turns values into a text which may change by itself. */
 pg_noreturn extern void cq_refuse_output(const CqCheck *check, Oid function);
+
+/* The sentence that says so, in the current context. */
+extern const char *cq_output_reason(Oid function);
 
 #endif							/* CQ_QUERY_REFUSE_H */

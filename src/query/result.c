@@ -41,6 +41,7 @@
 #include "cache/lookup.h"
 #include "cache/marks.h"
 #include "cache/outcome.h"
+#include "cache/query_levels.h"
 #include "cache/request.h"
 #include "cache/slots.h"
 #include "cache/store.h"
@@ -256,12 +257,12 @@ others_are_of_use(const CqResult *result)
 	CqView		view;
 
 	request.key = result->key;
-	if (!cq_view_of_snapshot(result->snapshot, &view) || cq_marks_in_statement() ||
+	if (!cq_view_of_snapshot(result->snapshot, &view) || cq_queries_change_by_row() ||
 		!add_dependencies(&request, result))
 		return false;
 	for (int i = 0; i < request.nslots; i++)
 	{
-		if (cq_marks_last_change(request.slots[i]) > 0)
+		if (cq_marks_changed_since(request.slots[i], FirstCommandId))
 			return false;
 	}
 	return true;
@@ -444,7 +445,7 @@ cq_result_store(const CqResult *result, CqValueType type, const char *data, Size
 	request.value = value;
 	request.value_len = sizeof(header) + len;
 	if (FullTransactionIdIsValid(GetTopFullTransactionIdIfAny()))
-		(void) cq_cache_set(&request, &result->view, cq_marks_change());
+		(void) cq_cache_set(&request, &result->view);
 	else
 		(void) cq_cache_set_now(&request, &result->view, CQ_PUT_ALWAYS, 0);
 	pfree(value);

@@ -46,6 +46,7 @@
 
 #include "common/hashfn.h"
 #include "core/compat.h"
+#include "core/faults.h"
 #include "lib/stringinfo.h"
 #include "query/settings.h"
 #include "utils/guc_tables.h"
@@ -209,5 +210,5 @@ cq_query_settings(void)
 		find_variables();
 	if (!hashed || !unchanged())
 		remember();
-	return last_hash;
+	return CQ_FAULT("no-settings") ? 0 : last_hash;
 }

@@ -16,6 +16,7 @@
 #include "cache/request.h"
 #include "cache/store.h"
 #include "cache/view.h"
+#include "core/faults.h"
 #include "miscadmin.h"
 #include "tables/access.h"
 
@@ -35,23 +36,21 @@ cq_access_find(const CqKey *key, Snapshot snapshot, CqValue *value)
  */
 static bool
 view_for_set(const CqKey *key, const CqSetLease *lease, int ntags,
-			 CqView *view, const CqView **p, uint64 *change)
+			 CqView *view, const CqView **p)
 {
+	*p = view;
 	if (lease->given)
 	{
-		/* a lease doesn't tell which own changes came before it */
-		*p = view;
-		*change = 0;
 		if (cq_lease_view(lease->number, view))
 			return true;
 		cq_count_refused(key, RecoveryInProgress() || IsolationIsSerializable() ?
 						 CQ_COUNT_REFUSED_BYPASS : CQ_COUNT_REFUSED_LEASE);
 		return false;
 	}
-	*p = cq_misses_find(key->identity, change);
-	if (*p == NULL)
-		*change = 0;
-	if (*p == NULL && ntags > 0)
+	if (cq_misses_find(key->identity, view))
+		return true;
+	*p = NULL;
+	if (ntags > 0)
 	{
 		if (!cq_view_of_snapshot(cq_statement_snapshot(), view))
 		{
@@ -67,6 +66,25 @@ view_for_set(const CqKey *key, const CqSetLease *lease, int ntags,
 	return true;
 }
 
+/*
+ * A value that the statement of the set has read is as old as that statement: a cursor
+ * may have been opened before the miss.
+ */
+static void
+limit_to_statement(CqView *view)
+{
+	CqView		statement;
+	CommandId	curcid = view->curcid;
+
+	if (!cq_view_of_snapshot(cq_statement_snapshot(), &statement) ||
+		CQ_FAULT("no-command-id"))
+		return;
+	curcid = Min(curcid, statement.curcid);
+	if (cq_view_older(&statement, view))
+		*view = statement;
+	view->curcid = curcid;
+}
+
 bool
 cq_access_set(CqSetRequest *request, ArrayType *tags,
 			  const CqSetLease *lease, CqEngineCondition condition,
@@ -74,21 +92,22 @@ cq_access_set(CqSetRequest *request, ArrayType *tags,
 {
 	CqView		view;
 	const CqView *p;
-	uint64		change;
 
 	if (request->key->behind != 0)
 	{
 		cq_behind_check_set(request, cq_array_length(tags) == 0 &&
 							!lease->given && condition == CQ_PUT_ALWAYS);
-		return cq_cache_set(request, NULL, 0) == CQ_SET_STORED;
+		return cq_cache_set(request, NULL) == CQ_SET_STORED;
 	}
-	if (!view_for_set(request->key, lease, cq_array_length(tags), &view, &p,
-					  &change))
+	if (!view_for_set(request->key, lease, cq_array_length(tags), &view, &p))
 		return false;
 	if (p != NULL)
+	{
+		limit_to_statement(&view);
 		cq_request_depend(request, tags);
+	}
 	if (condition == CQ_PUT_ALWAYS)
-		return cq_cache_set(request, p, change) == CQ_SET_STORED;
+		return cq_cache_set(request, p) == CQ_SET_STORED;
 	cq_cache_drop_stale(request->key, cq_statement_snapshot(), true);
 	return cq_cache_set_now(request, p, condition, version) == CQ_SET_STORED;
 }

@@ -18,6 +18,8 @@
  * who reads what is in the key of a result, and privileges are checked at each hit.
  * REASSIGN OWNED does not tell what it concerns.
  *
+ * COPY fires triggers, and is no query of the executor's (cache/query_levels.c).
+ *
  * COMMIT PREPARED publishes what may be DDL, its marks pushed at PREPARE.  None of its
  * callbacks runs, so its window (cache/ddl_window.c) is opened here.
  *
@@ -27,6 +29,7 @@
 
 #include "access/xact.h"
 #include "cache/ddl_window.h"
+#include "cache/query_levels.h"
 #include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
@@ -153,6 +156,8 @@ process_utility(PlannedStmt *pstmt, const char *query_string,
 		cq_epoch_mark();		/* of what, is not known */
 	if (cq_shared != NULL && commits_prepared)
 		before_commit_prepared(castNode(TransactionStmt, stmt));
+	if (IsA(stmt, CopyStmt))
+		cq_query_level_open(stmt);
 
 	if (next_process_utility)
 		next_process_utility(pstmt, query_string, read_only_tree, context,
@@ -161,6 +166,8 @@ process_utility(PlannedStmt *pstmt, const char *query_string,
 		standard_ProcessUtility(pstmt, query_string, read_only_tree, context,
 								params, query_env, dest, completion);
 
+	if (IsA(stmt, CopyStmt))
+		cq_query_level_close(stmt);
 	if (event && cq_ddl_commands_seen() == seen && cq_shared != NULL && cq_watch_is_there())
 		cq_ddl_unseen(stmt);
 	if (commits_prepared)

@@ -31,6 +31,7 @@
 
 #include "access/xact.h"
 #include "cache/marks.h"
+#include "cache/query_levels.h"
 #include "cache/slots.h"
 #include "commands/trigger.h"
 #include "core/shmem.h"
@@ -60,7 +61,6 @@ typedef struct CqWatch
 	CqWriteThrough *write_through;	/* NULL: none */
 	bool		exists;			/* cq.watch knows of it */
 	bool		by_row;			/* rows have tags or keys of their own */
-	bool		begins;			/* its statements are begun by a trigger */
 } CqWatch;
 
 typedef struct CqKnownWatch
@@ -140,8 +140,6 @@ build_watch(Relation rel)
 	if (OidIsValid(spec->writer))
 		watch->write_through = cq_write_through_compile(spec, rel);
 	watch->by_row = watch->ntemplates > 0 || watch->write_through != NULL;
-	watch->begins = watch->by_row &&
-		cq_watch_trigger_fires(rel, CQ_WATCH_STATEMENT);
 	MemoryContextSwitchTo(caller);
 	return watch;
 }
@@ -199,12 +197,6 @@ find_watch(const TriggerData *trigdata, void **known)
 	return found->watch;
 }
 
-static bool
-is_trigger(const TriggerData *trigdata, CqWatchTrigger kind)
-{
-	return strcmp(trigdata->tg_trigger->tgname, cq_watch_trigger_name(kind)) == 0;
-}
-
 static void
 mark_relations(const CqWatch *watch, bool barrier)
 {
@@ -249,24 +241,16 @@ cq_trigger_row(const TriggerData *trigdata, void **known)
 			 trigdata->tg_newtuple : NULL);
 }
 
-/*
- * A statement is ended only where it was begun: when a trigger was added or dropped by
- * hand, the end of one statement must not be taken for that of another.
- */
+/* (Version 1.0 had a trigger after the statement, too, which may still be there.) */
 void
 cq_trigger_statement(const TriggerData *trigdata, void **known)
 {
 	CqWatch    *watch = find_watch(trigdata, known);
 
 	if (TRIGGER_FIRED_AFTER(trigdata->tg_event))
-	{
-		if (watch->begins && is_trigger(trigdata, CQ_WATCH_END))
-			cq_marks_statement_end();
 		return;
-	}
 	mark_relations(watch, false);
-	if (watch->by_row && is_trigger(trigdata, CQ_WATCH_STATEMENT))
-		cq_marks_statement_begin();
+	cq_query_changes(watch->by_row);
 }
 
 void

@@ -20,7 +20,7 @@
 /* After a row: mark the relation and the tags of the row, old and new. */
 extern void cq_trigger_row(const TriggerData *trigdata, void **known);
 
-/* Before a statement, mark the relation; after it, note that it has ended. */
+/* Before a statement, mark the relation, and note that its query changes rows. */
 extern void cq_trigger_statement(const TriggerData *trigdata, void **known);
 
 /* Set the barrier. */

@@ -9,11 +9,8 @@
  *						   row, the table's own tag and its ancestors'
  *	!cachequeue_statement  before the statement: the table's own tag and its
  *						   ancestors', so that functions which the statement
- *						   calls don't get what it has just changed
- *	!cachequeue_end		   after it, where rows have tags or are written
- *						   through: until then what depends on anything is
- *						   bypassed, since the rows' tags and keys are marked
- *						   only after all rows are changed
+ *						   calls don't get what it has just changed; see also
+ *						   cache/query_levels.c
  *	!cachequeue_truncate   the barrier
  *	!cachequeue_write	   after each row: see write_through.c
  *
@@ -72,9 +69,6 @@ static const struct
 	[CQ_WATCH_WRITE] = {
 		"!cachequeue_write", "_watch_write", TRIGGER_TYPE_ROW | CHANGES
 	},
-	[CQ_WATCH_END] = {
-		"!cachequeue_end", "_watch_statement", CHANGES
-	},
 	[CQ_WATCH_ROW] = {
 		"!cachequeue_row", "_watch_row", TRIGGER_TYPE_ROW | CHANGES
 	},
@@ -87,12 +81,6 @@ typedef struct CqWanted
 	bool		wanted[CQ_WATCH_TRIGGERS];
 	bool		cloned[CQ_WATCH_TRIGGERS];	/* they come from the parent */
 } CqWanted;
-
-const char *
-cq_watch_trigger_name(CqWatchTrigger kind)
-{
-	return kinds[kind].name;
-}
 
 static Oid
 function_of(CqWatchTrigger kind)
@@ -253,7 +241,6 @@ wanted_for(Oid relid)
 	result->wanted[CQ_WATCH_STATEMENT] = true;
 	result->wanted[CQ_WATCH_ROW] = true;
 	result->wanted[CQ_WATCH_WRITE] = writes;
-	result->wanted[CQ_WATCH_END] = writes || spec->templates != NIL;
 
 	/* the ancestors of a partition are its parents */
 	if (get_rel_relispartition(relid))

@@ -18,13 +18,10 @@ typedef enum CqWatchTrigger
 	CQ_WATCH_TRUNCATE,
 	CQ_WATCH_STATEMENT,
 	CQ_WATCH_WRITE,
-	CQ_WATCH_END,
 	CQ_WATCH_ROW
 } CqWatchTrigger;
 
 #define CQ_WATCH_TRIGGERS (CQ_WATCH_ROW + 1)
-
-extern const char *cq_watch_trigger_name(CqWatchTrigger kind);
 
 /* Does that trigger call one of the functions for watched tables? */
 extern bool cq_watch_is_our_trigger(Oid trigger);

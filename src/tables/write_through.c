@@ -14,8 +14,8 @@
  * change the row until this one ends, and a transaction that wrote it, or another
  * row of the same key, before has ended, and the snapshot sees that.  (The
  * statement's own snapshot may be older: an UPDATE waits for other writers of the
- * row.)  The own-change counter is read after the mark, so that a later change of
- * the key in this transaction refuses the set.  SERIALIZABLE has no view: there
+ * row.)  Its command id is above the running command, and not above a later one that
+ * changes the key: that refuses the set.  SERIALIZABLE has no view: there
  * the keys are only marked and deleted.
  *
  * A function of the statement or a foreign key may have changed a row again before
@@ -314,7 +314,6 @@ static void
 put(CqWriteThrough *w, Relation rel, TupleTableSlot *slot, HeapTuple tuple,
 	const CqKey *key, const CqNamespace *name_space)
 {
-	uint64		change = cq_marks_change();
 	int64		ttl_ms = w->ttl_ms != 0 ? w->ttl_ms : name_space->default_ttl_ms;
 	CqSetRequest request = {0};
 	CqView		view;
@@ -327,7 +326,11 @@ put(CqWriteThrough *w, Relation rel, TupleTableSlot *slot, HeapTuple tuple,
 	/* registered: what makes the value may take other snapshots */
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	if (cq_view_of_miss(snapshot, &view))
+	{
+		/* the row as it is now, with what the running command has changed */
+		view.curcid = GetCurrentCommandId(false) + 1;
 		value = row_value(w, rel, tuple);
+	}
 	if (value == NULL || !spend(0, VARSIZE_ANY_EXHDR(value)))
 	{
 		UnregisterSnapshot(snapshot);
@@ -338,7 +341,7 @@ put(CqWriteThrough *w, Relation rel, TupleTableSlot *slot, HeapTuple tuple,
 	request.expires_ms = ttl_ms == 0 ? 0 : cq_clock_ms() + ttl_ms;
 	cq_request_value(&request, value);
 	cq_request_depend(&request, NULL);
-	(void) cq_cache_set(&request, &view, change);
+	(void) cq_cache_set(&request, &view);
 	UnregisterSnapshot(snapshot);
 }
 

@@ -11,20 +11,30 @@
  * A value is a set again: bit 0 for the other writer's change, one bit for
  * each of CHANGES changes of our own.
  *
- * A statement changes rows first, and its trigger marks later.  What is read
- * inside a statement that fails does not leave the statement.
+ * A statement changes rows first, and its trigger marks later.
+ *
+ * Commands have ids.  A snapshot sees the own changes of commands before its
+ * own.  Most steps are commands of their own, with a new snapshot; but one
+ * snapshot may be kept, as that of a cursor, or of a statement whose functions
+ * take the other steps, and be used again for gets, reads and sets.  It takes
+ * CURSOR for that, and a lease is handed out without it.
  */
 #include "slot.pml"
 
 #define NO_OWN_BYPASS 11		/* a get after an own change reads the cache */
 #define NO_STATEMENT_BYPASS 12	/* ... while rows are changed and not marked */
-#define NO_OWN_CHANGE_COUNTER 13	/* a set ignores changes since its miss */
-#define NO_LATER_CHANGES 14		/* ... nor, once accepted, those after it */
+#define NO_OWN_CHANGE 13		/* a set ignores changes since its miss */
+#define NO_LATER_CHANGES 14		/* ... once accepted, those after it */
 #define NO_SAVEPOINT_CHANGE 15	/* going back to a savepoint is no change */
 #define NO_SAVEPOINT_SETS 16	/* ... and takes no set back */
 #define LATEST_MISS 17			/* the last miss counts, not the first */
 #define NO_PUSH_AT_LEASE 18		/* marks wait for commit in spite of a lease */
 #define PUBLISH_AT_SET 19		/* a set is published at once */
+#define NO_COMMAND_ID 20		/* a miss is as late as its step, not as its snapshot */
+#define NO_COMMAND_OF_GET 21	/* a get of an own set is, too */
+#define NO_COMMAND_OF_SET 22	/* a set's own snapshot does not count */
+#define NO_BREAK 23				/* a statement that failed has changed nothing */
+#define NO_BREAK_MARK 24		/* ... not even after a lease */
 
 #define OWN_HIT 31				/* of an own set after an own change */
 #define HIT_OF_WRITE_THROUGH 32	/* elsewhere, of a value with own changes */
@@ -39,7 +49,7 @@ typedef Pending
 	bool nested;				/* for a witness */
 	byte value;
 	byte version;
-	byte change;
+	byte curcid;
 	View miss
 };
 
@@ -66,6 +76,9 @@ bool entry_nested;
 
 hidden byte I1_holds, I2_holds, I3_holds;
 hidden byte version, found, since;
+hidden byte curcid;				/* of the snapshot present */
+hidden byte least;
+hidden View older;
 
 #define others_row(view) (other_committed && has(view.seen, other))
 #define row(view) \
@@ -97,6 +110,11 @@ proctype other_writer()
 	fi
 }
 
+/* our changes that a snapshot of that command id sees */
+#define own_row(id) \
+	((has(own, 1) && made[1] < id -> bit(1) : 0) | \
+	(has(own, 2) && made[2] < id -> bit(2) : 0))
+
 inline push_own()
 {
 	if
@@ -108,56 +126,102 @@ inline push_own()
 	fi
 }
 
-/* our present snapshot; in REPEATABLE READ it knows nothing of our id */
+/* the snapshot of this step; in REPEATABLE READ it knows nothing of our id */
 inline our_snapshot()
 {
 	if
-	:: repeatable -> present.seen = fixed.seen; present.xmin = fixed.xmin
-	:: else -> take_snapshot(present, me)
+	:: using_kept -> present.seen = kept.seen; present.xmin = kept.xmin;
+		curcid = kept_curcid
+	:: else ->
+		if
+		:: repeatable -> present.seen = fixed.seen; present.xmin = fixed.xmin
+		:: else -> take_snapshot(present, me)
+		fi;
+		/* CommandCounterIncrement() */
+		if
+		:: cid_used -> cid++; cid_used = false
+		:: else
+		fi;
+		curcid = cid
 	fi
+}
+
+/* GetCurrentCommandId(true); a snapshot must be above it */
+inline use_command(after)
+{
+	after = cid + 1;
+	cid_used = true
 }
 
 /* cq_cache_lookup(): hit, and found */
 inline lookup()
 {
 	our_snapshot();
+	least = (keeps(NO_COMMAND_OF_GET) -> curcid : 99);
 	if
 	:: pending[1].there -> version = pending[1].version;
-		found = pending[1].value; since = pending[1].change
+		found = pending[1].value; since = pending[1].curcid
 	:: !pending[1].there && pending[0].there -> version = pending[0].version;
-		found = pending[0].value; since = pending[0].change
+		found = pending[0].value; since = pending[0].curcid
 	:: else -> version = entry_version; found = entry_value; since = 0
 	fi;
+	since = (since < least -> since : least);
 	hit = (pending[0].there || pending[1].there || stored) &&
 		!(in_statement && keeps(NO_STATEMENT_BYPASS)) &&
-		!(last_change > since && keeps(NO_OWN_BYPASS));
+		!(last_change > since && keeps(NO_OWN_BYPASS)) &&
+		!((pending[0].there || pending[1].there) && last_break > since);
 	if
 	:: hit -> visibility_get(version, present); hit = ok
 	:: else
 	fi
 }
 
-/* cq_misses_remember(): the first miss of the transaction, for good */
-inline remember()
+inline forget_value(so)
 {
 	if
+	:: so -> have_value = false; value = 0; value_kept = false
+	:: else
+	fi
+}
+
+/* cq_misses_remember(): the oldest miss of the transaction, for good */
+inline remember()
+{
+	curcid = (keeps(NO_COMMAND_ID) -> curcid : cid + 1);
+	if
 	:: !missed || !keeps(LATEST_MISS) ->
-		have_value = have_value && missed;
-		missed_change = (missed -> missed_change : change);
+		forget_value(!missed);
+		p_curcid = (missed -> p_curcid : curcid);
+		p_kept = using_kept;
 		p.seen = present.seen;
 		p.xmin = present.xmin;
 		missed = true
-	:: else
+	:: else ->
+		/* snapshots are nested, and so are these masks */
+		if
+		:: present.seen < p.seen -> p.seen = present.seen; p.xmin = present.xmin
+		:: else
+		fi;
+		p_kept = p_kept || using_kept;
+		p_curcid = (curcid < p_curcid -> curcid : p_curcid)
 	fi
 }
 
 /* cq_cache_set(): checked now, and again at PRE_COMMIT */
 inline set()
 {
+	our_snapshot();
 	if
-	:: in_statement || (last_change > missed_change &&
-			keeps(NO_OWN_CHANGE_COUNTER)) -> ok = false
-	:: else -> visibility_set(p, me)
+	:: keeps(NO_COMMAND_OF_SET) ->
+		older.seen = (present.seen < p.seen -> present.seen : p.seen);
+		older.xmin = (present.seen < p.seen -> present.xmin : p.xmin);
+		least = (curcid < p_curcid -> curcid : p_curcid)
+	:: else -> older.seen = p.seen; older.xmin = p.xmin; least = p_curcid
+	fi;
+	if
+	:: in_statement || (last_change > least && keeps(NO_OWN_CHANGE)) ||
+			last_break > least -> ok = false
+	:: else -> visibility_set(older, me)
 	fi;
 	printf("we set %x: accepted = %d\n", value, ok);
 	if
@@ -167,9 +231,9 @@ inline set()
 		pending[level].nested = level;
 		pending[level].value = value;
 		pending[level].version = slot.version;
-		pending[level].change = missed_change;
-		pending[level].miss.seen = p.seen;
-		pending[level].miss.xmin = p.xmin
+		pending[level].curcid = least;
+		pending[level].miss.seen = older.seen;
+		pending[level].miss.xmin = older.xmin
 	:: ok && !keeps(PUBLISH_AT_SET) -> publish(value, slot.version, US, level)
 	:: else
 	fi
@@ -183,7 +247,7 @@ inline move_pending_up()
 	pending[0].nested = pending[1].nested;
 	pending[0].value = pending[1].value;
 	pending[0].version = pending[1].version;
-	pending[0].change = pending[1].change;
+	pending[0].curcid = pending[1].curcid;
 	pending[0].miss.seen = pending[1].miss.seen;
 	pending[0].miss.xmin = pending[1].miss.xmin;
 	forget_pending()
@@ -196,7 +260,7 @@ inline forget_pending()
 	pending[1].nested = false;
 	pending[1].value = 0;
 	pending[1].version = 0;
-	pending[1].change = 0;
+	pending[1].curcid = 0;
 	pending[1].miss.seen = 0;
 	pending[1].miss.xmin = 0
 }
@@ -207,19 +271,28 @@ proctype transaction()
 	bool repeatable;
 
 	byte changes;				/* statements so far, rolled back ones too */
+	byte made[CHANGES + 1];		/* command ids of the changes */
 	bool in_statement;
-	byte change, last_change;	/* the own-change counter */
+	byte cid;					/* the current command id */
+	bool cid_used;
+	byte last_change, last_break;	/* the lowest command id above them; 0: none */
 	bool pushed;
+
+	View kept;					/* the snapshot of a cursor */
+	byte kept_curcid;
+	bool is_kept, kept_nested, kept_closed, using_kept;
 
 	bool missed;
 	View p;
-	byte missed_change;
+	byte p_curcid;
+	bool p_kept;				/* it is not later than the kept snapshot */
 	bool have_value;			/* read since the miss, in the same place */
+	bool value_kept;			/* under the kept snapshot */
 	byte value;
 
 	byte level;
-	bool savepoint_used;
-	byte own_at_savepoint, change_at_savepoint;
+	bool savepoint_used, marked_since;
+	byte own_at_savepoint;
 	Pending pending[2];
 
 	if
@@ -232,8 +305,8 @@ proctype transaction()
 	:: d_step {
 			lookup();
 			printf("we get %x: hit = %d, the row is %x\n", found, hit,
-				others_row(present) | own);
-			I3_holds = !hit || found == (others_row(present) | own);
+				others_row(present) | own_row(curcid));
+			I3_holds = !hit || found == (others_row(present) | own_row(curcid));
 			assert(I3_holds);
 			assert(!witness(OWN_HIT, hit && own != 0));
 			if
@@ -242,6 +315,7 @@ proctype transaction()
 			fi;
 			skip
 		}
+#ifndef CURSOR
 	:: d_step {
 			!leased && !in_statement ->
 			our_snapshot();
@@ -249,28 +323,53 @@ proctype transaction()
 			lease.xmin = present.xmin;
 			lease.seen = lease_of(present);
 			leased = true;
-			have_value = false;
+			forget_value(true);
 			if
 			:: keeps(NO_PUSH_AT_LEASE) -> push_own()
 			:: else
 			fi;
 			skip
 		}
+#endif
 
 	:: d_step {
 			missed || leased ->
 			our_snapshot();
-			value = others_row(present) | own;
+			value = others_row(present) | own_row(curcid);
 			have_value = true;
+			value_kept = using_kept;
 			printf("we read %x\n", value)
 		}
+#ifndef CURSOR
 	:: d_step {
 			leased && have_value && !in_statement && !told ->
 			printf("we tell the lease's holder\n");
 			told = true;
 			told_value = value
 		}
-	:: d_step { missed && have_value -> set(); skip }
+#endif
+	/* no rule can tell that a value is older than its miss and its set */
+	:: d_step {
+			missed && have_value && (p_kept || using_kept || !value_kept) ->
+			set();
+			skip
+		}
+#ifdef CURSOR
+	:: d_step {
+			!is_kept ->
+			printf("we open a cursor\n");
+			our_snapshot();
+			kept.seen = present.seen;
+			kept.xmin = present.xmin;
+			kept_curcid = curcid;
+			kept_nested = level;
+			is_kept = true
+		}
+	:: d_step {
+			is_kept && !kept_closed -> using_kept = !using_kept;
+			printf("under the cursor's snapshot: %d\n", using_kept)
+		}
+#endif
 
 	/* a statement: its rows are changed ... */
 	:: d_step {
@@ -281,14 +380,20 @@ proctype transaction()
 			:: else
 			fi;
 			changes++;
+			if
+			:: cid_used -> cid++
+			:: else
+			fi;
+			cid_used = true;
+			made[changes] = cid;
 			own = own | bit(changes);
 			in_statement = true
 		}
 	/* ... and marked */
 	:: d_step {
 			in_statement ->
-			change++;
-			last_change = change;
+			use_command(last_change);
+			marked_since = level;
 			in_statement = false;
 			if
 			:: leased && keeps(NO_PUSH_AT_LEASE) -> push_own()
@@ -302,23 +407,34 @@ proctype transaction()
 			printf("we start a savepoint\n");
 			savepoint_used = true;
 			level = 1;
-			own_at_savepoint = own;
-			change_at_savepoint = change
+			own_at_savepoint = own
 		}
 	:: d_step {
 			level == 1 ->
 			printf("we roll back to the savepoint, and release it\n");
 			level = 0;
 			own = own_at_savepoint;
-			have_value = have_value && !in_statement;
-			value = (have_value -> value : 0);
-			in_statement = false;
 			if
-			:: change > change_at_savepoint && keeps(NO_SAVEPOINT_CHANGE) ->
-				change++;
-				last_change = change
+			:: kept_nested ->
+				forget_value(value_kept);
+				using_kept = false;
+				kept_closed = true
 			:: else
 			fi;
+			if
+			:: in_statement && keeps(NO_BREAK) -> use_command(last_break)
+			:: else
+			fi;
+			if
+			:: in_statement && leased && keeps(NO_BREAK_MARK) -> push(me, false)
+			:: else
+			fi;
+			in_statement = false;
+			if
+			:: marked_since && keeps(NO_SAVEPOINT_CHANGE) -> use_command(last_change)
+			:: else
+			fi;
+			marked_since = false;
 			if
 			:: pending[1].there && keeps(NO_SAVEPOINT_SETS) -> forget_pending()
 			:: pending[1].there && !keeps(NO_SAVEPOINT_SETS) ->
@@ -332,6 +448,8 @@ proctype transaction()
 			level == 1 && !in_statement ->
 			printf("we release the savepoint\n");
 			level = 0;
+			marked_since = false;
+			kept_nested = false;
 			if
 			:: pending[1].there -> move_pending_up()
 			:: else
@@ -342,6 +460,10 @@ proctype transaction()
 			me != 0 ->
 			printf("we abort\n");
 			own = 0;
+			if
+			:: in_statement && leased && keeps(NO_BREAK_MARK) -> push(me, false)
+			:: else
+			fi;
 			ended = ended | bit(me)
 		} -> goto end
 	:: level == 0 && !in_statement -> break
@@ -355,8 +477,9 @@ proctype transaction()
 		:: pending[0].there ->
 			visibility_set(pending[0].miss, me);
 			if
-			:: last_change > pending[0].change && keeps(NO_LATER_CHANGES) &&
-				keeps(NO_OWN_CHANGE_COUNTER) -> ok = false
+			:: last_change > pending[0].curcid && keeps(NO_LATER_CHANGES) &&
+				keeps(NO_OWN_CHANGE) -> ok = false
+			:: last_break > pending[0].curcid -> ok = false
 			:: else
 			fi;
 			pending[0].version = slot.version;

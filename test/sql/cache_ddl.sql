@@ -208,11 +208,17 @@ ALTER TABLE derived INHERIT base;
 CALL try('INSERT INTO derived VALUES (1)');
 ALTER EVENT TRIGGER cachequeue_ddl ENABLE ALWAYS;
 ALTER EVENT TRIGGER cachequeue_drop ENABLE ALWAYS;
--- from version 17 on there is a setting for it, before it is nobody's
-SELECT set_config(CASE WHEN current_setting('server_version_num')::int < 170000 THEN 'none.' ELSE '' END || 'event_triggers', 'off', false) AS event_triggers;
-SELECT set_config('session_replication_role', CASE WHEN current_setting('server_version_num')::int < 170000 THEN 'replica' ELSE 'origin' END, false) <> '';
+-- from version 17 on there is a setting for it
+SELECT current_setting('server_version_num')::int >= 170000 AS has_setting \gset
+\if :has_setting
+SET event_triggers = off;
+\else
+ALTER EVENT TRIGGER cachequeue_ddl DISABLE;
+\endif
 CALL try('ALTER TYPE mood RENAME VALUE ''angry'' TO ''mad''');
+CALL try('DROP TABLE derived');
 RESET ALL;
+ALTER EVENT TRIGGER cachequeue_ddl ENABLE ALWAYS;
 SET search_path = cache_test;
 \set SHOW_CONTEXT never
 

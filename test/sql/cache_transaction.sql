@@ -29,7 +29,8 @@ SELECT cq.cache_get('p'), cq.cache_ttl('p2') IS NOT NULL AS has_ttl, cq.cache_ve
 ROLLBACK;
 SELECT cq.cache_get('p'), cq.cache_get('p2');
 BEGIN;
-SELECT cq.cache_set('p', '1'), cq.cache_set('p', '2'), cq.cache_delete('p'), cq.cache_get('p'), cq.cache_set('p', '3');
+SELECT cq.cache_set('p', '1'), cq.cache_set('p', '2'), cq.cache_delete('p');
+SELECT cq.cache_get('p'), cq.cache_set('p', '3');
 COMMIT;
 SELECT cq.cache_get('p');
 BEGIN;

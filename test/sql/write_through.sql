@@ -121,7 +121,7 @@ BEGIN ISOLATION LEVEL SERIALIZABLE;
 UPDATE account SET balance = 208 WHERE id = 2;
 COMMIT;
 SELECT cached('account:2') AS serializable;
--- the limit on rows; keys that share a slot are not put either
+-- the limit on rows
 INSERT INTO account SELECT n, 'many', n FROM generate_series(1001, 11002) AS n;
 SELECT cached('account:1001', 'account:11000', 'account:11001');
 UPDATE account SET balance = 0 WHERE id >= 1001;

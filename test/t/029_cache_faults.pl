@@ -14,9 +14,13 @@
 #	no-set-rule           a set is judged                            I4
 #	latest-miss           ... by the earliest miss                   I4
 #	no-own-change         ... and by own changes since               I4
+#	no-command-id         ... as seen by the snapshot of the miss    I3 I4
 #	no-savepoint-change   a rollback to a savepoint is a change      I2 I4
 #	no-savepoint-sets     ... and drops what was set since           I2
+#	no-key-refresh        a plain set outlives an earlier clear      (last wins)
 #	no-own-bypass         own changes go past the cache              I3
+#	no-query-level        rows that are not marked yet, too          I3
+#	no-break              a query broken off has changed something   I4
 #	no-lease-mark         who hands out a lease marks on abort too   I2 I4
 #	no-serializable       SERIALIZABLE goes past the cache           I1
 #	no-f0                 nothing is known from before the start     I6
@@ -25,6 +29,9 @@
 #	no-privilege-check    a hit asks for the query's privileges      I10
 #	no-role-key           a result is for the role it was made for   I10
 #	no-namespace-check    a namespace is for those who may           I10
+#	no-settings           settings decide what a query means         I1
+#	no-plan-objects       a type that changes ends a plan            I1
+#	no-names              so does a table that hides another one     I1
 #	lock-key              (added:) a set locks its key               I11
 #	no-ddl-window         DDL counts as running till all are told    I1 I4
 #	no-accept             ... and who misses listens                 I1 I4
@@ -68,6 +75,23 @@ BEGIN
 	PERFORM pg_advisory_lock_shared(29), pg_advisory_unlock_shared(29);
 	RETURN $1;
 END $$;
+CREATE FUNCTION write(int) RETURNS void LANGUAGE sql AS 'UPDATE account SET balance = 150 WHERE id = $1';
+-- foreign keys, and what is seen on the way
+CREATE TABLE bank (id int PRIMARY KEY);
+CREATE TABLE owned (id int PRIMARY KEY, bank int REFERENCES bank ON DELETE CASCADE, owner int);
+CREATE TABLE owner (id int PRIMARY KEY, bank int REFERENCES bank ON DELETE CASCADE);
+ALTER TABLE owned ADD FOREIGN KEY (owner) REFERENCES owner ON DELETE CASCADE;
+CREATE TABLE told (id int, look text);
+CREATE FUNCTION look_owned(int) RETURNS text LANGUAGE sql AS $$
+	SELECT coalesce(cq.cache_get('owned:' || $1), 'miss') || ' / '
+		|| coalesce((SELECT '100' FROM owned WHERE id = $1), 'no row') $$;
+CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO told VALUES (old.id, look_owned(old.id));
+	RETURN NULL;
+END $$;
+CREATE TRIGGER tell AFTER DELETE ON owner FOR EACH ROW EXECUTE FUNCTION tell();
+SELECT cq.cache_watch('owned', ARRAY['owned:{id}']);
 CREATE ROLE app;
 CREATE ROLE other;
 CREATE ROLE reader;
@@ -77,7 +101,7 @@ ALTER TABLE doc ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON doc USING (owner = current_user);
 GRANT SELECT ON doc TO reader;
 GRANT USAGE ON SCHEMA cq TO app, other;
-SELECT cq.cache_watch('doc'), cq.namespace_create('closed'), cq.namespace_grant('default', 'public', 'all');
+SELECT cq.cache_watch('doc'), cq.namespace_create('closed'), cq.namespace_create('cleared'), cq.namespace_grant('default', 'public', 'all');
 SQL
 
 my $write = 'UPDATE account SET balance = 150 WHERE id = ';
@@ -166,6 +190,33 @@ proves('no-own-change', 'miss / 150', '100 / 150', 2, sub {
 	return $r->query("SELECT look($id)");
 });
 
+# the statement's snapshot is older than what its function changes
+proves('no-command-id', '150', '100', 2, sub {
+	my ($w, $r) = @_;
+	my $fetch = qq(cq.cache_fetch('own $id', 'SELECT balance FROM account WHERE id = $id'));
+	$w->query("SELECT write($id), $fetch");
+	return $r->query("SELECT $fetch");
+});
+
+# a foreign key deletes the account, on the way over its owner; its trigger has not run
+# when that of the owner looks
+proves('no-query-level', 'miss / no row', '100 / no row', 1, sub {
+	my ($w) = @_;
+	$w->query("INSERT INTO bank VALUES ($id); INSERT INTO owner VALUES ($id, $id); INSERT INTO owned VALUES ($id, NULL, $id)");
+	$w->query("SELECT look_owned($id), cq.cache_set('owned:$id', '100', tags => ARRAY['owned:$id'])");
+	$w->query("DELETE FROM bank WHERE id = $id");
+	return $w->query("SELECT look FROM told WHERE id = $id");
+});
+
+# the update fails after it has changed the row and before it marks it
+proves('no-break', 'miss / 100', '150 / 100', 2, sub {
+	my ($w, $r) = @_;
+	$w->query("BEGIN; SELECT look($id); SAVEPOINT a");
+	$w->query("$write $id RETURNING 1 / (balance - 150)");
+	$w->query("ROLLBACK TO a; SELECT put($id, '150'); COMMIT");
+	return $r->query("SELECT look($id)");
+});
+
 proves('no-savepoint-change', 'miss / 100', '150 / 100', 2, sub {
 	my ($w, $r) = @_;
 	$w->query("BEGIN; SAVEPOINT a; $write $id; SELECT look($id); ROLLBACK TO a; SELECT put($id, '150'); COMMIT");
@@ -176,6 +227,15 @@ proves('no-savepoint-sets', '', 'never', 2, sub {
 	my ($w, $r) = @_;
 	$w->query("BEGIN; SAVEPOINT a; SELECT cq.cache_set('plain $id', 'never'); ROLLBACK TO a; COMMIT");
 	return $r->query("SELECT cq.cache_get('plain $id')");
+});
+
+# plain: the transaction that commits last wins, also over a clear
+proves('no-key-refresh', 'of w', '', 2, sub {
+	my ($w, $r) = @_;
+	$w->query("BEGIN; SELECT cq.cache_set('plain $id', 'of w', namespace => 'cleared')");
+	$r->query("SELECT cq.cache_clear('cleared')");
+	$w->query('COMMIT');
+	return $r->query("SELECT cq.cache_get('plain $id', 'cleared')");
 });
 
 proves('no-own-bypass', 'miss / 150', '100 / 150', 1, sub {
@@ -274,6 +334,35 @@ proves('no-namespace-check', 'denied', 'secret', 2, sub {
 	$app->query('SET ROLE app');
 	my $result = $app->query("SELECT cq.cache_get('k', 'closed')");
 	return $result =~ /permission denied/ ? 'denied' : $result;
+});
+
+proves('no-settings', '0', '1', 1, sub {
+	my ($s) = @_;
+	my $fetch = "SELECT cq.cache_fetch('tz', 'SELECT count(*) FROM account WHERE timestamptz ''2020-01-01 02:00+00'' < timestamptz ''2020-01-01 03:00'' AND id = $id')";
+	$s->query("SET TimeZone = 'UTC'; $fetch");
+	return $s->query("SET TimeZone = 'Asia/Tokyo'; $fetch");
+});
+
+proves('no-plan-objects', 'refused', '1', 2, sub {
+	my ($admin, $s) = @_;
+	my $fetch = "SELECT cq.cache_fetch('d $id', 'SELECT 1::small')";
+	$admin->query('CREATE DOMAIN small AS int CHECK (VALUE < 1000)');
+	$s->query($fetch);
+	$admin->query('ALTER DOMAIN small ADD CHECK (random() < 2)');
+	my $result = $s->query($fetch);
+	$admin->query('DROP DOMAIN small');
+	return $result =~ /cannot cache/ ? 'refused' : $result;
+});
+
+proves('no-names', '0', '1', 2, sub {
+	my ($admin, $s) = @_;
+	my $fetch = "SELECT cq.cache_fetch('n', 'SELECT count(*) FROM account WHERE id = $id')";
+	$admin->query('CREATE SCHEMA nearer');
+	$s->query("SET search_path = nearer, public; $fetch");
+	$admin->query("CREATE TABLE nearer.account (id int); SELECT cq.cache_watch('nearer.account')");
+	my $result = $s->query($fetch);
+	$admin->query('SET client_min_messages = warning; DROP SCHEMA nearer CASCADE');
+	return $result;
 });
 
 proves('lock-key', 't', 'waited', 2, sub {
