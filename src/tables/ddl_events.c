@@ -29,6 +29,7 @@
 #include "core/compat.h"
 #include "executor/executor.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "tables/ddl_events.h"
 #include "tables/ddl_objects.h"
 #include "tables/watch_ddl.h"
@@ -300,27 +301,59 @@ cq_ddl_commands_seen(void)
 	return commands_seen;
 }
 
+/* The parts of an ALTER TABLE, for each its subcommand, that no event trigger has seen. */
+static void
+after_unseen_alter_table(const AlterTableStmt *stmt, Oid relid)
+{
+	bool		switches = false;
+	ListCell   *cell;
+
+	foreach(cell, stmt->cmds)
+	{
+		AlterTableCmd *command = lfirst_node(AlterTableCmd, cell);
+
+		switches = switches || switches_triggers(command->subtype);
+		join_or_leave(relid, command);
+	}
+	if (switches)
+		cq_watch_keep_enabled(relid);
+	mark_tree(relid);
+}
+
+/*
+ * The relation that is altered or created.  By its name: the caller's rights and
+ * search_path are those of the statement.
+ */
+static Oid
+unseen_relation(Node *stmt)
+{
+	RangeVar   *name = NULL;
+	Oid			relid;
+
+	if (IsA(stmt, AlterTableStmt))
+		name = castNode(AlterTableStmt, stmt)->relation;
+	else if (IsA(stmt, CreateStmt))
+		name = castNode(CreateStmt, stmt)->relation;
+	if (name == NULL)
+		return InvalidOid;
+	relid = RangeVarGetRelid(name, NoLock, true);
+	return cq_relation_is_temporary(relid) ? InvalidOid : relid;
+}
+
 void
 cq_ddl_unseen(Node *stmt)
 {
-	RangeVar   *relation = NULL;
 	Oid			relid;
 
 	cq_epoch_mark();
 	cq_ddl_forget_dropped();
-	if (IsA(stmt, AlterTableStmt))
-		relation = castNode(AlterTableStmt, stmt)->relation;
-	else if (IsA(stmt, CreateStmt))
-		relation = castNode(CreateStmt, stmt)->relation;
-	if (relation == NULL)
-		return;
-	relid = RangeVarGetRelid(relation, NoLock, true);
-	if (!OidIsValid(relid) || cq_relation_is_temporary(relid))
-		return;
-	cq_watch_follow(relid, true);
-	cq_watch_follow_detached();
-	cq_watch_keep_enabled(relid);
-	mark_tree(relid);
+	if (IsBinaryUpgrade)
+		return;					/* restores what there was */
+	relid = unseen_relation(stmt);
+	if (OidIsValid(relid) && IsA(stmt, AlterTableStmt))
+		after_unseen_alter_table(castNode(AlterTableStmt, stmt), relid);
+	else if (OidIsValid(relid))
+		cq_watch_follow(relid, false);
 }
 
 /* ---- after a drop ------------------------------------------------------ */
