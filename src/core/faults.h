@@ -6,6 +6,8 @@
  * A build with -DCQ_FAULTS (make debug) has the setting cachequeue.fault; a
  * rule guarded by CQ_FAULT("name") is left out while it holds that name.  The
  * test suite uses it to show that each rule has a test that fails without it.
+ * CQ_FAULT_OF("name", what) is for rules that a table has by the dozen: the setting is
+ * name:what then.
  *
  * A CQ_PAUSE("name") marks a window that a test wants another session to act in: a
  * session that reaches it waits there, visibly in pg_locks, as long as the test holds
@@ -25,9 +27,13 @@
 #ifdef CQ_FAULTS
 #define CQ_FAULT(name) \
 	(cq_fault != NULL && cq_fault[0] != '\0' && strcmp(cq_fault, (name)) == 0)
+#define CQ_FAULT_OF(name, what) \
+	(cq_fault != NULL && strncmp(cq_fault, (name ":"), sizeof(name)) == 0 && \
+	 strcmp(cq_fault + sizeof(name), (what)) == 0)
 #define CQ_PAUSE(name) cq_pause(name)
 #else
 #define CQ_FAULT(name) false
+#define CQ_FAULT_OF(name, what) false
 #define CQ_PAUSE(name) ((void) 0)
 #define cq_fault_lock(what) ((void) 0)
 #endif

@@ -19,10 +19,10 @@
 #include "nodes/makefuncs.h"
 #include "query/fetch.h"
 #include "query/key.h"
+#include "query/refuse.h"
 #include "query/result.h"
 #include "query/verify.h"
 #include "utils/fmgroids.h"
-#include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
 static void
@@ -37,10 +37,9 @@ check_columns(const CqPlan *plan)
 	if (OidIsValid(plan->facts->unwritable))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot cache a result that \"%s\" turns into text",
-						get_func_name(plan->facts->unwritable)),
-				 errdetail("The text depends on more than the value: the name of an object, for example, may change."),
-				 errhint("Return the value as oid, or use cq.cache_query.")));
+				 errmsg("cannot cache a result that is turned into text"),
+				 errdetail("%s", cq_output_reason(plan->facts->unwritable)),
+				 errhint("Return it as oid, or use cq.cache_query.")));
 }
 
 /* to_jsonb of the one value there is; NULL for no row and for NULL. */
@@ -92,6 +91,7 @@ run_query(CqReadThrough *call, CqPlan *plan, MemoryContext caller)
 	Jsonb	   *jsonb;
 
 	cq_read_through_connect();
+	cq_plan_read_clock(plan);
 	if (SPI_execute_plan(plan->plan, call->query.values, nulls, true, 2) !=
 		SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute_plan failed");
@@ -112,7 +112,7 @@ hash_of(Jsonb *result)
 static Jsonb *
 fetch_result(CqReadThrough *call, MemoryContext caller)
 {
-	CqPlan	   *plan = cq_plan_find(call->query.query);
+	CqPlan	   *plan = cq_plan_find(call->query.query, call->query.allow_time);
 	Snapshot	snapshot = GetActiveSnapshot();
 	CqKey		key;
 	CqValue		value;

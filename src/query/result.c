@@ -306,12 +306,24 @@ serve(CqResult *result, CqFound found)
 	return true;
 }
 
+/* As of when the transaction began, or a bit before. */
+static int64
+transaction_began_ms(void)
+{
+	TimestampTz age_us = GetCurrentTimestamp() - GetCurrentTransactionStartTimestamp();
+
+	return cq_clock_ms() - Max(age_us, 0) / 1000 - 1;
+}
+
+/* What reads the clock may be given the time at which the transaction began. */
 static void
 begin(CqResult *result, bool tells)
 {
 	/* unless it has waited: then as of before that */
 	if (result->computed_ms == 0)
 		result->computed_ms = cq_snapshot_taken_ms(result->snapshot);
+	if (result->plan->facts->reads_clock && !CQ_FAULT("no-clock-age"))
+		result->computed_ms = Min(result->computed_ms, transaction_began_ms());
 	result->storable = cq_view_of_miss(result->snapshot, &result->view) &&
 		result->plan->valid;
 	result->started_us = clock_us();

@@ -24,6 +24,7 @@
 #include "nodes/nodes.h"
 #include "parser/parsetree.h"
 #include "query/aggregates.h"
+#include "query/clock.h"
 #include "query/functions.h"
 #include "query/pins.h"
 #include "query/refuse.h"
@@ -58,32 +59,18 @@ check_var(Node *node, CqCheck *check)
 			  "Give the table a column of its own, such as a key or a version.");
 }
 
-/* Has the constant been read by the clock? */
-static bool
-depends_on_clock(const Const *constant, const CqCheck *check)
-{
-	Oid			type = getBaseType(constant->consttype);
-	Oid			element = get_element_type(type);
-	char		category;
-	bool		preferred;
-
-	if (constant->location < 0 ||
-		!list_member_int(check->clock_words, constant->location))
-		return false;
-	if (OidIsValid(element))
-		type = getBaseType(element);
-	get_type_category_preferred(type, &category, &preferred);
-	return category == TYPCATEGORY_DATETIME || category == TYPCATEGORY_RANGE ||
-		category == TYPCATEGORY_COMPOSITE;
-}
-
 static void
 check_const(Node *node, CqCheck *check)
 {
 	const Const *constant = (Const *) node;
 
-	if (depends_on_clock(constant, check))
-		refuse(check, T_Invalid, "with a literal that depends on the time");
+	if (cq_constant_reads_clock(check, constant))
+	{
+		if (!cq_clock_allowed(check))
+			cq_refuse(check, NULL, "with a literal that depends on the time", NULL,
+					  CQ_CLOCK_HINT);
+		check->facts->clock_literals = true;
+	}
 	if (constant->constisnull)
 		return;
 
@@ -264,8 +251,12 @@ check_row(Node *node, CqCheck *check)
 static void
 check_sql_value(Node *node, CqCheck *check)
 {
-	if (!OidIsValid(check->policy_table) || !cq_is_role_name((SQLValueFunction *) node))
-		refuse(check, T_SQLValueFunction, "with functions that depend on time or session");
+	const SQLValueFunction *value = (SQLValueFunction *) node;
+
+	if (cq_value_reads_clock(value) && cq_clock_allowed(check))
+		return;
+	if (!OidIsValid(check->policy_table) || !cq_is_role_name(value))
+		cq_refuse_value(check, value);
 	check->facts->role_name = true;
 }
 
@@ -444,68 +435,71 @@ check_query(Node *node, CqCheck *check)
 typedef struct CqNodeRule
 {
 	NodeTag		tag;
+	const char *name;
 	bool		is_value;		/* it has a type */
 	void		(*check) (Node *node, CqCheck *check);	/* or NULL */
 } CqNodeRule;
 
+#define NODE(type, is_value, check) {T_##type, #type, is_value, check}
+
 static const CqNodeRule rules[] = {
 	/* values */
-	{T_Aggref, true, check_aggref},
-	{T_ArrayCoerceExpr, true, NULL},
-	{T_ArrayExpr, true, NULL},
-	{T_BoolExpr, true, NULL},
-	{T_BooleanTest, true, NULL},
-	{T_CaseExpr, true, NULL},
-	{T_CaseTestExpr, true, NULL},
-	{T_CoalesceExpr, true, NULL},
-	{T_CoerceToDomain, true, check_coerce_to_domain},
-	{T_CoerceToDomainValue, true, NULL},
-	{T_CoerceViaIO, true, check_coerce_via_io},
-	{T_CollateExpr, true, NULL},
-	{T_Const, true, check_const},
-	{T_ConvertRowtypeExpr, true, NULL},
-	{T_DistinctExpr, true, check_op_expr},
-	{T_FieldSelect, true, NULL},
-	{T_FuncExpr, true, check_func_expr},
-	{T_GroupingFunc, true, NULL},
-	{T_JsonConstructorExpr, true, check_json},
-	{T_JsonExpr, true, check_json},
-	{T_JsonIsPredicate, true, NULL},
-	{T_JsonValueExpr, true, NULL},
-	{T_MinMaxExpr, true, NULL}, /* compares as its type does */
-	{T_NamedArgExpr, true, NULL},
-	{T_NullIfExpr, true, check_op_expr},
-	{T_NullTest, true, NULL},
-	{T_OpExpr, true, check_op_expr},
-	{T_Param, true, NULL},
-	{T_RelabelType, true, NULL},
-	{T_RowCompareExpr, true, check_row_compare},
-	{T_RowExpr, true, check_row},
-	{T_SQLValueFunction, true, check_sql_value},
-	{T_ScalarArrayOpExpr, true, check_scalar_array_op},
-	{T_SubLink, true, NULL},
-	{T_SubscriptingRef, true, NULL},
-	{T_Var, true, check_var},
-	{T_WindowFunc, true, check_window_func},
-	{T_XmlExpr, true, check_xml},
+	NODE(Aggref, true, check_aggref),
+	NODE(ArrayCoerceExpr, true, NULL),
+	NODE(ArrayExpr, true, NULL),
+	NODE(BoolExpr, true, NULL),
+	NODE(BooleanTest, true, NULL),
+	NODE(CaseExpr, true, NULL),
+	NODE(CaseTestExpr, true, NULL),
+	NODE(CoalesceExpr, true, NULL),
+	NODE(CoerceToDomain, true, check_coerce_to_domain),
+	NODE(CoerceToDomainValue, true, NULL),
+	NODE(CoerceViaIO, true, check_coerce_via_io),
+	NODE(CollateExpr, true, NULL),
+	NODE(Const, true, check_const),
+	NODE(ConvertRowtypeExpr, true, NULL),
+	NODE(DistinctExpr, true, check_op_expr),
+	NODE(FieldSelect, true, NULL),
+	NODE(FuncExpr, true, check_func_expr),
+	NODE(GroupingFunc, true, NULL),
+	NODE(JsonConstructorExpr, true, check_json),
+	NODE(JsonExpr, true, check_json),
+	NODE(JsonIsPredicate, true, NULL),
+	NODE(JsonValueExpr, true, NULL),
+	NODE(MinMaxExpr, true, NULL),	/* compares as its type does */
+	NODE(NamedArgExpr, true, NULL),
+	NODE(NullIfExpr, true, check_op_expr),
+	NODE(NullTest, true, NULL),
+	NODE(OpExpr, true, check_op_expr),
+	NODE(Param, true, NULL),
+	NODE(RelabelType, true, NULL),
+	NODE(RowCompareExpr, true, check_row_compare),
+	NODE(RowExpr, true, check_row),
+	NODE(SQLValueFunction, true, check_sql_value),
+	NODE(ScalarArrayOpExpr, true, check_scalar_array_op),
+	NODE(SubLink, true, NULL),
+	NODE(SubscriptingRef, true, NULL),
+	NODE(Var, true, check_var),
+	NODE(WindowFunc, true, check_window_func),
+	NODE(XmlExpr, true, check_xml),
 
 	/* what holds them together */
-	{T_CTECycleClause, false, check_cycle},
-	{T_CTESearchClause, false, NULL},
-	{T_CommonTableExpr, false, NULL},
-	{T_FromExpr, false, NULL},
-	{T_JoinExpr, false, NULL},
-	{T_JsonBehavior, false, NULL},
-	{T_List, false, NULL},
-	{T_Query, false, check_query},
-	{T_RangeTblEntry, false, check_range_table_entry},
-	{T_RangeTblFunction, false, check_range_function},
-	{T_RangeTblRef, false, NULL},
-	{T_SetOperationStmt, false, check_set_operation},
-	{T_SortGroupClause, false, check_sort_group},
-	{T_TableFunc, false, check_table_func},
-	{T_TargetEntry, false, check_target},
-	{T_WindowClause, false, check_window},
+	NODE(CTECycleClause, false, check_cycle),
+	NODE(CTESearchClause, false, NULL),
+	NODE(CommonTableExpr, false, NULL),
+	NODE(FromExpr, false, NULL),
+	NODE(JoinExpr, false, NULL),
+	NODE(JsonBehavior, false, NULL),
+	NODE(List, false, NULL),
+	NODE(Query, false, check_query),
+	NODE(RangeTblEntry, false, check_range_table_entry),
+	NODE(RangeTblFunction, false, check_range_function),
+	NODE(RangeTblRef, false, NULL),
+	NODE(SetOperationStmt, false, check_set_operation),
+	NODE(SortGroupClause, false, check_sort_group),
+	NODE(TableFunc, false, check_table_func),
+	NODE(TargetEntry, false, check_target),
+	NODE(WindowClause, false, check_window),
 };
 
 /* As PostgreSQL writes it in dumps of trees. */
@@ -529,7 +523,7 @@ find_rule(Node *node, const CqCheck *check)
 
 	for (int i = 0; i < lengthof(rules); i++)
 	{
-		if (rules[i].tag == tag && !(tag == T_MinMaxExpr && CQ_FAULT("forget-node")))
+		if (rules[i].tag == tag && !CQ_FAULT_OF("forget-node", rules[i].name))
 			return &rules[i];
 	}
 	cq_refuse(check, &culprit,

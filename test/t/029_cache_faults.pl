@@ -17,6 +17,7 @@
 #	no-command-id         ... as seen by the snapshot of the miss    I3 I4
 #	no-savepoint-change   a rollback to a savepoint is a change      I2 I4
 #	no-savepoint-sets     ... and drops what was set since           I2
+#	no-key-refresh        a plain set outlives an earlier clear      (last wins)
 #	no-own-bypass         own changes go past the cache              I3
 #	no-query-level        rows that are not marked yet, too          I3
 #	no-break              a query broken off has changed something   I4
@@ -35,6 +36,7 @@
 #	no-settings           settings decide what a query means         I1
 #	no-plan-objects       a type that changes ends a plan            I1
 #	no-names              so does a table that hides another one     I1
+#	no-clock-age          now() is as old as its transaction         I7
 #	lock-key              (added:) a set locks its key               I11
 #	no-ddl-window         DDL counts as running till all are told    I1 I4
 #	no-accept             ... and who misses listens                 I1 I4
@@ -104,7 +106,7 @@ ALTER TABLE doc ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON doc USING (owner = current_user);
 GRANT SELECT ON doc TO reader;
 GRANT USAGE ON SCHEMA cq TO app, other;
-SELECT cq.cache_watch('doc'), cq.namespace_create('closed'), cq.namespace_grant('default', 'public', 'all');
+SELECT cq.cache_watch('doc'), cq.namespace_create('closed'), cq.namespace_create('cleared'), cq.namespace_grant('default', 'public', 'all');
 SQL
 
 my $write = 'UPDATE account SET balance = 150 WHERE id = ';
@@ -230,6 +232,15 @@ proves('no-savepoint-sets', '', 'never', 2, sub {
 	my ($w, $r) = @_;
 	$w->query("BEGIN; SAVEPOINT a; SELECT cq.cache_set('plain $id', 'never'); ROLLBACK TO a; COMMIT");
 	return $r->query("SELECT cq.cache_get('plain $id')");
+});
+
+# plain: the transaction that commits last wins, also over a clear
+proves('no-key-refresh', 'of w', '', 2, sub {
+	my ($w, $r) = @_;
+	$w->query("BEGIN; SELECT cq.cache_set('plain $id', 'of w', namespace => 'cleared')");
+	$r->query("SELECT cq.cache_clear('cleared')");
+	$w->query('COMMIT');
+	return $r->query("SELECT cq.cache_get('plain $id', 'cleared')");
 });
 
 proves('no-own-bypass', 'miss / 150', '100 / 150', 1, sub {
@@ -417,6 +428,16 @@ proves('no-names', '0', '1', 2, sub {
 	my $result = $s->query($fetch);
 	$admin->query('SET client_min_messages = warning; DROP SCHEMA nearer CASCADE');
 	return $result;
+});
+
+# the result of a transaction that is older than the ttl is not kept
+proves('no-clock-age', 'of its own', 'too old', 2, sub {
+	my ($old, $r) = @_;
+	my $fetch = "(cq.cache_fetch('now $id', 'SELECT now()', ttl => '2 s', allow_time => true) ->> 0)::timestamptz";
+	$old->query("BEGIN; SELECT pg_sleep(2.1)");
+	$old->query("SELECT $fetch");
+	my $result = $r->query("SELECT $fetch = now()");
+	return $result eq 't' ? 'of its own' : 'too old';
 });
 
 proves('lock-key', 't', 'waited', 2, sub {
