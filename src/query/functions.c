@@ -7,7 +7,8 @@
  * listed below: their result is fixed by their arguments and by settings that are part
  * of the result's key.  A function of a user's may be called if it is IMMUTABLE, which is
  * believed; then the result depends on it, so that replacing it is noticed.  Its other
- * functions may read anything, and are refused.
+ * functions may read anything, and are refused.  What an allowed function calls itself is
+ * in its body, and the result depends on any function then.
  *
  * A query runs more functions than it names: those behind operators, those of operator
  * classes when it sorts or hashes, defaults of arguments.  They are judged alike.  (Those
@@ -23,6 +24,7 @@
 #include "catalog/pg_am.h"
 #include "catalog/pg_amop.h"
 #include "catalog/pg_amproc.h"
+#include "catalog/pg_language.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_proc.h"
 #include "core/compat.h"
@@ -110,6 +112,7 @@ cq_check_function(CqCheck *check, Oid function)
 	Form_pg_proc proc;
 	bool		allowed;
 	bool		temporary;
+	bool		has_body;
 
 	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
 	if (!HeapTupleIsValid(tuple))
@@ -117,16 +120,19 @@ cq_check_function(CqCheck *check, Oid function)
 	proc = (Form_pg_proc) GETSTRUCT(tuple);
 	allowed = is_allowed(function, proc);
 	temporary = isAnyTempNamespace(proc->pronamespace);
+	has_body = proc->prolang != INTERNALlanguageId && proc->prolang != ClanguageId &&
+		!is_pinned(function);
 	ReleaseSysCache(tuple);
 
 	if (!allowed)
 		cq_refuse_function(check, function);
-	if (temporary && !CQ_FAULT("temporary-objects"))
+	if (temporary && !CQ_FAULT("no-temporary-check"))
 		cq_refuse(check, NULL, "with temporary objects",
 				  psprintf("Function \"%s\" is in the schema pg_temp.",
 						   get_func_name(function)),
 				  "Create it in another schema.");
 	cq_facts_add_function(check->facts, function);
+	check->facts->calls_others = check->facts->calls_others || has_body;
 }
 
 void
@@ -171,7 +177,7 @@ cq_check_defaults(CqCheck *check, Oid function, List *args)
 	proc = (Form_pg_proc) GETSTRUCT(tuple);
 	missing = proc->pronargs - list_length(args);
 	defaults = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_proargdefaults, &is_null);
-	if (missing > 0 && !is_null)
+	if (missing > 0 && !is_null && !CQ_FAULT("no-defaults"))
 	{
 		expressions = stringToNode(TextDatumGetCString(defaults));
 		if (!names_arguments(args))
@@ -187,7 +193,7 @@ cq_check_family(CqCheck *check, Oid family)
 {
 	CatCList   *procs;
 
-	if (!OidIsValid(family))
+	if (!OidIsValid(family) || CQ_FAULT("no-families"))
 		return;
 	procs = SearchSysCacheList1(AMPROCNUM, ObjectIdGetDatum(family));
 	for (int i = 0; i < procs->n_members; i++)
