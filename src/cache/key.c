@@ -28,6 +28,7 @@
 #include "miscadmin.h"
 
 #define ALL_NAMESPACES PG_UINT32_MAX
+#define KEY_SPACE_AT (sizeof(Oid) + sizeof(uint32)) /* offset of the space */
 
 static pg_atomic_uint64 *
 clear_count(Oid database, uint32 name_space)
@@ -64,18 +65,26 @@ cq_database_clear_now(Oid database)
 	pg_atomic_fetch_add_u64(clear_count(database, ALL_NAMESPACES), 1);
 }
 
+/* Put the number of clears behind the other bytes of the key. */
+static void
+append_clears(CqKey *key, char *to)
+{
+	uint64		clears = 0;
+
+	if (key->bytes[KEY_SPACE_AT] != CQ_SPACE_NAMESPACE)
+		clears = clears_of(MyDatabaseId, key->name_space);
+	memcpy(to, &clears, sizeof(clears));
+	key->engine.hash = clears == 0 ? key->identity
+		: hash_combine64(key->identity, clears);
+}
+
 void
 cq_key_init(CqKey *key, CqKeySpace space, uint32 name_space,
 			const char *bytes, uint32 len)
 {
 	char	   *to = key->bytes;
-	uint64		clears = 0;
 
-	if (space != CQ_SPACE_NAMESPACE)
-		clears = clears_of(MyDatabaseId, name_space);
-
-	Assert(sizeof(Oid) + sizeof(uint32) + 1 + len + sizeof(clears) <=
-		   CQ_ENGINE_KEY_MAX);
+	Assert(KEY_SPACE_AT + 1 + len + sizeof(uint64) <= CQ_ENGINE_KEY_MAX);
 	memcpy(to, &MyDatabaseId, sizeof(Oid));
 	to += sizeof(Oid);
 	memcpy(to, &name_space, sizeof(uint32));
@@ -85,16 +94,25 @@ cq_key_init(CqKey *key, CqKeySpace space, uint32 name_space,
 	to += len;
 	key->identity = hash_bytes_extended((unsigned char *) key->bytes,
 										to - key->bytes, CQ_DEPENDENCY_KEY);
-	memcpy(to, &clears, sizeof(clears));
-	to += sizeof(clears);
-
 	key->name_space = name_space;
 	key->state = space == CQ_SPACE_NAMESPACE ? 0 : cq_namespace_state(name_space);
 	key->behind = 0;
 	key->engine.bytes = key->bytes;
-	key->engine.len = to - key->bytes;
-	key->engine.hash = clears == 0 ? key->identity
-		: hash_combine64(key->identity, clears);
+	key->engine.len = to + sizeof(uint64) - key->bytes;
+	append_clears(key, to);
+}
+
+void
+cq_key_refresh(CqKey *key)
+{
+	append_clears(key, key->bytes + key->engine.len - sizeof(uint64));
+}
+
+bool
+cq_key_same(const CqKey *a, const CqKey *b)
+{
+	return a->identity == b->identity && a->engine.len == b->engine.len &&
+		memcmp(a->bytes, b->bytes, a->engine.len - sizeof(uint64)) == 0;
 }
 
 void

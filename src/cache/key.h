@@ -38,6 +38,15 @@ typedef struct CqKey
 extern void cq_key_init(CqKey *key, CqKeySpace space, uint32 name_space,
 						const char *bytes, uint32 len);
 
+/*
+ * Its namespace may have been cleared since the key was built: make it the key that is
+ * looked up now.  Never raises.
+ */
+extern void cq_key_refresh(CqKey *key);
+
+/* Are they the same apart from that? */
+extern bool cq_key_same(const CqKey *a, const CqKey *b);
+
 /* The parts of an engine key's bytes, as cq_key_init has put them together. */
 typedef struct CqKeyParts
 {

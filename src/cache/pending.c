@@ -12,7 +12,8 @@
  * Operations are in an array in the order in which they were made.  Levels of
  * subtransactions never decrease along it, so a rollback to a savepoint cuts off
  * its end.  A hash table finds the latest operation on a key; each operation
- * links to the previous one on the same key.
+ * links to the previous one on the same key.  They stay the transaction's when others
+ * clear the namespace: whoever commits last wins.
  *
  *	PRE_COMMIT	 The transaction's marks have been pushed.  Each set that is the
  *				 last operation on its key is checked again under the view of its
@@ -75,13 +76,6 @@ static uint64 prepared_changes = 0; /* cq_prepared_changes() at PRE_COMMIT */
 /* a transaction that deletes more locks their namespaces as a whole */
 #define CQ_PREPARED_KEYS_MAX 64
 
-static bool
-same_key(const CqKey *a, const CqKey *b)
-{
-	return a->engine.hash == b->engine.hash && a->engine.len == b->engine.len &&
-		memcmp(a->bytes, b->bytes, a->engine.len) == 0;
-}
-
 /* Add an operation at the end.  Raises out of memory only. */
 static CqPending *
 append(const CqKey *key, CqPendingKind kind)
@@ -117,7 +111,7 @@ append(const CqKey *key, CqPendingKind kind)
 	memcpy(op->key, key, offsetof(CqKey, bytes) + key->engine.len);
 	op->key->engine.bytes = op->key->bytes;
 
-	index = cqpending_insert(latest, key->engine.hash, &found);
+	index = cqpending_insert(latest, key->identity, &found);
 	op->previous = found ? index->last : -1;
 	index->last = noperations;
 	noperations++;
@@ -233,9 +227,9 @@ cq_pending_find(const CqKey *key)
 
 	if (latest == NULL)
 		return NULL;
-	index = cqpending_lookup(latest, key->engine.hash);
+	index = cqpending_lookup(latest, key->identity);
 	if (index == NULL || index->last < 0 ||
-		!same_key(operations[index->last].key, key))
+		!cq_key_same(operations[index->last].key, key))
 		return NULL;
 	return &operations[index->last];
 }
@@ -308,6 +302,8 @@ prepare(CqPending *op, Size *room)
 	int64		now_ms = cq_clock_ms();
 	CqEngineMeta meta = {0};
 
+	if (!CQ_FAULT("no-key-refresh"))
+		cq_key_refresh(op->key);
 	if (!op->dependent && op->key->behind == 0 && cq_prepared_refuses(op->key))
 	{
 		cq_count_refused(op->key, CQ_COUNT_REFUSED_CHANGED);
@@ -353,6 +349,14 @@ cq_pending_prepare_all(void)
 	}
 }
 
+/* Remove what is there now, even if the namespace was cleared since the delete. */
+static void
+remove_deleted(const CqPending *op)
+{
+	cq_key_refresh(op->key);
+	cq_engine_remove(cq_cache_engine(), &op->key->engine, 0, true, cq_clock_ms());
+}
+
 void
 cq_pending_publish_all(void)
 {
@@ -376,7 +380,7 @@ cq_pending_publish_all(void)
 			op->created = false;
 		}
 		else if (op->kind == CQ_PENDING_DELETE)
-			cq_engine_remove(engine, &op->key->engine, 0, true, cq_clock_ms());
+			remove_deleted(op);
 		else if (op->handle != 0 && !overtaken(op))
 		{
 			cq_engine_publish(engine, op->handle);
@@ -438,8 +442,7 @@ cq_pending_publish_deletes(void)
 		if (op->kind == CQ_PENDING_CLEAR)
 			cq_namespace_clear_now(op->key->name_space);
 		else if (op->kind == CQ_PENDING_DELETE)
-			cq_engine_remove(cq_cache_engine(), &op->key->engine, 0, true,
-							 cq_clock_ms());
+			remove_deleted(op);
 	}
 }
 
@@ -461,7 +464,7 @@ cq_pending_subxact_abort(int level)
 
 		if (op->created)
 			cq_namespace_release(op->key->name_space);
-		index = cqpending_lookup(latest, op->key->engine.hash);
+		index = cqpending_lookup(latest, op->key->identity);
 		if (index != NULL && index->last == noperations - 1)
 			index->last = op->previous;
 		release(op);

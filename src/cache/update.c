@@ -21,10 +21,17 @@
 bool
 cq_cache_set_expiry(const CqKey *key, int64 expires_ms)
 {
+	CqPending  *op = cq_pending_find(key);
 	CqValue		value;
 
-	if (cq_cache_peek(key, cq_statement_snapshot(), &value) != CQ_LOOKUP_HIT ||
-		cq_engine_touch(cq_cache_engine(), &key->engine, expires_ms,
+	if (cq_cache_peek(key, cq_statement_snapshot(), &value) != CQ_LOOKUP_HIT)
+		return false;
+	if (op != NULL)
+	{
+		op->expires_ms = expires_ms;	/* others see it with the set */
+		return true;
+	}
+	if (cq_engine_touch(cq_cache_engine(), &key->engine, expires_ms,
 						cq_clock_ms()) != CQ_ENGINE_OK)
 		return false;
 	cq_cache_expiry_added(expires_ms);

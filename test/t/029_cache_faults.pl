@@ -17,6 +17,7 @@
 #	no-command-id         ... as seen by the snapshot of the miss    I3 I4
 #	no-savepoint-change   a rollback to a savepoint is a change      I2 I4
 #	no-savepoint-sets     ... and drops what was set since           I2
+#	no-key-refresh        a plain set outlives an earlier clear      (last wins)
 #	no-own-bypass         own changes go past the cache              I3
 #	no-query-level        rows that are not marked yet, too          I3
 #	no-break              a query broken off has changed something   I4
@@ -100,7 +101,7 @@ ALTER TABLE doc ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON doc USING (owner = current_user);
 GRANT SELECT ON doc TO reader;
 GRANT USAGE ON SCHEMA cq TO app, other;
-SELECT cq.cache_watch('doc'), cq.namespace_create('closed'), cq.namespace_grant('default', 'public', 'all');
+SELECT cq.cache_watch('doc'), cq.namespace_create('closed'), cq.namespace_create('cleared'), cq.namespace_grant('default', 'public', 'all');
 SQL
 
 my $write = 'UPDATE account SET balance = 150 WHERE id = ';
@@ -226,6 +227,15 @@ proves('no-savepoint-sets', '', 'never', 2, sub {
 	my ($w, $r) = @_;
 	$w->query("BEGIN; SAVEPOINT a; SELECT cq.cache_set('plain $id', 'never'); ROLLBACK TO a; COMMIT");
 	return $r->query("SELECT cq.cache_get('plain $id')");
+});
+
+# plain: the transaction that commits last wins, also over a clear
+proves('no-key-refresh', 'of w', '', 2, sub {
+	my ($w, $r) = @_;
+	$w->query("BEGIN; SELECT cq.cache_set('plain $id', 'of w', namespace => 'cleared')");
+	$r->query("SELECT cq.cache_clear('cleared')");
+	$w->query('COMMIT');
+	return $r->query("SELECT cq.cache_get('plain $id', 'cleared')");
 });
 
 proves('no-own-bypass', 'miss / 150', '100 / 150', 1, sub {

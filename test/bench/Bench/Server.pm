@@ -13,7 +13,7 @@ use File::Path qw(make_path);
 use IO::Handle;
 
 our @EXPORT_OK = qw(start_server restart_server stop_server create_database sql
-  hold_snapshot release_snapshot tool conninfo data_folder results_folder command slurp
+  hold_snapshot release_snapshot start_churn stop_churn tool conninfo data_folder results_folder command slurp
   write_file);
 
 my $work = $ENV{CQ_WORK} or die "bench: use scripts/private\n";
@@ -157,6 +157,27 @@ sub release_snapshot
 
 	print $holder "COMMIT;\n";
 	close $holder;
+}
+
+# Run SQL that does not end, in a session of its own, until stop_churn.
+sub start_churn
+{
+	my ($sql) = @_;
+	open(my $session, '|-', "exec '$bindir/psql' -h '$socket' -U bench -d bench -Xq > /dev/null 2>&1")
+	  or die "psql: $!\n";
+
+	$session->autoflush(1);
+	print $session "SET application_name = 'churn';\n$sql";
+	return $session;
+}
+
+sub stop_churn
+{
+	my ($session) = @_;
+
+	sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'churn'");
+	local $?;
+	close $session;
 }
 
 sub command
