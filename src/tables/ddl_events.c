@@ -261,8 +261,6 @@ after_simple(Node *stmt, Oid catalog, Oid object)
 		mark_tree(object);
 	else
 		cq_ddl_mark_object(catalog, object);
-	if (catalog == ProcedureRelationId || catalog == TypeRelationId)
-		cq_epoch_mark();		/* TEMPORARY */
 }
 
 static void
