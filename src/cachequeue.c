@@ -24,6 +24,7 @@
 #include "exchange/definition.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "query/age.h"
 #include "queue/maintain.h"
 #include "queue/queue.h"
 #include "storage/ipc.h"
@@ -139,6 +140,7 @@ _PG_init(void)
 	cq_object_init();
 	cq_cache_init();
 	cq_namespace_init();
+	cq_snapshot_age_init();
 	cq_ddl_hook_init();
 	cq_behind_init();
 	cq_queue_init();

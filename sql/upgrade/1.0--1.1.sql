@@ -30,6 +30,8 @@ DROP FUNCTION cq._queue_stats(), cq._queue_consumers(), cq._queue_segments(), cq
     cq._group_members(), cq._stat_cache(), cq._stat_namespaces(int[]), cq._cache_entries(), cq._cache_hot_keys(),
     cq._queue_require_cron();
 DROP FUNCTION cq._exchange_may_see(text);
+DROP FUNCTION cq.cache_fetch(text, text, text[], interval, text[], text, interval, interval);
+DROP FUNCTION cq.cache_query(text, text[], interval, text[], text);
 DROP FUNCTION cq.namespace_create(text, interval, bigint);
 DROP FUNCTION cq.namespace_drop(text);
 DROP FUNCTION cq.queue_create(text, interval, int, text, text, bigint, text, interval, interval, double precision, int, interval, interval, interval, bigint, interval, int, double precision, int, int, boolean, boolean, text);

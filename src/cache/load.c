@@ -22,6 +22,24 @@
  * without one, and the consistency rules alone decide whether it is stored.  So
  * an error here cannot make a value wrong.
  *
+ * Deadlocks: the holder's query may wait for a lock that a waiter has.  PostgreSQL
+ * cannot see that, since a wait for a load is not one for a lock.  So a waiter looks
+ * itself, as often as deadlock_timeout says: from the holder it follows the locks
+ * that processes wait for (pg_blocking_pids) and the loads that they wait for
+ * (waits_for).  If it comes to itself, it waits no longer: it computes the value
+ * under the locks it has, and nobody gets an error.
+ *
+ *	waiter --load--> holder --lock--> x --load--> y --lock--> waiter
+ *
+ * Waiting is of no use where the value cannot be kept, because it is too large, say,
+ * or changed all the time.  Such keys are remembered for a while, in a table of one
+ * place for each bucket where a newer one replaces an older one:
+ *
+ *	 63                  24 23                    0
+ *	+----------------------+-----------------------+
+ *	| until, cq_clock_ms() | upper bits of the hash |
+ *	+----------------------+-----------------------+
+ *
  * The holder ends its lease when it has stored the value, or in its error
  * handler; a terminated backend ends it while it exits.  After a crash the shared
  * memory starts anew.
@@ -39,10 +57,18 @@
 #include "storage/condition_variable.h"
 #include "storage/ipc.h"
 #include "storage/proc.h"
+#include "storage/procarray.h"
 #include "storage/spin.h"
+#include "utils/array.h"
+#include "utils/fmgrprotos.h"
 
 #define CQ_LOAD_BUCKETS 1024
 #define NO_LOAD PG_UINT32_MAX
+
+/* processes that the search for a deadlock visits at most */
+#define CQ_DEADLOCK_VISITS_MAX 64
+
+#define USELESS_HASH_BITS 24
 
 typedef struct CqLoadBucket
 {
@@ -56,14 +82,18 @@ typedef struct CqLoad
 	uint64		round;			/* the same; only the owner writes it */
 	uint32		next;			/* the same; NO_LOAD: last in the chain */
 
-	/* the last round that has ended: round * 2 + (outcome is DONE) */
+	/* the last round that has ended: round * 4 + outcome */
 	pg_atomic_uint64 ended;
 	ConditionVariable done;		/* broadcast when ended has been set */
+
+	/* the load that the owner waits for; NO_LOAD: none */
+	pg_atomic_uint32 waits_for;
 } CqLoad;
 
 typedef struct CqLoads
 {
 	CqLoadBucket buckets[CQ_LOAD_BUCKETS];
+	pg_atomic_uint64 useless[CQ_LOAD_BUCKETS];	/* see above */
 	CqLoad		by_process[FLEXIBLE_ARRAY_MEMBER];	/* MaxBackends, by process */
 } CqLoads;
 
@@ -86,6 +116,7 @@ cq_load_init(void *mem)
 	{
 		SpinLockInit(&loads->buckets[i].lock);
 		loads->buckets[i].first = NO_LOAD;
+		pg_atomic_init_u64(&loads->useless[i], 0);
 	}
 	for (int i = 0; i < MaxBackends; i++)
 	{
@@ -96,6 +127,7 @@ cq_load_init(void *mem)
 		load->next = NO_LOAD;
 		pg_atomic_init_u64(&load->ended, 0);
 		ConditionVariableInit(&load->done);
+		pg_atomic_init_u32(&load->waits_for, NO_LOAD);
 	}
 }
 
@@ -137,29 +169,42 @@ cq_load_find(uint64 key_hash, CqLoadTicket *ticket)
 	return found;
 }
 
+static CqLoad *
+own_load(void)
+{
+	uint32		own = MyProc - ProcGlobal->allProcs;
+
+	Assert(own < (uint32) MaxBackends);
+	return &loads->by_process[own];
+}
+
 static void
 end_at_exit(int code, Datum arg)
 {
 	cq_load_end(CQ_LOAD_FAILED);
 }
 
+static void
+register_exit(void)
+{
+	static bool registered = false;
+
+	if (!registered)
+		before_shmem_exit(end_at_exit, (Datum) 0);
+	registered = true;
+}
+
 bool
 cq_load_begin(uint64 key_hash, CqLoadTicket *ticket)
 {
-	static bool registered = false;
 	CqLoadBucket *bucket = bucket_of(key_hash);
-	uint32		own = MyProc - ProcGlobal->allProcs;
-	CqLoad	   *load = &loads->by_process[own];
+	CqLoad	   *load = own_load();
 	bool		taken;
 
-	Assert(held == NULL && own < (uint32) MaxBackends);
+	Assert(held == NULL);
 	if (CQ_FAULT("no-load-lease"))
 		return true;
-	if (!registered)
-	{
-		before_shmem_exit(end_at_exit, (Datum) 0);
-		registered = true;
-	}
+	register_exit();
 
 	SpinLockAcquire(&bucket->lock);
 	taken = find_in_chain(bucket, key_hash, ticket);
@@ -168,7 +213,7 @@ cq_load_begin(uint64 key_hash, CqLoadTicket *ticket)
 		load->key_hash = key_hash;
 		load->round++;
 		load->next = bucket->first;
-		bucket->first = own;
+		bucket->first = load - loads->by_process;
 	}
 	SpinLockRelease(&bucket->lock);
 	if (!taken)
@@ -183,6 +228,8 @@ cq_load_end(CqLoadOutcome outcome)
 	CqLoadBucket *bucket;
 	uint32	   *link;
 
+	if (MyProc != NULL)
+		pg_atomic_write_u32(&own_load()->waits_for, NO_LOAD);
 	if (load == NULL)
 		return;
 	held = NULL;
@@ -194,34 +241,135 @@ cq_load_end(CqLoadOutcome outcome)
 	*link = load->next;
 	SpinLockRelease(&bucket->lock);
 
-	pg_atomic_write_u64(&load->ended,
-						load->round * 2 + (outcome == CQ_LOAD_DONE ? 1 : 0));
+	Assert(outcome <= CQ_LOAD_USELESS);
+	pg_atomic_write_u64(&load->ended, load->round * 4 + outcome);
 	ConditionVariableBroadcast(&load->done);
 }
 
+/* Add a process to those to visit, once.  False: that is this process. */
+static bool
+visit(int pid, int *pids, int *npids)
+{
+	if (pid == MyProcPid)
+		return false;
+	for (int i = 0; i < *npids; i++)
+	{
+		if (pids[i] == pid)
+			return true;
+	}
+	if (pid != 0 && *npids < CQ_DEADLOCK_VISITS_MAX)
+		pids[(*npids)++] = pid;
+	return true;
+}
+
+/* The process whose load that process waits for; 0: none. */
+static int
+loader_awaited_by(int pid)
+{
+	PGPROC	   *proc = BackendPidGetProc(pid);
+	uint32		load;
+
+	if (proc == NULL)
+		return 0;
+	load = pg_atomic_read_u32(&loads->by_process[proc - ProcGlobal->allProcs].waits_for);
+	return load == NO_LOAD ? 0 : ProcGlobal->allProcs[load].pid;
+}
+
+/* Does the holder of a load wait for this process, directly or not? */
+static bool
+waits_for_us(uint32 load)
+{
+	int			pids[CQ_DEADLOCK_VISITS_MAX];
+	int			npids = 0;
+
+	if (CQ_FAULT("no-load-deadlock"))
+		return false;
+	(void) visit(ProcGlobal->allProcs[load].pid, pids, &npids);
+	for (int i = 0; i < npids; i++)
+	{
+		ArrayType  *blockers = DatumGetArrayTypeP(DirectFunctionCall1(pg_blocking_pids,
+																	  Int32GetDatum(pids[i])));
+		int			n = ArrayGetNItems(ARR_NDIM(blockers), ARR_DIMS(blockers));
+
+		for (int k = 0; k < n; k++)
+		{
+			if (!visit(((int32 *) ARR_DATA_PTR(blockers))[k], pids, &npids))
+				return true;
+		}
+		if (!visit(loader_awaited_by(pids[i]), pids, &npids))
+			return true;
+	}
+	return false;
+}
+
+/* Has the ticket's round ended?  Then sets *outcome. */
+static bool
+has_ended(const CqLoadTicket *ticket, CqLoadOutcome *outcome)
+{
+	uint64		ended = pg_atomic_read_u64(&loads->by_process[ticket->load].ended);
+
+	if (ended / 4 < ticket->round)
+		return false;
+	/* if it has been used again since, the outcome is unknown */
+	*outcome = ended / 4 == ticket->round ? (CqLoadOutcome) (ended % 4) : CQ_LOAD_FAILED;
+	return true;
+}
+
 CqLoadOutcome
-cq_load_wait(const CqLoadTicket *ticket, int64 deadline_ms)
+cq_load_wait(const CqLoadTicket *ticket, int64 limit_ms)
 {
 	CqLoad	   *load = &loads->by_process[ticket->load];
-	CqLoadOutcome outcome = CQ_LOAD_TIMEOUT;
-	int64		left_ms;
+	CqLoad	   *own = own_load();
+	int64		start_ms = cq_clock_ms();
+	int64		look_ms = start_ms + DeadlockTimeout;
+	CqLoadOutcome outcome;
 
 	Assert(held == NULL);
+	register_exit();
+	pg_atomic_write_u32(&own->waits_for, ticket->load);
 	ConditionVariablePrepareToSleep(&load->done);
-	while ((left_ms = deadline_ms - cq_clock_ms()) > 0)
+	while (!has_ended(ticket, &outcome))
 	{
-		uint64		ended = pg_atomic_read_u64(&load->ended);
+		int64		now_ms = cq_clock_ms();
+		int64		wake_ms = look_ms;
 
-		if (ended / 2 >= ticket->round)
+		if (limit_ms != CQ_LOAD_WAIT_FOREVER)
+			wake_ms = Min(wake_ms, start_ms + limit_ms);
+		if (now_ms < wake_ms)
 		{
-			/* if it has been used again since, the outcome is unknown */
-			outcome = ended == ticket->round * 2 + 1 ?
-				CQ_LOAD_DONE : CQ_LOAD_FAILED;
-			break;
+			(void) ConditionVariableTimedSleep(&load->done, wake_ms - now_ms,
+											   PG_WAIT_EXTENSION);
+			continue;
 		}
-		(void) ConditionVariableTimedSleep(&load->done, left_ms,
-										   PG_WAIT_EXTENSION);
+		outcome = now_ms < look_ms ? CQ_LOAD_TIMEOUT : CQ_LOAD_DEADLOCK;
+		if (outcome == CQ_LOAD_TIMEOUT || waits_for_us(ticket->load))
+			break;
+		look_ms = cq_clock_ms() + DeadlockTimeout;
 	}
 	ConditionVariableCancelSleep();
+	pg_atomic_write_u32(&own->waits_for, NO_LOAD);
 	return outcome;
+}
+
+void
+cq_load_note(uint64 key_hash, bool useful, int64 for_ms)
+{
+	pg_atomic_uint64 *place = &loads->useless[key_hash % CQ_LOAD_BUCKETS];
+
+	if (!useful)
+		pg_atomic_write_u64(place, ((uint64) (cq_clock_ms() + for_ms) << USELESS_HASH_BITS) |
+							(key_hash >> (64 - USELESS_HASH_BITS)));
+	else if (cq_load_useless(key_hash))
+		pg_atomic_write_u64(place, 0);
+}
+
+bool
+cq_load_useless(uint64 key_hash)
+{
+	uint64		noted = pg_atomic_read_u64(&loads->useless[key_hash % CQ_LOAD_BUCKETS]);
+
+	return noted != 0 &&
+		(noted & ((UINT64CONST(1) << USELESS_HASH_BITS) - 1)) ==
+		key_hash >> (64 - USELESS_HASH_BITS) &&
+		cq_clock_ms() < (int64) (noted >> USELESS_HASH_BITS);
 }

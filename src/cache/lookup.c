@@ -161,15 +161,14 @@ outdated_allowed(const CqStamp *stamps, int nstamps, const CqView *view)
 	for (int i = 0; i < nstamps; i++)
 	{
 		CqSlotState slot;
-		CqVerdict	verdict;
+		uint64		v = stamps[i].version;
 
 		if (cq_marks_changed_since(stamps[i].slot, FirstCommandId))
 			return false;
 		cq_slot_read(stamps[i].slot, &slot);
-		verdict = cq_visibility_get(&slot, stamps[i].version, view);
-		if (stamps[i].version < slot.barrier ||
-			verdict == CQ_VERDICT_SNAPSHOT ||
-			(verdict != CQ_VERDICT_HIT && i < CQ_BASIC_SLOTS))
+		if (v < slot.barrier || !cq_visibility_not_newer(&slot, v, view) ||
+			(i < CQ_BASIC_SLOTS &&
+			 cq_visibility_get(&slot, v, view) != CQ_VERDICT_HIT))
 			return false;
 	}
 	return true;

@@ -58,6 +58,24 @@ cq_visibility_get(const CqSlotState *slot, uint64 v, const CqView *r)
 }
 
 bool
+cq_visibility_not_newer(const CqSlotState *slot, uint64 v, const CqView *r)
+{
+	uint64		oldest = slot->version > CQ_SLOT_RING ?
+	slot->version - CQ_SLOT_RING + 1 : 1;
+
+	if (CQ_FAULT("no-stale-snapshot"))
+		return true;
+	if (slot->floor >= r->xmin)
+		return false;
+	for (uint64 n = oldest; n <= v; n++)
+	{
+		if (!cq_view_sees(r, slot->ring[n % CQ_SLOT_RING]))
+			return false;
+	}
+	return true;
+}
+
+bool
 cq_visibility_set(const CqSlotState *slot, const CqView *p, uint64 own)
 {
 	if (CQ_FAULT("no-set-rule"))

@@ -26,6 +26,13 @@ extern CqVerdict cq_visibility_get(const CqSlotState *slot, uint64 v,
 								   const CqView *r);
 
 /*
+ * Half of the get rule: is a value that was recorded under version v certainly not
+ * newer than view r?  It may be older.
+ */
+extern bool cq_visibility_not_newer(const CqSlotState *slot, uint64 v,
+									const CqView *r);
+
+/*
  * The set rule: may a value that was read under view p, or later, be recorded
  * under the slot's current version?  own is a writer that counts as seen, 0: none.
  */

@@ -23,7 +23,7 @@ int			cq_max_databases = 16;
 int			cq_value_size_max = 1024 * 1024;
 int			cq_segment_rows = 100000;
 bool		cq_warm_restart = true;
-int			cq_load_wait_ms = 5000;
+int			cq_load_wait_ms = -1;
 double		cq_verify_sample = 0;
 int			cq_remember_misses = CQ_REMEMBER_TRANSACTION;
 
@@ -103,8 +103,8 @@ define_session(void)
 {
 	DefineCustomIntVariable("cachequeue.load_wait",
 							"How long a miss waits for another session that computes the same result.",
-							"After that it computes the result itself; 0: it never waits.",
-							&cq_load_wait_ms, 5000, 0, 3600000,
+							"After that it computes the result itself; 0: it never waits; -1: as long as the other one computes.",
+							&cq_load_wait_ms, -1, -1, INT_MAX,
 							PGC_USERSET, GUC_UNIT_MS, NULL, NULL, NULL);
 	DefineCustomRealVariable("cachequeue.verify_sample",
 							 "Share of the hits on query results that are computed anew and compared.",

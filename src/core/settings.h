@@ -33,7 +33,8 @@ extern bool cq_warm_restart;	/* save the cache at shutdown, load it at
 extern double cq_verify_sample; /* of hits on query results, 0 to 1 */
 
 /* any user */
-extern int	cq_load_wait_ms;	/* for another session's load; 0: not at all */
+extern int	cq_load_wait_ms;	/* for another session's load; 0: not at all,
+								 * -1: until it has ended */
 extern int	cq_remember_misses; /* CqRememberMisses */
 
 #ifdef CQ_FAULTS

@@ -10,9 +10,7 @@
  * are noticed, on its arguments, and on what is part of the result's key (role,
  * search_path, settings that change output).
  *
- * The words 'now', 'today' and the like, written as a literal of a type for dates
- * or times, become an ordinary constant when the query is analysed; the text is
- * searched for them before.
+ * What reads the clock is query/clock.c's.
  *
  * Two exceptions, for row-level security: current_setting of a constant name,
  * whose value query/key.c puts into the key; and, in a policy, the name of the
@@ -25,43 +23,14 @@
 #include "common/hashfn.h"
 #include "core/compat.h"
 #include "executor/executor.h"
-#include "nodes/nodeFuncs.h"
 #include "nodes/parsenodes.h"
 #include "query/check.h"
+#include "query/clock.h"
 #include "query/refuse.h"
 #include "query/relations.h"
 #include "query/types.h"
 #include "query/walk.h"
 #include "tcop/tcopprot.h"
-#include "utils/formatting.h"
-
-/* Note the places of literals whose meaning depends on the time. */
-static bool
-find_clock_words(Node *node, CqCheck *check)
-{
-	static const char *const words[] = {"now", "today", "tomorrow", "yesterday"};
-
-	if (node == NULL)
-		return false;
-	if (IsA(node, A_Const))
-	{
-		A_Const    *literal = (A_Const *) node;
-		char	   *lower;
-
-		if (literal->isnull || !IsA(&literal->val, String))
-			return false;
-		lower = asc_tolower(strVal(&literal->val),
-							strlen(strVal(&literal->val)));
-		for (int i = 0; i < lengthof(words); i++)
-		{
-			if (strstr(lower, words[i]) != NULL)
-				check->clock_words = lappend_int(check->clock_words,
-												 literal->location);
-		}
-		return false;
-	}
-	return raw_expression_tree_walker(node, find_clock_words, check);
-}
 
 /* The query's tree, as it will be planned. */
 static Query *
@@ -76,7 +45,7 @@ analyse(CqCheck *check, const char *query)
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("query must be a single statement")));
 	if (IsA(linitial_node(RawStmt, parsed)->stmt, SelectStmt))
-		find_clock_words(linitial_node(RawStmt, parsed)->stmt, check);
+		cq_find_clock_words(check, linitial_node(RawStmt, parsed)->stmt);
 	rewritten = pg_analyze_and_rewrite_varparams(linitial_node(RawStmt, parsed),
 												 query, &facts->param_types,
 												 &facts->nparams, NULL);
@@ -88,13 +57,17 @@ analyse(CqCheck *check, const char *query)
 }
 
 CqQueryFacts *
-cq_query_check(const char *query)
+cq_query_check(const char *query, bool allow_time)
 {
 	CqQueryFacts *facts = palloc0(sizeof(CqQueryFacts));
-	CqCheck		check = {facts};
+	CqCheck		check = {facts,.allow_time = allow_time};
 	Query	   *tree = analyse(&check, query);
-	char	   *text = nodeToString(tree);
+	char	   *text;
 	CqServerLists lists;
+
+	if (allow_time)
+		cq_blank_clock_constants(&check, tree);
+	text = nodeToString(tree);
 
 	facts->tree_hash = hash_bytes_extended((unsigned char *) text,
 										   strlen(text), 0);

@@ -44,6 +44,8 @@ typedef struct CqQueryFacts
 	Oid			foreign;		/* a foreign table, or none */
 	List	   *settings;		/* names (char *) that current_setting reads */
 	bool		role_name;		/* a policy asks for the current role */
+	bool		reads_clock;	/* the result depends on when it is computed */
+	bool		clock_literals; /* and so does what the query is analysed to */
 } CqQueryFacts;
 
 /* The state of checking a query. */
@@ -51,6 +53,7 @@ typedef struct CqCheck
 {
 	CqQueryFacts *facts;
 	Oid			policy_table;	/* valid: what is checked is in a policy of it */
+	bool		allow_time;		/* the caller accepts results with an age */
 	List	   *clock_words;	/* places in the text, of literals with such */
 	List	   *todo;			/* expressions that the tree does not have,
 								 * and PostgreSQL evaluates: to be checked as

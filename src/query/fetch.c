@@ -91,6 +91,7 @@ run_query(CqReadThrough *call, CqPlan *plan, MemoryContext caller)
 	Jsonb	   *jsonb;
 
 	cq_read_through_connect();
+	cq_plan_read_clock(plan);
 	if (SPI_execute_plan(plan->plan, call->query.values, nulls, true, 2) !=
 		SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute_plan failed");
@@ -111,7 +112,7 @@ hash_of(Jsonb *result)
 static Jsonb *
 fetch_result(CqReadThrough *call, MemoryContext caller)
 {
-	CqPlan	   *plan = cq_plan_find(call->query.query);
+	CqPlan	   *plan = cq_plan_find(call->query.query, call->query.allow_time);
 	Snapshot	snapshot = GetActiveSnapshot();
 	CqKey		key;
 	CqValue		value;

@@ -30,6 +30,7 @@
 #include "core/compat.h"
 #include "core/faults.h"
 #include "nodes/nodeFuncs.h"
+#include "query/clock.h"
 #include "query/functions.h"
 #include "query/refuse.h"
 #include "utils/builtins.h"
@@ -89,8 +90,10 @@ is_pinned(Oid object)
 
 /* The judgement on a function. */
 static bool
-is_allowed(Oid function, Form_pg_proc proc)
+is_allowed(CqCheck *check, Oid function, Form_pg_proc proc)
 {
+	if (cq_function_reads_clock(function))
+		return cq_clock_allowed(check);
 	switch (proc->provolatile)
 	{
 		case PROVOLATILE_IMMUTABLE:
@@ -118,7 +121,7 @@ cq_check_function(CqCheck *check, Oid function)
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for function %u", function);
 	proc = (Form_pg_proc) GETSTRUCT(tuple);
-	allowed = is_allowed(function, proc);
+	allowed = is_allowed(check, function, proc);
 	temporary = isAnyTempNamespace(proc->pronamespace);
 	has_body = proc->prolang != INTERNALlanguageId && proc->prolang != ClanguageId &&
 		!is_pinned(function);

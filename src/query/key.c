@@ -45,7 +45,7 @@ typedef struct CqFixedPart
 	uint64		tree_hash;
 	uint64		layout_hash;
 	Oid			role;
-	uint32		unused;			/* zero */
+	uint32		allow_time;		/* 0 or 1 */
 } CqFixedPart;
 
 /* Put its digest in the place of all from an offset on. */
@@ -177,6 +177,7 @@ cq_result_key(CqKey *key, const CqResultQuery *query, const CqPlan *plan)
 	fixed.query_hash_2 = plan->key.query_hash_2;
 	fixed.tree_hash = plan->facts->tree_hash;
 	fixed.layout_hash = plan->facts->layout_hash;
+	fixed.allow_time = query->allow_time;
 	if (!CQ_FAULT("no-role-key"))
 		fixed.role = plan->key.role;
 

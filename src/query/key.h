@@ -17,6 +17,7 @@ typedef struct CqResultQuery
 	const text *key;			/* the user's; NULL if it goes by the query */
 	uint32		name_space;
 	const char *query;
+	bool		allow_time;		/* it may read the clock */
 	int			nargs;
 	Datum	   *args;			/* text */
 	bool	   *arg_nulls;

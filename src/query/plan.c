@@ -227,6 +227,17 @@ find_input_functions(CqPlan *plan)
 	}
 }
 
+static SPIPlanPtr
+prepare(const char *query, const CqQueryFacts *facts)
+{
+	SPIPlanPtr	plan = SPI_prepare(query, facts->nparams, facts->param_types);
+
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+	SPI_keepplan(plan);
+	return plan;
+}
+
 static void
 build_plan(CqPlan *plan, const char *query)
 {
@@ -243,14 +254,11 @@ build_plan(CqPlan *plan, const char *query)
 	context = AllocSetContextCreate(CurrentMemoryContext, "cachequeue plan",
 									ALLOCSET_SMALL_SIZES);
 	caller = MemoryContextSwitchTo(context);
-	facts = cq_query_check(query);
+	facts = cq_query_check(query, plan->key.allow_time != 0);
 	names = cq_names_find(query, facts->judged);
 	MemoryContextSwitchTo(caller);
 
-	spi_plan = SPI_prepare(query, facts->nparams, facts->param_types);
-	if (spi_plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	SPI_keepplan(spi_plan);
+	spi_plan = prepare(query, facts);
 	MemoryContextSetParent(context, TopMemoryContext);
 	plan->plan = spi_plan;
 	plan->context = context;
@@ -265,7 +273,7 @@ build_plan(CqPlan *plan, const char *query)
 }
 
 static void
-fill_key(CqPlanKey *key, const char *query, uint64 settings)
+fill_key(CqPlanKey *key, const char *query, bool allow_time, uint64 settings)
 {
 	const unsigned char *bytes = (const unsigned char *) query;
 	int			len = strlen(query);
@@ -275,20 +283,22 @@ fill_key(CqPlanKey *key, const char *query, uint64 settings)
 	key->query_hash = hash_bytes_extended(bytes, len, 1);
 	key->query_hash_2 = hash_bytes_extended(bytes, len, 2);
 	key->settings = settings;
+	key->allow_time = allow_time;
 	GetTempNamespaceState(&key->temp_schema, &temp_toast_schema);
 	key->role = GetUserId();
 }
 
 /* Is it the query of the last call?  Comparing is faster than hashing. */
 static bool
-is_last_found(const char *query, uint64 settings)
+is_last_found(const char *query, bool allow_time, uint64 settings)
 {
 	Oid			temp_schema;
 	Oid			temp_toast_schema;
 
 	if (last_found == NULL || !last_found->valid ||
 		last_found->key.role != GetUserId() ||
-		last_found->key.settings != settings)
+		last_found->key.settings != settings ||
+		last_found->key.allow_time != allow_time)
 		return false;
 	GetTempNamespaceState(&temp_schema, &temp_toast_schema);
 	return last_found->key.temp_schema == temp_schema &&
@@ -297,15 +307,15 @@ is_last_found(const char *query, uint64 settings)
 
 /* The plan of the query, valid or not; a new one has nothing but its key. */
 static CqPlan *
-find_plan(const char *query, uint64 settings)
+find_plan(const char *query, bool allow_time, uint64 settings)
 {
 	CqPlanKey	key;
 	CqPlan	   *plan;
 	bool		found;
 
-	if (is_last_found(query, settings))
+	if (is_last_found(query, allow_time, settings))
 		return last_found;
-	fill_key(&key, query, settings);
+	fill_key(&key, query, allow_time, settings);
 	if (hash_get_num_entries(plans) >= PLANS_MAX &&
 		hash_search(plans, &key, HASH_FIND, NULL) == NULL)
 		drop_all_plans();
@@ -330,7 +340,7 @@ check_names(CqPlan *plan)
 }
 
 CqPlan *
-cq_plan_find(const char *query)
+cq_plan_find(const char *query, bool allow_time)
 {
 	uint64		settings = cq_query_settings();
 	CqPlan	   *plan;
@@ -341,13 +351,26 @@ cq_plan_find(const char *query)
 	/* running the query would do so, when it locks its tables */
 	AcceptInvalidationMessages();
 
-	plan = find_plan(query, settings);
+	plan = find_plan(query, allow_time, settings);
 	if (plan->valid && plan->names_checked != changes)
 		check_names(plan);
 	if (!plan->valid)
 		build_plan(plan, query);
 	last_found = plan;
 	return plan;
+}
+
+void
+cq_plan_read_clock(CqPlan *plan)
+{
+	SPIPlanPtr	before = plan->plan;
+
+	if (!plan->facts->clock_literals)
+		return;
+	plan->plan = prepare(plan->query, plan->facts);
+	SPI_freeplan(before);
+	if (plan->valid && plan->names_checked != changes)
+		check_names(plan);
 }
 
 void

@@ -21,6 +21,8 @@ typedef struct CqPlanKey
 	uint64		settings;		/* of cq_query_settings() */
 	Oid			temp_schema;
 	Oid			role;
+	uint32		allow_time;		/* 0 or 1 */
+	uint32		unused;			/* zero */
 } CqPlanKey;
 
 /* How the text of an argument becomes a value. */
@@ -50,12 +52,18 @@ typedef struct CqPlan
 } CqPlan;
 
 /*
- * The current role's plan for a query, checked (query/check.h says what is
- * raised) and valid as of now; good until the next call.  When valid has become
+ * The current role's plan for a query, which may read the clock if allow_time;
+ * checked (query/check.h says what is raised) and valid as of now; good until the next call.  When valid has become
  * false, what the query means may have changed since: its result must not be
  * cached under what the facts say.
  */
-extern CqPlan *cq_plan_find(const char *query);
+extern CqPlan *cq_plan_find(const char *query, bool allow_time);
+
+/*
+ * To be called before the plan is run, within SPI: literals such as 'today' are read
+ * again.  valid may become false.
+ */
+extern void cq_plan_read_clock(CqPlan *plan);
 
 /* Raise 42501 unless the current role may run the query. */
 extern void cq_plan_check_privileges(CqPlan *plan);

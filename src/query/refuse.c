@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/parsenodes.h"
+#include "query/clock.h"
 #include "query/refuse.h"
 #include "rewrite/rowsecurity.h"
 #include "utils/acl.h"
@@ -130,16 +131,58 @@ cq_refuse(const CqCheck *check, const CqCulprit *culprit, const char *what,
 			 hint != NULL ? errhint("%s", hint) : 0));
 }
 
+/* The way out, for what is called by the name. */
+static const char *
+hint_on_call(const CqCheck *check, bool reads_clock)
+{
+	if (reads_clock && OidIsValid(check->policy_table))
+		return "Have the policy read it with current_setting, or give a ttl and allow_time => true to accept results of that age.";
+	if (reads_clock)
+		return CQ_CLOCK_HINT;
+	return OidIsValid(check->policy_table) ?
+		"Have the policy read it with current_setting." :
+		"Pass its value as an argument of the query.";
+}
+
 void
 cq_refuse_function(const CqCheck *check, Oid function)
 {
 	CqCulprit	culprit = {function, T_Invalid};
+	bool		reads_clock = cq_function_reads_clock(function);
 
 	cq_refuse(check, &culprit, psprintf("that calls \"%s\"", get_func_name(function)),
+			  reads_clock ? "Its value depends on the time." :
 			  "The function is volatile, or depends on more than its arguments and the tables of the query.",
-			  OidIsValid(check->policy_table)
-			  ? "Have the policy read it with current_setting."
-			  : "Pass its value as an argument of the query.");
+			  hint_on_call(check, reads_clock));
+}
+
+void
+cq_refuse_value(const CqCheck *check, const SQLValueFunction *value)
+{
+	static const char *const names[] = {
+		[SVFOP_CURRENT_DATE] = "current_date",
+		[SVFOP_CURRENT_TIME] = "current_time",
+		[SVFOP_CURRENT_TIME_N] = "current_time",
+		[SVFOP_CURRENT_TIMESTAMP] = "current_timestamp",
+		[SVFOP_CURRENT_TIMESTAMP_N] = "current_timestamp",
+		[SVFOP_LOCALTIME] = "localtime",
+		[SVFOP_LOCALTIME_N] = "localtime",
+		[SVFOP_LOCALTIMESTAMP] = "localtimestamp",
+		[SVFOP_LOCALTIMESTAMP_N] = "localtimestamp",
+		[SVFOP_CURRENT_ROLE] = "current_role",
+		[SVFOP_CURRENT_USER] = "current_user",
+		[SVFOP_USER] = "user",
+		[SVFOP_SESSION_USER] = "session_user",
+		[SVFOP_CURRENT_CATALOG] = "current_catalog",
+		[SVFOP_CURRENT_SCHEMA] = "current_schema",
+	};
+	CqCulprit	culprit = {InvalidOid, T_SQLValueFunction};
+	bool		reads_clock = cq_value_reads_clock(value);
+
+	cq_refuse(check, &culprit, psprintf("that calls \"%s\"", names[value->op]),
+			  reads_clock ? "Its value depends on the time." :
+			  "Its value depends on the session.",
+			  hint_on_call(check, reads_clock));
 }
 
 /* The type that the function takes. */

@@ -32,6 +32,12 @@ pg_noreturn extern void cq_refuse(const CqCheck *check, const CqCulprit *culprit
 
 /* The same for a function that is called, with the usual words. */
 pg_noreturn extern void cq_refuse_function(const CqCheck *check, Oid function);
+pg_noreturn extern void cq_refuse_value(const CqCheck *check,
+										const SQLValueFunction *value);
+
+/* The way out where the clock is read. */
+#define CQ_CLOCK_HINT \
+	"Pass its value as an argument of the query, or give a ttl and allow_time => true to accept results of that age."
 
 /* The same for a function that turns values into a text which may change by itself. */
 pg_noreturn extern void cq_refuse_output(const CqCheck *check, Oid function);

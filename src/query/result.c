@@ -29,6 +29,11 @@
  * other sessions cannot use what is computed: in a transaction with an id, whose
  * results are published at its commit, and where the cache is bypassed.
  *
+ * Nobody waits in vain if that can be known.  What is stored from now on is newer than
+ * a snapshot that does not see some writer of a dependency: its session computes by
+ * itself.  And when a result could not be stored, or computing it raised an error, the
+ * key is known for a while as one that is of no use to wait for.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -46,6 +51,7 @@
 #include "cache/slots.h"
 #include "cache/store.h"
 #include "cache/view.h"
+#include "cache/visibility.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "common/pg_prng.h"
@@ -54,6 +60,7 @@
 #include "core/settings.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
+#include "query/age.h"
 #include "query/pins.h"
 #include "query/result.h"
 #include "tables/watch.h"
@@ -75,7 +82,22 @@ typedef enum CqFound
 	CQ_FOUND_NOTHING
 } CqFound;
 
-static bool computing = false;	/* between find and end */
+/* how long a key is known for results that cannot be kept: for ten queries */
+#define USELESS_LOADS 10
+#define USELESS_MIN_MS 1000
+#define USELESS_MAX_MS 60000
+
+/* The result that is being computed, between find and end. */
+typedef struct CqComputing
+{
+	bool		active;
+	bool		tells;			/* its outcome tells of those of others */
+	bool		kept;			/* it has been stored */
+	uint64		key_hash;
+	int64		started_us;
+} CqComputing;
+
+static CqComputing computing = {0};
 
 static int64
 clock_us(void)
@@ -240,22 +262,29 @@ add_dependencies(CqSetRequest *request, const CqResult *result)
 
 /*
  * Can this session use what another one computes?  Not after it has changed something
- * that the result depends on, nor where the cache is bypassed.
+ * that the result depends on, nor where the cache is bypassed.  *too_old: its snapshot
+ * does not see a writer of a dependency, so what is stored from now on is too new for
+ * it, and what it computes is not stored.
  */
 static bool
-others_are_of_use(const CqResult *result)
+others_are_of_use(const CqResult *result, bool *too_old)
 {
 	CqSetRequest request = {0};
 	CqView		view;
 
+	*too_old = false;
 	request.key = result->key;
 	if (!cq_view_of_snapshot(result->snapshot, &view) || cq_queries_change_by_row() ||
 		!add_dependencies(&request, result))
 		return false;
 	for (int i = 0; i < request.nslots; i++)
 	{
+		CqSlotState slot;
+
 		if (cq_marks_changed_since(request.slots[i], FirstCommandId))
 			return false;
+		cq_slot_read(request.slots[i], &slot);
+		*too_old |= !cq_visibility_set(&slot, &view, 0);
 	}
 	return true;
 }
@@ -272,25 +301,32 @@ serve(CqResult *result, CqFound found)
 	return true;
 }
 
-/*
- * A snapshot that has been kept for long shows old data, however late the
- * query is run.
- */
-static void
-begin(CqResult *result)
+/* As of when the transaction began, or a bit before. */
+static int64
+transaction_began_ms(void)
 {
+	TimestampTz age_us = GetCurrentTimestamp() - GetCurrentTransactionStartTimestamp();
+
+	return cq_clock_ms() - Max(age_us, 0) / 1000 - 1;
+}
+
+/* What reads the clock may be given the time at which the transaction began. */
+static void
+begin(CqResult *result, bool tells)
+{
+	/* unless it has waited: then as of before that */
+	if (result->computed_ms == 0)
+		result->computed_ms = cq_snapshot_taken_ms(result->snapshot);
+	if (result->plan->facts->reads_clock && !CQ_FAULT("no-clock-age"))
+		result->computed_ms = Min(result->computed_ms, transaction_began_ms());
 	result->storable = cq_view_of_miss(result->snapshot, &result->view) &&
 		result->plan->valid;
-	result->computed_ms = cq_clock_ms();
 	result->started_us = clock_us();
-	if (IsolationUsesXactSnapshot())
-	{
-		TimestampTz age_us = GetCurrentTimestamp() -
-		GetCurrentTransactionStartTimestamp();
-
-		result->computed_ms -= Max(age_us, 0) / 1000 + 1;
-	}
-	computing = true;
+	computing.active = true;
+	computing.tells = tells;
+	computing.kept = false;
+	computing.key_hash = result->key->engine.hash;
+	computing.started_us = result->started_us;
 }
 
 static void
@@ -318,18 +354,21 @@ check_terms(const CqPlan *plan, const CqResultTerms *terms)
  * *may_wait becomes false when it is not to wait again.
  */
 static bool
-wait_for_other(const CqLoadTicket *ticket, int64 deadline_ms, bool *may_wait)
+wait_for_other(const CqLoadTicket *ticket, int64 start_ms, bool *may_wait)
 {
+	int64		limit_ms = CQ_LOAD_WAIT_FOREVER;
 	CqLoadOutcome outcome;
 
 	if (!*may_wait)
 		return false;
+	if (cq_load_wait_ms >= 0)
+		limit_ms = Max(start_ms + cq_load_wait_ms - cq_clock_ms(), 0);
 	cq_count(CQ_COUNT_LOAD_WAITS, 1);
-	outcome = cq_load_wait(ticket, deadline_ms);
-	if (outcome == CQ_LOAD_TIMEOUT)
+	outcome = cq_load_wait(ticket, limit_ms);
+	if (outcome == CQ_LOAD_TIMEOUT || outcome == CQ_LOAD_DEADLOCK)
 		cq_count(CQ_COUNT_LOAD_TIMEOUTS, 1);
 	*may_wait = outcome == CQ_LOAD_FAILED;
-	return outcome != CQ_LOAD_TIMEOUT;
+	return outcome == CQ_LOAD_FAILED || outcome == CQ_LOAD_DONE;
 }
 
 bool
@@ -337,22 +376,27 @@ cq_result_find(CqResult *result, CqValue *value)
 {
 	uint64		hash = result->key->engine.hash;
 	bool		has_xid = FullTransactionIdIsValid(GetTopFullTransactionIdIfAny());
-	bool		may_wait = cq_load_wait_ms > 0;
-	int64		deadline_ms = 0;
+	bool		may_wait = cq_load_wait_ms != 0;
+	bool		tells;
+	int64		start_ms = 0;
 	CqLookup	outcome;
 	CqFound		found;
-	CqLoadTicket ticket;
 
 	check_terms(result->plan, result->terms);
 	for (;;)
 	{
+		CqLoadTicket ticket;
+		bool		too_old;
 		bool		others;
 
 		found = look_up(result, value, &outcome);
 		if (found == CQ_FOUND_FRESH || (found == CQ_FOUND_EARLY && has_xid))
 			return serve(result, found);
-		if (outcome == CQ_LOOKUP_BYPASS ||
-			!others_are_of_use(result))
+		tells = outcome != CQ_LOOKUP_BYPASS && others_are_of_use(result, &too_old);
+		if (!tells)
+			break;
+		tells = !has_xid && !too_old;
+		if (found == CQ_FOUND_NOTHING && (too_old || cq_load_useless(hash)))
 			break;
 		if (has_xid)
 			others = cq_load_find(hash, &ticket);
@@ -362,9 +406,12 @@ cq_result_find(CqResult *result, CqValue *value)
 			return serve(result, found);
 		if (others)
 		{
-			if (deadline_ms == 0)
-				deadline_ms = cq_clock_ms() + cq_load_wait_ms;
-			if (wait_for_other(&ticket, deadline_ms, &may_wait))
+			if (start_ms == 0)
+			{
+				start_ms = cq_clock_ms();
+				result->computed_ms = cq_snapshot_taken_ms(result->snapshot);
+			}
+			if (wait_for_other(&ticket, start_ms, &may_wait))
 				continue;
 			break;
 		}
@@ -387,7 +434,7 @@ cq_result_find(CqResult *result, CqValue *value)
 		cq_count(CQ_COUNT_REFRESHES, 1);
 	else
 		cq_count_lookup(result->key, outcome == CQ_LOOKUP_HIT ? CQ_LOOKUP_EXPIRED : outcome);
-	begin(result);
+	begin(result, tells);
 	return false;
 }
 
@@ -418,6 +465,7 @@ cq_result_store(const CqResult *result, CqValueType type, const char *data, Size
 {
 	CqSetRequest request = {0};
 	CqResultHeader header;
+	CqSetResult stored;
 	char	   *value;
 
 	/* what the query means may have changed since the key was made */
@@ -437,17 +485,46 @@ cq_result_store(const CqResult *result, CqValueType type, const char *data, Size
 	request.value = value;
 	request.value_len = sizeof(header) + len;
 	if (FullTransactionIdIsValid(GetTopFullTransactionIdIfAny()))
-		(void) cq_cache_set(&request, &result->view);
+		stored = cq_cache_set(&request, &result->view);
 	else
-		(void) cq_cache_set_now(&request, &result->view, CQ_PUT_ALWAYS, 0);
+		stored = cq_cache_set_now(&request, &result->view, CQ_PUT_ALWAYS, 0);
+	computing.kept = stored == CQ_SET_STORED;
 	pfree(value);
+}
+
+/* Has the caller been interrupted, rather than that the query always fails? */
+static bool
+interrupted(void)
+{
+	switch (ERRCODE_TO_CATEGORY(geterrcode()))
+	{
+		case ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION):
+		case ERRCODE_TO_CATEGORY(ERRCODE_TRANSACTION_ROLLBACK):
+		case ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES):
+		case ERRCODE_TO_CATEGORY(ERRCODE_LOCK_NOT_AVAILABLE):
+			return true;
+		default:
+			return false;
+	}
 }
 
 void
 cq_result_end(bool failed)
 {
-	if (computing && !failed)
+	CqLoadOutcome outcome = CQ_LOAD_FAILED;
+
+	if (computing.active && !(failed && interrupted()))
+		outcome = !failed && computing.kept ? CQ_LOAD_DONE : CQ_LOAD_USELESS;
+	if (computing.active && computing.tells && outcome != CQ_LOAD_FAILED &&
+		!CQ_FAULT("no-useless-keys"))
+	{
+		int64		took_ms = (clock_us() - computing.started_us) / 1000;
+
+		cq_load_note(computing.key_hash, outcome == CQ_LOAD_DONE,
+					 Min(Max(USELESS_LOADS * took_ms, USELESS_MIN_MS), USELESS_MAX_MS));
+	}
+	if (computing.active && !failed)
 		cq_count(CQ_COUNT_LOADS, 1);
-	computing = false;
-	cq_load_end(failed ? CQ_LOAD_FAILED : CQ_LOAD_DONE);
+	computing.active = false;
+	cq_load_end(outcome);
 }

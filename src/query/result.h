@@ -49,8 +49,8 @@ typedef struct CqResult
  * A result that may be returned under the snapshot: true, and *value holds its
  * type and bytes until the next look-up.  Else the caller is to run the query,
  * to call cq_result_store, and in any case, also when an error is raised,
- * cq_result_end.  May wait for another session that computes the same, up to
- * cachequeue.load_wait.  Raises 55000 if the query reads a relation that is not
+ * cq_result_end.  May wait for another session that computes the same, for
+ * cachequeue.load_wait at most.  Raises 55000 if the query reads a relation that is not
  * watched, and the terms give neither a TTL nor tags.
  */
 extern bool cq_result_find(CqResult *result, CqValue *value);

@@ -75,6 +75,7 @@ run_query(CqReadThrough *call, CqPlan *plan, Tuplestorestate *rows)
 	ParamListInfo params;
 
 	cq_read_through_connect();
+	cq_plan_read_clock(plan);
 	params = makeParamList(call->query.nargs);
 	for (int i = 0; i < call->query.nargs; i++)
 	{
@@ -146,7 +147,7 @@ unpack_rows(const CqValue *value, TupleDesc columns, Tuplestorestate *rows)
 static void
 query_rows(CqReadThrough *call, TupleDesc expected, Tuplestorestate *rows)
 {
-	CqPlan	   *plan = cq_plan_find(call->query.query);
+	CqPlan	   *plan = cq_plan_find(call->query.query, call->query.allow_time);
 	Snapshot	snapshot = GetActiveSnapshot();
 	CqKey		key;
 	CqValue		value;

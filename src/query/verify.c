@@ -8,8 +8,8 @@
  * compare the two.
  *
  * Only what has to be equal is compared.  Left out are results that may be late
- * (stale_for), those that the caller has to invalidate (tags), and those of tables
- * that are not watched (ttl).
+ * (stale_for), those that the caller has to invalidate (tags), those of tables
+ * that are not watched (ttl), and those that depend on the time (allow_time).
  *
  * Rows are compared as a multiset, since a query without ORDER BY may return
  * them in any order, and by value: the same value may be stored short or long,
@@ -39,7 +39,7 @@ bool
 cq_verify_due(const CqResult *hit)
 {
 	return cq_verify_sample > 0 && !hit->stale && hit->terms->tags == NULL &&
-		!OidIsValid(hit->plan->facts->unwatched) &&
+		!OidIsValid(hit->plan->facts->unwatched) && !hit->plan->facts->reads_clock &&
 		!OidIsValid(hit->plan->facts->foreign) &&
 		pg_prng_double(&pg_global_prng_state) < cq_verify_sample;
 }

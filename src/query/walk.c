@@ -25,6 +25,7 @@
 #include "nodes/nodes.h"
 #include "parser/parsetree.h"
 #include "query/aggregates.h"
+#include "query/clock.h"
 #include "query/functions.h"
 #include "query/pins.h"
 #include "query/refuse.h"
@@ -59,32 +60,18 @@ check_var(Node *node, CqCheck *check)
 			  "Give the table a column of its own, such as a key or a version.");
 }
 
-/* Has the constant been read by the clock? */
-static bool
-depends_on_clock(const Const *constant, const CqCheck *check)
-{
-	Oid			type = getBaseType(constant->consttype);
-	Oid			element = get_element_type(type);
-	char		category;
-	bool		preferred;
-
-	if (constant->location < 0 ||
-		!list_member_int(check->clock_words, constant->location))
-		return false;
-	if (OidIsValid(element))
-		type = getBaseType(element);
-	get_type_category_preferred(type, &category, &preferred);
-	return category == TYPCATEGORY_DATETIME || category == TYPCATEGORY_RANGE ||
-		category == TYPCATEGORY_COMPOSITE;
-}
-
 static void
 check_const(Node *node, CqCheck *check)
 {
 	const Const *constant = (Const *) node;
 
-	if (depends_on_clock(constant, check))
-		refuse(check, T_Invalid, "with a literal that depends on the time");
+	if (cq_constant_reads_clock(check, constant))
+	{
+		if (!cq_clock_allowed(check))
+			cq_refuse(check, NULL, "with a literal that depends on the time", NULL,
+					  CQ_CLOCK_HINT);
+		check->facts->clock_literals = true;
+	}
 	if (constant->constisnull)
 		return;
 
@@ -279,8 +266,12 @@ check_row(Node *node, CqCheck *check)
 static void
 check_sql_value(Node *node, CqCheck *check)
 {
-	if (!OidIsValid(check->policy_table) || !cq_is_role_name((SQLValueFunction *) node))
-		refuse(check, T_SQLValueFunction, "with functions that depend on time or session");
+	const SQLValueFunction *value = (SQLValueFunction *) node;
+
+	if (cq_value_reads_clock(value) && cq_clock_allowed(check))
+		return;
+	if (!OidIsValid(check->policy_table) || !cq_is_role_name(value))
+		cq_refuse_value(check, value);
 	check->facts->role_name = true;
 }
 

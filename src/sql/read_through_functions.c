@@ -57,9 +57,24 @@ read_through_args(FunctionCallInfo fcinfo, int n, CqReadThrough *call)
 		call->terms.tags = PG_GETARG_ARRAYTYPE_P(n + 3);
 }
 
+/* Argument allow_time, the n-th; functions of version 1.0 don't have it. */
+static void
+allow_time_arg(FunctionCallInfo fcinfo, int n, CqReadThrough *call)
+{
+	if (PG_NARGS() <= n)
+		return;
+	cq_arg_not_null(fcinfo, n, "allow_time");
+	call->query.allow_time = PG_GETARG_BOOL(n);
+	if (call->query.allow_time && call->terms.ttl_ms == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("allow_time needs a ttl"),
+				 errhint("The ttl says how old a result may be that depends on the time.")));
+}
+
 /*
- * cq.cache_fetch(key, query, args, ttl, tags, namespace, stale_for, negative_ttl)
- * → jsonb
+ * cq.cache_fetch(key, query, args, ttl, tags, namespace, stale_for, negative_ttl,
+ * allow_time) → jsonb
  */
 Datum
 cq_cache_fetch(PG_FUNCTION_ARGS)
@@ -77,6 +92,7 @@ cq_cache_fetch(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(7))
 		call.terms.negative_ttl_ms = cq_interval_ms(PG_GETARG_INTERVAL_P(7), 1,
 													"negative_ttl");
+	allow_time_arg(fcinfo, 8, &call);
 	result = cq_query_fetch(&call);
 	if (result == NULL)
 		PG_RETURN_NULL();
@@ -108,7 +124,7 @@ begin_rows(FunctionCallInfo fcinfo)
 	return rows;
 }
 
-/* cq.cache_query(query, args, ttl, tags, namespace) → SETOF record */
+/* cq.cache_query(query, args, ttl, tags, namespace, allow_time) → SETOF record */
 Datum
 cq_cache_query(PG_FUNCTION_ARGS)
 {
@@ -116,6 +132,7 @@ cq_cache_query(PG_FUNCTION_ARGS)
 	Tuplestorestate *rows;
 
 	read_through_args(fcinfo, 0, &call);
+	allow_time_arg(fcinfo, 5, &call);
 	rows = begin_rows(fcinfo);
 	cq_query_rows(&call, ((ReturnSetInfo *) fcinfo->resultinfo)->setDesc, rows);
 	return (Datum) 0;

@@ -13,7 +13,8 @@ $node->init(allows_streaming => 1);
 $node->append_conf('postgresql.conf', <<'EOC');
 autovacuum = off
 max_connections = 40
-cachequeue.load_wait = '60s'
+deadlock_timeout = '100ms'
+cachequeue.value_size_max = 10000
 EOC
 $node->start;
 
@@ -28,6 +29,10 @@ BEGIN
 	PERFORM pg_advisory_lock_shared(24), pg_advisory_unlock_shared(24);
 	RETURN $1;
 END $$;
+CREATE TABLE door (id int);
+CREATE FUNCTION through_door(text) RETURNS text IMMUTABLE LANGUAGE sql AS $$ SELECT $1 FROM (SELECT count(*) FROM door) AS d $$;
+CREATE FUNCTION fetch_large() RETURNS text LANGUAGE sql AS $$
+	SELECT length(cq.cache_fetch('large', 'SELECT repeat(gate(name), 10000) FROM item WHERE id = 1')::text) $$;
 CREATE FUNCTION fetch_item(int) RETURNS jsonb LANGUAGE sql AS $$
 	SELECT cq.cache_fetch('item', 'SELECT gate(name) FROM item WHERE id = $1', ARRAY[$1::text]) $$;
 SQL
@@ -98,6 +103,101 @@ $callers[1]->query("RESET statement_timeout");
 $gate->query('SELECT pg_advisory_unlock(24)');
 is($callers[0]->wait, '"name 3"', 'the loader is not concerned');
 is($callers[1]->query('SELECT fetch_item(3)'), '"name 3"', 'and it can wait again');
+
+# --- nobody waits for what cannot be kept
+
+# Let so many callers run a statement while the gate is closed, so many of them run the
+# query and the others wait for it.  Returns the results.
+sub together
+{
+	my ($sql, $n, $at_gate) = @_;
+
+	$gate->query('SELECT pg_advisory_lock(24)');
+	$_->send($sql) for @callers[ 1 .. $n ];
+	$node->poll_query_until('postgres', <<"SQL") or die "together: $sql";
+SELECT (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted) = $at_gate
+   AND (SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND wait_event_type = 'Extension') >= $n - $at_gate
+SQL
+	$gate->query('SELECT pg_advisory_unlock(24)');
+	return join(' ', map { $_->wait } @callers[ 1 .. $n ]);
+}
+
+is(together('SELECT fetch_large()', 4, 1), '60002 60002 60002 60002', 'a result that is too large');
+is(together('SELECT fetch_large()', 4, 4), '60002 60002 60002 60002', 'the next ones do not wait for each other');
+$node->safe_psql('postgres', 'ALTER SYSTEM SET cachequeue.value_size_max = 1000000');
+$node->reload;
+until_setting('cachequeue.value_size_max', '1000000B');
+is($callers[0]->query('SELECT fetch_large()'), '60002', 'now it fits');
+$node->safe_psql('postgres', "UPDATE item SET name = 'long name' WHERE id = 1");
+is(together('SELECT fetch_large()', 4, 1), '90002 90002 90002 90002', 'and one computes it');
+
+# Wait until each session knows of a setting.
+sub until_setting
+{
+	my ($name, $value) = @_;
+
+	foreach my $session (@callers)
+	{
+		1 until $session->query("SHOW $name") eq $value;
+	}
+}
+
+# A query that always fails; a cancelled one says nothing.
+my $fails = q(SELECT cq.cache_fetch('fails', 'SELECT (gate(name) || 1 / (id - 1))::text FROM item WHERE id = 1'));
+my @errors = together($fails, 3, 1) =~ /division by zero/g;
+is(@errors, 3, 'a query that fails');
+@errors = together($fails, 3, 3) =~ /division by zero/g;
+is(@errors, 3, 'the next ones do not wait for each other');
+
+# A writer that these snapshots do not see: what is stored is too new for them.
+$node->safe_psql('postgres', "BEGIN; UPDATE item SET name = 'of p' WHERE id = 7; PREPARE TRANSACTION 'p'");
+is(together('SELECT fetch_item(8)', 4, 4), join(' ', ('"name 8"') x 4), 'a writer that has marked and not ended');
+$node->safe_psql('postgres', "COMMIT PREPARED 'p'");
+
+# --- a deadlock: the loader waits for a lock of one that waits for the loader
+
+sub blocked_on_door { return "SELECT count(*) = $_[0] FROM pg_locks WHERE relation = 'door'::regclass AND NOT granted"; }
+my $fetch_door = q(SELECT cq.cache_fetch('door', 'SELECT through_door(name) FROM item WHERE id = 9'));
+my $timeouts = counter('load_timeouts');
+$callers[1]->query("BEGIN; LOCK TABLE door; SET LOCAL statement_timeout = '30s'");
+$callers[2]->send($fetch_door);
+$node->poll_query_until('postgres', blocked_on_door(1)) or die;
+is($callers[1]->query($fetch_door), '"name 9"', 'the waiter computes it itself');
+is(counter('load_timeouts') - $timeouts, 1, 'it has waited in vain');
+$callers[1]->query('COMMIT');
+is($callers[2]->wait, '"name 9"', 'the loader goes on');
+
+# ... by way of two loaders: when nobody waits for a load any more it is a deadlock like
+# any other, and PostgreSQL ends it
+my $fetch_door2 = q(SELECT cq.cache_fetch('door', 'SELECT through_door(name) FROM item WHERE id = 10'));
+$gate->query('BEGIN; SELECT pg_advisory_xact_lock(24)');
+$callers[1]->query('BEGIN; LOCK TABLE door');
+$callers[2]->send($fetch_door2);
+$node->poll_query_until('postgres', blocked_on_door(1)) or die;
+$callers[3]->send('SELECT fetch_item(11)');
+await_callers(1, 0);
+$callers[1]->send('SELECT fetch_item(11); ROLLBACK');
+$gate->send("$fetch_door2; ROLLBACK");
+my $both = join ' ', map { $_->wait } $callers[1], $gate;
+is(() = $both =~ /deadlock detected/g, 1, 'a deadlock by way of two loads is detected');
+like($both, qr/"name 1[01]"/, 'the other one goes on');
+is(join(' ', map { $_->wait } @callers[ 2, 3 ]), '"name 10" "name 11"', 'and so do the loaders');
+
+# --- a ttl does not count from the import of a snapshot
+
+$node->safe_psql('postgres', 'CREATE TABLE rate (rate int); INSERT INTO rate VALUES (1)');
+my $fetch_rate = q(SELECT cq.cache_fetch('rate', 'SELECT rate FROM rate', ttl => '1 h', stale_for => '1 h'));
+my $name = $callers[1]->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT pg_export_snapshot()');
+$node->safe_psql('postgres', 'UPDATE rate SET rate = 2');
+$callers[2]->query("BEGIN ISOLATION LEVEL REPEATABLE READ; SET TRANSACTION SNAPSHOT '$name'");
+is($callers[2]->query("$fetch_rate; COMMIT"), '1', 'a session with an imported snapshot has an old result');
+is($callers[3]->query($fetch_rate), '2', 'others are not given it, not as stale either');
+is($callers[2]->query("BEGIN ISOLATION LEVEL REPEATABLE READ; $fetch_rate; COMMIT"), '2', 'its next transaction is like others');
+$callers[1]->query('COMMIT');
+
+# --- as long as the loader computes, the others wait
+
+is($node->safe_psql('postgres', 'SHOW cachequeue.load_wait'), '-1', 'there is no limit to waiting by default');
 
 # --- read-only sessions and hot standbys
 

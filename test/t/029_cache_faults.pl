@@ -26,12 +26,17 @@
 #	no-f0                 nothing is known from before the start     I6
 #	no-expiry             an expired value is not served             I7
 #	no-load-lease         one of many who miss computes              I9
+#	no-useless-keys       ... unless its value cannot be kept        I9
+#	no-load-deadlock      ... or it waits for one that waits for it  I9
+#	no-stale-snapshot     nothing stale is newer than the snapshot   I1
+#	no-import             an imported snapshot may be of any age     I7
 #	no-privilege-check    a hit asks for the query's privileges      I10
 #	no-role-key           a result is for the role it was made for   I10
 #	no-namespace-check    a namespace is for those who may           I10
 #	no-settings           settings decide what a query means         I1
 #	no-plan-objects       a type that changes ends a plan            I1
 #	no-names              so does a table that hides another one     I1
+#	no-clock-age          now() is as old as its transaction         I7
 #	lock-key              (added:) a set locks its key               I11
 #	no-ddl-window         DDL counts as running till all are told    I1 I4
 #	no-accept             ... and who misses listens                 I1 I4
@@ -307,6 +312,66 @@ SQL
 	return "$n compute" . ($n == 1 ? 's' : '');
 });
 
+# two after one whose query has failed: both compute
+proves('no-useless-keys', 2, 1, 4, sub {
+	my ($gate, @callers) = @_;
+	my $fetch = "SELECT cq.cache_fetch('k', 'SELECT gate(1) / (balance - balance) FROM account WHERE id = $id')";
+	$callers[0]->query($fetch);
+	$gate->query('SELECT pg_advisory_lock(29)');
+	$_->send($fetch) for @callers[ 1, 2 ];
+	$node->poll_query_until('postgres', <<"SQL") or die;
+SELECT (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)
+	+ (SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND wait_event_type = 'Extension') = 2
+SQL
+	my $n = $gate->query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted");
+	$gate->query('SELECT pg_advisory_unlock(29)');
+	$_->wait for @callers[ 1, 2 ];
+	return $n;
+});
+
+# the loader is at a lock of one that waits for it
+proves('no-load-deadlock', 100, 'timeout', 2, sub {
+	my ($w, $r) = @_;
+	my $fetch = "SELECT cq.cache_fetch('k', 'SELECT gate(balance) FROM account WHERE id = $id')";
+	$w->query("SET deadlock_timeout = '50ms'; SET statement_timeout = '2s'; SELECT pg_advisory_lock(29)");
+	$r->send($fetch);
+	$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") or die;
+	my $result = $w->query($fetch);
+	$w->query('SELECT pg_advisory_unlock(29)');
+	$r->wait;
+	return $result =~ /statement timeout/ ? 'timeout' : $result;
+});
+
+# the result is newer than the reader's snapshot, and many writers have come since
+proves('no-stale-snapshot', 100, 101, 4, sub {
+	my ($w, $old, $gate, $loader) = @_;
+	my $fetch = "SELECT cq.cache_fetch('k', 'SELECT gate(balance) FROM account WHERE id = $id', stale_for => '1 h')";
+	$old->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
+	$w->query("UPDATE account SET balance = balance + 1 WHERE id = $id");
+	$w->query($fetch);
+	$w->query("UPDATE account SET balance = balance + 1 WHERE id = $id") for 1 .. 5;
+	$gate->query('SELECT pg_advisory_lock(29)');
+	$loader->send($fetch);
+	$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") or die;
+	$old->send($fetch);
+	$node->poll_query_until('postgres', "SELECT count(*) = 2 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") or die
+	  if $fault eq '';
+	$gate->query('SELECT pg_advisory_unlock(29)');
+	$loader->wait;
+	return $old->wait;
+});
+
+# what an old snapshot has read is not fresh
+proves('no-import', 150, 100, 4, sub {
+	my ($w, $old, $importer, $r) = @_;
+	my $fetch = "SELECT cq.cache_fetch('k', 'SELECT balance FROM free WHERE id = $id', ttl => '1 h')";
+	$w->query("CREATE TABLE IF NOT EXISTS free (id int, balance int); INSERT INTO free VALUES ($id, 100)");
+	my $snapshot = $old->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT pg_export_snapshot()');
+	$w->query("UPDATE free SET balance = 150 WHERE id = $id");
+	$importer->query("BEGIN ISOLATION LEVEL REPEATABLE READ; SET TRANSACTION SNAPSHOT '$snapshot'; $fetch");
+	return $r->query($fetch);
+});
+
 # a role of its own for each of these; what it may do changes behind its back
 sub fetch { return "SELECT cq.cache_fetch('mine', 'SELECT string_agg(body, '','' ORDER BY id) FROM doc')"; }
 
@@ -363,6 +428,16 @@ proves('no-names', '0', '1', 2, sub {
 	my $result = $s->query($fetch);
 	$admin->query('SET client_min_messages = warning; DROP SCHEMA nearer CASCADE');
 	return $result;
+});
+
+# the result of a transaction that is older than the ttl is not kept
+proves('no-clock-age', 'of its own', 'too old', 2, sub {
+	my ($old, $r) = @_;
+	my $fetch = "(cq.cache_fetch('now $id', 'SELECT now()', ttl => '2 s', allow_time => true) ->> 0)::timestamptz";
+	$old->query("BEGIN; SELECT pg_sleep(2.1)");
+	$old->query("SELECT $fetch");
+	my $result = $r->query("SELECT $fetch = now()");
+	return $result eq 't' ? 'of its own' : 'too old';
 });
 
 proves('lock-key', 't', 'waited', 2, sub {
