@@ -113,6 +113,7 @@ add_value(StringInfo buf, Datum value, Oid type)
 
 		getTypeOutputInfo(type, &output, &is_varlena);
 		text = OidOutputFunctionCall(output, value);
+
 		add_bytes(buf, text, strlen(text));
 		return;
 	}
