@@ -30,9 +30,8 @@ typedef struct CqQueryFacts
 	List	   *children;		/* partitions and children of these */
 	List	   *row_types;		/* relations of the composite types in use */
 	List	   *functions;		/* those that are not pinned */
+	bool		calls_others;	/* one of them may call any others */
 	List	   *types;			/* those that are not pinned */
-	bool		calls_others;	/* a function may call others, which only its
-								 * body names */
 
 	List	   *judged;			/* oids of all functions that it runs, pinned
 								 * ones included */

@@ -6,9 +6,10 @@
  * Functions of the server that are IMMUTABLE may be called, and of the STABLE ones those
  * listed below: their result is fixed by their arguments and by settings that are part
  * of the result's key.  A function of a user's may be called if it is IMMUTABLE, which is
- * believed; then the result depends on it, so that replacing it is noticed.  Its other
- * functions may read anything, and are refused.  What an allowed function calls itself is
- * in its body, and the result depends on any function then.
+ * believed; then the result depends on it, so that replacing it is noticed.  What the
+ * body calls in turn is not known unless it is compiled, so the result depends on whatever
+ * functions and types there are.  Other functions of a user's may read anything, and are
+ * refused.
  *
  * A query runs more functions than it names: those behind operators, those of operator
  * classes when it sorts or hashes, defaults of arguments.  They are judged alike.  (Those
