@@ -45,7 +45,7 @@ check_kind(CqCheck *check, Oid relid)
 		cq_refuse(check, NULL, "with temporary tables", NULL, NULL);
 	if (kind == RELKIND_VIEW)
 		return;					/* expanded; its tables are seen too */
-	if (kind == RELKIND_FOREIGN_TABLE && !CQ_FAULT("foreign-tables"))
+	if (kind == RELKIND_FOREIGN_TABLE)
 		facts->foreign = relid;
 	else if (!OidIsValid(facts->unwatched) && !cq_relation_is_watched(relid))
 		facts->unwatched = relid;
@@ -65,7 +65,7 @@ check_children(CqCheck *check, Oid relid)
 	CqQueryFacts *facts = check->facts;
 	ListCell   *cell;
 
-	if (!has_subclass(relid) || CQ_FAULT("children"))
+	if (!has_subclass(relid) || CQ_FAULT("no-children"))
 		return;
 	foreach(cell, find_all_inheritors(relid, AccessShareLock, NULL))
 	{
