@@ -62,6 +62,7 @@ INSERT INTO good VALUES
     ('dead_ids', 'bigint[]', '''{1}''', NULL),
     ('if_exists', 'boolean', 'false', NULL),
     ('if_not_exists', 'boolean', 'false', NULL),
+    ('allow_time', 'boolean', 'false', NULL),
     ('condition', 'text', 'NULL', NULL),
     ('version', 'bigint', 'NULL', NULL),
     ('lease', 'bigint', 'NULL', NULL);
