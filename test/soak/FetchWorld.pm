@@ -82,7 +82,7 @@ sub int_of
 	my $x = int_of($relation, $depth - 1);
 	my $text = column_of($relation, 'text') // "'x'";
 	my @choices = (
-		"w.f1($x)", "w.f1($x)", "$x OPERATOR(w.<+>) " . number(), "coalesce($x, @{[number()]})", "greatest($x, @{[number()]})",
+		"w.f1($x)", "f1($x)", "$x <+> 2", "$x OPERATOR(w.<+>) " . number(), "coalesce($x, @{[number()]})", "greatest($x, @{[number()]})",
 		"CASE WHEN @{[bool_of($relation, 0)]} THEN $x ELSE @{[number()]} END", "($x)::w.dom", "length($text)",
 		"least(($x)::w.dom, @{[number()]})", 'nullif(' . $x . ', ' . number() . ')', "(SELECT count(*)::int FROM @{[name_of(relation())]})");
 	my $ts = column_of($relation, 'timestamptz');
@@ -106,7 +106,7 @@ sub text_of
 		"current_setting('app.tenant', true)", "ROW($x, $t)::text", 'to_jsonb(r)::text', "ARRAY[$x, 1]::text",
 		q{timestamptz '2020-03-08 12:00'::text}, q{interval '1 day 2 hours'::text}, q{date '02/03/2020'::text}, q{'a\\\\b'}, q{(0.1::float8 + 0.2::float8)::text},
 		q{'\\x6162'::bytea::text}, "to_char(timestamptz '2020-07-01 00:00+00', 'YYYY-MM-DD HH24 TMMonth')",
-		"(r).s", "coalesce($t, 'null')", "CASE WHEN @{[bool_of($relation, 0)]} THEN $t END", "(ARRAY['a', 'b']::w.en[])::text");
+		"(r).s", "coalesce($t, 'null')", "CASE WHEN @{[bool_of($relation, 0)]} THEN $t END", "(ARRAY['a', 'b']::w.en[])::text", "(ARRAY['a']::en[])::text");
 	my $ct = column_of($relation, 'ct');
 	push @choices, "($ct).y", "to_jsonb($ct)::text" if $ct;
 	my $en = column_of($relation, 'en');
@@ -337,6 +337,11 @@ my @ddl = (\&view_ddl, \&view_ddl, \&function_ddl, \&function_ddl, \&table_ddl, 
 sub ddl
 {
 	return one(
+		"CREATE TYPE w2.en AS ENUM ('a', 'b', 'n@{[fresh()]}')", 'DROP TYPE IF EXISTS w2.en CASCADE', "CREATE TYPE w2.dom AS (a int)", 'DROP TYPE IF EXISTS w2.dom',
+		'CREATE OPERATOR w2.<+> (LEFTARG = int, RIGHTARG = int, FUNCTION = int4mul)', 'DROP OPERATOR IF EXISTS w2.<+> (int, int)',
+		'CREATE OPERATOR w.<+> (LEFTARG = int, RIGHTARG = bigint, FUNCTION = int48mul)', 'DROP OPERATOR IF EXISTS w.<+> (int, bigint)',
+		"CREATE OR REPLACE FUNCTION w2.f1(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN \$1 * @{[fresh()]}; END'", 'DROP FUNCTION IF EXISTS w2.f1(int)') if chance(0.06);
+	return one(
 		"CREATE OR REPLACE FUNCTION pg_temp.f(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT @{[fresh()]}'", 'CREATE OR REPLACE TEMP VIEW t2 AS SELECT 1 AS id, 2 AS v', 'DROP VIEW IF EXISTS pg_temp.t2',
 		"COMMENT ON SCHEMA w IS '@{[fresh()]}'", 'ALTER SCHEMA w2 RENAME TO w3; ALTER SCHEMA w3 RENAME TO w2') if chance(0.04);
 	return one(@ddl)->();
@@ -354,6 +359,11 @@ sub change
 		"INSERT INTO w.bb VALUES ($id, $n, 'bb', $id) ON CONFLICT DO NOTHING", "INSERT INTO w.u VALUES ($id, $n, 'u', $id, $id) ON CONFLICT DO NOTHING", "DELETE FROM w.bb WHERE id = $id",
 		"INSERT INTO w.aa SELECT n FROM generate_series(1, 8) AS n ON CONFLICT DO NOTHING; INSERT INTO w.bb SELECT n, n, 'bb', n FROM generate_series(1, 8) AS n ON CONFLICT DO NOTHING;"
 		  . " INSERT INTO w.u SELECT n, n, 'u', n, n FROM generate_series(1, 8) AS n ON CONFLICT DO NOTHING") if $table =~ /^(?:aa|bb)$/;
+	return one(
+		"MERGE INTO w.$table AS o USING (VALUES ($id), ($id + 3)) AS n (id) ON o.id = n.id WHEN MATCHED AND o.id % 2 = 0 THEN DELETE WHEN MATCHED THEN UPDATE SET v = $n WHEN NOT MATCHED THEN INSERT (id, v, s) VALUES (n.id, $n, 'm$n')",
+		"INSERT INTO w.$table (id, v, s) VALUES ($id, $n, 'c$n') ON CONFLICT (id) DO UPDATE SET v = excluded.v",
+		"UPDATE w.$table AS o SET v = n.v + 1 FROM w.fix AS n WHERE n.id = o.id AND n.id < $id", "DELETE FROM w.$table AS o USING w.u AS n WHERE n.id = o.id AND n.v = $id",
+		"WITH a AS (DELETE FROM w.$table WHERE id = $id RETURNING *) UPDATE w.fix SET v = v + 1 WHERE id IN (SELECT id FROM a)") if chance(0.15) && $table ne 'member';
 	return "UPDATE w.member SET tenant = '@{[one('a', 'b')]}' WHERE role = 'r@{[1 + int rand 2]}_\@'" if $table eq 'member';
 	$id *= 2 if $table =~ /^p/;
 	return one(
