@@ -42,6 +42,7 @@
 
 #include "access/xact.h"
 #include "cache/counters.h"
+#include "cache/in_flight.h"
 #include "cache/marks.h"
 #include "cache/slots.h"
 #include "common/hashfn.h"
@@ -110,6 +111,7 @@ push(CqMark *mark)
 	FullTransactionId xid = GetTopFullTransactionId();
 
 	cq_slot_push(mark->slot, U64FromFullTransactionId(xid), mark->barrier);
+	cq_in_flight_marked(mark->slot);
 	mark->pushed = true;
 	cq_count(CQ_COUNT_MARKS, 1);
 }
