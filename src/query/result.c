@@ -41,6 +41,7 @@
 #include <math.h>
 
 #include "access/xact.h"
+#include "cache/age.h"
 #include "cache/counters.h"
 #include "cache/load.h"
 #include "cache/lookup.h"
@@ -60,7 +61,6 @@
 #include "core/settings.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
-#include "query/age.h"
 #include "query/pins.h"
 #include "query/result.h"
 #include "tables/watch.h"

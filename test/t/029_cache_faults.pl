@@ -36,6 +36,8 @@
 #	no-f0                 nothing is known from before the start     I6
 #	no-expiry             an expired value is not served             I7
 #	no-load-lease         one of many who miss computes              I9
+#	no-in-flight          a delete of an absent key refuses sets     I4
+#	no-delete-time        ... of snapshots from before it, too       I4
 #	no-useless-keys       ... unless its value cannot be kept        I9
 #	no-load-deadlock      ... or it waits for one that waits for it  I9
 #	no-stale-snapshot     nothing stale is newer than the snapshot   I1
@@ -357,6 +359,25 @@ SQL
 	$gate->query('SELECT pg_advisory_unlock(29)');
 	$_->wait for @callers;
 	return "$n compute" . ($n == 1 ? 's' : '');
+});
+
+# nobody has stored the key, but somebody is about to: the row is no tagged one, so only
+# the delete says that it has changed
+proves('no-in-flight', '', 'old', 2, sub {
+	my ($w, $r) = @_;
+	$r->query("BEGIN; SELECT cq.cache_get('absent $id')");
+	$w->query("SELECT cq.cache_delete('absent $id')");
+	$r->query("SELECT cq.cache_set('absent $id', 'old'); COMMIT");
+	return $r->query("SELECT cq.cache_get('absent $id')");
+});
+
+proves('no-delete-time', '', 'old', 2, sub {
+	my ($w, $old) = @_;
+	$old->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
+	$w->query("SELECT cq.cache_delete('absent $id')");
+	$old->query("SELECT cq.cache_get('absent $id')");
+	$old->query("SELECT cq.cache_set('absent $id', 'old'); COMMIT");
+	return $old->query("SELECT cq.cache_get('absent $id')");
 });
 
 # two after one whose query has failed: both compute
