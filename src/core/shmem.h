@@ -29,6 +29,7 @@ typedef struct CqShared
 	Size		slots;			/* cache/slots.c: dependency slots */
 	Size		engine;			/* cache/engine/engine.c: the arena */
 	Size		loads;			/* cache/load.c: load leases */
+	Size		leases;			/* cache/lease.c: views of leases */
 	Size		ddl_windows;	/* cache/ddl_window.c */
 	Size		counters;		/* cache/counters.c */
 	Size		namespaces;		/* cache/namespace_states.c */

@@ -10,6 +10,7 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "cache/counters.h"
+#include "cache/lease.h"
 #include "cache/lookup.h"
 #include "cache/misses.h"
 #include "cache/outcome.h"
