@@ -32,6 +32,7 @@
 #include "core/faults.h"
 #include "nodes/nodeFuncs.h"
 #include "query/clock.h"
+#include "query/declared.h"
 #include "query/functions.h"
 #include "query/refuse.h"
 #include "utils/builtins.h"
@@ -89,7 +90,7 @@ is_pinned(Oid object)
 	return object < FirstUnpinnedObjectId;
 }
 
-/* The judgement on a function. */
+/* The judgement on a function; the row of pg_proc stays pinned meanwhile. */
 static bool
 is_allowed(CqCheck *check, Oid function, Form_pg_proc proc)
 {
@@ -100,10 +101,11 @@ is_allowed(CqCheck *check, Oid function, Form_pg_proc proc)
 		case PROVOLATILE_IMMUTABLE:
 			return true;
 		case PROVOLATILE_STABLE:
-			return is_pinned(function) &&
-				bsearch(NameStr(proc->proname), stable_allowed,
-						lengthof(stable_allowed), sizeof(char *),
-						compare_names) != NULL;
+			if (!is_pinned(function))
+				return cq_check_declared(check, function);
+			return bsearch(NameStr(proc->proname), stable_allowed,
+						   lengthof(stable_allowed), sizeof(char *),
+						   compare_names) != NULL;
 		default:
 			return false;
 	}

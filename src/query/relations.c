@@ -29,6 +29,7 @@
 #include "optimizer/optimizer.h"
 #include "query/refuse.h"
 #include "query/relations.h"
+#include "storage/lmgr.h"
 #include "tables/watch.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -114,6 +115,21 @@ cq_check_relation(CqCheck *check, const RangeTblEntry *rte)
 	}
 	if (rte->inh && rte->rtekind == RTE_RELATION)
 		check_children(check, relid);
+}
+
+void
+cq_check_table(CqCheck *check, Oid relid)
+{
+	CqQueryFacts *facts = check->facts;
+
+	LockRelationOid(relid, AccessShareLock);
+	if (!list_member_oid(facts->relations, relid))
+	{
+		facts->relations = lappend_oid(facts->relations, relid);
+		check_kind(check, relid);
+	}
+	facts->unpinned = list_append_unique_oid(facts->unpinned, relid);
+	check_children(check, relid);
 }
 
 CqServerLists
