@@ -6,8 +6,10 @@
  * Functions of the server that are IMMUTABLE may be called, and of the STABLE ones those
  * listed below: their result is fixed by their arguments and by settings that are part
  * of the result's key.  A function of a user's may be called if it is IMMUTABLE, which is
- * believed; then the result depends on it, so that replacing it is noticed.  Its other
- * functions may read anything, and are refused.
+ * believed; then the result depends on it, so that replacing it is noticed.  What the
+ * body calls in turn is not known unless it is compiled, so the result depends on whatever
+ * functions and types there are.  Other functions of a user's may read anything, and are
+ * refused.
  *
  * A query runs more functions than it names: those behind operators, those of operator
  * classes when it sorts or hashes, defaults of arguments.  They are judged alike.  (Those
@@ -23,12 +25,14 @@
 #include "catalog/pg_am.h"
 #include "catalog/pg_amop.h"
 #include "catalog/pg_amproc.h"
+#include "catalog/pg_language.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_proc.h"
 #include "core/compat.h"
 #include "core/faults.h"
 #include "nodes/nodeFuncs.h"
 #include "query/clock.h"
+#include "query/declared.h"
 #include "query/functions.h"
 #include "query/refuse.h"
 #include "utils/builtins.h"
@@ -86,7 +90,7 @@ is_pinned(Oid object)
 	return object < FirstUnpinnedObjectId;
 }
 
-/* The judgement on a function. */
+/* The judgement on a function; the row of pg_proc stays pinned meanwhile. */
 static bool
 is_allowed(CqCheck *check, Oid function, Form_pg_proc proc)
 {
@@ -97,10 +101,11 @@ is_allowed(CqCheck *check, Oid function, Form_pg_proc proc)
 		case PROVOLATILE_IMMUTABLE:
 			return true;
 		case PROVOLATILE_STABLE:
-			return is_pinned(function) &&
-				bsearch(NameStr(proc->proname), stable_allowed,
-						lengthof(stable_allowed), sizeof(char *),
-						compare_names) != NULL;
+			if (!is_pinned(function))
+				return cq_check_declared(check, function);
+			return bsearch(NameStr(proc->proname), stable_allowed,
+						   lengthof(stable_allowed), sizeof(char *),
+						   compare_names) != NULL;
 		default:
 			return false;
 	}
@@ -113,6 +118,7 @@ cq_check_function(CqCheck *check, Oid function)
 	Form_pg_proc proc;
 	bool		allowed;
 	bool		temporary;
+	bool		has_body;
 
 	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
 	if (!HeapTupleIsValid(tuple))
@@ -120,16 +126,19 @@ cq_check_function(CqCheck *check, Oid function)
 	proc = (Form_pg_proc) GETSTRUCT(tuple);
 	allowed = is_allowed(check, function, proc);
 	temporary = isAnyTempNamespace(proc->pronamespace);
+	has_body = proc->prolang != INTERNALlanguageId && proc->prolang != ClanguageId &&
+		!is_pinned(function);
 	ReleaseSysCache(tuple);
 
 	if (!allowed)
 		cq_refuse_function(check, function);
-	if (temporary && !CQ_FAULT("temporary-objects"))
+	if (temporary && !CQ_FAULT("no-temporary-check"))
 		cq_refuse(check, NULL, "with temporary objects",
 				  psprintf("Function \"%s\" is in the schema pg_temp.",
 						   get_func_name(function)),
 				  "Create it in another schema.");
 	cq_facts_add_function(check->facts, function);
+	check->facts->calls_others = check->facts->calls_others || has_body;
 }
 
 void
@@ -174,7 +183,7 @@ cq_check_defaults(CqCheck *check, Oid function, List *args)
 	proc = (Form_pg_proc) GETSTRUCT(tuple);
 	missing = proc->pronargs - list_length(args);
 	defaults = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_proargdefaults, &is_null);
-	if (missing > 0 && !is_null)
+	if (missing > 0 && !is_null && !CQ_FAULT("no-defaults"))
 	{
 		expressions = stringToNode(TextDatumGetCString(defaults));
 		if (!names_arguments(args))
@@ -190,7 +199,7 @@ cq_check_family(CqCheck *check, Oid family)
 {
 	CatCList   *procs;
 
-	if (!OidIsValid(family))
+	if (!OidIsValid(family) || CQ_FAULT("no-families"))
 		return;
 	procs = SearchSysCacheList1(AMPROCNUM, ObjectIdGetDatum(family));
 	for (int i = 0; i < procs->n_members; i++)
