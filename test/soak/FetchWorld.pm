@@ -244,8 +244,7 @@ sub function_ddl
 		"CREATE OR REPLACE FUNCTION w.agg_step(int, int) RETURNS int $volatility LANGUAGE plpgsql AS 'BEGIN RETURN coalesce(\$1, $n) + coalesce(\$2, 0)$reads; END'",
 		"CREATE OR REPLACE AGGREGATE w.agg(int) (SFUNC = w.agg_step, STYPE = int, INITCOND = '$n')",
 		"ALTER FUNCTION w.@{[one('f1(int)', 'f2(text)', 'plus(int, int)', 'agg_step(int, int)')]} @{[one('STABLE', 'VOLATILE')]}; SELECT 1",
-		"ALTER FUNCTION w.f1(int) IMMUTABLE; ALTER FUNCTION w.f2(text) IMMUTABLE; ALTER FUNCTION w.plus(int, int) IMMUTABLE; ALTER FUNCTION w.agg_step(int, int) IMMUTABLE",
-		'ALTER FUNCTION w.f1(int) IMMUTABLE; ALTER FUNCTION w.f2(text) IMMUTABLE; ALTER FUNCTION w.agg_step(int, int) IMMUTABLE',
+		'ALTER FUNCTION w.f2(text) IMMUTABLE; ALTER FUNCTION w.plus(int, int) IMMUTABLE', 'ALTER FUNCTION w.f2(text) IMMUTABLE; ALTER FUNCTION w.plus(int, int) IMMUTABLE',
 		"CREATE FUNCTION w.f2(varchar) RETURNS text IMMUTABLE LANGUAGE sql AS \$\$ SELECT \$1 || 'v$n' \$\$", 'DROP FUNCTION IF EXISTS w.f2(varchar)',
 		"@{[one('REVOKE', 'GRANT')]} EXECUTE ON FUNCTION w.@{[one('f1(int)', 'f2(text)', 'agg(int)')]} @{[one('', '')]}PUBLIC" =~ s/(REVOKE.*\)) +/$1 FROM /r =~ s/(GRANT.*\)) +/$1 TO /r,
 		'GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA w TO PUBLIC');
