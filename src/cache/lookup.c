@@ -19,6 +19,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "cache/in_flight.h"
 #include "cache/lookup.h"
 #include "cache/marks.h"
 #include "cache/misses.h"
@@ -289,7 +290,8 @@ cq_cache_lookup(const CqKey *key, Snapshot snapshot, CqValue *value)
 	{
 		CqView		view;
 
-		if (!cq_view_of_miss(snapshot, &view))
+		if (!cq_in_flight_add(cq_slot_of_key(key->identity)) ||
+			!cq_view_of_miss(snapshot, &view))
 			view = nothing;
 		if (cq_remember_misses == CQ_REMEMBER_SESSION)
 			cq_marks_push_all();	/* the miss is as good as a lease */

@@ -42,6 +42,7 @@
 
 #include "access/xact.h"
 #include "cache/counters.h"
+#include "cache/in_flight.h"
 #include "cache/marks.h"
 #include "cache/slots.h"
 #include "common/hashfn.h"
@@ -115,6 +116,7 @@ push(CqMark *mark)
 		has_had_ended = cq_view_for_marks(&had_ended);
 	cq_slot_push(mark->slot, U64FromFullTransactionId(xid), mark->barrier,
 				 has_had_ended ? &had_ended : NULL);
+	cq_in_flight_marked(mark->slot);
 	mark->pushed = true;
 	cq_count(CQ_COUNT_MARKS, 1);
 }

@@ -15,7 +15,8 @@ typedef enum CqVerdict
 {
 	CQ_VERDICT_HIT,
 	CQ_VERDICT_INVALIDATED,		/* changed since; the snapshot sees all before */
-	CQ_VERDICT_SNAPSHOT			/* newer than the snapshot, or this is not known */
+	CQ_VERDICT_SNAPSHOT			/* newer than the snapshot, or this is not
+								 * known */
 } CqVerdict;
 
 /*

@@ -36,6 +36,8 @@
 #	no-f0                 nothing is known from before the start     I6
 #	no-expiry             an expired value is not served             I7
 #	no-load-lease         one of many who miss computes              I9
+#	no-in-flight          a delete of an absent key refuses sets     I4
+#	no-delete-time        ... of snapshots from before it, too       I4
 #	no-useless-keys       ... unless its value cannot be kept        I9
 #	no-load-deadlock      ... or it waits for one that waits for it  I9
 #	no-stale-snapshot     nothing stale is newer than the snapshot   I1
@@ -46,6 +48,7 @@
 #	no-settings           settings decide what a query means         I1
 #	no-plan-objects       a type that changes ends a plan            I1
 #	no-names              so does a table that hides another one     I1
+#	no-declared-reads     a result depends on what functions read    I1
 #	no-clock-age          now() is as old as its transaction         I7
 #	lock-key              (added:) a set locks its key               I11
 #	no-ddl-window         DDL counts as running till all are told    I1 I4
@@ -359,6 +362,25 @@ SQL
 	return "$n compute" . ($n == 1 ? 's' : '');
 });
 
+# nobody has stored the key, but somebody is about to: the row is no tagged one, so only
+# the delete says that it has changed
+proves('no-in-flight', '', 'old', 2, sub {
+	my ($w, $r) = @_;
+	$r->query("BEGIN; SELECT cq.cache_get('absent $id')");
+	$w->query("SELECT cq.cache_delete('absent $id')");
+	$r->query("SELECT cq.cache_set('absent $id', 'old'); COMMIT");
+	return $r->query("SELECT cq.cache_get('absent $id')");
+});
+
+proves('no-delete-time', '', 'old', 2, sub {
+	my ($w, $old) = @_;
+	$old->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
+	$w->query("SELECT cq.cache_delete('absent $id')");
+	$old->query("SELECT cq.cache_get('absent $id')");
+	$old->query("SELECT cq.cache_set('absent $id', 'old'); COMMIT");
+	return $old->query("SELECT cq.cache_get('absent $id')");
+});
+
 # two after one whose query has failed: both compute
 proves('no-useless-keys', 2, 1, 4, sub {
 	my ($gate, @callers) = @_;
@@ -475,6 +497,19 @@ proves('no-names', '0', '1', 2, sub {
 	my $result = $s->query($fetch);
 	$admin->query('SET client_min_messages = warning; DROP SCHEMA nearer CASCADE');
 	return $result;
+});
+
+proves('no-declared-reads', '150', '100', 2, sub {
+	my ($w, $r) = @_;
+	my $fetch = "SELECT cq.cache_fetch('balance', 'SELECT balance_of($id)')";
+	$w->query(<<~SQL);
+		CREATE OR REPLACE FUNCTION balance_of(int) RETURNS int STABLE LANGUAGE plpgsql AS
+		'BEGIN RETURN (SELECT balance FROM account WHERE id = \$1); END';
+		SELECT cq.cache_function_declare('balance_of(int)', '{account}');
+		SQL
+	$r->query($fetch);
+	$w->query("$write $id");
+	return $r->query($fetch);
 });
 
 # the result of a transaction that is older than the ttl is not kept
