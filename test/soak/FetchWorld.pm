@@ -60,7 +60,7 @@ sub relation
 sub name_of
 {
 	my ($relation) = @_;
-	return chance(0.15) ? $relation =~ s/^w2?\.//r : $relation;
+	return chance(0.25) ? $relation =~ s/^w2?\.//r : $relation;
 }
 
 # ---- expressions over a row r of the relation ----------------------
@@ -158,6 +158,7 @@ sub scalar_query
 		) if chance(0.93);
 	return one(
 		"SELECT min($x) FROM $from TABLESAMPLE BERNOULLI (100)", "SELECT string_agg(r.ctid::text, ',' ORDER BY r.ctid) FROM $from",
+		"SELECT pg_temp.f(max(r.id)) FROM $from", "SELECT max($t) || pg_temp.f(1) FROM $from",
 		"SELECT $t || now() FROM $from ORDER BY 1 LIMIT 1",
 		"SELECT count(*) FROM ONLY $relation AS r$where",
 		"SELECT string_agg(relname, ',' ORDER BY relname) FROM pg_class WHERE relnamespace = 'w'::regnamespace",
@@ -230,19 +231,20 @@ sub view_ddl
 sub function_ddl
 {
 	my $n = fresh();
-	my $volatility = chance(0.9) ? 'IMMUTABLE' : one('STABLE', 'VOLATILE');
+	my $volatility = chance(0.9) ? 'IMMUTABLE' : one('STABLE', 'STABLE', 'VOLATILE');
+	# what reads a table says so
+	my $reads = $volatility eq 'STABLE' ? ' + (SELECT count(*)::int FROM w.fix)' : '';
 
 	return one(
-		"CREATE OR REPLACE FUNCTION w.f1(int) RETURNS int $volatility LANGUAGE plpgsql AS 'BEGIN RETURN \$1 + $n; END'",
-		"CREATE OR REPLACE FUNCTION w.f1(int) RETURNS int $volatility LANGUAGE sql AS 'SELECT \$1 - $n'",
+		"CREATE OR REPLACE FUNCTION w.f1(int) RETURNS int $volatility LANGUAGE plpgsql AS 'BEGIN RETURN \$1 + $n$reads; END'",
+		"CREATE OR REPLACE FUNCTION w.f1(int) RETURNS int $volatility LANGUAGE sql AS 'SELECT \$1 - $n$reads'",
 		"CREATE OR REPLACE FUNCTION w.f2(text) RETURNS text $volatility LANGUAGE sql AS \$\$ SELECT \$1 || '$n' \$\$",
 		"CREATE OR REPLACE FUNCTION w2.f2(text) RETURNS text $volatility LANGUAGE sql AS \$\$ SELECT \$1 || '#$n' \$\$",
 		"CREATE OR REPLACE FUNCTION w.plus(int, int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT \$1 + \$2 + $n'",
-		"CREATE OR REPLACE FUNCTION w.agg_step(int, int) RETURNS int $volatility LANGUAGE plpgsql AS 'BEGIN RETURN coalesce(\$1, $n) + coalesce(\$2, 0); END'",
+		"CREATE OR REPLACE FUNCTION w.agg_step(int, int) RETURNS int $volatility LANGUAGE plpgsql AS 'BEGIN RETURN coalesce(\$1, $n) + coalesce(\$2, 0)$reads; END'",
 		"CREATE OR REPLACE AGGREGATE w.agg(int) (SFUNC = w.agg_step, STYPE = int, INITCOND = '$n')",
 		"ALTER FUNCTION w.@{[one('f1(int)', 'f2(text)', 'plus(int, int)', 'agg_step(int, int)')]} @{[one('STABLE', 'VOLATILE')]}; SELECT 1",
-		"ALTER FUNCTION w.f1(int) IMMUTABLE; ALTER FUNCTION w.f2(text) IMMUTABLE; ALTER FUNCTION w.plus(int, int) IMMUTABLE; ALTER FUNCTION w.agg_step(int, int) IMMUTABLE",
-		'ALTER FUNCTION w.f1(int) IMMUTABLE; ALTER FUNCTION w.f2(text) IMMUTABLE; ALTER FUNCTION w.agg_step(int, int) IMMUTABLE',
+		'ALTER FUNCTION w.f2(text) IMMUTABLE; ALTER FUNCTION w.plus(int, int) IMMUTABLE', 'ALTER FUNCTION w.f2(text) IMMUTABLE; ALTER FUNCTION w.plus(int, int) IMMUTABLE',
 		"CREATE FUNCTION w.f2(varchar) RETURNS text IMMUTABLE LANGUAGE sql AS \$\$ SELECT \$1 || 'v$n' \$\$", 'DROP FUNCTION IF EXISTS w.f2(varchar)',
 		"@{[one('REVOKE', 'GRANT')]} EXECUTE ON FUNCTION w.@{[one('f1(int)', 'f2(text)', 'agg(int)')]} @{[one('', '')]}PUBLIC" =~ s/(REVOKE.*\)) +/$1 FROM /r =~ s/(GRANT.*\)) +/$1 TO /r,
 		'GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA w TO PUBLIC');
@@ -338,9 +340,11 @@ sub ddl
 {
 	return one(
 		"CREATE TYPE w2.en AS ENUM ('a', 'b', 'n@{[fresh()]}')", 'DROP TYPE IF EXISTS w2.en CASCADE', "CREATE TYPE w2.dom AS (a int)", 'DROP TYPE IF EXISTS w2.dom',
+		"CREATE TABLE w2.t1 (id int PRIMARY KEY, v int, s text, tenant text); INSERT INTO w2.t1 VALUES (1, @{[fresh()]}, 'hides w', 'a'); SELECT cq.cache_watch('w2.t1'); GRANT SELECT ON w2.t1 TO PUBLIC", 'DROP TABLE IF EXISTS w2.t1',
+		"CREATE VIEW w2.h AS SELECT id, v, s FROM w.fix; GRANT SELECT ON w2.h TO PUBLIC", 'DROP VIEW IF EXISTS w2.h',
 		'CREATE OPERATOR w2.<+> (LEFTARG = int, RIGHTARG = int, FUNCTION = int4mul)', 'DROP OPERATOR IF EXISTS w2.<+> (int, int)',
 		'CREATE OPERATOR w.<+> (LEFTARG = int, RIGHTARG = bigint, FUNCTION = int48mul)', 'DROP OPERATOR IF EXISTS w.<+> (int, bigint)',
-		"CREATE OR REPLACE FUNCTION w2.f1(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN \$1 * @{[fresh()]}; END'", 'DROP FUNCTION IF EXISTS w2.f1(int)') if chance(0.06);
+		"CREATE OR REPLACE FUNCTION w2.f1(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN \$1 * @{[fresh()]}; END'", 'DROP FUNCTION IF EXISTS w2.f1(int)') if chance(0.1);
 	return one(
 		"CREATE OR REPLACE FUNCTION pg_temp.f(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT @{[fresh()]}'", 'CREATE OR REPLACE TEMP VIEW t2 AS SELECT 1 AS id, 2 AS v', 'DROP VIEW IF EXISTS pg_temp.t2',
 		"COMMENT ON SCHEMA w IS '@{[fresh()]}'", 'ALTER SCHEMA w2 RENAME TO w3; ALTER SCHEMA w3 RENAME TO w2') if chance(0.04);
@@ -375,7 +379,7 @@ sub change
 
 my @settings = (
 	[ 'TimeZone', 'UTC', 'America/New_York', 'Asia/Kolkata' ], [ 'DateStyle', "'ISO, MDY'", "'ISO, DMY'", "'German, DMY'", "'SQL, MDY'" ],
-	[ 'IntervalStyle', 'postgres', 'iso_8601', 'sql_standard' ], [ 'search_path', 'w, w2', 'w2, w', 'w', 'public', 'w, pg_temp' ], [ 'extra_float_digits', 0, 1, -3 ],
+	[ 'IntervalStyle', 'postgres', 'iso_8601', 'sql_standard' ], [ 'search_path', 'w, w2', 'w2, w', 'w2, w', 'w', 'public', 'w, pg_temp' ], [ 'search_path', 'w2, w' ], [ 'extra_float_digits', 0, 1, -3 ],
 	[ 'transform_null_equals', 'on', 'off' ], [ 'standard_conforming_strings', 'on', 'off' ], [ 'bytea_output', 'hex', 'escape' ], [ 'app.tenant', 'a', 'b', "''" ], [ 'app.tenant', 'a', 'b' ], [ 'app.tenant', 'a', 'b' ],
 	[ 'row_security', 'on', 'off', 'on' ], [ 'enable_hashagg', 'on', 'off' ], [ 'constraint_exclusion', 'on', 'off', 'partition' ], [ 'quote_all_identifiers', 'on', 'off' ],
 	[ 'xmloption', 'content', 'document' ], [ 'array_nulls', 'on', 'off' ], [ 'lc_time', 'C' ], [ 'plan_cache_mode', 'force_generic_plan', 'auto' ], [ 'backslash_quote', 'on', 'off' ]);
