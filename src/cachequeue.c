@@ -12,6 +12,7 @@
 #include "cache/ddl_window.h"
 #include "cache/hot_keys.h"
 #include "cache/in_flight.h"
+#include "cache/lease.h"
 #include "cache/load.h"
 #include "cache/namespace.h"
 #include "cache/namespace_states.h"
@@ -67,6 +68,7 @@ layout(void)
 	end = place(&l.in_flight, end, cq_in_flight_size());
 	end = place(&l.engine, end, cq_engine_size((Size) cq_cache_memory_kb * 1024));
 	end = place(&l.loads, end, cq_load_size());
+	end = place(&l.leases, end, cq_leases_size());
 	end = place(&l.ddl_windows, end, cq_ddl_windows_size());
 	end = place(&l.counters, end, cq_counters_size());
 	end = place(&l.namespaces, end, cq_namespace_states_size());
@@ -103,6 +105,7 @@ start_shared_memory(void)
 		cq_cache_shmem_init(CQ_SHARED_PART(cache));
 		cq_in_flight_init(CQ_SHARED_PART(in_flight));
 		cq_load_init(CQ_SHARED_PART(loads));
+		cq_leases_init(CQ_SHARED_PART(leases));
 		cq_ddl_windows_init(CQ_SHARED_PART(ddl_windows));
 		cq_queue_shmem_init(CQ_SHARED_PART(queues));
 		cq_topic_shmem_init(CQ_SHARED_PART(topics));

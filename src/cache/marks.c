@@ -99,6 +99,8 @@ static dlist_head changes = DLIST_STATIC_INIT(changes); /* of CqChange */
 static CqBound *bounds = NULL;	/* the innermost one */
 static bool push_early = false; /* a lease has been handed out, or the
 								 * transaction is past PRE_COMMIT */
+static CqView had_ended;		/* for the marks to be pushed */
+static bool has_had_ended = false;
 static bool any_barrier = false;	/* has a mark with one been made? */
 static bool is_broken = false;	/* see cq_marks_broken_since() */
 static CommandId broken_cid;
@@ -110,7 +112,10 @@ push(CqMark *mark)
 {
 	FullTransactionId xid = GetTopFullTransactionId();
 
-	cq_slot_push(mark->slot, U64FromFullTransactionId(xid), mark->barrier);
+	if (!has_had_ended)
+		has_had_ended = cq_view_for_marks(&had_ended);
+	cq_slot_push(mark->slot, U64FromFullTransactionId(xid), mark->barrier,
+				 has_had_ended ? &had_ended : NULL);
 	cq_in_flight_marked(mark->slot);
 	mark->pushed = true;
 	cq_count(CQ_COUNT_MARKS, 1);
@@ -198,6 +203,7 @@ cq_marks_push_all(void)
 		return;
 	if (CQ_FAULT("no-mark"))
 		return;
+	has_had_ended = false;		/* it is old; take another one */
 
 	dlist_foreach(it, &changes)
 	{
@@ -282,7 +288,8 @@ mark_broken(void)
 
 	if (push_early && FullTransactionIdIsValid(xid) && !CQ_FAULT("no-lease-mark"))
 		cq_slot_push(cq_slot_of_epoch(MyDatabaseId),
-					 U64FromFullTransactionId(xid), false);
+					 U64FromFullTransactionId(xid), false,
+					 CQ_FAULT("late-proof") ? &had_ended : NULL);
 }
 
 void
@@ -318,5 +325,5 @@ cq_marks_forget(void)
 		dlist_init(&changes);
 		MemoryContextReset(local_context);
 	}
-	push_early = any_barrier = is_broken = next_command = false;
+	push_early = has_had_ended = any_barrier = is_broken = next_command = false;
 }

@@ -185,7 +185,7 @@ void
 cq_cache_mark(uint32 slot)
 {
 	if (RecoveryInProgress())
-		cq_slot_push(slot, 0, true);
+		cq_slot_push(slot, 0, true, NULL);
 	else
 	{
 		(void) GetTopFullTransactionId();	/* commit needs one */

@@ -16,6 +16,7 @@
 #include "access/xact.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "nodes/parsenodes.h"
 #include "nodes/plannodes.h"
 #include "storage/lwlock.h"
 #include "storage/proc.h"
@@ -62,6 +63,30 @@ static inline uint64
 cq_widen_xid(TransactionId xid, uint64 next)
 {
 	return next - (uint32) ((uint32) next - xid);
+}
+
+/* What a part of an ALTER TABLE does, whether or not it goes on to children. */
+static inline AlterTableType
+cq_alter_table_type(const AlterTableCmd *command)
+{
+#if PG_VERSION_NUM < 160000
+	switch (command->subtype)
+	{
+		case AT_AddColumnRecurse:
+			return AT_AddColumn;
+		case AT_DropColumnRecurse:
+			return AT_DropColumn;
+		case AT_AddConstraintRecurse:
+			return AT_AddConstraint;
+		case AT_DropConstraintRecurse:
+			return AT_DropConstraint;
+		case AT_ValidateConstraintRecurse:
+			return AT_ValidateConstraint;
+		default:
+			break;
+	}
+#endif
+	return command->subtype;
 }
 
 /* Raise 42501 if the current role may not run the planned query. */

@@ -30,6 +30,7 @@ typedef struct CqShared
 	Size		in_flight;		/* cache/in_flight.c: misses */
 	Size		engine;			/* cache/engine/engine.c: the arena */
 	Size		loads;			/* cache/load.c: load leases */
+	Size		leases;			/* cache/lease.c: views of leases */
 	Size		ddl_windows;	/* cache/ddl_window.c */
 	Size		counters;		/* cache/counters.c */
 	Size		namespaces;		/* cache/namespace_states.c */

@@ -30,6 +30,7 @@ typedef struct CqQueryFacts
 	List	   *children;		/* partitions and children of these */
 	List	   *row_types;		/* relations of the composite types in use */
 	List	   *functions;		/* those that are not pinned */
+	bool		calls_others;	/* one of them may call any others */
 	List	   *types;			/* those that are not pinned */
 
 	List	   *judged;			/* oids of all functions that it runs, pinned

@@ -6,8 +6,10 @@
  * Functions of the server that are IMMUTABLE may be called, and of the STABLE ones those
  * listed below: their result is fixed by their arguments and by settings that are part
  * of the result's key.  A function of a user's may be called if it is IMMUTABLE, which is
- * believed; then the result depends on it, so that replacing it is noticed.  Its other
- * functions may read anything, and are refused.
+ * believed; then the result depends on it, so that replacing it is noticed.  What the
+ * body calls in turn is not known unless it is compiled, so the result depends on whatever
+ * functions and types there are.  Other functions of a user's may read anything, and are
+ * refused.
  *
  * A query runs more functions than it names: those behind operators, those of operator
  * classes when it sorts or hashes, defaults of arguments.  They are judged alike.  (Those
@@ -23,6 +25,7 @@
 #include "catalog/pg_am.h"
 #include "catalog/pg_amop.h"
 #include "catalog/pg_amproc.h"
+#include "catalog/pg_language.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_proc.h"
 #include "core/compat.h"
@@ -113,6 +116,7 @@ cq_check_function(CqCheck *check, Oid function)
 	Form_pg_proc proc;
 	bool		allowed;
 	bool		temporary;
+	bool		compiled;
 
 	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
 	if (!HeapTupleIsValid(tuple))
@@ -120,6 +124,7 @@ cq_check_function(CqCheck *check, Oid function)
 	proc = (Form_pg_proc) GETSTRUCT(tuple);
 	allowed = is_allowed(check, function, proc);
 	temporary = isAnyTempNamespace(proc->pronamespace);
+	compiled = proc->prolang == INTERNALlanguageId || proc->prolang == ClanguageId;
 	ReleaseSysCache(tuple);
 
 	if (!allowed)
@@ -130,6 +135,7 @@ cq_check_function(CqCheck *check, Oid function)
 						   get_func_name(function)),
 				  "Create it in another schema.");
 	cq_facts_add_function(check->facts, function);
+	check->facts->calls_others = check->facts->calls_others || !compiled;
 }
 
 void

@@ -221,6 +221,9 @@ add_objects(CqSetRequest *request, const CqQueryFacts *facts)
 
 	if (CQ_FAULT("no-objects"))
 		return true;
+	if (facts->calls_others && !CQ_FAULT("no-any-function") &&
+		!add_slot(request, cq_slot_of_object(MyDatabaseId, ProcedureRelationId, InvalidOid)))
+		return false;
 	foreach(cell, facts->functions)
 	{
 		if (!add_slot(request, cq_slot_of_object(MyDatabaseId, ProcedureRelationId,

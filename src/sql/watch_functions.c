@@ -144,21 +144,21 @@ cq_epoch_changed(PG_FUNCTION_ARGS)
 }
 
 /* Raises 39P03 for another call than that of an event trigger. */
-static EventTriggerData *
-event_arg(FunctionCallInfo fcinfo, const char *name)
+static void
+check_event(FunctionCallInfo fcinfo, const char *name)
 {
 	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"%s\" must be called by an event trigger", name)));
-	return (EventTriggerData *) fcinfo->context;
 }
 
 /* Event trigger cachequeue_ddl. */
 Datum
 cq_event_ddl(PG_FUNCTION_ARGS)
 {
-	cq_ddl_command_end(event_arg(fcinfo, "cq._ddl_command_end"));
+	check_event(fcinfo, "cq._ddl_command_end");
+	cq_ddl_command_end();
 	PG_RETURN_NULL();
 }
 
@@ -166,7 +166,7 @@ cq_event_ddl(PG_FUNCTION_ARGS)
 Datum
 cq_event_drop(PG_FUNCTION_ARGS)
 {
-	(void) event_arg(fcinfo, "cq._sql_drop");
+	check_event(fcinfo, "cq._sql_drop");
 	cq_ddl_sql_drop();
 	PG_RETURN_NULL();
 }

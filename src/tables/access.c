@@ -11,6 +11,7 @@
 #include "access/xlog.h"
 #include "cache/counters.h"
 #include "cache/in_flight.h"
+#include "cache/lease.h"
 #include "cache/lookup.h"
 #include "cache/misses.h"
 #include "cache/outcome.h"

@@ -26,9 +26,10 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
-#include "commands/event_trigger.h"
+#include "core/compat.h"
 #include "executor/executor.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "tables/ddl_events.h"
 #include "tables/ddl_objects.h"
 #include "tables/watch_ddl.h"
@@ -215,7 +216,7 @@ after_alter_table(const CollectedCommand *command)
 		CollectedATSubcmd *part = lfirst(cell);
 		AlterTableCmd *subcommand = castNode(AlterTableCmd, part->parsetree);
 
-		rows = rows || changes_rows(subcommand->subtype, relkind);
+		rows = rows || changes_rows(cq_alter_table_type(subcommand), relkind);
 		switches = switches || switches_triggers(subcommand->subtype);
 		join_or_leave(relid, subcommand);
 	}
@@ -223,18 +224,6 @@ after_alter_table(const CollectedCommand *command)
 		cq_watch_keep_enabled(relid);
 	if (rows)
 		mark_tree(relid);
-}
-
-static void
-after_grant(const InternalGrant *grant)
-{
-	ListCell   *cell;
-
-	if (grant->objtype != OBJECT_FUNCTION && grant->objtype != OBJECT_PROCEDURE &&
-		grant->objtype != OBJECT_ROUTINE)
-		return;
-	foreach(cell, grant->objects)
-		cq_ddl_mark_granted(lfirst_oid(cell));
 }
 
 static void
@@ -261,8 +250,6 @@ after_simple(Node *stmt, Oid catalog, Oid object)
 		mark_tree(object);
 	else
 		cq_ddl_mark_object(catalog, object);
-	if (catalog == ProcedureRelationId || catalog == TypeRelationId)
-		cq_epoch_mark();		/* TEMPORARY */
 }
 
 static void
@@ -277,9 +264,7 @@ after_command(const CollectedCommand *command)
 		case SCT_AlterTable:
 			after_alter_table(command);
 			break;
-		case SCT_Grant:
-			after_grant(command->d.grant.istmt);
-			break;
+		case SCT_Grant:			/* privileges are checked at each hit */
 		case SCT_AlterDefaultPrivileges:
 			break;
 		case SCT_AlterOpFamily:
@@ -291,14 +276,12 @@ after_command(const CollectedCommand *command)
 }
 
 void
-cq_ddl_command_end(const EventTriggerData * event)
+cq_ddl_command_end(void)
 {
 	TupleTableSlot *slot;
 	Tuplestorestate *rows = call_for_rows(F_PG_EVENT_TRIGGER_DDL_COMMANDS, &slot);
 
 	commands_seen++;
-	if (event->tag == CMDTAG_REASSIGN_OWNED)
-		cq_epoch_mark();		/* PostgreSQL does not tell what it was */
 	while (tuplestore_gettupleslot(rows, true, false, slot))
 	{
 		bool		isnull;
@@ -318,27 +301,59 @@ cq_ddl_commands_seen(void)
 	return commands_seen;
 }
 
+/* The parts of an ALTER TABLE, for each its subcommand, that no event trigger has seen. */
+static void
+after_unseen_alter_table(const AlterTableStmt *stmt, Oid relid)
+{
+	bool		switches = false;
+	ListCell   *cell;
+
+	foreach(cell, stmt->cmds)
+	{
+		AlterTableCmd *command = lfirst_node(AlterTableCmd, cell);
+
+		switches = switches || switches_triggers(command->subtype);
+		join_or_leave(relid, command);
+	}
+	if (switches)
+		cq_watch_keep_enabled(relid);
+	mark_tree(relid);
+}
+
+/*
+ * The relation that is altered or created.  By its name: the caller's rights and
+ * search_path are those of the statement.
+ */
+static Oid
+unseen_relation(Node *stmt)
+{
+	RangeVar   *name = NULL;
+	Oid			relid;
+
+	if (IsA(stmt, AlterTableStmt))
+		name = castNode(AlterTableStmt, stmt)->relation;
+	else if (IsA(stmt, CreateStmt))
+		name = castNode(CreateStmt, stmt)->relation;
+	if (name == NULL)
+		return InvalidOid;
+	relid = RangeVarGetRelid(name, NoLock, true);
+	return cq_relation_is_temporary(relid) ? InvalidOid : relid;
+}
+
 void
 cq_ddl_unseen(Node *stmt)
 {
-	RangeVar   *relation = NULL;
 	Oid			relid;
 
 	cq_epoch_mark();
 	cq_ddl_forget_dropped();
-	if (IsA(stmt, AlterTableStmt))
-		relation = castNode(AlterTableStmt, stmt)->relation;
-	else if (IsA(stmt, CreateStmt))
-		relation = castNode(CreateStmt, stmt)->relation;
-	if (relation == NULL)
-		return;
-	relid = RangeVarGetRelid(relation, NoLock, true);
-	if (!OidIsValid(relid) || cq_relation_is_temporary(relid))
-		return;
-	cq_watch_follow(relid, true);
-	cq_watch_follow_detached();
-	cq_watch_keep_enabled(relid);
-	mark_tree(relid);
+	if (IsBinaryUpgrade)
+		return;					/* restores what there was */
+	relid = unseen_relation(stmt);
+	if (OidIsValid(relid) && IsA(stmt, AlterTableStmt))
+		after_unseen_alter_table(castNode(AlterTableStmt, stmt), relid);
+	else if (OidIsValid(relid))
+		cq_watch_follow(relid, false);
 }
 
 /* ---- after a drop ------------------------------------------------------ */

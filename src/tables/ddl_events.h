@@ -9,13 +9,13 @@
 #ifndef CQ_TABLES_DDL_EVENTS_H
 #define CQ_TABLES_DDL_EVENTS_H
 
-#include "commands/event_trigger.h"
+#include "nodes/nodes.h"
 
 /*
  * After a command.  Raises 2BP01 if a watched table has lost a column that a template
  * or write-through names.
  */
-extern void cq_ddl_command_end(const EventTriggerData * event);
+extern void cq_ddl_command_end(void);
 
 /*
  * After objects have been dropped; their marks are made already (ddl_hook.c).  Raises

@@ -16,6 +16,7 @@
  * has; an event trigger that was disabled) may have done anything.  TRUNCATE fires the
  * triggers of watched tables.  ALTER ROLE, GRANT of a role and the like need no mark:
  * who reads what is in the key of a result, and privileges are checked at each hit.
+ * REASSIGN OWNED does not tell what it concerns.
  *
  * COPY fires triggers, and is no query of the executor's (cache/query_levels.c).
  *
@@ -151,6 +152,8 @@ process_utility(PlannedStmt *pstmt, const char *query_string,
 
 	if (cq_shared != NULL && IsA(stmt, AlterTableStmt))
 		before_alter_table(castNode(AlterTableStmt, stmt));
+	if (IsA(stmt, ReassignOwnedStmt))
+		cq_epoch_mark();		/* of what, is not known */
 	if (cq_shared != NULL && commits_prepared)
 		before_commit_prepared(castNode(TransactionStmt, stmt));
 	if (IsA(stmt, CopyStmt))

@@ -38,11 +38,14 @@
 #include "catalog/pg_amop.h"
 #include "catalog/pg_amproc.h"
 #include "catalog/pg_attrdef.h"
+#include "catalog/pg_auth_members.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_cast.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_conversion.h"
+#include "catalog/pg_database.h"
 #include "catalog/pg_default_acl.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_event_trigger.h"
@@ -63,6 +66,7 @@
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_statistic_ext.h"
 #include "catalog/pg_subscription.h"
+#include "catalog/pg_tablespace.h"
 #include "catalog/pg_transform.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_ts_config.h"
@@ -109,6 +113,9 @@ static const struct
 
 	{AccessMethodRelationId, CQ_DDL_NOTHING},
 	{AttrDefaultRelationId, CQ_DDL_NOTHING},
+	{AuthIdRelationId, CQ_DDL_NOTHING},
+	{AuthMemRelationId, CQ_DDL_NOTHING},
+	{DatabaseRelationId, CQ_DDL_NOTHING},
 	{DefaultAclRelationId, CQ_DDL_NOTHING},
 	{EventTriggerRelationId, CQ_DDL_NOTHING},
 	{ExtensionRelationId, CQ_DDL_NOTHING},
@@ -120,6 +127,7 @@ static const struct
 	{PublicationRelationId, CQ_DDL_NOTHING},
 	{StatisticExtRelationId, CQ_DDL_NOTHING},
 	{SubscriptionRelationId, CQ_DDL_NOTHING},
+	{TableSpaceRelationId, CQ_DDL_NOTHING},
 	{TriggerRelationId, CQ_DDL_NOTHING},	/* ours: watch_ddl.c */
 	{UserMappingRelationId, CQ_DDL_NOTHING},
 };
@@ -395,11 +403,4 @@ cq_ddl_mark_object(Oid catalog, Oid object)
 			cq_epoch_mark();
 			break;
 	}
-}
-
-void
-cq_ddl_mark_granted(Oid function)
-{
-	if (cq_shared != NULL)
-		mark_slot(ProcedureRelationId, function);
 }

@@ -30,12 +30,6 @@ extern void cq_relation_mark(Oid relid, bool rows);
  */
 extern void cq_ddl_mark_object(Oid catalog, Oid object);
 
-/*
- * Set the barrier for a function whose privileges have been changed: a hit does not ask
- * for the right to execute it.  (For relations it does, so they need no mark.)
- */
-extern void cq_ddl_mark_granted(Oid function);
-
 /* Is it a table of a session, this one or another?  False if it does not exist. */
 extern bool cq_relation_is_temporary(Oid relid);
 

@@ -60,6 +60,7 @@ INSERT INTO good VALUES
     ('privilege', 'text', '''read''', NULL),
     ('new_owner', 'text', '''cache_test_user''', NULL),
     ('dead_ids', 'bigint[]', '''{1}''', NULL),
+    ('allow_time', 'boolean', 'false', NULL),
     ('if_exists', 'boolean', 'false', NULL),
     ('if_not_exists', 'boolean', 'false', NULL),
     ('allow_time', 'boolean', 'false', NULL),
