@@ -124,7 +124,7 @@ sub begin_world
 	$settings{'cachequeue.fault'} = "'$fault'" if $fault;
 	in_postgres(join ";\n", map { "ALTER DATABASE fetch_$world SET $_ = $settings{$_}" } sort keys %settings);
 	return if $races;
-	@sessions = map { { s => connect_to("fetch_$world"), txn => 0, cursor => 0, n => $_ } } 0 .. FOUR;
+	@sessions = map { { s => connect_to("fetch_$world"), txn => 0, cursor => 0, hold => 0, n => $_ } } 0 .. FOUR;
 	$prepared = undef;
 }
 
@@ -169,7 +169,7 @@ sub step
 		{
 			note_step($session, 'ROLLBACK');
 			say($session, 'ROLLBACK');
-			$session->{txn} = $session->{cursor} = 0;
+			$session->{txn} = $session->{cursor} = $session->{hold} = 0;
 		}
 	}
 	settle($session, $_) for judge($out);
@@ -240,7 +240,7 @@ sub settle
 		if ($again =~ /^ERROR/m && $session->{txn})
 		{
 			say($session, 'ROLLBACK');
-			$session->{txn} = $session->{cursor} = 0;
+			$session->{txn} = $session->{cursor} = $session->{hold} = 0;
 		}
 		if ($again !~ /^M $id\|(.*?)\|(.*)/m)
 		{
@@ -270,8 +270,6 @@ sub check
 	my @ids = sort { $a <=> $b } splice(@shuffled, 0, BATCH);
 	my $batch = "checks.batch('{" . join(',', @ids) . "}')";
 	my $dice = rand;
-	my @change = 'SET ROLE own_@; ' . FetchWorld::change();
-
 	if ($dice < 0.05)
 	{
 		my $change = FetchWorld::change() =~ s/;.*//r;
@@ -285,11 +283,20 @@ sub check
 		splice @ids, 6;
 		step($session, as($session) . "SELECT checks.loop(\$\$$change\$\$, '{" . join(',', @ids) . "}')", @ids);
 	}
+	elsif ($dice < 0.12)
+	{
+		check_inside($session, @ids);
+	}
 	elsif ($session->{cursor} && $dice < 0.6)
 	{
 		step($session, 'FETCH 1 c', @ids);
 	}
-	elsif ($session->{txn} && !$session->{cursor} && $dice < 0.15)
+	elsif ($session->{txn} && !$session->{hold} && $dice < 0.14)
+	{
+		step($session, as($session) . "DECLARE hold CURSOR WITH HOLD FOR SELECT $batch FROM generate_series(1, 2)", @ids);
+		$session->{hold} = $session->{txn};
+	}
+	elsif ($session->{txn} && !$session->{cursor} && $dice < 0.2)
 	{
 		step($session, as($session) . "DECLARE c CURSOR FOR SELECT $batch FROM generate_series(1, 5)", @ids);
 		$session->{cursor} = $session->{txn};
@@ -297,6 +304,29 @@ sub check
 	else
 	{
 		step($session, as($session) . "SELECT $batch", @ids);
+	}
+}
+
+# In the middle of a statement that changes what is read.
+sub check_inside
+{
+	my ($session, @ids) = @_;
+	my $change = FetchWorld::change() =~ s/;.*//r;
+	my $set = "'{" . join(',', splice(@ids, 0, 6)) . "}'";
+	my $dice = rand;
+
+	$count{changes}++;
+	if ($dice < 0.3)
+	{
+		step($session, "SET ROLE own_@; WITH c AS ($change RETURNING 1) SELECT checks.batch($set)");
+	}
+	elsif ($dice < 0.6)
+	{
+		step($session, "SET ROLE own_@; $change RETURNING checks.now($set)");
+	}
+	else
+	{
+		step($session, "SET ROLE own_@; SET checks.ids = $set; SET checks.report = ''; $change; SET checks.ids = ''; SELECT current_setting('checks.report')");
 	}
 }
 
@@ -348,19 +378,22 @@ sub transaction_step
 	elsif ($dice < 0.4 && $session->{txn} > 1)
 	{
 		step($session, 'ROLLBACK TO s');
-		$session->{cursor} = 0 if $session->{cursor} > 1;
+		$session->{$_} > 1 and $session->{$_} = 0 for qw(cursor hold);
 	}
 	elsif ($dice < 0.5 && !$prepared)
 	{
 		my $name = "fetch $world " . ++$prepared_n;
 		my $out = step($session, "PREPARE TRANSACTION '$name'");
 		$prepared = $name if $out !~ /ERROR/;
-		$session->{txn} = $session->{cursor} = 0;
+		$session->{txn} = $session->{cursor} = $session->{hold} = 0;
 	}
 	else
 	{
-		step($session, $dice < 0.85 ? 'COMMIT' : 'ROLLBACK');
-		$session->{txn} = $session->{cursor} = 0;
+		my $commits = $dice < 0.85;
+		step($session, $commits ? 'COMMIT' : 'ROLLBACK');
+		step($session, 'FETCH ALL FROM hold; CLOSE hold') if $session->{hold} && $commits;
+		$session->{hold} = 0;
+		$session->{txn} = $session->{cursor} = $session->{hold} = 0;
 	}
 }
 
@@ -375,7 +408,8 @@ sub ddl_step
 		for my $other (grep { $_ != $session && $_->{txn} && chance(0.8) } @sessions[ 1 .. $#sessions ])
 		{
 			step($other, 'COMMIT');
-			$other->{txn} = $other->{cursor} = 0;
+			step($other, 'CLOSE ALL') if $other->{hold};
+			$other->{txn} = $other->{cursor} = $other->{hold} = 0;
 		}
 	}
 	$stale_catalog = 1;
@@ -431,7 +465,7 @@ sub play_races
 {
 	open($trace, '>', "$traces/$me") or die $!;
 	select((select($trace), $| = 1)[0]);
-	@sessions = map { { s => connect_to("fetch_$world"), txn => 0, cursor => 0, n => $_ } } 0, $me;
+	@sessions = map { { s => connect_to("fetch_$world"), txn => 0, cursor => 0, hold => 0, n => $_ } } 0, $me;
 	($query_id, $prepared_n) = ($me * 1_000_000, $me * 1_000_000);
 	refresh_catalog();
 	renew_query() for 1 .. POOL / $sessions + 1;

@@ -48,6 +48,7 @@
 #	no-settings           settings decide what a query means         I1
 #	no-plan-objects       a type that changes ends a plan            I1
 #	no-names              so does a table that hides another one     I1
+#	no-declared-reads     a result depends on what functions read    I1
 #	no-clock-age          now() is as old as its transaction         I7
 #	lock-key              (added:) a set locks its key               I11
 #	no-ddl-window         DDL counts as running till all are told    I1 I4
@@ -496,6 +497,19 @@ proves('no-names', '0', '1', 2, sub {
 	my $result = $s->query($fetch);
 	$admin->query('SET client_min_messages = warning; DROP SCHEMA nearer CASCADE');
 	return $result;
+});
+
+proves('no-declared-reads', '150', '100', 2, sub {
+	my ($w, $r) = @_;
+	my $fetch = "SELECT cq.cache_fetch('balance', 'SELECT balance_of($id)')";
+	$w->query(<<~SQL);
+		CREATE OR REPLACE FUNCTION balance_of(int) RETURNS int STABLE LANGUAGE plpgsql AS
+		'BEGIN RETURN (SELECT balance FROM account WHERE id = \$1); END';
+		SELECT cq.cache_function_declare('balance_of(int)', '{account}');
+		SQL
+	$r->query($fetch);
+	$w->query("$write $id");
+	return $r->query($fetch);
 });
 
 # the result of a transaction that is older than the ttl is not kept
