@@ -30,6 +30,7 @@
 #	no-key-refresh        a plain set outlives an earlier clear      (last wins)
 #	no-own-bypass         own changes go past the cache              I3
 #	no-query-level        rows that are not marked yet, too          I3
+#	no-epoch-proof        the cache works again after queries broken off
 #	no-break              a query broken off has changed something   I4
 #	no-lease-mark         who hands out a lease marks on abort too   I2 I4
 #	no-serializable       SERIALIZABLE goes past the cache           I1
@@ -270,6 +271,24 @@ proves('no-break', 'miss / 100', '150 / 100', 2, sub {
 	$w->query("$write $id RETURNING 1 / (balance - 150)");
 	$w->query("ROLLBACK TO a; SELECT put($id, '150'); COMMIT");
 	return $r->query("SELECT look($id)");
+});
+
+# the epoch has marks of aborted transactions only, which know of no others
+proves('no-epoch-proof', '150 / 150', 'miss / 150', 2, sub {
+	my ($w, $r) = @_;
+	for (1 .. 6)
+	{
+		$w->query("BEGIN; SELECT cq.cache_get_or_lease('none $id')");
+		$w->query("$write $id RETURNING 1 / (balance - 150)");
+		$w->query('ROLLBACK');
+	}
+	$w->query("$write $id");
+	$r->query("SELECT fill($id)");
+	my $look = $r->query("SELECT look($id)");
+	my $whole = session();
+	$whole->query("UPDATE account SET balance = balance WHERE id = $id");
+	$whole->quit;
+	return $look;
 });
 
 proves('no-savepoint-change', 'miss / 100', '150 / 100', 2, sub {
