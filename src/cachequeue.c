@@ -7,9 +7,12 @@
  */
 #include "postgres.h"
 
+#include "cache/age.h"
 #include "cache/cache.h"
 #include "cache/ddl_window.h"
 #include "cache/hot_keys.h"
+#include "cache/in_flight.h"
+#include "cache/lease.h"
 #include "cache/load.h"
 #include "cache/namespace.h"
 #include "cache/namespace_states.h"
@@ -24,7 +27,6 @@
 #include "exchange/definition.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "query/age.h"
 #include "queue/maintain.h"
 #include "queue/queue.h"
 #include "storage/ipc.h"
@@ -63,8 +65,10 @@ layout(void)
 	end = place(&l.workers, end, cq_dbworkers_size());
 	end = place(&l.cache, end, cq_cache_state_size());
 	end = place(&l.slots, end, cq_slots_size());
+	end = place(&l.in_flight, end, cq_in_flight_size());
 	end = place(&l.engine, end, cq_engine_size((Size) cq_cache_memory_kb * 1024));
 	end = place(&l.loads, end, cq_load_size());
+	end = place(&l.leases, end, cq_leases_size());
 	end = place(&l.ddl_windows, end, cq_ddl_windows_size());
 	end = place(&l.counters, end, cq_counters_size());
 	end = place(&l.namespaces, end, cq_namespace_states_size());
@@ -99,7 +103,9 @@ start_shared_memory(void)
 		*cq_shared = l;
 		cq_dbworkers_init(CQ_SHARED_PART(workers));
 		cq_cache_shmem_init(CQ_SHARED_PART(cache));
+		cq_in_flight_init(CQ_SHARED_PART(in_flight));
 		cq_load_init(CQ_SHARED_PART(loads));
+		cq_leases_init(CQ_SHARED_PART(leases));
 		cq_ddl_windows_init(CQ_SHARED_PART(ddl_windows));
 		cq_queue_shmem_init(CQ_SHARED_PART(queues));
 		cq_topic_shmem_init(CQ_SHARED_PART(topics));

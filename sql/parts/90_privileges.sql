@@ -8,7 +8,7 @@
 
 REVOKE ALL ON SCHEMA cq FROM PUBLIC;
 REVOKE ALL ON cq.namespace, cq.namespace_0 FROM PUBLIC;
-REVOKE ALL ON cq.watch FROM PUBLIC;
+REVOKE ALL ON cq.watch, cq.cache_function FROM PUBLIC;
 REVOKE ALL ON cq.write_behind, cq.write_behind_log, cq.write_behind_memory,
     cq.write_behind_dead, cq.write_behind_stat FROM PUBLIC;
 
@@ -27,7 +27,7 @@ BEGIN
     LOOP
         EXECUTE pg_catalog.format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', routine.signature);
         IF routine.proname OPERATOR(pg_catalog.~) '^(cache|namespace)_'
-           AND routine.proname <> 'namespace_create' THEN
+           AND routine.proname OPERATOR(pg_catalog.!~) '^(namespace_create|cache_function_(un)?declare)$' THEN
             EXECUTE pg_catalog.format('GRANT EXECUTE ON ROUTINE %s TO PUBLIC', routine.signature);
         END IF;
     END LOOP;
@@ -39,7 +39,7 @@ $$;
 GRANT EXECUTE ON FUNCTION cq._watch_row(), cq._watch_statement(), cq._watch_truncate(), cq._watch_write()
 TO PUBLIC;
 
-GRANT SELECT ON cq.cache_watches TO PUBLIC;
+GRANT SELECT ON cq.cache_watches, cq.cache_functions TO PUBLIC;
 GRANT SELECT ON cq.stat_cache, cq.stat_cache_namespaces, cq.cache_entries, cq.cache_hot_keys TO pg_monitor;
 GRANT EXECUTE ON FUNCTION cq.stat_get_cache(), cq.stat_get_cache_namespaces(int[]), cq.stat_get_cache_entries(),
     cq.stat_get_cache_hot_keys()

@@ -138,6 +138,25 @@ FROM watches AS w
 LEFT JOIN writes AS p ON p.relid = w.relid
 WHERE NOT w.inherited OR w.tags <> '{}' OR p.relid IS NOT NULL;
 
+-- ---- functions that cached queries may call -----------------------------------
+
+CREATE TABLE cq.cache_function (
+    function regprocedure CONSTRAINT cache_function_pkey PRIMARY KEY,
+    reads regclass[] NOT NULL,
+    settings text[] NOT NULL
+);
+COMMENT ON TABLE cq.cache_function IS 'STABLE functions that cached queries may call; changed by cq.cache_function_declare and cq.cache_function_undeclare only. For superusers: who can write it decides which results others are given.';
+COMMENT ON COLUMN cq.cache_function.function IS 'A row whose function is gone means nothing.';
+COMMENT ON COLUMN cq.cache_function.reads IS 'The tables whose rows decide what the function returns.';
+COMMENT ON COLUMN cq.cache_function.settings IS 'The settings that do so.';
+
+SELECT pg_catalog.pg_extension_config_dump('cq.cache_function',
+    'WHERE EXISTS (SELECT FROM pg_catalog.pg_proc AS p WHERE p.oid OPERATOR(pg_catalog.=) function)');
+
+CREATE TRIGGER cache_function_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON cq.cache_function
+    FOR EACH STATEMENT EXECUTE FUNCTION cq._watch_changed();
+ALTER TABLE cq.cache_function ENABLE ALWAYS TRIGGER cache_function_changed;
+
 -- ---- carriers of owners and privileges --------------------------------------
 
 CREATE VIEW cq.namespace_0 AS SELECT 'default'::pg_catalog.text AS namespace;

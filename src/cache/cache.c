@@ -14,6 +14,8 @@
  *	namespace.c		namespaces: options and privileges
  *	namespace_states.c	the same in shared memory: quotas and counters
  *	marks.c			what the running transaction has changed
+ *	in_flight.c		misses whose sets may be in flight
+ *	age.c			the age of what a snapshot shows
  *	pending.c		its sets and deletes, until it commits
  *	prepared.c		plain entries that prepared transactions have deleted
  *	misses.c		the snapshots under which it has missed

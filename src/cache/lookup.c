@@ -18,6 +18,8 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
+#include "cache/in_flight.h"
 #include "cache/lookup.h"
 #include "cache/marks.h"
 #include "cache/misses.h"
@@ -81,9 +83,12 @@ static CqLookup
 check_stamps(const CqStamp *stamps, int nstamps, const CqView *view,
 			 CommandId curcid)
 {
+	uint64		own;
+
 	/* a query that may change the dependencies is running */
 	if (cq_queries_change_by_row() && !CQ_FAULT("no-own-bypass"))
 		return CQ_LOOKUP_BYPASS;
+	own = U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
 	for (int i = 0; i < nstamps; i++)
 		cq_slot_prefetch(stamps[i].slot);
 	for (int i = 0; i < nstamps; i++)
@@ -94,7 +99,7 @@ check_stamps(const CqStamp *stamps, int nstamps, const CqView *view,
 			!CQ_FAULT("no-own-bypass"))
 			return CQ_LOOKUP_BYPASS;
 		cq_slot_read(stamps[i].slot, &slot);
-		switch (cq_visibility_get(&slot, stamps[i].version, view))
+		switch (cq_visibility_get(&slot, stamps[i].version, view, own))
 		{
 			case CQ_VERDICT_HIT:
 				break;
@@ -156,6 +161,8 @@ lookup_pending(CqPending *op, Snapshot snapshot, CqValue *value)
 static bool
 outdated_allowed(const CqStamp *stamps, int nstamps, const CqView *view)
 {
+	uint64		own = U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
+
 	if (cq_queries_change_by_row())
 		return false;
 	for (int i = 0; i < nstamps; i++)
@@ -168,7 +175,7 @@ outdated_allowed(const CqStamp *stamps, int nstamps, const CqView *view)
 		cq_slot_read(stamps[i].slot, &slot);
 		if (v < slot.barrier || !cq_visibility_not_newer(&slot, v, view) ||
 			(i < CQ_BASIC_SLOTS &&
-			 cq_visibility_get(&slot, v, view) != CQ_VERDICT_HIT))
+			 cq_visibility_get(&slot, v, view, own) != CQ_VERDICT_HIT))
 			return false;
 	}
 	return true;
@@ -283,7 +290,8 @@ cq_cache_lookup(const CqKey *key, Snapshot snapshot, CqValue *value)
 	{
 		CqView		view;
 
-		if (!cq_view_of_miss(snapshot, &view))
+		if (!cq_in_flight_add(cq_slot_of_key(key->identity)) ||
+			!cq_view_of_miss(snapshot, &view))
 			view = nothing;
 		if (cq_remember_misses == CQ_REMEMBER_SESSION)
 			cq_marks_push_all();	/* the miss is as good as a lease */

@@ -34,6 +34,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "cache/in_flight.h"
 #include "cache/maintain.h"
 #include "cache/marks.h"
 #include "cache/namespace_states.h"
@@ -402,6 +403,19 @@ cq_pending_publish_all(void)
 			cq_engine_remove(engine, &op->key->engine, 0, false,
 							 cq_clock_ms());
 		}
+	}
+}
+
+void
+cq_pending_take_id(void)
+{
+	for (int i = 0; i < noperations; i++)
+	{
+		if (FullTransactionIdIsValid(GetTopFullTransactionIdIfAny()))
+			return;
+		if (operations[i].kind == CQ_PENDING_DELETE &&
+			!cq_in_flight_delete(cq_slot_of_key(operations[i].key->identity)))
+			(void) GetTopFullTransactionId();
 	}
 }
 

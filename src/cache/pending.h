@@ -71,6 +71,13 @@ extern CqPending *cq_pending_find(const CqKey *key);
  */
 extern const CqPending *cq_pending_next_behind(int *position);
 
+/*
+ * At PRE_COMMIT, before marks are pushed: a transaction without an id has deleted keys
+ * that were absent.  If one has been missed meanwhile, it takes an id, and with it its
+ * marks are pushed.
+ */
+extern void cq_pending_take_id(void);
+
 /* Callbacks, from cache/xact.c. */
 extern void cq_pending_prepare_all(void);
 extern void cq_pending_publish_all(void);

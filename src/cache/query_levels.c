@@ -46,6 +46,9 @@ typedef struct CqQueryLevel
 	bool		by_row;			/* ... with tags of their own */
 } CqQueryLevel;
 
+/* what the names of our triggers begin with */
+#define CQ_WATCH_PREFIX "!cachequeue_"
+
 static CqQueryLevel *levels = NULL; /* open ones, the innermost last */
 static int	nlevels = 0;
 static int	levels_max = 0;
@@ -145,6 +148,34 @@ opens_level(const QueryDesc *query)
 			(EXEC_FLAG_SKIP_TRIGGERS | EXEC_FLAG_EXPLAIN_ONLY)) == 0;
 }
 
+/*
+ * Statement triggers fire for the table that a statement names, and not for the
+ * partitions and children that it changes, which may be watched for themselves.
+ */
+static void
+look_at_children(EState *estate)
+{
+	ListCell   *cell;
+
+	foreach(cell, estate->es_opened_result_relations)
+	{
+		const ResultRelInfo *relation = lfirst(cell);
+		const TriggerDesc *desc = relation->ri_TrigDesc;
+
+		if (relation->ri_RootResultRelInfo == NULL || desc == NULL)
+			continue;
+		for (int i = 0; i < desc->numtriggers; i++)
+		{
+			if (strncmp(desc->triggers[i].tgname, CQ_WATCH_PREFIX,
+						strlen(CQ_WATCH_PREFIX)) == 0)
+			{
+				cq_query_changes(true);
+				return;
+			}
+		}
+	}
+}
+
 static void
 executor_start(QueryDesc *query, int eflags)
 {
@@ -154,6 +185,8 @@ executor_start(QueryDesc *query, int eflags)
 		standard_ExecutorStart(query, eflags);
 	if (opens_level(query))
 		cq_query_level_open(query);
+	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0)
+		look_at_children(query->estate);
 }
 
 static void

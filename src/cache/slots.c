@@ -13,24 +13,21 @@
  *
  * One slot is one cache line:
  *
- *	 0       8        16        24       32                        64
- *	+-------+---------+---------+--------+------+------+------+------+
- *	| seq   | version | barrier | floor  | ring[0] ..     .. ring[3] |
- *	+-------+---------+---------+--------+------+------+------+------+
+ *	 0     8         16     24      32                        64
+ *	+-----+---------+------+-------+------+------+------+------+
+ *	| seq | barrier | base | spans | ring[0] ..     .. ring[3] |
+ *	+-----+---------+------+-------+------+------+------+------+
+ *
+ * seq is twice the number of marks; slot.c explains the others.
  *
  * The table has three regions, so that a busy tag never shares a slot with an
  * epoch, a namespace or a key:
  *
  *	| CQ_EPOCH_SLOTS | n tags | n keys |    n = dependency_slots
  *
- * Locking: seq is even at rest.  A writer makes it odd by compare-and-swap,
- * writes, and makes it even again.  So it is a spinlock whose value also tells
- * readers whether they have copied a slot while it was written.  No function is
- * called while it is odd.  Readers take no lock; they copy, and try again if seq
- * has changed.
+ * Locking: a slot is a line (core/line.h).
  *
- * A slot starts with version 0 and an empty ring.  Id 0 in the ring is below every
- * xmin, so every view sees it.
+ * A slot starts with version 0 and an empty ring.
  *
  *-------------------------------------------------------------------------
  */
@@ -38,10 +35,9 @@
 
 #include "cache/slots.h"
 #include "common/hashfn.h"
+#include "core/line.h"
 #include "core/settings.h"
 #include "core/shmem.h"
-#include "port/atomics.h"
-#include "storage/s_lock.h"
 
 #define CQ_EPOCH_SLOTS 256
 
@@ -51,36 +47,29 @@
 /* to be increased with any change of the hashes */
 #define CQ_DEPENDENCY_HASH_VERSION 1
 
-typedef struct CqSlot
-{
-	pg_atomic_uint64 seq;
-	CqSlotState state;			/* guarded by seq */
-} CqSlot;
+StaticAssertDecl(sizeof(CqSlotState) - offsetof(CqSlotState, barrier) ==
+				 CQ_LINE_WORDS * sizeof(uint64),
+				 "a slot is a line");
 
-StaticAssertDecl(sizeof(CqSlot) == 64, "a slot is one cache line");
-
-static inline CqSlot *
+static inline CqLine *
 slot_at(uint32 slot)
 {
 	Assert(slot < CQ_EPOCH_SLOTS + 2 * (uint32) cq_dependency_slots);
-	return (CqSlot *) CQ_SHARED_PART(slots) + slot;
+	return (CqLine *) CQ_SHARED_PART(slots) + slot;
 }
 
 Size
 cq_slots_size(void)
 {
 	return mul_size(CQ_EPOCH_SLOTS + 2 * (Size) cq_dependency_slots,
-					sizeof(CqSlot));
+					sizeof(CqLine));
 }
 
 void
 cq_slots_init(void *mem)
 {
-	CqSlot	   *slots = mem;
-
-	memset(mem, 0, cq_slots_size());
 	for (uint32 i = 0; i < CQ_EPOCH_SLOTS + 2 * (uint32) cq_dependency_slots; i++)
-		pg_atomic_init_u64(&slots[i].seq, 0);
+		cq_line_init((CqLine *) mem + i);
 }
 
 bool
@@ -147,58 +136,25 @@ cq_slot_prefetch(uint32 slot)
 #endif
 }
 
-/* Copy a slot; false if a writer is at it. */
-static inline bool
-try_read(CqSlot *s, CqSlotState *state)
-{
-	uint64		seq = pg_atomic_read_u64(&s->seq);
-
-	if ((seq & 1) != 0)
-		return false;
-	pg_read_barrier();
-	*state = *(volatile CqSlotState *) &s->state;
-	pg_read_barrier();
-	return pg_atomic_read_u64(&s->seq) == seq;
-}
-
 void
 cq_slot_read(uint32 slot, CqSlotState *state)
 {
-	CqSlot	   *s = slot_at(slot);
-	SpinDelayStatus delay;
-
-	if (likely(try_read(s, state)))
-		return;
-	init_local_spin_delay(&delay);
-	do
-		perform_spin_delay(&delay);
-	while (!try_read(s, state));
-	finish_spin_delay(&delay);
+	state->version = cq_line_read(slot_at(slot), &state->barrier) / 2;
 }
 
 void
-cq_slot_push(uint32 slot, uint64 writer, bool barrier)
+cq_slot_push(uint32 slot, uint64 writer, bool barrier, const CqView *had_ended)
 {
-	CqSlot	   *s = slot_at(slot);
-	SpinDelayStatus delay;
+	CqLine	   *line = slot_at(slot);
+	CqSlotState state;
 	uint64		seq;
 
-	init_local_spin_delay(&delay);
-	for (;;)
+	do
 	{
-		seq = pg_atomic_read_u64(&s->seq);
-		if ((seq & 1) == 0 &&
-			pg_atomic_compare_exchange_u64(&s->seq, &seq, seq + 1))
-			break;
-		perform_spin_delay(&delay);
-	}
-	finish_spin_delay(&delay);
-	pg_write_barrier();
-
-	cq_slot_state_push(&s->state, writer, barrier);
-
-	pg_write_barrier();
-	pg_atomic_write_u64(&s->seq, seq + 2);
+		seq = cq_line_read(line, &state.barrier);
+		state.version = seq / 2;
+		cq_slot_state_push(&state, writer, barrier, had_ended);
+	} while (!cq_line_write(line, &state.barrier, seq));
 }
 
 /* The part of n slots, beginning at the first one, that has been marked. */

@@ -1,40 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * slots.h
- *	  The table of dependency slots; slots.c explains what a slot is.
+ *	  The table of dependency slots; slot.h has a single one.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef CQ_CACHE_SLOTS_H
 #define CQ_CACHE_SLOTS_H
 
+#include "cache/slot.h"
 #include "core/transfer.h"
-
-#define CQ_SLOT_RING 4
-
-/* A consistent copy of one slot. */
-typedef struct CqSlotState
-{
-	uint64		version;		/* marks received so far */
-	uint64		barrier;		/* entries stamped below it always miss */
-	uint64		floor;			/* largest writer pushed out of the ring */
-	uint64		ring[CQ_SLOT_RING]; /* writer of mark n at [n % RING] */
-} CqSlotState;
-
-/* Add a mark to a slot.  The caller has exclusive access to it. */
-static inline void
-cq_slot_state_push(CqSlotState *state, uint64 writer, bool barrier)
-{
-	uint64	   *oldest;
-
-	state->version++;
-	oldest = &state->ring[state->version % CQ_SLOT_RING];
-	if (*oldest > state->floor)
-		state->floor = *oldest;
-	*oldest = writer;
-	if (barrier)
-		state->barrier = state->version;
-}
 
 /* Kind of a dependency; part of the hashed bytes. */
 typedef enum CqDependencyKind
@@ -68,11 +43,9 @@ extern void cq_slot_prefetch(uint32 slot);
 /* Copy a slot.  Waits for a few instructions of a writer at most. */
 extern void cq_slot_read(uint32 slot, CqSlotState *state);
 
-/*
- * Add a mark: version + 1; the oldest writer of the ring goes to the floor.  With
- * barrier, all entries recorded before are misses for every session.
- */
-extern void cq_slot_push(uint32 slot, uint64 writer, bool barrier);
+/* Add a mark, see cq_slot_state_push(). */
+extern void cq_slot_push(uint32 slot, uint64 writer, bool barrier,
+						 const CqView *had_ended);
 
 /*
  * The part of the slots of tags, and of keys, that has been marked since the

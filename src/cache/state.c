@@ -39,6 +39,7 @@ void
 cq_cache_state_start_empty(void)
 {
 	pg_atomic_init_u64(&cq_cache_state->f0, 0);
+	pg_atomic_init_u64(&cq_cache_state->lease_base, 0);
 	pg_atomic_init_u64(&cq_cache_state->planned_expiry_ms, 0);
 	pg_atomic_init_u64(&cq_cache_state->prepared_xid, 0);
 	pg_atomic_init_u64(&cq_cache_state->prepared_changes, 0);

@@ -19,6 +19,7 @@ typedef struct CqCacheState
 {
 	pg_atomic_uint64 f0;		/* see view.c; 0: not known yet */
 	uint64		lease_salt;		/* random, of this server start; constant */
+	pg_atomic_uint64 lease_base;	/* see lease.c; 0: not known yet */
 	int			tranche;		/* of the cache's LWLocks; constant */
 
 	/*

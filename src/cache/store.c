@@ -12,6 +12,7 @@
 
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "cache/in_flight.h"
 #include "cache/lookup.h"
 #include "cache/maintain.h"
 #include "cache/marks.h"
@@ -145,6 +146,7 @@ bool
 cq_cache_delete(const CqKey *key)
 {
 	CqPending  *op = cq_pending_find(key);
+	uint32		slot = cq_slot_of_key(key->identity);
 	bool		existed;
 
 	if (op != NULL)
@@ -158,7 +160,10 @@ cq_cache_delete(const CqKey *key)
 		cq_engine_remove(cq_cache_engine(), &key->engine, 0, false, cq_clock_ms());
 		return existed;
 	}
-	cq_cache_mark(cq_slot_of_key(key->identity));
+	if (op == NULL && !existed && !cq_in_flight_any(slot))
+		cq_mark_slot(slot, false);	/* pushed if there is an id at commit */
+	else
+		cq_cache_mark(slot);
 	cq_pending_delete(key);
 	return existed;
 }
@@ -180,7 +185,7 @@ void
 cq_cache_mark(uint32 slot)
 {
 	if (RecoveryInProgress())
-		cq_slot_push(slot, 0, true);
+		cq_slot_push(slot, 0, true, NULL);
 	else
 	{
 		(void) GetTopFullTransactionId();	/* commit needs one */

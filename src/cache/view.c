@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * view.c
- *	  What a snapshot sees of top-level transactions; leases.
+ *	  What a snapshot sees of top-level transactions.
  *
  * F0 is the next transaction id when the server came out of recovery, or a little
  * later.  It stays when the cache is kept over a restart (warm.c).  Transactions
@@ -13,13 +13,6 @@
  * this process's catalog caches don't (ddl_window.c).  Its view is cut below such a
  * transaction: the ids from there on count as running.
  *
- * A lease:
- *
- *	 63   62      40 39                0
- *	+---+-----------+-------------------+
- *	| 0 | salt      | xmin - F0 + 1     |	the last part is 0 in a lease that is
- *	+---+-----------+-------------------+	always refused
- *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -27,21 +20,16 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "cache/ddl_window.h"
-#include "cache/marks.h"
 #include "cache/state.h"
 #include "cache/view.h"
 #include "core/compat.h"
 #include "core/faults.h"
+#include "storage/procarray.h"
 #include "utils/inval.h"
 #include "utils/snapmgr.h"
 
-#define CQ_LEASE_XID_BITS 40
-#define CQ_LEASE_XID_MAX ((UINT64CONST(1) << CQ_LEASE_XID_BITS) - 1)
-#define CQ_LEASE_SALT_MASK UINT64CONST(0x7fffff)
-
-/* F0; the first caller after recovery fixes it. */
-static uint64
-first_xid(void)
+uint64
+cq_view_first_xid(void)
 {
 	uint64		f0 = pg_atomic_read_u64(&cq_cache_state->f0);
 
@@ -55,37 +43,43 @@ first_xid(void)
 	return f0;
 }
 
-uint64
-cq_view_first_xid(void)
-{
-	return first_xid();
-}
-
 void
 cq_cache_out_of_recovery(void)
 {
 	Assert(!RecoveryInProgress());
-	(void) first_xid();
+	(void) cq_view_first_xid();
+}
+
+static void
+fill_view(CqView *view, Snapshot snapshot)
+{
+	view->xmax = cq_widen_xid(snapshot->xmax, cq_next_full_xid_unlocked());
+	view->xmin = view->xmax - (uint32) (snapshot->xmax - snapshot->xmin);
+	view->snapshot_xmax = view->xmax;
+	view->xcnt = snapshot->xcnt;
+	view->xip = snapshot->xip;
+	view->curcid = snapshot->curcid;
+}
+
+/* Take the ids from there on as running. */
+static void
+cut_view(CqView *view, uint64 xid)
+{
+	view->xmax = Min(view->xmax, xid);
+	view->xmin = Min(view->xmin, xid);
 }
 
 bool
 cq_view_of_snapshot(Snapshot snapshot, CqView *view)
 {
-	uint64		next;
-
 	if (IsolationIsSerializable() && !CQ_FAULT("no-serializable"))
 		return false;
 	if (snapshot == NULL || snapshot->snapshot_type != SNAPSHOT_MVCC ||
 		RecoveryInProgress() || snapshot->takenDuringRecovery)
 		return false;
 
-	next = cq_next_full_xid_unlocked();
-	view->xmax = cq_widen_xid(snapshot->xmax, next);
-	view->xmin = view->xmax - (uint32) (snapshot->xmax - snapshot->xmin);
-	view->xcnt = snapshot->xcnt;
-	view->xip = snapshot->xip;
-	view->curcid = snapshot->curcid;
-	return view->xmin >= first_xid() || CQ_FAULT("no-f0");
+	fill_view(view, snapshot);
+	return view->xmin >= cq_view_first_xid() || CQ_FAULT("no-f0");
 }
 
 bool
@@ -102,47 +96,21 @@ cq_view_of_miss(Snapshot snapshot, CqView *view)
 		view->curcid = GetCurrentCommandId(false) + 1;
 	if (!result || CQ_FAULT("no-ddl-window"))
 		return result;
-	view->xmax = Min(view->xmax, oldest);
-	view->xmin = Min(view->xmin, oldest);
-	return view->xmin >= first_xid() || CQ_FAULT("no-f0");
-}
-
-/* Never 0, so that no lease is. */
-static uint64
-lease_salt(void)
-{
-	return (cq_cache_state->lease_salt & CQ_LEASE_SALT_MASK) | 1;
-}
-
-int64
-cq_lease_issue(Snapshot snapshot)
-{
-	CqView		view;
-	uint64		offset = 0;
-
-	if (cq_view_of_miss(snapshot, &view))
-	{
-		offset = view.xmin - first_xid() + 1;
-		if (offset > CQ_LEASE_XID_MAX)
-			offset = 0;
-		if (!CQ_FAULT("no-lease-mark"))
-			cq_marks_push_all();
-	}
-	return (int64) ((lease_salt() << CQ_LEASE_XID_BITS) | offset);
+	cut_view(view, oldest);
+	return view->xmin >= cq_view_first_xid() || CQ_FAULT("no-f0");
 }
 
 bool
-cq_lease_view(int64 lease, CqView *view)
+cq_view_for_marks(CqView *view)
 {
-	uint64		offset = (uint64) lease & CQ_LEASE_XID_MAX;
+	/* not one of snapmgr.c, whose callers may still need it */
+	static SnapshotData snapshot = {.snapshot_type = SNAPSHOT_MVCC};
 
-	if ((((uint64) lease >> CQ_LEASE_XID_BITS) != lease_salt() &&
-		 !CQ_FAULT("no-salt")) ||
-		offset == 0 || RecoveryInProgress() || IsolationIsSerializable())
+	if (!IsTransactionState())
 		return false;
-	view->xmin = view->xmax = first_xid() + offset - 1;
-	view->xcnt = 0;
-	view->xip = NULL;
-	view->curcid = 0;
-	return view->xmax <= cq_next_full_xid_unlocked();
+	(void) GetSnapshotData(&snapshot);
+	fill_view(view, &snapshot);
+	if (!CQ_FAULT("no-mark-window"))
+		cut_view(view, cq_ddl_windows_oldest());
+	return true;
 }

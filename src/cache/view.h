@@ -5,7 +5,7 @@
  *
  * A view is the part of an MVCC snapshot that the consistency rules need: which
  * writers had ended when it was taken.  Writers are identified by top-level ids,
- * so subtransactions don't matter.  A lease is a view without a list.
+ * so subtransactions don't matter.
  *
  *	 ended     | ended unless listed in xip | not ended
  *	-----------+----------------------------+----------->  full xid
@@ -23,7 +23,8 @@ struct SnapshotData;
 typedef struct CqView
 {
 	uint64		xmin;
-	uint64		xmax;
+	uint64		xmax;			/* 0: no view, nothing may be stored */
+	uint64		snapshot_xmax;	/* greater than xmax if the view was cut */
 	uint32		xcnt;
 	const uint32 *xip;			/* running ids, the low 32 bits, any order */
 	uint32		curcid;			/* sees its own transaction's commands before
@@ -47,12 +48,19 @@ cq_view_sees(const CqView *view, uint64 xid)
 	return true;
 }
 
-/* Of two views of one server: does a see less than b? */
+/* The full id of one in the list, or of another near xmax. */
+static inline uint64
+cq_view_widen(const CqView *view, uint32 xid)
+{
+	return view->xmax + (int32) (xid - (uint32) view->xmax);
+}
+
+/* Of two views of one server: was the snapshot of a taken before that of b? */
 static inline bool
 cq_view_older(const CqView *a, const CqView *b)
 {
-	if (a->xmax != b->xmax)
-		return a->xmax < b->xmax;
+	if (a->snapshot_xmax != b->snapshot_xmax)
+		return a->snapshot_xmax < b->snapshot_xmax;
 	return a->xcnt > b->xcnt;
 }
 
@@ -73,13 +81,12 @@ extern bool cq_view_of_snapshot(struct SnapshotData *snapshot, CqView *view);
 extern bool cq_view_of_miss(struct SnapshotData *snapshot, CqView *view);
 
 /*
- * Leases: a bigint that stands for a snapshot's xmin on this server start.
- * cq_lease_issue pushes the marks of the transaction; if the snapshot has no
- * view, its lease is always refused.  cq_lease_view returns false for a lease
- * that must be refused.
+ * Which transactions have ended by now, for the marks that this transaction, which
+ * has an id, is about to push; DDL counts as in cq_view_of_miss.  The list is valid
+ * until the next call.  Returns false if no snapshot can be taken, since the
+ * transaction has ended.  Raises out of memory only.
  */
-extern int64 cq_lease_issue(struct SnapshotData *snapshot);
-extern bool cq_lease_view(int64 lease, CqView *view);
+extern bool cq_view_for_marks(CqView *view);
 
 /*
  * Fix F0, unless it is fixed.  The launcher calls this as soon as the server is

@@ -8,22 +8,23 @@
 #ifndef CQ_CACHE_VISIBILITY_H
 #define CQ_CACHE_VISIBILITY_H
 
-#include "cache/slots.h"
+#include "cache/slot.h"
 #include "cache/view.h"
 
 typedef enum CqVerdict
 {
 	CQ_VERDICT_HIT,
-	CQ_VERDICT_INVALIDATED,		/* changed since, or this is not known */
-	CQ_VERDICT_SNAPSHOT			/* newer than the reader's snapshot */
+	CQ_VERDICT_INVALIDATED,		/* changed since; the snapshot sees all before */
+	CQ_VERDICT_SNAPSHOT			/* newer than the snapshot, or this is not
+								 * known */
 } CqVerdict;
 
 /*
  * The get rule: may a reader with view r be served a value that was recorded
- * under version v of this slot?
+ * under version v of this slot?  own is the reader's transaction id, 0: none.
  */
 extern CqVerdict cq_visibility_get(const CqSlotState *slot, uint64 v,
-								   const CqView *r);
+								   const CqView *r, uint64 own);
 
 /*
  * Half of the get rule: is a value that was recorded under version v certainly not

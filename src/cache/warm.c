@@ -56,7 +56,7 @@
 #define WARM_FILE_NEW WARM_FILE ".new"
 
 /* to be increased when contents or their meaning change */
-#define WARM_FORMAT 1
+#define WARM_FORMAT 2
 
 /* older files are not loaded */
 #define WARM_AGE_MAX_MS (INT64CONST(1000) * 60 * 60 * 24 * 365)

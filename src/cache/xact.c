@@ -71,6 +71,7 @@ at_transaction(XactEvent event, void *arg)
 		case XACT_EVENT_PRE_COMMIT:
 			if (table_follows())
 				cq_log_behind_hook();
+			cq_pending_take_id();
 			open_ddl_window();
 			if (!CQ_FAULT("mark-at-commit"))
 				cq_marks_push_all();
@@ -81,8 +82,8 @@ at_transaction(XactEvent event, void *arg)
 				ereport(ERROR,
 						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						 errmsg("cannot prepare a transaction that has changed a write-behind namespace")));
-			cq_marks_push_all();
 			cq_pending_lock_deleted();
+			cq_marks_push_all();
 			break;
 		case XACT_EVENT_COMMIT:
 			CQ_PAUSE("ddl-window");

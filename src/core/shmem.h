@@ -27,8 +27,10 @@ typedef struct CqShared
 	Size		workers;		/* core/dbworker.c */
 	Size		cache;			/* cache/state.c: F0, salt */
 	Size		slots;			/* cache/slots.c: dependency slots */
+	Size		in_flight;		/* cache/in_flight.c: misses */
 	Size		engine;			/* cache/engine/engine.c: the arena */
 	Size		loads;			/* cache/load.c: load leases */
+	Size		leases;			/* cache/lease.c: views of leases */
 	Size		ddl_windows;	/* cache/ddl_window.c */
 	Size		counters;		/* cache/counters.c */
 	Size		namespaces;		/* cache/namespace_states.c */

@@ -26,7 +26,7 @@ cq_check_aggregate(CqCheck *check, Oid aggregate)
 	HeapTuple	tuple;
 	FormData_pg_aggregate form;
 
-	if (aggregate < FirstUnpinnedObjectId || CQ_FAULT("aggregate-functions"))
+	if (aggregate < FirstUnpinnedObjectId || CQ_FAULT("no-aggregate-check"))
 		return;
 	tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggregate));
 	if (!HeapTupleIsValid(tuple))

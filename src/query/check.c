@@ -77,6 +77,8 @@ cq_query_check(const char *query, bool allow_time)
 	lists = cq_server_lists(tree);
 	cq_walk_query(&check, tree);
 	cq_check_server_lists(&check, &lists);
+	if (facts->declarations != 0)
+		facts->tree_hash = hash_combine64(facts->tree_hash, facts->declarations);
 	cq_check_columns(&check, ExecCleanTypeFromTL(tree->targetList));
 	return facts;
 }

@@ -32,7 +32,8 @@ cq_facts_add_type(CqQueryFacts *facts, Oid type)
 bool
 cq_facts_concern_relation(const CqQueryFacts *facts, Oid relid)
 {
-	return list_member_oid(facts->relations, relid) ||
+	return relid == facts->declared_in ||
+		list_member_oid(facts->relations, relid) ||
 		list_member_oid(facts->children, relid) ||
 		list_member_oid(facts->row_types, relid);
 }

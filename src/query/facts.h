@@ -43,6 +43,12 @@ typedef struct CqQueryFacts
 	Oid			foreign;		/* a foreign table, or none */
 	List	   *settings;		/* names (char *) that current_setting reads */
 	bool		role_name;		/* a policy asks for the current role */
+
+	/* of functions that a superuser has declared */
+	Oid			declared_in;	/* the table that says so, or none */
+	uint64		declarations;	/* hash of what it says */
+	List	   *invoker_reads;	/* oids of tables that the role must be able
+								 * to read */
 	bool		reads_clock;	/* the result depends on when it is computed */
 	bool		clock_literals; /* and so does what the query is analysed to */
 } CqQueryFacts;

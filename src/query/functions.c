@@ -32,6 +32,7 @@
 #include "core/faults.h"
 #include "nodes/nodeFuncs.h"
 #include "query/clock.h"
+#include "query/declared.h"
 #include "query/functions.h"
 #include "query/refuse.h"
 #include "utils/builtins.h"
@@ -89,7 +90,7 @@ is_pinned(Oid object)
 	return object < FirstUnpinnedObjectId;
 }
 
-/* The judgement on a function. */
+/* The judgement on a function; the row of pg_proc stays pinned meanwhile. */
 static bool
 is_allowed(CqCheck *check, Oid function, Form_pg_proc proc)
 {
@@ -100,10 +101,11 @@ is_allowed(CqCheck *check, Oid function, Form_pg_proc proc)
 		case PROVOLATILE_IMMUTABLE:
 			return true;
 		case PROVOLATILE_STABLE:
-			return is_pinned(function) &&
-				bsearch(NameStr(proc->proname), stable_allowed,
-						lengthof(stable_allowed), sizeof(char *),
-						compare_names) != NULL;
+			if (!is_pinned(function))
+				return cq_check_declared(check, function);
+			return bsearch(NameStr(proc->proname), stable_allowed,
+						   lengthof(stable_allowed), sizeof(char *),
+						   compare_names) != NULL;
 		default:
 			return false;
 	}
@@ -116,7 +118,7 @@ cq_check_function(CqCheck *check, Oid function)
 	Form_pg_proc proc;
 	bool		allowed;
 	bool		temporary;
-	bool		compiled;
+	bool		has_body;
 
 	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
 	if (!HeapTupleIsValid(tuple))
@@ -124,18 +126,19 @@ cq_check_function(CqCheck *check, Oid function)
 	proc = (Form_pg_proc) GETSTRUCT(tuple);
 	allowed = is_allowed(check, function, proc);
 	temporary = isAnyTempNamespace(proc->pronamespace);
-	compiled = proc->prolang == INTERNALlanguageId || proc->prolang == ClanguageId;
+	has_body = proc->prolang != INTERNALlanguageId && proc->prolang != ClanguageId &&
+		!is_pinned(function);
 	ReleaseSysCache(tuple);
 
 	if (!allowed)
 		cq_refuse_function(check, function);
-	if (temporary && !CQ_FAULT("temporary-objects"))
+	if (temporary && !CQ_FAULT("no-temporary-check"))
 		cq_refuse(check, NULL, "with temporary objects",
 				  psprintf("Function \"%s\" is in the schema pg_temp.",
 						   get_func_name(function)),
 				  "Create it in another schema.");
 	cq_facts_add_function(check->facts, function);
-	check->facts->calls_others = check->facts->calls_others || !compiled;
+	check->facts->calls_others = check->facts->calls_others || has_body;
 }
 
 void
@@ -180,7 +183,7 @@ cq_check_defaults(CqCheck *check, Oid function, List *args)
 	proc = (Form_pg_proc) GETSTRUCT(tuple);
 	missing = proc->pronargs - list_length(args);
 	defaults = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_proargdefaults, &is_null);
-	if (missing > 0 && !is_null)
+	if (missing > 0 && !is_null && !CQ_FAULT("no-defaults"))
 	{
 		expressions = stringToNode(TextDatumGetCString(defaults));
 		if (!names_arguments(args))
@@ -196,7 +199,7 @@ cq_check_family(CqCheck *check, Oid family)
 {
 	CatCList   *procs;
 
-	if (!OidIsValid(family))
+	if (!OidIsValid(family) || CQ_FAULT("no-families"))
 		return;
 	procs = SearchSysCacheList1(AMPROCNUM, ObjectIdGetDatum(family));
 	for (int i = 0; i < procs->n_members; i++)

@@ -105,6 +105,18 @@ add_value(StringInfo buf, Datum value, Oid type)
 	int16		len;
 	bool		by_value;
 
+	if (CQ_FAULT("text-key"))
+	{
+		Oid			output;
+		bool		is_varlena;
+		char	   *text;
+
+		getTypeOutputInfo(type, &output, &is_varlena);
+		text = OidOutputFunctionCall(output, value);
+
+		add_bytes(buf, text, strlen(text));
+		return;
+	}
 	get_typlenbyval(type, &len, &by_value);
 	if (by_value)
 		add_bytes(buf, (char *) &value, sizeof(value));

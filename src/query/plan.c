@@ -31,6 +31,7 @@
 #include "core/compat.h"
 #include "core/faults.h"
 #include "miscadmin.h"
+#include "query/declared.h"
 #include "query/plan.h"
 #include "query/settings.h"
 #include "utils/hsearch.h"
@@ -390,5 +391,6 @@ cq_plan_check_privileges(CqPlan *plan)
 	foreach(cell, cached->stmt_list)
 		cq_check_plan_privileges(lfirst_node(PlannedStmt, cell));
 	ReleaseCachedPlan(cached, CurrentResourceOwner);
+	cq_declared_check_privileges(plan->facts);
 	plan->permitted = plan->valid;
 }

@@ -12,7 +12,9 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "access/transam.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_proc.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/parsenodes.h"
@@ -131,17 +133,27 @@ cq_refuse(const CqCheck *check, const CqCulprit *culprit, const char *what,
 			 hint != NULL ? errhint("%s", hint) : 0));
 }
 
-/* The way out, for what is called by the name. */
+/* The way out, for what is called; declarable: a superuser may let it. */
 static const char *
-hint_on_call(const CqCheck *check, bool reads_clock)
+hint_on_call(const CqCheck *check, bool reads_clock, bool declarable)
 {
-	if (reads_clock && OidIsValid(check->policy_table))
-		return "Have the policy read it with current_setting, or give a ttl and allow_time => true to accept results of that age.";
-	if (reads_clock)
-		return CQ_CLOCK_HINT;
-	return OidIsValid(check->policy_table) ?
-		"Have the policy read it with current_setting." :
-		"Pass its value as an argument of the query.";
+	return psprintf("%s%s.",
+					OidIsValid(check->policy_table) ?
+					"Have the policy read it with current_setting" :
+					"Pass its value as an argument of the query",
+					reads_clock ?
+					", or give a ttl and allow_time => true to accept results of that age" :
+					declarable ?
+					", or let a superuser declare what the function reads with cq.cache_function_declare" :
+					"");
+}
+
+/* A STABLE function that a user has written? */
+static bool
+is_declarable(Oid function)
+{
+	return function >= FirstUnpinnedObjectId &&
+		func_volatile(function) == PROVOLATILE_STABLE;
 }
 
 void
@@ -153,7 +165,7 @@ cq_refuse_function(const CqCheck *check, Oid function)
 	cq_refuse(check, &culprit, psprintf("that calls \"%s\"", get_func_name(function)),
 			  reads_clock ? "Its value depends on the time." :
 			  "The function is volatile, or depends on more than its arguments and the tables of the query.",
-			  hint_on_call(check, reads_clock));
+			  hint_on_call(check, reads_clock, is_declarable(function)));
 }
 
 void
@@ -182,7 +194,7 @@ cq_refuse_value(const CqCheck *check, const SQLValueFunction *value)
 	cq_refuse(check, &culprit, psprintf("that calls \"%s\"", names[value->op]),
 			  reads_clock ? "Its value depends on the time." :
 			  "Its value depends on the session.",
-			  hint_on_call(check, reads_clock));
+			  hint_on_call(check, reads_clock, false));
 }
 
 /* The type that the function takes. */

@@ -29,6 +29,7 @@
 #include "optimizer/optimizer.h"
 #include "query/refuse.h"
 #include "query/relations.h"
+#include "storage/lmgr.h"
 #include "tables/watch.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -45,7 +46,7 @@ check_kind(CqCheck *check, Oid relid)
 		cq_refuse(check, NULL, "with temporary tables", NULL, NULL);
 	if (kind == RELKIND_VIEW)
 		return;					/* expanded; its tables are seen too */
-	if (kind == RELKIND_FOREIGN_TABLE && !CQ_FAULT("foreign-tables"))
+	if (kind == RELKIND_FOREIGN_TABLE)
 		facts->foreign = relid;
 	else if (!OidIsValid(facts->unwatched) && !cq_relation_is_watched(relid))
 		facts->unwatched = relid;
@@ -65,7 +66,7 @@ check_children(CqCheck *check, Oid relid)
 	CqQueryFacts *facts = check->facts;
 	ListCell   *cell;
 
-	if (!has_subclass(relid) || CQ_FAULT("children"))
+	if (!has_subclass(relid) || CQ_FAULT("no-children"))
 		return;
 	foreach(cell, find_all_inheritors(relid, AccessShareLock, NULL))
 	{
@@ -114,6 +115,21 @@ cq_check_relation(CqCheck *check, const RangeTblEntry *rte)
 	}
 	if (rte->inh && rte->rtekind == RTE_RELATION)
 		check_children(check, relid);
+}
+
+void
+cq_check_table(CqCheck *check, Oid relid)
+{
+	CqQueryFacts *facts = check->facts;
+
+	LockRelationOid(relid, AccessShareLock);
+	if (!list_member_oid(facts->relations, relid))
+	{
+		facts->relations = lappend_oid(facts->relations, relid);
+		check_kind(check, relid);
+	}
+	facts->unpinned = list_append_unique_oid(facts->unpinned, relid);
+	check_children(check, relid);
 }
 
 CqServerLists

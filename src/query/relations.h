@@ -24,6 +24,9 @@ typedef struct CqServerLists
  */
 extern void cq_check_relation(CqCheck *check, const RangeTblEntry *rte);
 
+/* The same for a table that a function of the query reads, all of it. */
+extern void cq_check_table(CqCheck *check, Oid relid);
+
 /* PostgreSQL's own lists for a query that is analysed and rewritten. */
 extern CqServerLists cq_server_lists(Query *query);
 

@@ -41,6 +41,7 @@
 #include <math.h>
 
 #include "access/xact.h"
+#include "cache/age.h"
 #include "cache/counters.h"
 #include "cache/load.h"
 #include "cache/lookup.h"
@@ -60,7 +61,6 @@
 #include "core/settings.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
-#include "query/age.h"
 #include "query/pins.h"
 #include "query/result.h"
 #include "tables/watch.h"
@@ -211,8 +211,8 @@ add_relation(CqSetRequest *request, const CqQueryFacts *facts,
 }
 
 /*
- * Depend on the functions and types that the query uses.  (A row type of a table that is
- * read changes with the table.)
+ * Depend on the functions and types that the query uses.  (The row type of a table is
+ * marked with the table.)
  */
 static bool
 add_objects(CqSetRequest *request, const CqQueryFacts *facts)
@@ -234,12 +234,6 @@ add_objects(CqSetRequest *request, const CqQueryFacts *facts)
 	{
 		if (!add_slot(request, cq_slot_of_object(MyDatabaseId, TypeRelationId,
 												 lfirst_oid(cell))))
-			return false;
-	}
-	foreach(cell, facts->row_types)
-	{
-		if (!list_member_oid(facts->relations, lfirst_oid(cell)) &&
-			!add_slot(request, cq_relation_slot(lfirst_oid(cell))))
 			return false;
 	}
 	return true;

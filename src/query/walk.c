@@ -20,6 +20,7 @@
 #include "catalog/pg_type.h"
 #include "core/compat.h"
 #include "core/faults.h"
+#include "funcapi.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/nodes.h"
 #include "parser/parsetree.h"
@@ -52,7 +53,7 @@ check_var(Node *node, CqCheck *check)
 {
 	AttrNumber	number = ((Var *) node)->varattno;
 
-	if (number >= 0 || number == TableOidAttributeNumber || CQ_FAULT("system-columns"))
+	if (number >= 0 || number == TableOidAttributeNumber || CQ_FAULT("no-system-columns"))
 		return;
 	cq_refuse(check, NULL, "with system columns",
 			  "They say where and by which transaction a row was written: VACUUM, row locks and the like change them unnoticed.",
@@ -120,6 +121,19 @@ note_setting(CqQueryFacts *facts, const FuncExpr *call)
 	return true;
 }
 
+/* The columns of an anonymous record that a function returns, if it says them. */
+static void
+note_record(Node *call, CqCheck *check)
+{
+	TupleDesc	columns;
+
+	if (exprType(call) != RECORDOID ||
+		get_expr_result_type(call, NULL, &columns) != TYPEFUNC_COMPOSITE)
+		return;
+	for (int i = 0; i < columns->natts; i++)
+		cq_note_row_type(check, TupleDescAttr(columns, i)->atttypid);
+}
+
 static void
 check_func_expr(Node *node, CqCheck *check)
 {
@@ -127,6 +141,7 @@ check_func_expr(Node *node, CqCheck *check)
 
 	if (note_setting(check->facts, call))
 		return;
+	note_record(node, check);
 	cq_check_call(check, call->funcid);
 	cq_check_defaults(check, call->funcid, call->args);
 	if (cq_function_writes(call->funcid))
@@ -564,6 +579,6 @@ cq_walk_query(CqCheck *check, Query *query)
 		check->todo = NIL;
 		(void) walk((Node *) todo, check);
 	}
-	if (check->writes_rows && OidIsValid(check->row_output) && !CQ_FAULT("changing-output"))
+	if (check->writes_rows && OidIsValid(check->row_output) && !CQ_FAULT("no-output-check"))
 		cq_refuse_output(check, check->row_output);
 }

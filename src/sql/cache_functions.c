@@ -9,6 +9,7 @@
 
 #include "access/htup_details.h"
 #include "cache/key.h"
+#include "cache/lease.h"
 #include "cache/lookup.h"
 #include "cache/namespace.h"
 #include "cache/outcome.h"
@@ -16,7 +17,6 @@
 #include "cache/store.h"
 #include "cache/update.h"
 #include "cache/value.h"
-#include "cache/view.h"
 #include "catalog/pg_type.h"
 #include "core/args.h"
 #include "core/clock.h"

@@ -8,11 +8,11 @@
 #include "postgres.h"
 
 #include "cache/key.h"
+#include "cache/lease.h"
 #include "cache/namespace.h"
 #include "cache/request.h"
 #include "cache/state.h"
 #include "cache/value.h"
-#include "cache/view.h"
 #include "catalog/pg_type.h"
 #include "core/args.h"
 #include "fmgr.h"

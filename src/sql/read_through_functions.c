@@ -16,6 +16,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
+#include "query/declared.h"
 #include "query/fetch.h"
 #include "query/rows.h"
 #include "sql/cache_args.h"
@@ -26,6 +27,8 @@
 
 PG_FUNCTION_INFO_V1(cq_cache_fetch);
 PG_FUNCTION_INFO_V1(cq_cache_query);
+PG_FUNCTION_INFO_V1(cq_cache_function_declare);
+PG_FUNCTION_INFO_V1(cq_cache_function_undeclare);
 
 /*
  * Arguments query, args, ttl, tags, namespace, which follow each other from n.  Raises
@@ -136,4 +139,31 @@ cq_cache_query(PG_FUNCTION_ARGS)
 	rows = begin_rows(fcinfo);
 	cq_query_rows(&call, ((ReturnSetInfo *) fcinfo->resultinfo)->setDesc, rows);
 	return (Datum) 0;
+}
+
+/* cq.cache_function_declare(function regprocedure, reads regclass[], settings text[]) */
+Datum
+cq_cache_function_declare(PG_FUNCTION_ARGS)
+{
+	int			n;
+
+	cq_arg_not_null(fcinfo, 0, "function");
+	cq_arg_not_null(fcinfo, 1, "reads");
+	if (array_contains_nulls(PG_GETARG_ARRAYTYPE_P(1)))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("reads must not contain nulls")));
+	(void) cq_arg_elements(fcinfo, 2, "settings", &n);
+	cq_function_declare(PG_GETARG_OID(0), PG_GETARG_ARRAYTYPE_P(1),
+						PG_GETARG_ARRAYTYPE_P(2));
+	PG_RETURN_VOID();
+}
+
+/* cq.cache_function_undeclare(function regprocedure) */
+Datum
+cq_cache_function_undeclare(PG_FUNCTION_ARGS)
+{
+	cq_arg_not_null(fcinfo, 0, "function");
+	cq_function_undeclare(PG_GETARG_OID(0));
+	PG_RETURN_VOID();
 }

@@ -10,10 +10,13 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "cache/counters.h"
+#include "cache/in_flight.h"
+#include "cache/lease.h"
 #include "cache/lookup.h"
 #include "cache/misses.h"
 #include "cache/outcome.h"
 #include "cache/request.h"
+#include "cache/slots.h"
 #include "cache/store.h"
 #include "cache/view.h"
 #include "core/faults.h"
@@ -41,7 +44,8 @@ view_for_set(const CqKey *key, const CqSetLease *lease, int ntags,
 	*p = view;
 	if (lease->given)
 	{
-		if (cq_lease_view(lease->number, view))
+		if (cq_lease_view(lease->number, view) &&
+			!cq_in_flight_only_deleted(cq_slot_of_key(key->identity)))
 			return true;
 		cq_count_refused(key, RecoveryInProgress() || IsolationIsSerializable() ?
 						 CQ_COUNT_REFUSED_BYPASS : CQ_COUNT_REFUSED_LEASE);

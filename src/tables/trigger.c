@@ -250,7 +250,9 @@ cq_trigger_statement(const TriggerData *trigdata, void **known)
 	if (TRIGGER_FIRED_AFTER(trigdata->tg_event))
 		return;
 	mark_relations(watch, false);
-	cq_query_changes(watch->by_row);
+	/* partitions and children have tags of their own, too */
+	cq_query_changes(watch->by_row ||
+					 trigdata->tg_relation->rd_rel->relhassubclass);
 }
 
 void

@@ -19,22 +19,25 @@
  * take the other steps, and be used again for gets, reads and sets.  It takes
  * CURSOR for that, and a lease is handed out without it.
  */
+#define OWN_PROOF 55			/* the own mark proves what had ended before it */
+#define LEASE_WITH_OWN 56		/* the lease takes the own id as ended */
+
 #include "slot.pml"
 
-#define NO_OWN_BYPASS 11		/* a get after an own change reads the cache */
-#define NO_STATEMENT_BYPASS 12	/* ... while rows are changed and not marked */
-#define NO_OWN_CHANGE 13		/* a set ignores changes since its miss */
-#define NO_LATER_CHANGES 14		/* ... once accepted, those after it */
-#define NO_SAVEPOINT_CHANGE 15	/* going back to a savepoint is no change */
-#define NO_SAVEPOINT_SETS 16	/* ... and takes no set back */
-#define LATEST_MISS 17			/* the last miss counts, not the first */
-#define NO_PUSH_AT_LEASE 18		/* marks wait for commit in spite of a lease */
-#define PUBLISH_AT_SET 19		/* a set is published at once */
-#define NO_COMMAND_ID 20		/* a miss is as late as its step, not as its snapshot */
-#define NO_COMMAND_OF_GET 21	/* a get of an own set is, too */
-#define NO_COMMAND_OF_SET 22	/* a set's own snapshot does not count */
-#define NO_BREAK 23				/* a statement that failed has changed nothing */
-#define NO_BREAK_MARK 24		/* ... not even after a lease */
+#define NO_OWN_BYPASS 41		/* a get after an own change reads the cache */
+#define NO_STATEMENT_BYPASS 42	/* ... while rows are changed and not marked */
+#define NO_OWN_CHANGE 43		/* a set ignores changes since its miss */
+#define NO_LATER_CHANGES 44		/* ... once accepted, those after it */
+#define NO_SAVEPOINT_CHANGE 45	/* going back to a savepoint is no change */
+#define NO_SAVEPOINT_SETS 46	/* ... and takes no set back */
+#define LATEST_MISS 47			/* the last miss counts, not the first */
+#define NO_PUSH_AT_LEASE 48		/* marks wait for commit in spite of a lease */
+#define PUBLISH_AT_SET 49		/* a set is published at once */
+#define NO_COMMAND_ID 50		/* a miss is as late as its step, not as its snapshot */
+#define NO_COMMAND_OF_GET 51	/* a get of an own set is, too */
+#define NO_COMMAND_OF_SET 52	/* a set's own snapshot does not count */
+#define NO_BREAK 53				/* a statement that failed has changed nothing */
+#define NO_BREAK_MARK 54		/* ... not even after a lease */
 
 #define OWN_HIT 31				/* of an own set after an own change */
 #define HIT_OF_WRITE_THROUGH 32	/* elsewhere, of a value with own changes */
@@ -97,7 +100,7 @@ proctype other_writer()
 {
 	d_step { begun++; other = begun; printf("other writer takes its id\n") }
 	if
-	:: d_step { printf("other writer marks\n"); push(other, false) }
+	:: d_step { printf("other writer marks\n"); push(other, false, ended) }
 		if
 		:: d_step {
 				printf("other writer commits\n");
@@ -120,7 +123,7 @@ inline push_own()
 	if
 	:: me != 0 && last_change != 0 && !pushed ->
 		printf("we mark\n");
-		push(me, false);
+		push(me, false, ended | bit(me));
 		pushed = true
 	:: else
 	fi
@@ -171,7 +174,7 @@ inline lookup()
 		!(last_change > since && keeps(NO_OWN_BYPASS)) &&
 		!((pending[0].there || pending[1].there) && last_break > since);
 	if
-	:: hit -> visibility_get(version, present); hit = ok
+	:: hit -> visibility_get(version, present, me); hit = ok
 	:: else
 	fi
 }
@@ -321,7 +324,8 @@ proctype transaction()
 			our_snapshot();
 			printf("we hand out a lease\n");
 			lease.xmin = present.xmin;
-			lease.seen = lease_of(present);
+			lease.seen = (keeps(LEASE_WITH_OWN) ->
+				present.seen & ~bit(me) : present.seen);
 			leased = true;
 			forget_value(true);
 			if
@@ -426,7 +430,7 @@ proctype transaction()
 			:: else
 			fi;
 			if
-			:: in_statement && leased && keeps(NO_BREAK_MARK) -> push(me, false)
+			:: in_statement && leased && keeps(NO_BREAK_MARK) -> push(me, false, 0)
 			:: else
 			fi;
 			in_statement = false;
@@ -461,7 +465,7 @@ proctype transaction()
 			printf("we abort\n");
 			own = 0;
 			if
-			:: in_statement && leased && keeps(NO_BREAK_MARK) -> push(me, false)
+			:: in_statement && leased && keeps(NO_BREAK_MARK) -> push(me, false, 0)
 			:: else
 			fi;
 			ended = ended | bit(me)
@@ -524,7 +528,7 @@ proctype reader()
 	d_step { printf("reader takes a snapshot\n"); take_snapshot(r, 0) }
 	d_step {
 		stored ->
-		visibility_get(entry_version, r);
+		visibility_get(entry_version, r, 0);
 		printf("reader gets %x: hit = %d, the row is %x\n", entry_value, ok,
 			row(r));
 		/* no hit was set by a transaction that has not committed */

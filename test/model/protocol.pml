@@ -18,14 +18,17 @@
  * slot, and an entry is checked by its own stamp alone.  One slot is enough:
  * an entry's slots are checked one by one, under the same view.  PREPARE is a
  * writer that stays MARKED for as long as it likes.
+ *
+ * FEWER leaves out aborts and leases, for histories that need four writers; with
+ * TWICE a writer may mark twice.  With CRASH it takes its snapshot when it marks.
  */
 #include "slot.pml"
 
-#define MARK_AT_COMMIT 11			/* the mark follows the commit */
-#define LATEST_SNAPSHOT_AT_SET 12	/* check under the set's snapshot, not the miss's */
-#define LEASE_IS_XMAX 13			/* the lease forgets which transactions were running */
-#define NO_F0 14					/* old transactions count after a crash */
-#define NO_LEASE_SALT 15			/* leases from before a crash are honoured */
+#define MARK_AT_COMMIT 21			/* the mark follows the commit */
+#define LATEST_SNAPSHOT_AT_SET 22	/* check under the set's snapshot, not the miss's */
+#define LEASE_IS_XMAX 23			/* the lease forgets which transactions were running */
+#define NO_F0 24					/* old transactions count after a crash */
+#define NO_LEASE_SALT 25			/* leases from before a crash are honoured */
 
 #define HIT_BY_OLD_SNAPSHOT 31		/* which does not see all that have ended */
 #define HIT_BELOW_MARK 32			/* of an entry older than the slot's last mark */
@@ -34,13 +37,17 @@
 #define HIT_AFTER_OVERFLOW 35		/* a mark has left the ring */
 #define HIT_AFTER_TRUNCATE 36		/* rows have vanished for old snapshots */
 #define HIT_AFTER_CRASH 37			/* and after marks since then */
+#define HIT_WITH_OLD_WRITER 38	/* the same while a transaction older than all marks runs */
 
-mtype = { UNBORN, RUNNING, CHANGED, MARKED, VISIBLE, RETURNED, ABORTED };
+mtype = { UNBORN, RUNNING, CHANGED, READY, MARKED, VISIBLE, RETURNED, ABORTED, GONE };
 
 mtype state[WRITERS + 1] = UNBORN;
 byte committed;
 byte returned;					/* their COMMIT has come back to the client */
 byte truncated;					/* their rows are gone for every snapshot */
+#ifdef TWICE
+byte twice;						/* who has marked and will again */
+#endif
 byte lock_shared;				/* transactions that change the table */
 byte lock_exclusive;			/* the one that truncates it; 0: none */
 
@@ -67,12 +74,15 @@ inline end_transaction(x)
 
 proctype writer(byte x)
 {
+	byte had_ended;				/* its snapshot for the mark; 0: none yet */
+
 	do
 	/* ids are given out in order; the writers are all alike */
 	:: d_step {
 			state[x] == UNBORN && begun == x - 1 ->
 			printf("writer %d takes its id\n", x);
 			begun = x;
+			had_ended = 0;
 			state[x] = RUNNING
 		}
 	:: d_step {
@@ -89,17 +99,39 @@ proctype writer(byte x)
 			state[x] = CHANGED
 		}
 #endif
-	/* PRE_COMMIT or PRE_PREPARE */
+	/* PRE_COMMIT or PRE_PREPARE: a snapshot, then the mark */
+#ifndef CRASH
 	:: d_step {
 			state[x] == CHANGED ->
+			printf("writer %d takes a snapshot\n", x);
+			had_ended = ended | bit(x);
+			state[x] = READY
+		}
+	:: d_step {
+			state[x] == READY ->
+#else
+	:: d_step {
+			state[x] == CHANGED ->
+			had_ended = ended | bit(x);
+#endif
 			if
 			:: keeps(MARK_AT_COMMIT) ->
 				printf("writer %d marks\n", x);
-				push(x, lock_exclusive == x)
+				push(x, lock_exclusive == x, had_ended)
 			:: else
 			fi;
+			had_ended = 0;
 			state[x] = MARKED
 		}
+#ifdef TWICE
+	/* a mark that is pushed early, or one that becomes a barrier */
+	:: d_step {
+			state[x] == MARKED && !has(twice, x) ->
+			printf("writer %d will mark again\n", x);
+			twice = twice | bit(x);
+			state[x] = CHANGED
+		}
+#endif
 	/* the commit itself is one instant, in which a truncated table is empty */
 	:: d_step {
 			state[x] == MARKED ->
@@ -116,18 +148,31 @@ proctype writer(byte x)
 			:: keeps(MARK_AT_COMMIT)
 			:: else ->
 				printf("writer %d marks\n", x);
-				push(x, false)
+				push(x, false, 0)
 			fi;
 			printf("writer %d returns from COMMIT\n", x);
 			returned = returned | bit(x);
 			state[x] = RETURNED
 		}
+#ifndef FEWER
 	:: d_step {
-			state[x] == RUNNING || state[x] == CHANGED || state[x] == MARKED ->
+			state[x] == RUNNING || state[x] == CHANGED || state[x] == READY ||
+			state[x] == MARKED ->
 			printf("writer %d aborts\n", x);
 			end_transaction(x);
+			had_ended = 0;
 			state[x] = ABORTED
 		}
+#ifndef CRASH
+	/* the abort callback */
+	:: d_step {
+			state[x] == ABORTED ->
+			printf("writer %d marks after its end\n", x);
+			push(x, false, (keeps(LATE_PROOF) -> 0 : ended));
+			state[x] = GONE
+		}
+#endif
+#endif
 	od
 }
 
@@ -149,6 +194,7 @@ proctype filler()
 	}
 	if
 	:: skip
+#ifndef FEWER
 	:: d_step {
 			printf("filler is given a lease\n");
 			leased = true;
@@ -157,6 +203,7 @@ proctype filler()
 			p.seen = lease_of(p);
 			filler_has = LEASE
 		}
+#endif
 	fi;
 
 	/* read in the statement that missed (REPEATABLE READ: or later) */
@@ -210,7 +257,7 @@ proctype reader()
 	}
 	d_step {
 		stored && (r.xmin >= f0 || !keeps(NO_F0)) ->
-		visibility_get(entry_version, r);
+		visibility_get(entry_version, r, 0);
 		hit = ok;
 		printf("reader gets %x: hit = %d, the row is %x\n", entry_value, hit,
 			row(r));
@@ -233,7 +280,9 @@ proctype reader()
 			assert(!witness(HIT_BELOW_MARK, slot.version > entry_version));
 			assert(!witness(HIT_OF_LATE_SET, entry_late));
 			assert(!witness(HIT_OF_LEASE, entry_leased));
-			assert(!witness(HIT_AFTER_OVERFLOW, slot.floor > 0));
+			assert(!witness(HIT_AFTER_OVERFLOW, slot.version > RING));
+			assert(!witness(HIT_WITH_OLD_WRITER, 
+				slot.version > RING && !has(r.seen, 1) && state[1] == RUNNING));
 			assert(!witness(HIT_AFTER_TRUNCATE, truncated));
 			assert(!witness(HIT_AFTER_CRASH, starts > 0 && slot.version > 0))
 		:: else
@@ -273,22 +322,23 @@ proctype crash()
 			if
 			:: state[x] == MARKED ->
 				printf("writer %d was prepared\n", x)
-			:: state[x] == VISIBLE || state[x] == RETURNED || state[x] == ABORTED
-			:: state[x] != ABORTED ->
+			:: state[x] == VISIBLE || state[x] == RETURNED ||
+				state[x] == ABORTED || state[x] == GONE
+			:: else ->
 				printf("writer %d is rolled back\n", x);
 				committed = committed & ~bit(x);
 				returned = returned & ~bit(x);
 				end_transaction(x);
-				state[x] = ABORTED
+				state[x] = GONE
 			fi;
 			x--
 		od;
 		d_step {
 			slot.version = 0;
-			slot.floor = 0;
+			slot.spans = 0;
 			n = 0;
 			do
-			:: n < RING -> slot.ring[n] = 0; n++
+			:: n < RING -> slot.ring[n] = 0; slot.upto[n] = 0; n++
 			:: else -> break
 			od;
 			f0 = begun + 1;

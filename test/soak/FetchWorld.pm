@@ -60,7 +60,7 @@ sub relation
 sub name_of
 {
 	my ($relation) = @_;
-	return chance(0.15) ? $relation =~ s/^w2?\.//r : $relation;
+	return chance(0.25) ? $relation =~ s/^w2?\.//r : $relation;
 }
 
 # ---- expressions over a row r of the relation ----------------------
@@ -82,7 +82,7 @@ sub int_of
 	my $x = int_of($relation, $depth - 1);
 	my $text = column_of($relation, 'text') // "'x'";
 	my @choices = (
-		"w.f1($x)", "w.f1($x)", "$x OPERATOR(w.<+>) " . number(), "coalesce($x, @{[number()]})", "greatest($x, @{[number()]})",
+		"w.f1($x)", "f1($x)", "$x <+> 2", "$x OPERATOR(w.<+>) " . number(), "coalesce($x, @{[number()]})", "greatest($x, @{[number()]})",
 		"CASE WHEN @{[bool_of($relation, 0)]} THEN $x ELSE @{[number()]} END", "($x)::w.dom", "length($text)",
 		"least(($x)::w.dom, @{[number()]})", 'nullif(' . $x . ', ' . number() . ')', "(SELECT count(*)::int FROM @{[name_of(relation())]})");
 	my $ts = column_of($relation, 'timestamptz');
@@ -103,14 +103,16 @@ sub text_of
 	my $t = text_of($relation, $depth - 1);
 	my @choices = (
 		$column, $column, "w.f2($t)", "f2($t)", "($x)::text", "upper($t)", "format('%s/%s', $t, $x)", "concat_ws(':', $t, $x)",
-		"current_setting('app.tenant', true)", "ROW($x, $t)::text", 'to_jsonb(r)::text', "ARRAY[$x, 1]::text", "r.tableoid::regclass::text",
+		"current_setting('app.tenant', true)", "ROW($x, $t)::text", 'to_jsonb(r)::text', "ARRAY[$x, 1]::text",
 		q{timestamptz '2020-03-08 12:00'::text}, q{interval '1 day 2 hours'::text}, q{date '02/03/2020'::text}, q{'a\\\\b'}, q{(0.1::float8 + 0.2::float8)::text},
-		q{'\\x6162'::bytea::text}, "'w.t1'::regclass::text", "to_char(timestamptz '2020-07-01 00:00+00', 'YYYY-MM-DD HH24 TMMonth')",
-		"(r).s", "coalesce($t, 'null')", "CASE WHEN @{[bool_of($relation, 0)]} THEN $t END", "(ARRAY['a', 'b']::w.en[])::text");
+		q{'\\x6162'::bytea::text}, "to_char(timestamptz '2020-07-01 00:00+00', 'YYYY-MM-DD HH24 TMMonth')",
+		"(r).s", "coalesce($t, 'null')", "CASE WHEN @{[bool_of($relation, 0)]} THEN $t END", "(ARRAY['a', 'b']::w.en[])::text", "(ARRAY['a']::en[])::text");
 	my $ct = column_of($relation, 'ct');
 	push @choices, "($ct).y", "to_jsonb($ct)::text" if $ct;
 	my $en = column_of($relation, 'en');
-	push @choices, "$en\::text", "to_jsonb($en)::text", "enum_range($en)::text" if $en;
+	push @choices, "$en\::text", "to_jsonb($en)::text" if $en;
+	# what is refused, or was wrong before it was
+	@choices = ('r.tableoid::regclass::text', "'w.t1'::regclass::text", 'r.tableoid::text', 'r.xmin::text', $en ? "enum_range($en)::text" : 'r::text') if chance(0.03);
 	return one(@choices);
 }
 
@@ -153,9 +155,11 @@ sub scalar_query
 		"SELECT string_agg(q.x || '=' || q.n, ',' ORDER BY q.x) FROM (SELECT $x AS x, count(*) AS n FROM $from$where GROUP BY $x) AS q",
 		"SELECT jsonb_object_agg(r.id, q.t ORDER BY q.t) FROM $from, LATERAL (SELECT max(o.s) AS t FROM $other AS o WHERE o.id <= r.id) AS q",
 		"SELECT $t FROM $from WHERE r.id = (SELECT max(id) FROM $other) ORDER BY 1 LIMIT 1",
-		"SELECT min($x) FROM $from TABLESAMPLE BERNOULLI (100)", "SELECT string_agg(r.ctid::text, ',' ORDER BY r.ctid) FROM $from",
-		"SELECT $t || now() FROM $from ORDER BY 1 LIMIT 1") if chance(0.9);
+		) if chance(0.93);
 	return one(
+		"SELECT min($x) FROM $from TABLESAMPLE BERNOULLI (100)", "SELECT string_agg(r.ctid::text, ',' ORDER BY r.ctid) FROM $from",
+		"SELECT pg_temp.f(max(r.id)) FROM $from", "SELECT max($t) || pg_temp.f(1) FROM $from",
+		"SELECT $t || now() FROM $from ORDER BY 1 LIMIT 1",
 		"SELECT count(*) FROM ONLY $relation AS r$where",
 		"SELECT string_agg(relname, ',' ORDER BY relname) FROM pg_class WHERE relnamespace = 'w'::regnamespace",
 		"SELECT string_agg(q::text, ',') FROM unnest(enum_range(NULL::w.en)) AS q", "SELECT ROW(1, 'y')::w.ct",
@@ -227,18 +231,20 @@ sub view_ddl
 sub function_ddl
 {
 	my $n = fresh();
-	my $volatility = chance(0.9) ? 'IMMUTABLE' : one('STABLE', 'VOLATILE');
+	my $volatility = chance(0.9) ? 'IMMUTABLE' : one('STABLE', 'STABLE', 'VOLATILE');
+	# what reads a table says so
+	my $reads = $volatility eq 'STABLE' ? ' + (SELECT count(*)::int FROM w.fix)' : '';
 
 	return one(
-		"CREATE OR REPLACE FUNCTION w.f1(int) RETURNS int $volatility LANGUAGE plpgsql AS 'BEGIN RETURN \$1 + $n; END'",
-		"CREATE OR REPLACE FUNCTION w.f1(int) RETURNS int $volatility LANGUAGE sql AS 'SELECT \$1 - $n'",
+		"CREATE OR REPLACE FUNCTION w.f1(int) RETURNS int $volatility LANGUAGE plpgsql AS 'BEGIN RETURN \$1 + $n$reads; END'",
+		"CREATE OR REPLACE FUNCTION w.f1(int) RETURNS int $volatility LANGUAGE sql AS 'SELECT \$1 - $n$reads'",
 		"CREATE OR REPLACE FUNCTION w.f2(text) RETURNS text $volatility LANGUAGE sql AS \$\$ SELECT \$1 || '$n' \$\$",
 		"CREATE OR REPLACE FUNCTION w2.f2(text) RETURNS text $volatility LANGUAGE sql AS \$\$ SELECT \$1 || '#$n' \$\$",
 		"CREATE OR REPLACE FUNCTION w.plus(int, int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT \$1 + \$2 + $n'",
-		"CREATE OR REPLACE FUNCTION w.agg_step(int, int) RETURNS int $volatility LANGUAGE plpgsql AS 'BEGIN RETURN coalesce(\$1, $n) + coalesce(\$2, 0); END'",
+		"CREATE OR REPLACE FUNCTION w.agg_step(int, int) RETURNS int $volatility LANGUAGE plpgsql AS 'BEGIN RETURN coalesce(\$1, $n) + coalesce(\$2, 0)$reads; END'",
 		"CREATE OR REPLACE AGGREGATE w.agg(int) (SFUNC = w.agg_step, STYPE = int, INITCOND = '$n')",
 		"ALTER FUNCTION w.@{[one('f1(int)', 'f2(text)', 'plus(int, int)', 'agg_step(int, int)')]} @{[one('STABLE', 'VOLATILE')]}; SELECT 1",
-		"ALTER FUNCTION w.f1(int) IMMUTABLE; ALTER FUNCTION w.f2(text) IMMUTABLE; ALTER FUNCTION w.plus(int, int) IMMUTABLE; ALTER FUNCTION w.agg_step(int, int) IMMUTABLE",
+		'ALTER FUNCTION w.f2(text) IMMUTABLE; ALTER FUNCTION w.plus(int, int) IMMUTABLE', 'ALTER FUNCTION w.f2(text) IMMUTABLE; ALTER FUNCTION w.plus(int, int) IMMUTABLE',
 		"CREATE FUNCTION w.f2(varchar) RETURNS text IMMUTABLE LANGUAGE sql AS \$\$ SELECT \$1 || 'v$n' \$\$", 'DROP FUNCTION IF EXISTS w.f2(varchar)',
 		"@{[one('REVOKE', 'GRANT')]} EXECUTE ON FUNCTION w.@{[one('f1(int)', 'f2(text)', 'agg(int)')]} @{[one('', '')]}PUBLIC" =~ s/(REVOKE.*\)) +/$1 FROM /r =~ s/(GRANT.*\)) +/$1 TO /r,
 		'GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA w TO PUBLIC');
@@ -255,7 +261,7 @@ sub table_ddl
 		"ALTER TABLE w.$table RENAME COLUMN $column TO y$n", "ALTER TABLE w.$table RENAME COLUMN s TO swap; ALTER TABLE w.$table RENAME COLUMN tenant TO s; ALTER TABLE w.$table RENAME COLUMN swap TO tenant",
 		"ALTER TABLE w.$table ALTER COLUMN $column TYPE text USING 'n$n'", "ALTER TABLE w.$table ALTER COLUMN f TYPE numeric USING f + $n",
 		'ALTER TABLE w.t1 RENAME TO swap; ALTER TABLE w.t2 RENAME TO t1; ALTER TABLE w.swap RENAME TO t2',
-		"ALTER TABLE w.$table SET SCHEMA w2", "ALTER TABLE w2.$table SET SCHEMA w", 'ALTER TABLE w2.t2 RENAME TO t3; ALTER TABLE w2.t3 RENAME TO t2',
+		"ALTER TABLE w.$table SET SCHEMA w2", "ALTER TABLE w2.$table SET SCHEMA w", "ALTER TABLE w2.$table SET SCHEMA w", 'ALTER TABLE w2.t2 RENAME TO t3; ALTER TABLE w2.t3 RENAME TO t2',
 		"DROP TABLE IF EXISTS w2.t2; CREATE TABLE w2.t2 (id int PRIMARY KEY, v int, s text, tenant text); INSERT INTO w2.t2 VALUES ($n, $n, 'new', 'a'); SELECT cq.cache_watch('w2.t2'); GRANT SELECT ON w2.t2 TO PUBLIC",
 		"ALTER TABLE w.$table @{[one('DISABLE', 'ENABLE')]} TRIGGER ALL", "ALTER TABLE w.$table DISABLE TRIGGER USER",
 		"TRUNCATE w.@{[one('t2', 'p0', 'h1', 'p2')]}; INSERT INTO w.t2 (id, v, s, tenant) SELECT n, n, 't$n', 'a' FROM generate_series(5, 12) AS n ON CONFLICT DO NOTHING",
@@ -288,7 +294,8 @@ sub type_ddl
 		"ALTER TYPE w.en ADD VALUE 'n$n'", "ALTER TYPE w.en ADD VALUE 'm$n' BEFORE 'b'", "ALTER TYPE w.ct ADD ATTRIBUTE z$n int CASCADE",
 		'ALTER TYPE w.ct RENAME ATTRIBUTE x TO q; ALTER TYPE w.ct RENAME ATTRIBUTE y TO x; ALTER TYPE w.ct RENAME ATTRIBUTE q TO y', 'ALTER TYPE w.ct RENAME ATTRIBUTE y TO yy', 'ALTER TYPE w.ct RENAME ATTRIBUTE yy TO y',
 		"ALTER DOMAIN w.dom DROP CONSTRAINT IF EXISTS below", "ALTER DOMAIN w.dom DROP CONSTRAINT IF EXISTS below; ALTER DOMAIN w.dom ADD CONSTRAINT below CHECK (VALUE < @{[50 + int rand 200]}) NOT VALID",
-		"ALTER DOMAIN w.dom DROP CONSTRAINT IF EXISTS below; ALTER DOMAIN w.dom ADD CONSTRAINT below CHECK (w.f1(VALUE) < 500) NOT VALID",
+		"ALTER DOMAIN w.dom DROP CONSTRAINT IF EXISTS below; ALTER DOMAIN w.dom ADD CONSTRAINT below CHECK (w.in_limits(VALUE)) NOT VALID",
+		"CREATE OR REPLACE FUNCTION w.in_limits(int) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN \$1 < @{[50 + int rand 200]}; END'",
 		'ALTER TYPE w.en RENAME TO en2; ALTER TYPE w.en2 RENAME TO en',
 		"CREATE OR REPLACE FUNCTION w.en_json(w.en) RETURNS json IMMUTABLE LANGUAGE sql AS \$\$ SELECT json_build_object('n', $n) \$\$; CREATE CAST (w.en AS json) WITH FUNCTION w.en_json(w.en)",
 		'DROP CAST IF EXISTS (w.en AS json)');
@@ -332,6 +339,13 @@ my @ddl = (\&view_ddl, \&view_ddl, \&function_ddl, \&function_ddl, \&table_ddl, 
 sub ddl
 {
 	return one(
+		"CREATE TYPE w2.en AS ENUM ('a', 'b', 'n@{[fresh()]}')", 'DROP TYPE IF EXISTS w2.en CASCADE', "CREATE TYPE w2.dom AS (a int)", 'DROP TYPE IF EXISTS w2.dom',
+		"CREATE TABLE w2.t1 (id int PRIMARY KEY, v int, s text, tenant text); INSERT INTO w2.t1 VALUES (1, @{[fresh()]}, 'hides w', 'a'); SELECT cq.cache_watch('w2.t1'); GRANT SELECT ON w2.t1 TO PUBLIC", 'DROP TABLE IF EXISTS w2.t1',
+		"CREATE VIEW w2.h AS SELECT id, v, s FROM w.fix; GRANT SELECT ON w2.h TO PUBLIC", 'DROP VIEW IF EXISTS w2.h',
+		'CREATE OPERATOR w2.<+> (LEFTARG = int, RIGHTARG = int, FUNCTION = int4mul)', 'DROP OPERATOR IF EXISTS w2.<+> (int, int)',
+		'CREATE OPERATOR w.<+> (LEFTARG = int, RIGHTARG = bigint, FUNCTION = int48mul)', 'DROP OPERATOR IF EXISTS w.<+> (int, bigint)',
+		"CREATE OR REPLACE FUNCTION w2.f1(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN \$1 * @{[fresh()]}; END'", 'DROP FUNCTION IF EXISTS w2.f1(int)') if chance(0.1);
+	return one(
 		"CREATE OR REPLACE FUNCTION pg_temp.f(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT @{[fresh()]}'", 'CREATE OR REPLACE TEMP VIEW t2 AS SELECT 1 AS id, 2 AS v', 'DROP VIEW IF EXISTS pg_temp.t2',
 		"COMMENT ON SCHEMA w IS '@{[fresh()]}'", 'ALTER SCHEMA w2 RENAME TO w3; ALTER SCHEMA w3 RENAME TO w2') if chance(0.04);
 	return one(@ddl)->();
@@ -349,6 +363,11 @@ sub change
 		"INSERT INTO w.bb VALUES ($id, $n, 'bb', $id) ON CONFLICT DO NOTHING", "INSERT INTO w.u VALUES ($id, $n, 'u', $id, $id) ON CONFLICT DO NOTHING", "DELETE FROM w.bb WHERE id = $id",
 		"INSERT INTO w.aa SELECT n FROM generate_series(1, 8) AS n ON CONFLICT DO NOTHING; INSERT INTO w.bb SELECT n, n, 'bb', n FROM generate_series(1, 8) AS n ON CONFLICT DO NOTHING;"
 		  . " INSERT INTO w.u SELECT n, n, 'u', n, n FROM generate_series(1, 8) AS n ON CONFLICT DO NOTHING") if $table =~ /^(?:aa|bb)$/;
+	return one(
+		"MERGE INTO w.$table AS o USING (VALUES ($id), ($id + 3)) AS n (id) ON o.id = n.id WHEN MATCHED AND o.id % 2 = 0 THEN DELETE WHEN MATCHED THEN UPDATE SET v = $n WHEN NOT MATCHED THEN INSERT (id, v, s) VALUES (n.id, $n, 'm$n')",
+		"INSERT INTO w.$table (id, v, s) VALUES ($id, $n, 'c$n') ON CONFLICT (id) DO UPDATE SET v = excluded.v",
+		"UPDATE w.$table AS o SET v = n.v + 1 FROM w.fix AS n WHERE n.id = o.id AND n.id < $id", "DELETE FROM w.$table AS o USING w.u AS n WHERE n.id = o.id AND n.v = $id",
+		"WITH a AS (DELETE FROM w.$table WHERE id = $id RETURNING *) UPDATE w.fix SET v = v + 1 WHERE id IN (SELECT id FROM a)") if chance(0.15) && $table ne 'member';
 	return "UPDATE w.member SET tenant = '@{[one('a', 'b')]}' WHERE role = 'r@{[1 + int rand 2]}_\@'" if $table eq 'member';
 	$id *= 2 if $table =~ /^p/;
 	return one(
@@ -360,7 +379,7 @@ sub change
 
 my @settings = (
 	[ 'TimeZone', 'UTC', 'America/New_York', 'Asia/Kolkata' ], [ 'DateStyle', "'ISO, MDY'", "'ISO, DMY'", "'German, DMY'", "'SQL, MDY'" ],
-	[ 'IntervalStyle', 'postgres', 'iso_8601', 'sql_standard' ], [ 'search_path', 'w, w2', 'w2, w', 'w', 'public', 'w, pg_temp' ], [ 'extra_float_digits', 0, 1, -3 ],
+	[ 'IntervalStyle', 'postgres', 'iso_8601', 'sql_standard' ], [ 'search_path', 'w, w2', 'w2, w', 'w2, w', 'w', 'public', 'w, pg_temp' ], [ 'search_path', 'w2, w' ], [ 'extra_float_digits', 0, 1, -3 ],
 	[ 'transform_null_equals', 'on', 'off' ], [ 'standard_conforming_strings', 'on', 'off' ], [ 'bytea_output', 'hex', 'escape' ], [ 'app.tenant', 'a', 'b', "''" ], [ 'app.tenant', 'a', 'b' ], [ 'app.tenant', 'a', 'b' ],
 	[ 'row_security', 'on', 'off', 'on' ], [ 'enable_hashagg', 'on', 'off' ], [ 'constraint_exclusion', 'on', 'off', 'partition' ], [ 'quote_all_identifiers', 'on', 'off' ],
 	[ 'xmloption', 'content', 'document' ], [ 'array_nulls', 'on', 'off' ], [ 'lc_time', 'C' ], [ 'plan_cache_mode', 'force_generic_plan', 'auto' ], [ 'backslash_quote', 'on', 'off' ]);

@@ -3,7 +3,7 @@
 # cache_query is compared with the query.
 #
 # Usage: test/soak/fetch_checker.pl [--sessions N] [--seconds N] [--checks N] [--seed N]
-#        [--fault NAME] [--without REGEX] [--shrink] [CONNECTION STRING]
+#        [--fault NAME] [--without REGEX] [--shrink] [--races] [CONNECTION STRING]
 #
 # Each of N processes has a world of its own: a database with tables, partitions, views
 # of views, functions, types, policies and roles (fetch_world.sql), and FOUR sessions in
@@ -25,6 +25,11 @@
 # is left is needed, and printed as a script.  --without leaves out steps and queries that
 # match, to look for what else there is.
 #
+# With --races all N processes share one world, with a session each, and everything is
+# concurrent.  Changes of rows are MVCC, so that one statement still gets both answers under
+# one snapshot; DDL is not, so that it may come between them.  Therefore DDL takes an
+# advisory lock, and a mismatch counts if it is there still when this lock is held.
+#
 # Exits with 1 on a mismatch, and when hardly anything was a hit.
 
 use strict;
@@ -36,8 +41,9 @@ use lib "$FindBin::Bin/../t", $FindBin::Bin;
 use CqChecker;
 use CqSession;
 use FetchWorld;
-use List::Util qw(sum0 max);
-use Time::HiRes qw(time);
+use File::Temp qw(tempdir);
+use List::Util qw(max);
+use Time::HiRes qw(sleep time);
 
 use constant {
 	FOUR => 4,
@@ -45,12 +51,14 @@ use constant {
 	BATCH => 18,
 	STEPS_MAX => 2500,
 	LAST_STEPS => 25,
+	DDL_LOCK => 95,
 };
 
-my ($checks, $shrink, $without) = (0, 0, '');
-my $connection = CqChecker::options('checks=i' => \$checks, 'shrink' => \$shrink, 'without=s' => \$without);
+my ($checks, $shrink, $without, $races) = (0, 0, '', 0);
+my $connection = CqChecker::options(
+	'checks=i' => \$checks, 'shrink' => \$shrink, 'without=s' => \$without, 'races' => \$races);
 
-my @counted = qw(checks errors_agreed refused locked mismatches steps ddl changes failed_steps worlds);
+my @counted = qw(checks errors_agreed refused locked mismatches unconfirmed steps ddl changes failed_steps worlds);
 
 # ---- a world -------------------------------------------------------
 
@@ -112,10 +120,11 @@ sub begin_world
 	end_world();
 	in_postgres(join ";\n", "GRANT grp_$world TO own_$world", "REVOKE grp_$world FROM r1_$world, r2_$world", "ALTER ROLE r1_$world NOBYPASSRLS", "ALTER ROLE r2_$world INHERIT",
 		"CREATE DATABASE fetch_$world TEMPLATE fetch_${world}_t");
-	my %settings = (client_min_messages => 'error', lock_timeout => "'10ms'", deadlock_timeout => "'50ms'", search_path => 'w, w2');
+	my %settings = (client_min_messages => 'error', lock_timeout => $races ? "'200ms'" : "'10ms'", deadlock_timeout => "'50ms'", search_path => 'w, w2');
 	$settings{'cachequeue.fault'} = "'$fault'" if $fault;
 	in_postgres(join ";\n", map { "ALTER DATABASE fetch_$world SET $_ = $settings{$_}" } sort keys %settings);
-	@sessions = map { { s => connect_to("fetch_$world"), txn => 0, cursor => 0, n => $_ } } 0 .. FOUR;
+	return if $races;
+	@sessions = map { { s => connect_to("fetch_$world"), txn => 0, cursor => 0, hold => 0, n => $_ } } 0 .. FOUR;
 	$prepared = undef;
 }
 
@@ -148,7 +157,7 @@ sub step
 	my ($session, $sql, @ids) = @_;
 	$sql =~ s/\@/$world/g;
 	return '' if $without && $sql =~ /$without/;
-	push @history, [ $session->{n}, $sql, @ids ];
+	note_step($session, $sql, @ids);
 	$count{steps}++;
 	my $out = say($session, $sql);
 
@@ -158,18 +167,35 @@ sub step
 		violation_in("internal error: $out in $sql") if $out =~ /XX\d\d\d/;
 		if ($session->{txn})
 		{
-			push @history, [ $session->{n}, 'ROLLBACK' ];
+			note_step($session, 'ROLLBACK');
 			say($session, 'ROLLBACK');
-			$session->{txn} = $session->{cursor} = 0;
+			$session->{txn} = $session->{cursor} = $session->{hold} = 0;
 		}
 	}
-	judge($out);
+	settle($session, $_) for judge($out);
 	return $out;
 }
 
+my ($traces, $trace);	# a file of each process, with --races
+
+sub note_step
+{
+	my ($session, $sql, @ids) = @_;
+
+	if ($races)
+	{
+		print $trace join("\t", sprintf('%.4f', time), $session->{n}, $sql =~ s/\s+/ /gr), "\n";
+		return;
+	}
+	push @history, [ $session->{n}, $sql, @ids ];
+}
+
+# Count what a check has found; returns the mismatches, [id, kind, what].
 sub judge
 {
 	my ($out) = @_;
+	my @wrong;
+
 	for (split /\n/, $out)
 	{
 		if (/^C (\d+)$/)
@@ -194,29 +220,56 @@ sub judge
 		}
 		elsif (/^M (\d+)\|(.*?)\|(.*)/)
 		{
-			my ($id, $kind, $what) = ($1, $2, $3);
-			$count{mismatches}++;
-			violation_in("$kind of query $id: cache|truth: $what\n  $queries{$id}{query} [@{[$queries{$id}{args} // '']}] $queries{$id}{form}", $id);
-			die "next world\n";
+			push @wrong, [ $1, $2, $3 ];
 		}
 	}
+	return @wrong;
+}
+
+# A mismatch ends the world.  If there was DDL at the same time, it must be there without, too.
+sub settle
+{
+	my ($session, $wrong) = @_;
+	my ($id, $kind, $what) = @$wrong;
+
+	if ($races)
+	{
+		my ($begin, $commit) = $session->{txn} ? ('', '') : ('BEGIN; ', '; COMMIT');
+		my $again = say($session, "${begin}SELECT pg_advisory_xact_lock_shared(@{[DDL_LOCK]}); SELECT checks.batch('{$id}')$commit");
+
+		if ($again =~ /^ERROR/m && $session->{txn})
+		{
+			say($session, 'ROLLBACK');
+			$session->{txn} = $session->{cursor} = $session->{hold} = 0;
+		}
+		if ($again !~ /^M $id\|(.*?)\|(.*)/m)
+		{
+			$count{unconfirmed}++;
+			return;
+		}
+		($kind, $what) = ($1, $2);
+	}
+	$count{mismatches}++;
+	my $asked = $races ? say($sessions[0], "SELECT query, args, form FROM checks.query WHERE id = $id") :
+	  "$queries{$id}{query} [@{[$queries{$id}{args} // '']}] $queries{$id}{form}";
+	violation_in("$kind of query $id: cache|truth: $what\n  $asked", $id);
+	die "next world\n";
 }
 
 sub as
 {
 	my ($session) = @_;
-	my $role = FetchWorld::one('r1_@', 'r1_@', 'r1_@', 'r2_@', 'own_@', 'none');
+	my $role = FetchWorld::one(('r1_@') x 4, 'r2_@', 'own_@', 'own_@', 'none');
 	return "SET ROLE $role; ";
 }
 
 sub check
 {
 	my ($session) = @_;
-	my @ids = (sort { $a <=> $b } map { $_->[1] } (sort { $a->[0] <=> $b->[0] } map { [ rand, $_ ] } @pool)[ 0 .. BATCH - 1 ]);
+	my @shuffled = map { $_->[1] } sort { $a->[0] <=> $b->[0] } map { [ rand, $_ ] } @pool;
+	my @ids = sort { $a <=> $b } splice(@shuffled, 0, BATCH);
 	my $batch = "checks.batch('{" . join(',', @ids) . "}')";
 	my $dice = rand;
-	my @change = 'SET ROLE own_@; ' . FetchWorld::change();
-
 	if ($dice < 0.05)
 	{
 		my $change = FetchWorld::change() =~ s/;.*//r;
@@ -230,11 +283,20 @@ sub check
 		splice @ids, 6;
 		step($session, as($session) . "SELECT checks.loop(\$\$$change\$\$, '{" . join(',', @ids) . "}')", @ids);
 	}
+	elsif ($dice < 0.12)
+	{
+		check_inside($session, @ids);
+	}
 	elsif ($session->{cursor} && $dice < 0.6)
 	{
 		step($session, 'FETCH 1 c', @ids);
 	}
-	elsif ($session->{txn} && !$session->{cursor} && $dice < 0.15)
+	elsif ($session->{txn} && !$session->{hold} && $dice < 0.14)
+	{
+		step($session, as($session) . "DECLARE hold CURSOR WITH HOLD FOR SELECT $batch FROM generate_series(1, 2)", @ids);
+		$session->{hold} = $session->{txn};
+	}
+	elsif ($session->{txn} && !$session->{cursor} && $dice < 0.2)
 	{
 		step($session, as($session) . "DECLARE c CURSOR FOR SELECT $batch FROM generate_series(1, 5)", @ids);
 		$session->{cursor} = $session->{txn};
@@ -242,6 +304,29 @@ sub check
 	else
 	{
 		step($session, as($session) . "SELECT $batch", @ids);
+	}
+}
+
+# In the middle of a statement that changes what is read.
+sub check_inside
+{
+	my ($session, @ids) = @_;
+	my $change = FetchWorld::change() =~ s/;.*//r;
+	my $set = "'{" . join(',', splice(@ids, 0, 6)) . "}'";
+	my $dice = rand;
+
+	$count{changes}++;
+	if ($dice < 0.3)
+	{
+		step($session, "SET ROLE own_@; WITH c AS ($change RETURNING 1) SELECT checks.batch($set)");
+	}
+	elsif ($dice < 0.6)
+	{
+		step($session, "SET ROLE own_@; $change RETURNING checks.now($set)");
+	}
+	else
+	{
+		step($session, "SET ROLE own_@; SET checks.ids = $set; SET checks.report = ''; $change; SET checks.ids = ''; SELECT current_setting('checks.report')");
 	}
 }
 
@@ -256,7 +341,7 @@ sub refresh_catalog
 sub renew_query
 {
 	my @worse = grep { exists $bad{ $pool[$_] } } 0 .. $#pool;
-	my $place = @pool < POOL ? @pool : @worse && chance(0.7) ? $worse[ rand @worse ] : int rand @pool;
+	my $place = @pool < BATCH || @pool < POOL && !$races ? @pool : @worse && chance(0.7) ? $worse[ rand @worse ] : int rand @pool;
 	my $id = ++$query_id;
 
 	refresh_catalog() if $stale_catalog;
@@ -293,19 +378,22 @@ sub transaction_step
 	elsif ($dice < 0.4 && $session->{txn} > 1)
 	{
 		step($session, 'ROLLBACK TO s');
-		$session->{cursor} = 0 if $session->{cursor} > 1;
+		$session->{$_} > 1 and $session->{$_} = 0 for qw(cursor hold);
 	}
 	elsif ($dice < 0.5 && !$prepared)
 	{
 		my $name = "fetch $world " . ++$prepared_n;
 		my $out = step($session, "PREPARE TRANSACTION '$name'");
 		$prepared = $name if $out !~ /ERROR/;
-		$session->{txn} = $session->{cursor} = 0;
+		$session->{txn} = $session->{cursor} = $session->{hold} = 0;
 	}
 	else
 	{
-		step($session, $dice < 0.85 ? 'COMMIT' : 'ROLLBACK');
-		$session->{txn} = $session->{cursor} = 0;
+		my $commits = $dice < 0.85;
+		step($session, $commits ? 'COMMIT' : 'ROLLBACK');
+		step($session, 'FETCH ALL FROM hold; CLOSE hold') if $session->{hold} && $commits;
+		$session->{hold} = 0;
+		$session->{txn} = $session->{cursor} = $session->{hold} = 0;
 	}
 }
 
@@ -317,15 +405,22 @@ sub ddl_step
 
 	if (chance(0.8))
 	{
-		for my $other (grep { $_ != $session && $_->{txn} && chance(0.8) } @sessions[ 1 .. FOUR ])
+		for my $other (grep { $_ != $session && $_->{txn} && chance(0.8) } @sessions[ 1 .. $#sessions ])
 		{
 			step($other, 'COMMIT');
-			$other->{txn} = $other->{cursor} = 0;
+			step($other, 'CLOSE ALL') if $other->{hold};
+			$other->{txn} = $other->{cursor} = $other->{hold} = 0;
 		}
 	}
 	$stale_catalog = 1;
 	$count{ddl}++;
-	step($session, 'SET ROLE own_@; ' . FetchWorld::ddl());
+	my ($begin, $commit) = ('', '');
+	if ($races)
+	{
+		$begin = ($session->{txn} ? '' : 'BEGIN; ') . "SELECT pg_advisory_xact_lock(@{[DDL_LOCK]}); ";
+		$commit = (chance(0.3) ? '; SELECT pg_sleep(0.005)' : '') . '; COMMIT' unless $session->{txn};
+	}
+	step($session, "${begin}SET ROLE own_\@; " . FetchWorld::ddl() . $commit);
 }
 
 # Few combinations: results are shared only among equal ones.
@@ -334,6 +429,19 @@ sub setting_step
 	my ($session) = @_;
 	my $local = $session->{txn} && chance(0.5);
 	step($session, 'RESET ROLE; ' . ($local ? '' : 'RESET ALL; ') . FetchWorld::setting($local ? 'LOCAL ' : ''));
+}
+
+sub some_step
+{
+	my $session = $sessions[ 1 + int rand $#sessions ];
+	my $dice = rand;
+
+	if ($dice < 0.58) { check($session) }
+	elsif ($dice < 0.70) { $count{changes}++; step($session, 'SET ROLE own_@; ' . FetchWorld::change()) }
+	elsif ($dice < 0.75) { ddl_step($session) }
+	elsif ($dice < 0.80) { setting_step($session) }
+	elsif ($dice < 0.92) { transaction_step($session) }
+	else { renew_query() }
 }
 
 sub play_world
@@ -348,16 +456,27 @@ sub play_world
 	for (1 .. STEPS_MAX)
 	{
 		return if finished();
-		my $session = $sessions[ 1 + int rand FOUR ];
-		my $dice = rand;
-
-		if ($dice < 0.58) { check($session) }
-		elsif ($dice < 0.70) { $count{changes}++; step($session, 'SET ROLE own_@; ' . FetchWorld::change()) }
-		elsif ($dice < 0.75) { ddl_step($session) }
-		elsif ($dice < 0.80) { setting_step($session) }
-		elsif ($dice < 0.92) { transaction_step($session) }
-		else { renew_query() }
+		some_step();
 	}
+}
+
+# In a world that others use, too.  The newest queries are everybody's.
+sub play_races
+{
+	open($trace, '>', "$traces/$me") or die $!;
+	select((select($trace), $| = 1)[0]);
+	@sessions = map { { s => connect_to("fetch_$world"), txn => 0, cursor => 0, hold => 0, n => $_ } } 0, $me;
+	($query_id, $prepared_n) = ($me * 1_000_000, $me * 1_000_000);
+	refresh_catalog();
+	renew_query() for 1 .. POOL / $sessions + 1;
+	while (!finished())
+	{
+		@pool = split /\n/, say($sessions[0], 'SELECT id FROM checks.query ORDER BY xmin::text::bigint DESC, id LIMIT ' . POOL)
+		  if $count{steps} % 20 == 0 || @pool < BATCH;
+		$stale_catalog = 1 if $count{steps} % 50 == 0;
+		eval { some_step(); 1 } || $@ =~ /^next world/ || die $@;
+	}
+	$_->{s}->quit for splice @sessions;
 }
 
 my ($until, $checks_max);
@@ -369,10 +488,25 @@ sub finished { return time > $until || ($checks_max && $count{checks} >= $checks
 sub violation_in
 {
 	my ($what, $id) = @_;
+	@history = traced() if $races;
 	my @last = @history > LAST_STEPS ? @history[ -(LAST_STEPS) .. -1 ] : @history;
 	my @shown = $shrink && defined $id ? shrunk($id) : @last;
 
 	violation("world $world, seed $seed, step " . @history . ": $what\n" . script(\@shown, $id) . "\n");
+}
+
+# What all processes did last, but for checks.
+sub traced
+{
+	my @lines;
+
+	for my $file (glob "$traces/*")
+	{
+		open(my $fh, '<', $file) or next;
+		push @lines, (grep { !/batch|checks\.query/ } <$fh>);
+	}
+	chomp @lines;
+	return map { my ($when, $n, $sql) = split /\t/; [ "$n, at $when", $sql ] } sort @lines;
 }
 
 # As a script for people.
@@ -452,21 +586,36 @@ CqChecker::start(name => 'fetch_checker', connection => $connection, fault => $f
 my @before = counters();
 my $begun = time;
 
-run_sessions($sessions, $seed, sub {
-	$world = $CqChecker::me;
-	($until, $checks_max) = (time + $seconds, $checks / $sessions);
+if ($races)
+{
+	$world = 1;
+	$traces = tempdir(CLEANUP => 1);
 	make_template();
-	until (finished())
+	begin_world();
+}
+run_sessions($sessions, $seed * 100, sub {
+	$world //= $me;
+	($until, $checks_max) = (time + $seconds, $checks / $sessions);
+	if ($races)
 	{
-		next if eval { play_world(); 1 };
-		die $@ if $@ !~ /^next world/;
+		play_races();
 	}
-	drop_worlds();
+	else
+	{
+		make_template();
+		until (finished())
+		{
+			next if eval { play_world(); 1 };
+			die $@ if $@ !~ /^next world/;
+		}
+		drop_worlds();
+	}
 	# counts have one word for a name
 	$count{"reason:" . s/\s+/_/gr} += $reasons{$_} for keys %reasons;
 	$count{"state:$_"} += $states{$_} for keys %states;
 });
 
+drop_worlds() if $races;
 my @after = counters();
 my %server = map { $server_counters[$_] => $after[$_] - $before[$_] } 0 .. $#server_counters;
 query('DROP SCHEMA fetch_checker CASCADE');

@@ -13,6 +13,8 @@ CREATE TYPE en AS ENUM ('a', 'b', 'c');
 CREATE TYPE ct AS (x int, y text);
 CREATE DOMAIN dom AS int CONSTRAINT below CHECK (VALUE < 1000);
 CREATE FUNCTION f1(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1 + 1; END';
+-- (in plpgsql: a domain keeps what SQL functions of its constraints were inlined to)
+CREATE FUNCTION in_limits(int) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1 < 900; END';
 CREATE FUNCTION f2(text) RETURNS text IMMUTABLE LANGUAGE sql AS $$ SELECT $1 || '!' $$;
 CREATE FUNCTION plus(int, int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1 + $2';
 CREATE OPERATOR <+> (LEFTARG = int, RIGHTARG = int, FUNCTION = plus);
@@ -80,6 +82,7 @@ CREATE TABLE t2 (id int PRIMARY KEY, v int, s text, tenant text);
 INSERT INTO t2 SELECT n, -n, 'of w2', 'a' FROM generate_series(1, 5) AS n;
 SELECT cq.cache_watch('t2');
 GRANT SELECT ON t2 TO PUBLIC;
+RESET search_path;
 RESET ROLE;
 
 -- ---- checks ----------------------------------------------------------
@@ -119,7 +122,7 @@ BEGIN
 		hit := checks.cached(q);
 	EXCEPTION WHEN OTHERS THEN
 		hit_state := SQLSTATE;
-		message := regexp_replace(SQLERRM, '"[^"]*"|\$?\d+', '…', 'g');
+		message := regexp_replace(SQLERRM, '\d+', 'N', 'g');
 	END;
 	BEGIN
 		EXECUTE q.truth INTO truth;
@@ -198,4 +201,30 @@ BEGIN
 		END IF;
 	END LOOP;
 	RETURN report;
+END $$;
+
+-- Under a snapshot of its own, which sees what the caller's statement has done so far.
+CREATE FUNCTION checks.now(ids int[]) RETURNS text VOLATILE LANGUAGE plpgsql AS $$ BEGIN RETURN checks.batch(ids); END $$;
+
+-- The same in triggers, before and after those of cache_watch: what they find is in the
+-- setting checks.report.
+CREATE FUNCTION checks.inside() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF current_setting('checks.ids', true) <> '' AND pg_trigger_depth() < 3 THEN
+		PERFORM set_config('checks.report', right(current_setting('checks.report', true) || E'\n' || checks.batch(current_setting('checks.ids')::int[]), 5000), false);
+	END IF;
+	RETURN coalesce(NEW, OLD);
+END $$;
+DO $$
+DECLARE
+	name text;
+BEGIN
+	FOREACH name IN ARRAY '{t1,p,h,aa,bb,u,fix}'::text[] LOOP
+		EXECUTE format('CREATE TRIGGER " first" AFTER INSERT OR UPDATE OR DELETE ON w.%I FOR EACH ROW EXECUTE FUNCTION checks.inside()', name);
+		EXECUTE format('CREATE TRIGGER zz AFTER INSERT OR UPDATE OR DELETE ON w.%I FOR EACH ROW EXECUTE FUNCTION checks.inside()', name);
+		EXECUTE format('CREATE TRIGGER zzz AFTER INSERT OR UPDATE OR DELETE ON w.%I FOR EACH STATEMENT EXECUTE FUNCTION checks.inside()', name);
+		IF name <> 'p' THEN
+			EXECUTE format('CREATE TRIGGER before BEFORE INSERT OR UPDATE OR DELETE ON w.%I FOR EACH ROW EXECUTE FUNCTION checks.inside()', name);
+		END IF;
+	END LOOP;
 END $$;

@@ -13,6 +13,8 @@ SET IntervalStyle = postgres;
 
 CREATE TABLE target (id int PRIMARY KEY, value text);
 CREATE SEQUENCE counters;
+CREATE FUNCTION fit() RETURNS int STABLE LANGUAGE sql AS 'SELECT 1';
+SELECT cq.cache_function_declare('fit()');
 CREATE TABLE watched (id int PRIMARY KEY, value text);
 SELECT cq.cache_watch('watched');
 SELECT cq.namespace_create('mine');
@@ -60,6 +62,10 @@ INSERT INTO good VALUES
     ('privilege', 'text', '''read''', NULL),
     ('new_owner', 'text', '''cache_test_user''', NULL),
     ('dead_ids', 'bigint[]', '''{1}''', NULL),
+    ('function', 'regprocedure', '''cache_test.fit()''', NULL),
+    ('reads', 'regclass[]', '''{target}''', NULL),
+    ('settings', 'text[]', '''{TimeZone}''', NULL),
+    ('allow_time', 'boolean', 'false', NULL),
     ('if_exists', 'boolean', 'false', NULL),
     ('if_not_exists', 'boolean', 'false', NULL),
     ('allow_time', 'boolean', 'false', NULL),

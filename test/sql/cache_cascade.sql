@@ -110,6 +110,42 @@ COPY u (id) FROM stdin;
 SELECT coalesce(cq.cache_get('u:11'), 'none') AS u11, coalesce(cq.cache_get('u:13'), 'none') AS u13;
 COMMIT;
 
+-- partitions and children: the statement's triggers are those of the table that it names
+CREATE TABLE root (id int PRIMARY KEY, v int) PARTITION BY RANGE (id);
+CREATE TABLE leaf PARTITION OF root FOR VALUES FROM (0) TO (100);
+CREATE TABLE parent (id int, v int);
+CREATE TABLE child () INHERITS (parent);
+INSERT INTO root VALUES (1, 1);
+INSERT INTO child VALUES (1, 1);
+CREATE FUNCTION look(tag text, v int) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN format('%s: cached %s, now %s', tag, coalesce(cq.cache_get(tag), 'none'), v);
+END $$;
+SELECT cq.cache_watch('leaf', ARRAY['leaf:{id}']), cq.cache_watch('child', ARRAY['child:{id}']);
+SELECT put('leaf:1', 'child:1', 'leaf:2');
+UPDATE root SET v = 2 RETURNING look('leaf:' || id, v);
+UPDATE parent SET v = 2 RETURNING look('child:' || id, v);
+SELECT put('leaf:1', 'child:1', 'leaf:2');
+DELETE FROM root RETURNING look('leaf:' || id, v);
+DELETE FROM parent RETURNING look('child:' || id, v);
+SELECT look('leaf:2', 0);
+-- watched as a whole
+SELECT cq.cache_unwatch('leaf'), cq.cache_watch('root');
+INSERT INTO root VALUES (1, 1);
+CREATE FUNCTION total() RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN cq.cache_fetch('total', 'SELECT sum(v) FROM cascade_test.leaf');
+END $$;
+SELECT total();
+UPDATE root SET v = v + 1 RETURNING v, total();
+SELECT total();
+INSERT INTO root VALUES (2, 2), (3, 3) RETURNING total() BETWEEN '2' AND '7' AS some;
+SELECT total();
+MERGE INTO root USING (VALUES (1), (9)) AS m (id) ON root.id = m.id
+    WHEN MATCHED THEN UPDATE SET v = v + 10
+    WHEN NOT MATCHED THEN INSERT VALUES (9, (total() #>> '{}')::int);
+SELECT total();
+
 \set VERBOSITY terse
 SET client_min_messages = warning;
 DROP SCHEMA cascade_test CASCADE;

@@ -9,8 +9,18 @@
 #	no-after              writers after the entry invalidate it      I1 I5
 #	no-upto               writers in the entry must be visible       I1
 #	no-barrier            TRUNCATE is no matter of snapshots         I1
-#	no-ring-limit         what is not remembered is a miss           I1
-#	no-floor              writers pushed out of the ring count       I1
+#	no-spans              who leaves the ring running is remembered  I1
+#	no-span-check         ... and must be visible                    I1
+#	no-proof              of the others a mark proves that they are  I1
+#	any-proof             ... if it knows all of them                I1
+#	proof-above           ... and is in the entry                    I1
+#	proof-kept            ... and no span was cleared since          I1
+#	own-proof             ... and is not one's own                   I4
+#	lease-with-own        a lease doesn't see who handed it out      I2 I4
+#	no-lease-merge        ... sees no more than any snapshot of it   I4
+#	lease-of-another      ... and is for one xmax                    I4
+#	lease-for-newer       ... whose record is never another's again  I4
+#	moving-base           ... counted from where it always was       I4
 #	no-set-rule           a set is judged                            I4
 #	latest-miss           ... by the earliest miss                   I4
 #	no-own-change         ... and by own changes since               I4
@@ -20,12 +30,15 @@
 #	no-key-refresh        a plain set outlives an earlier clear      (last wins)
 #	no-own-bypass         own changes go past the cache              I3
 #	no-query-level        rows that are not marked yet, too          I3
+#	no-epoch-proof        the cache works again after queries broken off
 #	no-break              a query broken off has changed something   I4
 #	no-lease-mark         who hands out a lease marks on abort too   I2 I4
 #	no-serializable       SERIALIZABLE goes past the cache           I1
 #	no-f0                 nothing is known from before the start     I6
 #	no-expiry             an expired value is not served             I7
 #	no-load-lease         one of many who miss computes              I9
+#	no-in-flight          a delete of an absent key refuses sets     I4
+#	no-delete-time        ... of snapshots from before it, too       I4
 #	no-useless-keys       ... unless its value cannot be kept        I9
 #	no-load-deadlock      ... or it waits for one that waits for it  I9
 #	no-stale-snapshot     nothing stale is newer than the snapshot   I1
@@ -36,6 +49,7 @@
 #	no-settings           settings decide what a query means         I1
 #	no-plan-objects       a type that changes ends a plan            I1
 #	no-names              so does a table that hides another one     I1
+#	no-declared-reads     a result depends on what functions read    I1
 #	no-clock-age          now() is as old as its transaction         I7
 #	lock-key              (added:) a set locks its key               I11
 #	no-ddl-window         DDL counts as running till all are told    I1 I4
@@ -57,6 +71,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $id = 0;
+my $mark;						# a change of what the row's entry depends on
 my $node;
 
 # A new row, and as many sessions as asked for.
@@ -66,6 +81,7 @@ sub play
 	my @sessions = map { faulty() } 1 .. $n;
 
 	$id++;
+	$mark = "SELECT cq.cache_invalidate('account:$id')";
 	$node->safe_psql('postgres', "INSERT INTO account VALUES ($id, 100)");
 	my $result = $history->(@sessions);
 	$_->quit for @sessions;
@@ -151,26 +167,61 @@ proves('no-barrier', 'miss / no row', '100 / no row', 2, sub {
 	return $old->query("SELECT look($id)");
 });
 
-# the reader's snapshot sees the first writer, and none of those after it
-proves('no-ring-limit', 'miss / 101', '100 / 101', 2, sub {
+# A writer that the old reader does not see has left the ring before it ended.
+sub lost_running
+{
 	my ($w, $old) = @_;
-	$w->query("SELECT fill($id)");
-	$w->query("UPDATE account SET balance = balance + 1 WHERE id = $id");
+
+	$w->query("BEGIN; $write $id; PREPARE TRANSACTION 'lost'");
+	$w->query($mark) for 1 .. 5;
 	$old->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
-	$w->query("UPDATE account SET balance = balance + 1 WHERE id = $id") for 1 .. 4;
+	$w->query("COMMIT PREPARED 'lost'");
+	$w->query("SELECT fill($id)");
+	return $old->query("SELECT look($id)");
+}
+
+proves($_, 'miss / 100', '150 / 100', 2, \&lost_running) for qw(no-spans no-span-check);
+
+# the next mark notices that it has ended; so the marks before it no longer tell
+proves('proof-kept', 'miss / 100', '150 / 100', 2, sub {
+	my ($w, $old) = @_;
+	lost_running($w, $old);
+	$w->query($mark);
 	return $old->query("SELECT look($id)");
 });
 
-# a writer that the reader does not see is pushed out of the ring by others
-# that it sees
-proves('no-floor', 'miss / 100', '150 / 100', 2, sub {
+# The same, but it ends before it leaves the ring; the old reader sees the mark after it.
+sub lost_ended
+{
 	my ($w, $old) = @_;
-	$w->query("BEGIN; $write $id; PREPARE TRANSACTION 'floor'");
-	$w->query("SELECT cq.cache_invalidate('account:$id')") for 1 .. 5;
+
+	$w->query("BEGIN; $write $id; PREPARE TRANSACTION 'lost'");
+	$w->query($mark);
 	$old->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
-	$w->query("COMMIT PREPARED 'floor'");
+	$w->query("COMMIT PREPARED 'lost'");
 	$w->query("SELECT fill($id)");
+	$w->query($mark) for 1 .. 3;
 	return $old->query("SELECT look($id)");
+}
+
+proves($_, 'miss / 100', '150 / 100', 2, \&lost_ended) for qw(no-proof any-proof proof-above);
+
+# The writer's own mark counts as seen, although its snapshot is older than a change of
+# another row that the value stands for.  The lease makes it mark at once.
+proves('own-proof', 'miss / 350', '250 / 350', 3, sub {
+	my ($w, $other, $r) = @_;
+	my $row = $id + 200000;
+	my $sum = "SELECT sum(balance) FROM account WHERE id IN ($id, $row)";
+	$w->query("INSERT INTO account VALUES ($row, 100)");
+	$other->query("BEGIN; UPDATE account SET balance = 200 WHERE id = $row; $mark; PREPARE TRANSACTION 'other'");
+	$other->query($mark) for 1 .. 3;
+	$w->query("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT * FROM cq.cache_get_or_lease('any')");
+	$other->query("COMMIT PREPARED 'other'");
+	$w->query("$write $id");
+	$w->query("SELECT cq.cache_get('sum $id')");
+	$w->query("SELECT cq.cache_set('sum $id', ($sum)::text, tags => ARRAY['account:$id'])");
+	$w->query('COMMIT');
+	return $r->query("SELECT coalesce(cq.cache_get('sum $id'), 'miss') || ' / ' || ($sum)");
 });
 
 proves('no-set-rule', 'miss / 150', '100 / 150', 2, sub {
@@ -220,6 +271,24 @@ proves('no-break', 'miss / 100', '150 / 100', 2, sub {
 	$w->query("$write $id RETURNING 1 / (balance - 150)");
 	$w->query("ROLLBACK TO a; SELECT put($id, '150'); COMMIT");
 	return $r->query("SELECT look($id)");
+});
+
+# the epoch has marks of aborted transactions only, which know of no others
+proves('no-epoch-proof', '150 / 150', 'miss / 150', 2, sub {
+	my ($w, $r) = @_;
+	for (1 .. 6)
+	{
+		$w->query("BEGIN; SELECT cq.cache_get_or_lease('none $id')");
+		$w->query("$write $id RETURNING 1 / (balance - 150)");
+		$w->query('ROLLBACK');
+	}
+	$w->query("$write $id");
+	$r->query("SELECT fill($id)");
+	my $look = $r->query("SELECT look($id)");
+	my $whole = session();
+	$whole->query("UPDATE account SET balance = balance WHERE id = $id");
+	$whole->quit;
+	return $look;
 });
 
 proves('no-savepoint-change', 'miss / 100', '150 / 100', 2, sub {
@@ -310,6 +379,25 @@ SQL
 	$gate->query('SELECT pg_advisory_unlock(29)');
 	$_->wait for @callers;
 	return "$n compute" . ($n == 1 ? 's' : '');
+});
+
+# nobody has stored the key, but somebody is about to: the row is no tagged one, so only
+# the delete says that it has changed
+proves('no-in-flight', '', 'old', 2, sub {
+	my ($w, $r) = @_;
+	$r->query("BEGIN; SELECT cq.cache_get('absent $id')");
+	$w->query("SELECT cq.cache_delete('absent $id')");
+	$r->query("SELECT cq.cache_set('absent $id', 'old'); COMMIT");
+	return $r->query("SELECT cq.cache_get('absent $id')");
+});
+
+proves('no-delete-time', '', 'old', 2, sub {
+	my ($w, $old) = @_;
+	$old->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
+	$w->query("SELECT cq.cache_delete('absent $id')");
+	$old->query("SELECT cq.cache_get('absent $id')");
+	$old->query("SELECT cq.cache_set('absent $id', 'old'); COMMIT");
+	return $old->query("SELECT cq.cache_get('absent $id')");
 });
 
 # two after one whose query has failed: both compute
@@ -430,6 +518,19 @@ proves('no-names', '0', '1', 2, sub {
 	return $result;
 });
 
+proves('no-declared-reads', '150', '100', 2, sub {
+	my ($w, $r) = @_;
+	my $fetch = "SELECT cq.cache_fetch('balance', 'SELECT balance_of($id)')";
+	$w->query(<<~SQL);
+		CREATE OR REPLACE FUNCTION balance_of(int) RETURNS int STABLE LANGUAGE plpgsql AS
+		'BEGIN RETURN (SELECT balance FROM account WHERE id = \$1); END';
+		SELECT cq.cache_function_declare('balance_of(int)', '{account}');
+		SQL
+	$r->query($fetch);
+	$w->query("$write $id");
+	return $r->query($fetch);
+});
+
 # the result of a transaction that is older than the ttl is not kept
 proves('no-clock-age', 'of its own', 'too old', 2, sub {
 	my ($old, $r) = @_;
@@ -513,6 +614,100 @@ proves('no-prepared-lock', '', 'logged in', 2, sub {
 	$r->query("SELECT cq.cache_set('session $id', 'logged in')");
 	$w->query("COMMIT PREPARED 'logout'");
 	return $r->query("SELECT cq.cache_get('session $id')");
+});
+
+# Leases.  An old transaction is open, so that a lease is more than an id.
+sub lease
+{
+	my ($session) = @_;
+
+	return (split /\|/, $session->query("SELECT * FROM cq.cache_get_or_lease('account:$id')"))[-1];
+}
+
+sub set_by_lease
+{
+	my ($session, $value, $lease) = @_;
+
+	return $session->query("SELECT cq.cache_set('account:$id', '$value', tags => ARRAY['account:$id'], lease => $lease)");
+}
+
+# Ids are given out until a new snapshot's record takes the place of an older one's.
+sub use_up_records
+{
+	my ($session, $xmax) = @_;
+	my $now = 'pg_snapshot_xmax(pg_current_snapshot())::text::bigint';
+
+	$session->query(<<"SQL");
+DO \$\$ BEGIN
+	COMMIT;
+	WHILE $now < $xmax + 4096 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP;
+END \$\$
+SQL
+	my $xmax_now = $session->query("SELECT $now");
+	die "at $xmax_now, not 4096 after $xmax\n" if $xmax_now != $xmax + 4096;
+}
+
+proves('lease-with-own', 'miss / 100', '150 / 100', 3, sub {
+	my ($w, $other, $r) = @_;
+	$w->query("BEGIN; $write $id");
+	$other->query('SELECT pg_current_xact_id()');
+	my $lease = lease($w);
+	$w->query('ROLLBACK');
+	set_by_lease($w, 150, $lease);
+	return $r->query("SELECT look($id)");
+});
+
+# two leases with one xmax, the writer ended between them
+proves('no-lease-merge', 'miss / 150', '100 / 150', 3, sub {
+	my ($old, $w, $r) = @_;
+	$old->query('BEGIN; SELECT pg_current_xact_id()');
+	$w->query("BEGIN; $write $id");
+	$r->query('SELECT pg_current_xact_id()');
+	my $lease = lease($r);
+	$w->query('COMMIT');
+	lease($r);
+	set_by_lease($r, 100, $lease);
+	return $r->query("SELECT look($id)");
+});
+
+# the record is that of a later snapshot
+proves('lease-of-another', 'miss / 150', '100 / 150', 3, sub {
+	my ($old, $w, $r) = @_;
+	$old->query('BEGIN; SELECT pg_current_xact_id()');
+	$r->query('SELECT pg_current_xact_id()');
+	my $xmax = $r->query('SELECT pg_snapshot_xmax(pg_current_snapshot())');
+	my $lease = lease($r);
+	$w->query("$write $id");
+	use_up_records($r, $xmax);
+	lease($r);
+	set_by_lease($r, 100, $lease);
+	return $r->query("SELECT look($id)");
+});
+
+# ... and then again that of one with the same xmax, which sees more
+proves('lease-for-newer', 'miss / 150', '100 / 150', 4, sub {
+	my ($old, $w, $r, $rr) = @_;
+	$old->query('BEGIN; SELECT pg_current_xact_id()');
+	$w->query("BEGIN; $write $id");
+	$r->query('SELECT pg_current_xact_id()');
+	my $xmax = $r->query('SELECT pg_snapshot_xmax(pg_current_snapshot())');
+	my $lease = lease($r);
+	$w->query('COMMIT');
+	$rr->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
+	use_up_records($r, $xmax);
+	lease($r);
+	lease($rr);
+	set_by_lease($r, 100, $lease);
+	return $r->query("SELECT look($id)");
+});
+
+# a lease is an id as seen from a constant one
+proves('moving-base', 'miss / 150', '100 / 150', 2, sub {
+	my ($w, $r) = @_;
+	my $lease = lease($r);
+	$w->query("$write $id");
+	set_by_lease($r, 100, $lease);
+	return $r->query("SELECT look($id)");
 });
 
 # a lease from before a crash; the ids that it knows as ended are given out again

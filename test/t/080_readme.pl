@@ -22,7 +22,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my @pages = qw(README.md docs/cache.md docs/read-through.md docs/write-behind.md docs/monitoring.md docs/queue.md docs/exchanges.md docs/queue-recipes.md docs/topics.md
+my @pages = qw(README.md docs/cache.md docs/read-through.md docs/not-cached.md docs/write-behind.md docs/monitoring.md docs/queue.md docs/exchanges.md docs/queue-recipes.md docs/topics.md
   docs/migrating-from-pgmq.md docs/security.md docs/functions.md);
 
 my $node = PostgreSQL::Test::Cluster->new('main');

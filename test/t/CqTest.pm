@@ -104,10 +104,10 @@ sub traffic
 }
 
 # A random checker of test/soak on a server with the settings $conf, for $seconds or as
-# long as CQ_CHECKER_SECONDS says.
+# long as CQ_CHECKER_SECONDS says, with further options, if any.
 sub run_checker
 {
-	my ($checker, $seconds, $kills, $praise, $conf) = @_;
+	my ($checker, $seconds, $kills, $praise, $conf, $more) = @_;
 	my $node = PostgreSQL::Test::Cluster->new('main');
 
 	$node->init;
@@ -115,6 +115,7 @@ sub run_checker
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION cachequeue');
 	my @options = ('--sessions', 8, '--seconds', $ENV{CQ_CHECKER_SECONDS} || $seconds);
+	push @options, $more if $more;
 	push @options, '--data', '"' . $node->data_dir . '"', '--server-kills', $kills if $kills;
 	my $output = qx($^X test/soak/$checker.pl @options "@{[$node->connstr('postgres')]}" 2>&1);
 	my $status = $?;

@@ -97,7 +97,7 @@ INSERT INTO cases (node, since, query) VALUES
 INSERT INTO cases (node, since, query, args) VALUES
     ('Param', 15, 'SELECT name FROM item WHERE id = $1', '{1}');
 INSERT INTO cases (node, since, query, outcome) VALUES
-    ('SQLValueFunction', 15, 'SELECT current_date', 'with functions that depend on time or session'),
+    ('SQLValueFunction', 15, 'SELECT current_date', 'that calls "current_date"'),
     ('-CurrentOfExpr', 15, 'DELETE FROM item WHERE CURRENT OF c', 'with anything but SELECT'),
     ('-FieldStore', 15, 'UPDATE item SET p.a = 1', 'with anything but SELECT'),
     ('-MergeAction', 15, 'MERGE INTO item USING shown ON item.id = shown.id WHEN MATCHED THEN DELETE', 'with anything but SELECT'),

@@ -1,4 +1,4 @@
-/* port/pg_bitutils.h of the server, as far as the dispatcher uses it */
+/* port/pg_bitutils.h of the server, as far as those who build without it use it */
 #ifndef CQ_SHIM_BITUTILS_H
 #define CQ_SHIM_BITUTILS_H
 
@@ -12,6 +12,18 @@ static inline int
 pg_rightmost_one_pos32(uint32 word)
 {
 	return __builtin_ctz(word);
+}
+
+static inline int
+pg_leftmost_one_pos64(uint64 word)
+{
+	return 63 - __builtin_clzll(word);
+}
+
+static inline int
+pg_rightmost_one_pos64(uint64 word)
+{
+	return __builtin_ctzll(word);
 }
 
 static inline uint32

@@ -10,7 +10,8 @@
  *	REPEATABLE READ			the start of the transaction
  *	that of a portal		the portal's creation: a cursor may be fetched from
  *							long after it was opened, a statement may run for long
- *	any other				now: it was taken for the statement that begins
+ *	any other				now: it was taken for a statement within a function
+ *							(if that runs for long, its begin is not known)
  *	imported				none; the exporting session may have had it for days
  *
  * A snapshot is imported by SET TRANSACTION SNAPSHOT, which a hook notices.  Parallel
@@ -25,7 +26,7 @@
 #include "core/clock.h"
 #include "core/faults.h"
 #include "nodes/parsenodes.h"
-#include "query/age.h"
+#include "cache/age.h"
 #include "tcop/pquery.h"
 #include "tcop/utility.h"
 #include "utils/portal.h"
@@ -61,18 +62,23 @@ process_utility(PlannedStmt *pstmt, const char *query_string,
 								params, query_env, dest, completion);
 }
 
+bool
+cq_snapshot_imported(void)
+{
+	return IsolationUsesXactSnapshot() &&
+		GetCurrentTransactionStartTimestamp() == importer_start;
+}
+
 int64
 cq_snapshot_taken_ms(Snapshot snapshot)
 {
 	TimestampTz taken;
 	TimestampTz age_us;
 
+	if (cq_snapshot_imported() && !CQ_FAULT("no-import"))
+		return CQ_TAKEN_UNKNOWN;
 	if (IsolationUsesXactSnapshot())
-	{
 		taken = GetCurrentTransactionStartTimestamp();
-		if (taken == importer_start && !CQ_FAULT("no-import"))
-			return CQ_TAKEN_UNKNOWN;
-	}
 	else if (ActivePortal != NULL && ActivePortal->queryDesc != NULL &&
 			 ActivePortal->queryDesc->snapshot == snapshot)
 		taken = ActivePortal->creation_time;

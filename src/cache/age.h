@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CQ_QUERY_AGE_H
-#define CQ_QUERY_AGE_H
+#ifndef CQ_CACHE_AGE_H
+#define CQ_CACHE_AGE_H
 
 #include "utils/snapshot.h"
 
@@ -19,7 +19,10 @@
  */
 extern int64 cq_snapshot_taken_ms(Snapshot snapshot);
 
+/* Does the transaction run under an imported snapshot? */
+extern bool cq_snapshot_imported(void);
+
 /* Once, from _PG_init. */
 extern void cq_snapshot_age_init(void);
 
-#endif							/* CQ_QUERY_AGE_H */
+#endif							/* CQ_CACHE_AGE_H */
