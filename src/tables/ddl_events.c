@@ -23,7 +23,10 @@
 #include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_rewrite.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "core/compat.h"
@@ -282,6 +285,32 @@ after_command(const CollectedCommand *command)
 	}
 }
 
+/*
+ * What is in pg_temp concerns its session alone, and is not cached: but for what the
+ * search for temporary objects in queries does not find.
+ */
+static bool
+is_of_session(const CollectedCommand *command)
+{
+	if (command->type == SCT_AlterTable)
+		return true;
+	if (command->type != SCT_Simple)
+		return false;
+	switch (command->d.simple.address.classId)
+	{
+		case RelationRelationId:
+		case ProcedureRelationId:
+		case TypeRelationId:
+		case ConstraintRelationId:
+		case PolicyRelationId:
+		case RewriteRelationId:
+		case TriggerRelationId:
+			return true;
+		default:
+			return false;
+	}
+}
+
 void
 cq_ddl_command_end(void)
 {
@@ -293,11 +322,13 @@ cq_ddl_command_end(void)
 	{
 		bool		isnull;
 		Datum		schema = slot_getattr(slot, COMMAND_SCHEMA, &isnull);
+		bool		temporary = !isnull &&
+		strcmp(TextDatumGetCString(schema), "pg_temp") == 0;
+		CollectedCommand *command = (CollectedCommand *)
+		DatumGetPointer(slot_getattr(slot, COMMAND_ITSELF, &isnull));
 
-		if (!isnull && strcmp(TextDatumGetCString(schema), "pg_temp") == 0)
-			continue;
-		after_command((CollectedCommand *)
-					  DatumGetPointer(slot_getattr(slot, COMMAND_ITSELF, &isnull)));
+		if (!temporary || !is_of_session(command))
+			after_command(command);
 	}
 	ExecDropSingleTupleTableSlot(slot);
 }
