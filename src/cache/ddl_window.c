@@ -38,6 +38,7 @@
 #include "miscadmin.h"
 #include "port/atomics.h"
 #include "storage/proc.h"
+#include "utils/memutils.h"
 #include "utils/resowner.h"
 
 typedef struct CqDdlWindows
@@ -94,24 +95,26 @@ at_release(ResourceReleasePhase phase, bool is_commit, bool is_top_level, void *
 	is_open = false;
 }
 
-uint64
-cq_ddl_windows_oldest(void)
+int
+cq_ddl_windows_read(uint64 **ids)
 {
-	uint64		oldest = PG_UINT64_MAX;
+	int			n = 0;
 
+	*ids = NULL;
 	pg_read_barrier();			/* the snapshot was taken before */
 	if (unlikely(pg_atomic_read_u32(&windows->count) > 0))
 	{
+		*ids = MemoryContextAlloc(TopTransactionContext, MaxBackends * sizeof(uint64));
 		for (int i = 0; i < MaxBackends; i++)
 		{
 			uint64		word = pg_atomic_read_u64(&windows->words[i]);
 
 			if (word != 0)
-				oldest = Min(oldest, word);
+				(*ids)[n++] = word;
 		}
 	}
 	pg_read_barrier();			/* messages are accepted after it */
-	return oldest;
+	return n;
 }
 
 void

@@ -24,7 +24,11 @@ extern void cq_ddl_window_register(void);
  */
 extern void cq_ddl_window_open(uint64 xid);
 
-/* The smallest id of a transaction with an open window, PG_UINT64_MAX: none. */
-extern uint64 cq_ddl_windows_oldest(void);
+/*
+ * The ids of the transactions with an open window, in no order.  Returns their number;
+ * *ids is an array in the memory of the current transaction, or NULL.  Raises out of
+ * memory only.
+ */
+extern int	cq_ddl_windows_read(uint64 **ids);
 
 #endif							/* CQ_CACHE_DDL_WINDOW_H */

@@ -10,8 +10,8 @@
  * nothing dependent is stored or served under a snapshot whose xmin is below F0.
  *
  * A set has to fear one more thing: a transaction whose DDL the snapshot sees, and
- * this process's catalog caches don't (ddl_window.c).  Its view is cut below such a
- * transaction: the ids from there on count as running.
+ * this process's catalog caches don't (ddl_window.c).  In its view such a transaction
+ * counts as running.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,6 +26,7 @@
 #include "core/faults.h"
 #include "storage/procarray.h"
 #include "utils/inval.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 uint64
@@ -61,12 +62,25 @@ fill_view(CqView *view, Snapshot snapshot)
 	view->curcid = snapshot->curcid;
 }
 
-/* Take the ids from there on as running. */
+/* Take DDL that others may not know of as running; lives as long as the transaction. */
 static void
-cut_view(CqView *view, uint64 xid)
+hide_ddl(CqView *view, const uint64 *ids, int n)
 {
-	view->xmax = Min(view->xmax, xid);
-	view->xmin = Min(view->xmin, xid);
+	uint32	   *xip;
+
+	if (n == 0)
+		return;
+	xip = MemoryContextAlloc(TopTransactionContext, (view->xcnt + n) * sizeof(uint32));
+	if (view->xcnt > 0)
+		memcpy(xip, view->xip, view->xcnt * sizeof(uint32));
+	view->xip = xip;
+	for (int i = 0; i < n; i++)
+	{
+		if (!cq_view_sees(view, ids[i]))
+			continue;
+		xip[view->xcnt++] = (uint32) ids[i];
+		view->xmin = Min(view->xmin, ids[i]);
+	}
 }
 
 bool
@@ -86,17 +100,18 @@ bool
 cq_view_of_miss(Snapshot snapshot, CqView *view)
 {
 	bool		result = cq_view_of_snapshot(snapshot, view);
-	uint64		oldest;
+	uint64	   *ddl;
+	int			nddl;
 
 	CQ_PAUSE("miss");
-	oldest = cq_ddl_windows_oldest();
+	nddl = cq_ddl_windows_read(&ddl);
 	if (!CQ_FAULT("no-accept"))
 		AcceptInvalidationMessages();
 	if (result && CQ_FAULT("no-command-id"))
 		view->curcid = GetCurrentCommandId(false) + 1;
 	if (!result || CQ_FAULT("no-ddl-window"))
 		return result;
-	cut_view(view, oldest);
+	hide_ddl(view, ddl, nddl);
 	return view->xmin >= cq_view_first_xid() || CQ_FAULT("no-f0");
 }
 
@@ -105,12 +120,15 @@ cq_view_for_marks(CqView *view)
 {
 	/* not one of snapmgr.c, whose callers may still need it */
 	static SnapshotData snapshot = {.snapshot_type = SNAPSHOT_MVCC};
+	uint64	   *ddl;
+	int			nddl;
 
 	if (!IsTransactionState())
 		return false;
 	(void) GetSnapshotData(&snapshot);
 	fill_view(view, &snapshot);
+	nddl = cq_ddl_windows_read(&ddl);
 	if (!CQ_FAULT("no-mark-window"))
-		cut_view(view, cq_ddl_windows_oldest());
+		hide_ddl(view, ddl, nddl);
 	return true;
 }

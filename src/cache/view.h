@@ -24,7 +24,7 @@ typedef struct CqView
 {
 	uint64		xmin;
 	uint64		xmax;			/* 0: no view, nothing may be stored */
-	uint64		snapshot_xmax;	/* greater than xmax if the view was cut */
+	uint64		snapshot_xmax;	/* greater than xmax in that of a lease */
 	uint32		xcnt;
 	const uint32 *xip;			/* running ids, the low 32 bits, any order */
 	uint32		curcid;			/* sees its own transaction's commands before
@@ -76,7 +76,8 @@ extern bool cq_view_of_snapshot(struct SnapshotData *snapshot, CqView *view);
  * The view under which something that is read from now on may be stored: that of the
  * snapshot without the transactions whose DDL this process may not have heard of.
  * Accepts invalidation messages: a plan that is still valid afterwards, and the caches
- * behind it, are as new as the view.  Returns false as cq_view_of_snapshot.
+ * behind it, are as new as the view.  Returns false as cq_view_of_snapshot.  Its list lives
+ * as long as the snapshot and the transaction.  Raises out of memory only.
  */
 extern bool cq_view_of_miss(struct SnapshotData *snapshot, CqView *view);
 

@@ -33,7 +33,7 @@
 typedef struct Snap
 {
 	CqView		view;
-	uint32		xip[OPEN_MAX];
+	uint32		xip[OPEN_MAX + OPEN_MAX];
 } Snap;
 
 typedef struct Writer
@@ -123,12 +123,14 @@ view_of(Snap *s)
 
 /* DDL in a window counts as running. */
 static void
-cut(const History *h, Snap *s, const char *fault)
+hide_ddl(const History *h, Snap *s, const char *fault)
 {
 	for (int i = 0; i < h->nwindows && !CQ_FAULT(fault); i++)
 	{
+		if (!cq_view_sees(view_of(s), h->windows[i].xid))
+			continue;
+		s->xip[s->view.xcnt++] = (uint32) h->windows[i].xid;
 		s->view.xmin = Min(s->view.xmin, h->windows[i].xid);
-		s->view.xmax = Min(s->view.xmax, h->windows[i].xid);
 	}
 }
 
@@ -197,7 +199,7 @@ mark(History *h, Writer *w)
 	if (!w->has_snapshot)
 	{
 		w->had_ended = take_snapshot(h, w->xid);
-		cut(h, &w->had_ended, "no-mark-window");
+		hide_ddl(h, &w->had_ended, "no-mark-window");
 	}
 	cq_slot_state_push(&h->slot, w->xid, w->truncates || w->ddl, view_of(&w->had_ended));
 	w->has_snapshot = false;
@@ -209,7 +211,7 @@ fill_own(History *h, Writer *w)
 {
 	Snap		p = any_snapshot(h);
 
-	cut(h, &p, "no-ddl-window");
+	hide_ddl(h, &p, "no-ddl-window");
 	if (w->truncates || w->ddl ||
 		!cq_visibility_set(&h->slot, view_of(&p), w->xid))
 		return;
@@ -265,7 +267,7 @@ advance_writer(History *h)
 	else if (!w->has_snapshot && choose(h, 3) == 0)
 	{
 		w->had_ended = take_snapshot(h, w->xid);
-		cut(h, &w->had_ended, "no-mark-window");
+		hide_ddl(h, &w->had_ended, "no-mark-window");
 		w->has_snapshot = true;
 	}
 	else if (!w->early && choose(h, 6) == 0)
@@ -307,7 +309,7 @@ miss(History *h)
 	m->value = row_value(h, &m->p);
 	if (choose(h, 2) == 0)
 		m->value = untold(h, m->value);
-	cut(h, &m->p, "no-ddl-window");
+	hide_ddl(h, &m->p, "no-ddl-window");
 }
 
 /* The row is read again, by a later statement of the filler. */
