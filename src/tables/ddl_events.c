@@ -175,12 +175,15 @@ join_or_leave(Oid relid, const AlterTableCmd *command)
 		case AT_DetachPartitionFinalize:
 			cq_relation_mark_changed(relid);
 			other = other_relation(command);
-			if (OidIsValid(other))
-				cq_watch_follow(other, true);
+			if (!OidIsValid(other))
+				break;
+			cq_watch_follow(other, true);
+			cq_watch_warn_foreign(other);
 			break;
 		case AT_AddInherit:
 		case AT_DropInherit:
 			cq_watch_follow(relid, true);
+			cq_watch_warn_foreign(relid);
 			other = other_relation(command);
 			if (OidIsValid(other))
 				cq_relation_mark_changed(other);
@@ -241,6 +244,10 @@ after_simple(Node *stmt, Oid catalog, Oid object)
 			/* it has no rows, and may have parents */
 			cq_relation_mark(object, false);
 			cq_watch_follow(object, false);
+			return;
+		case T_CreateForeignTableStmt:
+			cq_relation_mark(object, true);
+			cq_watch_warn_foreign(object);
 			return;
 		case T_CreateTableAsStmt:
 			return;				/* nothing can depend on it yet */

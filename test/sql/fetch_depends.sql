@@ -83,6 +83,7 @@ CREATE TYPE mood AS ENUM ('sad', 'happy');
 SELECT cached('SELECT max(m)::text FROM unnest(ARRAY[''sad'', ''happy'']::mood[]) AS m');
 SELECT cached('SELECT $1::mood', '{sad}');
 ALTER TYPE mood RENAME VALUE 'happy' TO 'glad';
+SELECT cached('SELECT max(m)::text FROM unnest(ARRAY[''sad'', ''happy'']::mood[]) AS m');
 SELECT cached('SELECT max(m)::text FROM unnest(ARRAY[''sad'', ''glad'']::mood[]) AS m');
 ALTER TYPE mood RENAME VALUE 'sad' TO 'blue';
 SELECT cached('SELECT $1::mood', '{blue}');
