@@ -168,6 +168,7 @@ cq_query_pin(Query *query, int rtindex)
 {
 	RangeTblEntry *rte = rt_fetch(rtindex, query->rtable);
 	Bitmapset  *known = NULL;
+	Bitmapset  *unknown;
 	CqPin	   *pin;
 	Relation	rel;
 
@@ -180,10 +181,11 @@ cq_query_pin(Query *query, int rtindex)
 	rel = relation_open(rte->relid, NoLock);
 	pin->relid = rte->relid;
 	pin->columns = CreateTupleDescCopy(RelationGetDescr(rel));
+	unknown = virtual_columns(RelationGetDescr(rel));	/* no copy has them */
 	relation_close(rel, NoLock);
 	pin->values = palloc0(pin->columns->natts * sizeof(Node *));
 	find_values(query->jointree->quals, rtindex, pin->values, &known);
-	known = bms_del_members(known, virtual_columns(pin->columns));
+	known = bms_del_members(known, unknown);
 	if (bms_is_empty(known))
 		return NULL;
 	pin->template = choose_template(pin->relid, pin->columns, known);
