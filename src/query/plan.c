@@ -114,6 +114,7 @@ static void
 object_changed(Datum arg, int cache, uint32 hash)
 {
 	end_plans(object_name(cache, hash), hash == 0);
+	end_plans(object_name(PROCOID, 0), false);
 }
 
 /* A label, which a query may name: of which enum the message does not tell. */
@@ -157,9 +158,13 @@ find_objects(CqPlan *plan)
 	list_length(source->invalItems);
 	ListCell   *cell;
 
-	plan->objects = MemoryContextAlloc(plan->context, (n + 1) * sizeof(uint64));
+	plan->objects = MemoryContextAlloc(plan->context, (n + 2) * sizeof(uint64));
 	plan->nobjects = 0;
-	if (has_enum(facts->types))
+
+	/* PostgreSQL has computed constant calls, and whatever these called */
+	if (facts->calls_others)
+		plan->objects[plan->nobjects++] = object_name(PROCOID, 0);
+	if (facts->calls_others || has_enum(facts->types))
 		plan->objects[plan->nobjects++] = object_name(ENUMOID, 0);
 	add_objects(plan, PROCOID, facts->judged);
 	add_objects(plan, TYPEOID, facts->types);

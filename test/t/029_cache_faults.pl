@@ -53,6 +53,7 @@
 #	no-clock-age          now() is as old as its transaction         I7
 #	lock-key              (added:) a set locks its key               I11
 #	no-ddl-window         DDL counts as running till all are told    I1 I4
+#	no-any-function       a function's body may call any other       I1
 #	no-accept             ... and who misses listens                 I1 I4
 #	no-prepared-delete    PREPARE removes the plain entries it deletes
 #	no-prepared-lock      ... and keeps them away until its end
@@ -577,6 +578,16 @@ proves('no-ddl-window', '11', '1', 1, sub {
 	meanwhile($ddl, $attach, sub { $r->query($fetch) });
 	$ddl->quit;
 	return $r->query($fetch);
+});
+
+proves('no-any-function', '2', '1', 1, sub {
+	my ($r) = @_;
+	my $function = "CREATE OR REPLACE FUNCTION inner$id() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT %d'";
+	$r->query(sprintf $function, 1);
+	$r->query("CREATE FUNCTION outer$id() RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN inner$id(); END'");
+	$r->query("SELECT cq.cache_fetch('f', 'SELECT outer$id()')");
+	$r->query(sprintf $function, 2);
+	return $r->query("SELECT cq.cache_fetch('f', 'SELECT outer$id()')");
 });
 
 # it has its plan and its lock already, and hears of nothing by itself
