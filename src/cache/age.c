@@ -10,7 +10,8 @@
  *	REPEATABLE READ			the start of the transaction
  *	that of a portal		the portal's creation: a cursor may be fetched from
  *							long after it was opened, a statement may run for long
- *	any other				now: it was taken for the statement that begins
+ *	any other				now: it was taken for a statement within a function
+ *							(if that runs for long, its begin is not known)
  *	imported				none; the exporting session may have had it for days
  *
  * A snapshot is imported by SET TRANSACTION SNAPSHOT, which a hook notices.  Parallel

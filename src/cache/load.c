@@ -99,6 +99,7 @@ typedef struct CqLoads
 
 static CqLoads *loads = NULL;
 static CqLoad *held = NULL;		/* own load while it is in a chain */
+static bool waiting = false;	/* own waits_for may be set */
 
 Size
 cq_load_size(void)
@@ -228,8 +229,9 @@ cq_load_end(CqLoadOutcome outcome)
 	CqLoadBucket *bucket;
 	uint32	   *link;
 
-	if (MyProc != NULL)
+	if (waiting)
 		pg_atomic_write_u32(&own_load()->waits_for, NO_LOAD);
+	waiting = false;
 	if (load == NULL)
 		return;
 	held = NULL;
@@ -326,6 +328,7 @@ cq_load_wait(const CqLoadTicket *ticket, int64 limit_ms)
 
 	Assert(held == NULL);
 	register_exit();
+	waiting = true;
 	pg_atomic_write_u32(&own->waits_for, ticket->load);
 	ConditionVariablePrepareToSleep(&load->done);
 	while (!has_ended(ticket, &outcome))
@@ -348,6 +351,7 @@ cq_load_wait(const CqLoadTicket *ticket, int64 limit_ms)
 	}
 	ConditionVariableCancelSleep();
 	pg_atomic_write_u32(&own->waits_for, NO_LOAD);
+	waiting = false;
 	return outcome;
 }
 

@@ -106,19 +106,48 @@ static bool is_broken = false;	/* see cq_marks_broken_since() */
 static CommandId broken_cid;
 static bool next_command = false;	/* a rollback has not been counted yet */
 
-/* Push a mark; the transaction has an id. */
+/* The transaction has an id. */
 static void
-push(CqMark *mark)
+push_to(uint32 slot, bool barrier)
 {
 	FullTransactionId xid = GetTopFullTransactionId();
 
 	if (!has_had_ended)
 		has_had_ended = cq_view_for_marks(&had_ended);
-	cq_slot_push(mark->slot, U64FromFullTransactionId(xid), mark->barrier,
+	cq_slot_push(slot, U64FromFullTransactionId(xid), barrier,
 				 has_had_ended ? &had_ended : NULL);
+}
+
+static void
+push(CqMark *mark)
+{
+	push_to(mark->slot, mark->barrier);
 	cq_in_flight_marked(mark->slot);
 	mark->pushed = true;
 	cq_count(CQ_COUNT_MARKS, 1);
+}
+
+/*
+ * The marks of aborted transactions know of no others (mark_broken()).  When the epoch
+ * has only these, nothing is served in the whole database.  Whoever marks anything
+ * gives the epoch a mark that knows.
+ */
+static void
+prove_epoch(void)
+{
+	uint32		epoch = cq_slot_of_epoch(MyDatabaseId);
+	CqSlotState slot;
+	uint64		lost;
+
+	cq_slot_read(epoch, &slot);
+	lost = cq_slot_lost(&slot);
+	for (uint64 n = slot.version; n > lost; n--)
+	{
+		if (cq_slot_mark_knows(&slot, n) >= lost)
+			return;
+	}
+	if (lost > 0 && !CQ_FAULT("no-epoch-proof"))
+		push_to(epoch, false);
 }
 
 /* The mark of a slot, a new one if there is none.  Raises out of memory only. */
@@ -212,6 +241,7 @@ cq_marks_push_all(void)
 		if (change->level == 0 && !((CqMark *) change)->pushed)
 			push((CqMark *) change);
 	}
+	prove_epoch();
 }
 
 /*
@@ -282,14 +312,15 @@ change_again(int level)
  * the epoch is marked.
  */
 static void
-mark_broken(void)
+mark_broken(bool is_running)
 {
 	FullTransactionId xid = GetTopFullTransactionIdIfAny();
 
 	if (push_early && FullTransactionIdIsValid(xid) && !CQ_FAULT("no-lease-mark"))
 		cq_slot_push(cq_slot_of_epoch(MyDatabaseId),
 					 U64FromFullTransactionId(xid), false,
-					 CQ_FAULT("late-proof") ? &had_ended : NULL);
+					 (is_running && has_had_ended) || CQ_FAULT("late-proof") ?
+					 &had_ended : NULL);
 }
 
 void
@@ -300,7 +331,7 @@ cq_marks_subxact_abort(int level, bool halfway)
 		is_broken = true;
 		broken_cid = GetCurrentCommandId(true);
 		next_command = true;
-		mark_broken();
+		mark_broken(true);
 	}
 	if (marks != NULL && !CQ_FAULT("no-savepoint-change"))
 		change_again(level);
@@ -311,7 +342,7 @@ void
 cq_marks_abort(bool halfway)
 {
 	if (halfway)
-		mark_broken();
+		mark_broken(false);
 }
 
 /* At the end of the transaction. */

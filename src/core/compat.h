@@ -229,6 +229,13 @@ cq_jsonb_push(CqJsonbState *state, JsonbIteratorToken token, JsonbValue *value)
 #define ATTRIBUTE_GENERATED_VIRTUAL 'v'
 #endif
 
+/* Is that a column whose value a trigger does not see? */
+static inline bool
+cq_column_is_virtual(const FormData_pg_attribute *column)
+{
+	return column->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL;
+}
+
 /* The values that an expression of JSON itself turns into JSON. */
 static inline List *
 cq_json_writes(Node *node)

@@ -30,6 +30,7 @@
 #include "cache/slots.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
+#include "core/compat.h"
 #include "miscadmin.h"
 #include "nodes/bitmapset.h"
 #include "nodes/nodeFuncs.h"
@@ -131,6 +132,20 @@ find_values(Node *where, int rtindex, Node **values, Bitmapset **known)
 	}
 }
 
+/* Columns of which the triggers may not know the values. */
+static Bitmapset *
+virtual_columns(TupleDesc columns)
+{
+	Bitmapset  *result = NULL;
+
+	for (int i = 0; i < columns->natts; i++)
+	{
+		if (TupleDescAttr(columns, i)->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
+			result = bms_add_member(result, i + 1);
+	}
+	return result;
+}
+
 /* The first template whose columns are all known. */
 static CqTagTemplate *
 choose_template(Oid relid, TupleDesc columns, const Bitmapset *known)
@@ -168,7 +183,8 @@ cq_query_pin(Query *query, int rtindex)
 	relation_close(rel, NoLock);
 	pin->values = palloc0(pin->columns->natts * sizeof(Node *));
 	find_values(query->jointree->quals, rtindex, pin->values, &known);
-	if (known == NULL)
+	known = bms_del_members(known, virtual_columns(pin->columns));
+	if (bms_is_empty(known))
 		return NULL;
 	pin->template = choose_template(pin->relid, pin->columns, known);
 	return pin->template == NULL ? NULL : pin;

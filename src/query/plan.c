@@ -88,11 +88,10 @@ compare_objects(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* A function or a type has changed; hash 0: any may have. */
+/* The plans that use the object, or all. */
 static void
-object_changed(Datum arg, int cache, uint32 hash)
+end_plans(uint64 name, bool all)
 {
-	uint64		name = object_name(cache, hash);
 	HASH_SEQ_STATUS status;
 	CqPlan	   *plan;
 
@@ -102,12 +101,39 @@ object_changed(Datum arg, int cache, uint32 hash)
 	hash_seq_init(&status, plans);
 	while ((plan = hash_seq_search(&status)) != NULL)
 	{
-		if (hash == 0 ||
+		if (all ||
 			(plan->valid &&
 			 bsearch(&name, plan->objects, plan->nobjects, sizeof(uint64),
 					 compare_objects) != NULL))
 			plan->valid = false;
 	}
+}
+
+/* A function or a type has changed; hash 0: any may have. */
+static void
+object_changed(Datum arg, int cache, uint32 hash)
+{
+	end_plans(object_name(cache, hash), hash == 0);
+}
+
+/* A label, which a query may name: of which enum the message does not tell. */
+static void
+label_changed(Datum arg, int cache, uint32 hash)
+{
+	end_plans(object_name(ENUMOID, 0), false);
+}
+
+static bool
+has_enum(const List *types)
+{
+	ListCell   *cell;
+
+	foreach(cell, types)
+	{
+		if (type_is_enum(lfirst_oid(cell)))
+			return true;
+	}
+	return false;
 }
 
 static void
@@ -133,6 +159,8 @@ find_objects(CqPlan *plan)
 
 	plan->objects = MemoryContextAlloc(plan->context, (n + 1) * sizeof(uint64));
 	plan->nobjects = 0;
+	if (has_enum(facts->types))
+		plan->objects[plan->nobjects++] = object_name(ENUMOID, 0);
 	add_objects(plan, PROCOID, facts->judged);
 	add_objects(plan, TYPEOID, facts->types);
 	foreach(cell, source->invalItems)
@@ -171,6 +199,7 @@ init_plans(void)
 	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(PROCOID, object_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(TYPEOID, object_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(ENUMOID, label_changed, (Datum) 0);
 	for (int i = 0; i < lengthof(catalogs); i++)
 		CacheRegisterSyscacheCallback(catalogs[i], catalog_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(DATABASEOID, database_changed, (Datum) 0);

@@ -23,7 +23,10 @@
 #include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_rewrite.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "core/compat.h"
@@ -172,12 +175,15 @@ join_or_leave(Oid relid, const AlterTableCmd *command)
 		case AT_DetachPartitionFinalize:
 			cq_relation_mark_changed(relid);
 			other = other_relation(command);
-			if (OidIsValid(other))
-				cq_watch_follow(other, true);
+			if (!OidIsValid(other))
+				break;
+			cq_watch_follow(other, true);
+			cq_watch_warn_foreign(other);
 			break;
 		case AT_AddInherit:
 		case AT_DropInherit:
 			cq_watch_follow(relid, true);
+			cq_watch_warn_foreign(relid);
 			other = other_relation(command);
 			if (OidIsValid(other))
 				cq_relation_mark_changed(other);
@@ -239,6 +245,10 @@ after_simple(Node *stmt, Oid catalog, Oid object)
 			cq_relation_mark(object, false);
 			cq_watch_follow(object, false);
 			return;
+		case T_CreateForeignTableStmt:
+			cq_relation_mark(object, true);
+			cq_watch_warn_foreign(object);
+			return;
 		case T_CreateTableAsStmt:
 			return;				/* nothing can depend on it yet */
 		default:
@@ -275,6 +285,32 @@ after_command(const CollectedCommand *command)
 	}
 }
 
+/*
+ * What is in pg_temp concerns its session alone, and is not cached: but for what the
+ * search for temporary objects in queries does not find.
+ */
+static bool
+is_of_session(const CollectedCommand *command)
+{
+	if (command->type == SCT_AlterTable)
+		return true;
+	if (command->type != SCT_Simple)
+		return false;
+	switch (command->d.simple.address.classId)
+	{
+		case RelationRelationId:
+		case ProcedureRelationId:
+		case TypeRelationId:
+		case ConstraintRelationId:
+		case PolicyRelationId:
+		case RewriteRelationId:
+		case TriggerRelationId:
+			return true;
+		default:
+			return false;
+	}
+}
+
 void
 cq_ddl_command_end(void)
 {
@@ -286,11 +322,13 @@ cq_ddl_command_end(void)
 	{
 		bool		isnull;
 		Datum		schema = slot_getattr(slot, COMMAND_SCHEMA, &isnull);
+		bool		temporary = !isnull &&
+		strcmp(TextDatumGetCString(schema), "pg_temp") == 0;
+		CollectedCommand *command = (CollectedCommand *)
+		DatumGetPointer(slot_getattr(slot, COMMAND_ITSELF, &isnull));
 
-		if (!isnull && strcmp(TextDatumGetCString(schema), "pg_temp") == 0)
-			continue;
-		after_command((CollectedCommand *)
-					  DatumGetPointer(slot_getattr(slot, COMMAND_ITSELF, &isnull)));
+		if (!temporary || !is_of_session(command))
+			after_command(command);
 	}
 	ExecDropSingleTupleTableSlot(slot);
 }

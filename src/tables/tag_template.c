@@ -17,6 +17,7 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "nodes/pg_list.h"
+#include "core/compat.h"
 #include "tables/tag_template.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -86,6 +87,12 @@ column_piece(const char *name, TupleDesc tupdesc)
 
 		if (att->attisdropped || strcmp(NameStr(att->attname), name) != 0)
 			continue;
+		if (cq_column_is_virtual(att))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("cannot use virtual generated column \"%s\" in a template", name),
+					 errdetail("A trigger does not see its value."),
+					 errhint("Use the columns that it is generated from, or make it STORED.")));
 		piece = palloc0(sizeof(CqTagPiece));
 		piece->attnum = att->attnum;
 		piece->pin_settings = cq_type_depends_on_settings(att->atttypid);

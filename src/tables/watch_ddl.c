@@ -15,6 +15,8 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "storage/lmgr.h"
 #include "tables/ddl_objects.h"
@@ -25,6 +27,7 @@
 #include "tables/watch_triggers.h"
 #include "tables/write_through.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
@@ -81,6 +84,23 @@ cq_relation_mark_changed(Oid relid)
 	cq_relation_check_columns(relid);
 	if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
 		CacheInvalidateRelcacheByRelid(relid);
+}
+
+void
+cq_watch_warn_foreign(Oid relid)
+{
+	ListCell   *cell;
+
+	if (!cq_watch_is_there() || !cq_watch_spec_exists(cq_watch_spec(relid)))
+		return;
+	foreach(cell, find_all_inheritors(relid, NoLock, NULL))
+	{
+		if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_FOREIGN_TABLE)
+			ereport(WARNING,
+					(errmsg("changes of foreign table \"%s\" that other servers make are not noticed",
+							cq_relation_name(lfirst_oid(cell))),
+					 errhint("Results of queries that read it are not cached; what is set with the tag of its parent may be out of date.")));
+	}
 }
 
 void

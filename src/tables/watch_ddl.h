@@ -18,6 +18,9 @@ extern void cq_relation_mark_changed(Oid relid);
 /* Raise that error alone. */
 extern void cq_relation_check_columns(Oid relid);
 
+/* Warn of foreign tables that are, or are below, a watched relation. */
+extern void cq_watch_warn_foreign(Oid relid);
+
 /* The relation has been dropped: delete its row of cq.watch. */
 extern void cq_watch_relation_dropped(Oid relid);
 

@@ -153,6 +153,7 @@ cq_watch_table(Oid relid, ArrayType *tags, const Datum *write_through)
 
 	cq_watch_store(relid, tags == NULL ? NIL : cq_watch_strings(tags), spec);
 	apply(tree);
+	cq_watch_warn_foreign(relid);
 }
 
 void

@@ -33,6 +33,7 @@
 #include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
@@ -141,12 +142,14 @@ cq_watch_trigger_fires(Relation rel, CqWatchTrigger kind)
 	return trigger != NULL && trigger->tgenabled == TRIGGER_FIRES_ALWAYS;
 }
 
+/* Temporary children are their sessions' alone, and no query over them is cached. */
 static bool
 is_table(Oid relid)
 {
 	char		relkind = get_rel_relkind(relid);
 
-	return relkind == RELKIND_RELATION || relkind == RELKIND_PARTITIONED_TABLE;
+	return (relkind == RELKIND_RELATION || relkind == RELKIND_PARTITIONED_TABLE) &&
+		!isAnyTempNamespace(get_rel_namespace(relid));
 }
 
 List *

@@ -30,7 +30,8 @@ extern bool cq_watch_is_our_trigger(Oid trigger);
 extern bool cq_watch_trigger_fires(Relation rel, CqWatchTrigger kind);
 
 /*
- * The relation, if it is a table, and the tables below it, parents first.
+ * The relation, if it is a table, and the tables below it, parents first; neither foreign
+ * nor temporary ones.
  * Partitions whose detachment is pending are among them.
  */
 extern List *cq_watch_tree(Oid relid, LOCKMODE lockmode);

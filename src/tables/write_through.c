@@ -60,6 +60,7 @@
 #include "commands/trigger.h"
 #include "core/args.h"
 #include "core/clock.h"
+#include "core/compat.h"
 #include "core/limits.h"
 #include "core/settings.h"
 #include "fmgr.h"
@@ -421,11 +422,37 @@ cq_write_through(CqWriteThrough *w, const TriggerData *trigdata)
 				   NULL, NULL);
 }
 
+/* A column that the value would have and a trigger does not see; NULL: none. */
+static const char *
+virtual_column(List *names, TupleDesc tupdesc)
+{
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(tupdesc, i);
+		bool		named = names == NIL;
+		ListCell   *cell;
+
+		foreach(cell, names)
+			named = named || strcmp(lfirst(cell), NameStr(column->attname)) == 0;
+		if (named && !column->attisdropped && cq_column_is_virtual(column))
+			return NameStr(column->attname);
+	}
+	return NULL;
+}
+
 void
 cq_write_through_check(CqWatchSpec *spec, Relation rel)
 {
 	CqWriteThrough *w = cq_write_through_compile(spec, rel);
+	const char *column = virtual_column(spec->columns, RelationGetDescr(rel));
 	const CqNamespace *name_space;
+
+	if (column != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot write through virtual generated column \"%s\"", column),
+				 errdetail("A trigger does not see its value."),
+				 errhint("Name the other columns in the field columns, or make it STORED.")));
 
 	if (cq_tag_template_is_ambiguous(w->key))
 		ereport(ERROR,
@@ -475,6 +502,10 @@ cq_write_through_check_columns(const CqWatchSpec *spec, Relation rel)
 		missing = cq_tag_template_missing(spec->key, tupdesc);
 	if (missing != NULL)
 		report_dependent(rel, psprintf(_("Its write_through names its column \"%s\"."),
+									   missing));
+	missing = virtual_column(spec->columns, tupdesc);
+	if (missing != NULL)
+		report_dependent(rel, psprintf(_("Its write_through would not see the value of virtual generated column \"%s\"."),
 									   missing));
 }
 

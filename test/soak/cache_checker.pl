@@ -2,7 +2,7 @@
 # Random histories against the cache; every hit is compared with the table.
 #
 # Usage: test/soak/cache_checker.pl [--sessions N] [--seconds N] [--accounts N]
-#        [--seed N] [--fault NAME] [CONNECTION STRING]
+#        [--seed N] [--fault NAME] [--old-writer] [CONNECTION STRING]
 #
 # The sessions do transfers between accounts, so that the sum never changes, and
 # read through the cache: with the remembered miss; with a lease, used at once, much
@@ -21,7 +21,8 @@
 #
 # Exits with 1 on any mismatch, and when fewer than half of the gets were hits:
 # a cache that never hits proves nothing.  --fault leaves a rule out (debug
-# builds; see 029_cache_faults.pl) to see that it is found.
+# builds; see 029_cache_faults.pl) to see that it is found.  With --old-writer a
+# transaction that has written something else is open all the time.
 
 use strict;
 use warnings;
@@ -33,7 +34,8 @@ use CqChecker;
 use Time::HiRes qw(sleep time);
 
 my $accounts = 200;
-my $connection = CqChecker::options('accounts=i' => \$accounts);
+my $old_writer = 0;
+my $connection = CqChecker::options('accounts=i' => \$accounts, 'old-writer' => \$old_writer);
 
 use constant {
 	TEAMS => 20,
@@ -451,17 +453,24 @@ query('CREATE TABLE account (id int PRIMARY KEY, balance int, team int)');
 query("INSERT INTO account SELECT n, @{[START]}, n % @{[TEAMS]} FROM generate_series(1, $accounts) AS n");
 query("SELECT cq.cache_watch('account', ARRAY['account:{id}', 'team:{team}'], '{\"key\": \"row:{id}\"}')");
 my @before = counters();
+if ($old_writer)
+{
+	query('CREATE TABLE unrelated (n int)');
+	# not to be killed as the others are
+	query("SET application_name = 'old writer'; BEGIN; INSERT INTO unrelated VALUES (1)");
+}
 
 my $until = time + $seconds;
 run_sessions($sessions, $seed, sub {
 	while (time < $until)
 	{
-		# what a session leaves prepared when it dies would hold up everybody:
-		# while it is open, hardly anything can be stored
+		# what a session leaves prepared when it dies would hold up what depends on
+		# the same slots: while it is open, hardly anything of that can be stored
 		attempt(some_job(@jobs)) || eval { end_prepared("checker $me %") };
 	}
 });
 
+query('COMMIT') if $old_writer;
 end_prepared('checker %');
 my $sum = query('SELECT sum(balance) FROM account');
 violation("the sum has changed to $sum") if $sum ne $accounts * START;

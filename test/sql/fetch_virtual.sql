@@ -15,6 +15,11 @@ SELECT cq.cache_fetch('v', 'SELECT sum(twice) FROM item'), cq.cache_fetch('w', '
 ALTER TABLE item DROP COLUMN twice, ADD COLUMN twice int GENERATED ALWAYS AS (price * 3) :kind;
 \set ECHO all
 SELECT cq.cache_fetch('v', 'SELECT sum(twice) FROM item'), cq.cache_fetch('w', 'SELECT i FROM item AS i WHERE id = 1');
+-- whatever the triggers know of it
+DO $$ BEGIN PERFORM cq.cache_watch('item', ARRAY['twice:{twice}']); EXCEPTION WHEN OTHERS THEN NULL; END $$;
+SELECT cq.cache_fetch('p', 'SELECT count(*) FROM item WHERE twice = 60');
+INSERT INTO item VALUES (3, 20);
+SELECT cq.cache_fetch('p', 'SELECT count(*) FROM item WHERE twice = 60');
 
 SET client_min_messages = warning;
 DROP SCHEMA fetch_test CASCADE;
