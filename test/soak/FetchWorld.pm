@@ -200,7 +200,7 @@ sub query
 	my ($query, $arg) = $form < 0.5 ? pinned_query() : scalar_query();
 	my $truth = $query;
 	$truth =~ s/\$1/'$arg'/ if defined $arg;
-	return { form => 'fetch', key => 'k' . int rand 3, query => $query, args => $arg, truth => "SELECT to_jsonb(x)::text FROM ($truth) AS q (x)" };
+	return { form => 'fetch', key => 'k' . int rand 3, query => $query, args => $arg, truth => "SELECT (SELECT to_jsonb(x)::text FROM ($truth) AS q (x))" };
 }
 
 # ---- DDL -----------------------------------------------------------

@@ -30,7 +30,7 @@
 # one snapshot; DDL is not, so that it may come between them.  Therefore DDL takes an
 # advisory lock, and a mismatch counts if it is there still when this lock is held.
 #
-# Exits with 1 on a mismatch, and when hardly anything was a hit.
+# Exits with 1 on a mismatch, and when hardly anything was a hit or too much was refused.
 
 use strict;
 use warnings;
@@ -52,6 +52,8 @@ use constant {
 	STEPS_MAX => 2500,
 	LAST_STEPS => 25,
 	DDL_LOCK => 95,
+	HITS_MIN => 20,		# per cent of the answers
+	REFUSED_MAX => 30,
 };
 
 my ($checks, $shrink, $without, $races) = (0, 0, '', 0);
@@ -628,4 +630,6 @@ for my $what ('reason', 'state')
 {
 	print "  $what: $count{$_} ", s/^$what:|_/ /gr, "\n" for sort { $count{$b} <=> $count{$a} } grep { /^$what:/ } keys %count;
 }
+violation('hardly anything was a hit') if $hits < HITS_MIN || !$count{checks};
+violation('too much was refused') if $count{refused} > REFUSED_MAX / 100 * $asked;
 exit(CqChecker::finish('every answer of the cache is that of the query'));
