@@ -319,6 +319,7 @@ fill_key(CqPlanKey *key, const char *query, bool allow_time, uint64 settings)
 	key->query_hash_2 = hash_bytes_extended(bytes, len, 2);
 	key->settings = settings;
 	key->allow_time = allow_time;
+	key->no_force_rls = InNoForceRLSOperation();
 	GetTempNamespaceState(&key->temp_schema, &temp_toast_schema);
 	key->role = GetUserId();
 }
@@ -333,7 +334,8 @@ is_last_found(const char *query, bool allow_time, uint64 settings)
 	if (last_found == NULL || !last_found->valid ||
 		last_found->key.role != GetUserId() ||
 		last_found->key.settings != settings ||
-		last_found->key.allow_time != allow_time)
+		last_found->key.allow_time != allow_time ||
+		last_found->key.no_force_rls != InNoForceRLSOperation())
 		return false;
 	GetTempNamespaceState(&temp_schema, &temp_toast_schema);
 	return last_found->key.temp_schema == temp_schema &&

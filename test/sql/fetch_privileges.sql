@@ -178,6 +178,40 @@ SET LOCAL ROLE fetch_app;
 SELECT members(), members();
 COMMIT;
 
+-- what a foreign key cascades is done by the table's owner without FORCE ROW LEVEL SECURITY
+CREATE SCHEMA fetch_force AUTHORIZATION fetch_app;
+SET ROLE fetch_app;
+CREATE TABLE fetch_force.hidden (id int);
+INSERT INTO fetch_force.hidden VALUES (1);
+SELECT cq.cache_watch('fetch_force.hidden');
+ALTER TABLE fetch_force.hidden ENABLE ROW LEVEL SECURITY;
+ALTER TABLE fetch_force.hidden FORCE ROW LEVEL SECURITY;
+CREATE TABLE fetch_force.above (id int PRIMARY KEY);
+CREATE TABLE fetch_force.below (id int REFERENCES fetch_force.above ON UPDATE CASCADE);
+INSERT INTO fetch_force.above VALUES (1);
+INSERT INTO fetch_force.below VALUES (1);
+CREATE FUNCTION fetch_force.look() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    actual bigint;
+BEGIN
+    EXECUTE 'SELECT count(*) FROM fetch_force.hidden' INTO actual;
+    RAISE NOTICE 'cached %, actual %', cq.cache_fetch('h', 'SELECT count(*) FROM fetch_force.hidden'), actual;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER look BEFORE UPDATE ON fetch_force.below FOR EACH ROW EXECUTE FUNCTION fetch_force.look();
+SELECT cq.cache_fetch('h', 'SELECT count(*) FROM fetch_force.hidden'), count(*) FROM fetch_force.hidden;
+UPDATE fetch_force.above SET id = 2;
+SELECT cq.cache_fetch('h', 'SELECT count(*) FROM fetch_force.hidden'), count(*) FROM fetch_force.hidden;
+-- the other way round
+ALTER TABLE fetch_force.hidden NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE fetch_force.hidden FORCE ROW LEVEL SECURITY;
+UPDATE fetch_force.above SET id = 3;
+SELECT cq.cache_fetch('h', 'SELECT count(*) FROM fetch_force.hidden'), count(*) FROM fetch_force.hidden;
+RESET ROLE;
+SET client_min_messages = warning;
+DROP SCHEMA fetch_force CASCADE;
+RESET client_min_messages;
+
 -- current_setting of a constant in the query itself; other uses are refused
 SET app.color = 'green';
 SELECT cq.cache_fetch('s', 'SELECT run(body || current_setting(''app.color'')) FROM doc WHERE id = 1');
