@@ -22,8 +22,9 @@ typedef struct CqPlanKey
 	Oid			temp_schema;
 	Oid			role;
 	uint32		allow_time;		/* 0 or 1 */
-	uint32		no_force_rls;	/* 0 or 1: tables' owners are above FORCE ROW LEVEL
-								 * SECURITY, in what a foreign key cascades */
+	uint32		no_force_rls;	/* 0 or 1: tables' owners are above FORCE ROW
+								 * LEVEL SECURITY, in what a foreign key
+								 * cascades */
 } CqPlanKey;
 
 /* How the text of an argument becomes a value. */
