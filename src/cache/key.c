@@ -39,6 +39,12 @@ clear_count(Oid database, uint32 name_space)
 	return &cq_cache_state->clears[hash % CQ_CLEAR_COUNTS];
 }
 
+static uint64
+database_clears(void)
+{
+	return pg_atomic_read_u64(clear_count(MyDatabaseId, ALL_NAMESPACES));
+}
+
 /* The part of a namespace's keys that clearing changes. */
 static uint64
 clears_of(Oid database, uint32 name_space)
@@ -99,13 +105,15 @@ cq_key_init(CqKey *key, CqKeySpace space, uint32 name_space,
 	key->behind = 0;
 	key->engine.bytes = key->bytes;
 	key->engine.len = to + sizeof(uint64) - key->bytes;
+	key->database_clears = database_clears();
 	append_clears(key, to);
 }
 
 void
 cq_key_refresh(CqKey *key)
 {
-	append_clears(key, key->bytes + key->engine.len - sizeof(uint64));
+	if (key->database_clears == database_clears())
+		append_clears(key, key->bytes + key->engine.len - sizeof(uint64));
 }
 
 bool

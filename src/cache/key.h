@@ -24,6 +24,7 @@ typedef struct CqKey
 	CqEngineKey engine;
 	uint64		identity;		/* hash of the key itself; unlike the engine's
 								 * it stays when the namespace is cleared */
+	uint64		database_clears;	/* how often all namespaces had been */
 	uint32		name_space;
 	uint16		state;			/* of the namespace; see namespace_states.h */
 	char		behind;			/* 0, or the mode of write-behind: sets and
@@ -40,7 +41,8 @@ extern void cq_key_init(CqKey *key, CqKeySpace space, uint32 name_space,
 
 /*
  * Its namespace may have been cleared since the key was built: make it the key that is
- * looked up now.  Never raises.
+ * looked up now.  Not if the whole database has been: then it is that of another
+ * extension, or of a database that is gone.  Never raises.
  */
 extern void cq_key_refresh(CqKey *key);
 
