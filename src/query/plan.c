@@ -194,7 +194,9 @@ init_plans(void)
 {
 	static const int catalogs[] = {
 		AUTHOID, AUTHMEMROLEMEM, NAMESPACEOID, OPEROID, AMOPOPID, CLAOID,
-		CASTSOURCETARGET, COLLOID, TSCONFIGOID
+		CASTSOURCETARGET, COLLOID, CONDEFAULT,
+		/* folded into plans: what becomes of a constant text */
+		TSCONFIGOID, TSCONFIGMAP, TSDICTOID, TSPARSEROID
 	};
 	HASHCTL		ctl = {0};
 

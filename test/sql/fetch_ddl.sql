@@ -72,6 +72,14 @@ CREATE TEXT SEARCH CONFIGURATION words (COPY = pg_catalog.simple);
 CALL look('SELECT to_tsvector(''fetch_test.words'', string_agg(body, '' '' ORDER BY id) || '' running'') FROM doc');
 ALTER TEXT SEARCH CONFIGURATION words ALTER MAPPING FOR asciiword WITH english_stem;
 CALL look('SELECT to_tsvector(''fetch_test.words'', string_agg(body, '' '' ORDER BY id) || '' running'') FROM doc');
+-- of a constant, which is computed when the query is planned
+CALL look('SELECT max(id) || to_tsvector(''fetch_test.words'', ''running'')::text FROM doc');
+ALTER TEXT SEARCH CONFIGURATION words ALTER MAPPING FOR asciiword WITH simple;
+CALL look('SELECT max(id) || to_tsvector(''fetch_test.words'', ''running'')::text FROM doc');
+CREATE TEXT SEARCH DICTIONARY plain (TEMPLATE = pg_catalog.simple);
+CALL look('SELECT max(id) || ts_lexize(''fetch_test.plain'', ''The'')::text FROM doc');
+ALTER TEXT SEARCH DICTIONARY plain (StopWords = english);
+CALL look('SELECT max(id) || ts_lexize(''fetch_test.plain'', ''The'')::text FROM doc');
 
 -- names that change hands
 CALL look('SELECT max(body) FROM doc');
