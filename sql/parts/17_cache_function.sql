@@ -11,7 +11,7 @@ COMMENT ON FUNCTION cq.cache_function_undeclare(regprocedure) IS
 'Cached queries may not call the function any more. Errors: 22004, 42501 (no superuser), 42704 (not declared).';
 
 CREATE VIEW cq.cache_functions WITH (security_barrier) AS
-SELECT f.function, f.reads, f.settings
+SELECT pg_catalog.to_regprocedure(f.function) AS function, f.reads, f.settings
 FROM cq.cache_function AS f
-WHERE EXISTS (SELECT FROM pg_catalog.pg_proc AS p WHERE p.oid OPERATOR(pg_catalog.=) f.function);
+WHERE pg_catalog.to_regprocedure(f.function) IS NOT NULL;
 COMMENT ON VIEW cq.cache_functions IS 'STABLE functions that cached queries may call, and the tables and settings on which they depend.';

@@ -128,6 +128,13 @@ is_security_definer(Oid function)
 	return result;
 }
 
+/* As which it stands in the table. */
+static Datum
+signature_of(Oid function)
+{
+	return CStringGetTextDatum(format_procedure_qualified(function));
+}
+
 bool
 cq_check_declared(CqCheck *check, Oid function)
 {
@@ -138,7 +145,7 @@ cq_check_declared(CqCheck *check, Oid function)
 
 	if (!OidIsValid(cq_relation_if_exists(TABLE)))
 		return false;
-	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(function));
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_TEXTEQ, signature_of(function));
 	cq_catalog_read(TABLE, TABLE "_pkey", &key, read_declaration, &declaration);
 	if (!declaration.found)
 		return false;
@@ -225,10 +232,8 @@ check_table(Oid relid)
 void
 cq_function_declare(Oid function, ArrayType *reads, ArrayType *settings)
 {
-	Oid			types[] = {REGPROCEDUREOID, REGCLASSARRAYOID, TEXTARRAYOID};
-	Datum		values[] = {
-		ObjectIdGetDatum(function), PointerGetDatum(reads), PointerGetDatum(settings)
-	};
+	Oid			types[] = {TEXTOID, REGCLASSARRAYOID, TEXTARRAYOID};
+	Datum		values[] = {(Datum) 0, PointerGetDatum(reads), PointerGetDatum(settings)};
 	Datum	   *relids;
 	int			n;
 
@@ -239,6 +244,7 @@ cq_function_declare(Oid function, ArrayType *reads, ArrayType *settings)
 					  NULL, &n);
 	for (int i = 0; i < n; i++)
 		check_table(DatumGetObjectId(relids[i]));
+	values[0] = signature_of(function);
 	(void) cq_execute_as_owner("INSERT INTO cq.cache_function AS f VALUES ($1, $2, $3) "
 							   "ON CONFLICT (function) DO UPDATE SET reads = excluded.reads, "
 							   "settings = excluded.settings",
@@ -248,11 +254,12 @@ cq_function_declare(Oid function, ArrayType *reads, ArrayType *settings)
 void
 cq_function_undeclare(Oid function)
 {
-	Oid			type = REGPROCEDUREOID;
-	Datum		value = ObjectIdGetDatum(function);
+	Oid			type = TEXTOID;
+	Datum		value;
 
 	require_superuser();
 	PreventCommandIfReadOnly("cq.cache_function_undeclare()");
+	value = signature_of(function);
 	if (cq_execute_as_owner("DELETE FROM cq.cache_function WHERE function = $1 RETURNING 1",
 							1, &type, &value, NULL) != 1)
 		ereport(ERROR,

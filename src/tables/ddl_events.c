@@ -29,7 +29,9 @@
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
+#include "core/catalog.h"
 #include "core/compat.h"
+#include "core/owner.h"
 #include "executor/executor.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -54,6 +56,7 @@
 #define DROPPED_COLUMN 3
 #define DROPPED_TEMPORARY 6
 #define DROPPED_KIND 7
+#define DROPPED_IDENTITY 10
 
 static uint64 commands_seen = 0;
 
@@ -427,6 +430,29 @@ check_index_tables(void)
 		cq_write_through_check_index(lfirst_oid(cell));
 }
 
+static void
+note_found(const CqRow *row, void *arg)
+{
+	*(bool *) arg = true;
+}
+
+/* Another function of that name is not what was declared (query/declared.c). */
+static void
+forget_declared(Datum function)
+{
+	Oid			type = TEXTOID;
+	bool		found = false;
+	ScanKeyData key;
+
+	if (!OidIsValid(cq_relation_if_exists("cache_function")))
+		return;
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_TEXTEQ, function);
+	cq_catalog_read("cache_function", "cache_function_pkey", &key, note_found, &found);
+	if (found)
+		(void) cq_execute_as_owner("DELETE FROM cq.cache_function WHERE function = $1",
+								   1, &type, &function, NULL);
+}
+
 void
 cq_ddl_sql_drop(void)
 {
@@ -441,6 +467,8 @@ cq_ddl_sql_drop(void)
 		Oid			relid;
 
 		slot_getallattrs(slot);
+		if (DatumGetObjectId(slot->tts_values[DROPPED_CATALOG - 1]) == ProcedureRelationId)
+			forget_declared(slot->tts_values[DROPPED_IDENTITY - 1]);
 		if (DatumGetObjectId(slot->tts_values[DROPPED_CATALOG - 1]) != RelationRelationId ||
 			DatumGetBool(slot->tts_values[DROPPED_TEMPORARY - 1]))
 			continue;

@@ -15,6 +15,8 @@ SELECT results_eq('have', $$
     ('cache_clear(namespace text DEFAULT ''default''::text) bigint volatile unsafe'),
     ('cache_dead_letter_delete(VARIADIC dead_ids bigint[]) bigint volatile unsafe'),
     ('cache_delete(key text, namespace text DEFAULT ''default''::text) boolean volatile unsafe'),
+    ('cache_function_declare(function regprocedure, reads regclass[] DEFAULT ''{}''::regclass[], settings text[] DEFAULT ''{}''::text[]) void volatile unsafe'),
+    ('cache_function_undeclare(function regprocedure) void volatile unsafe'),
     ('cache_get(key text, namespace text DEFAULT ''default''::text) text volatile restricted'),
     ('cache_get_bytea(key text, namespace text DEFAULT ''default''::text) bytea volatile restricted'),
     ('cache_get_jsonb(key text, namespace text DEFAULT ''default''::text) jsonb volatile restricted'),
@@ -49,6 +51,7 @@ SELECT results_eq('have', $$
 
 -- views
 SELECT columns_are('cq', 'cache_watches', ARRAY['target', 'table_tag', 'tags', 'write_through', 'enabled']);
+SELECT columns_are('cq', 'cache_functions', ARRAY['function', 'reads', 'settings']);
 SELECT columns_are('cq', 'stat_cache_namespaces', ARRAY['namespace', 'hits', 'misses_absent', 'misses_expired',
     'misses_invalidated', 'misses_snapshot', 'misses_bypass', 'hit_ratio', 'sets', 'sets_refused', 'deletes', 'entries',
     'bytes', 'memory_quota']);
@@ -101,7 +104,7 @@ SELECT is_empty($$
 SELECT schema_privs_are('cq', 'public', ARRAY[]::text[], 'PUBLIC has nothing on the schema');
 SELECT is_empty($$
     SELECT p.oid::regprocedure FROM pg_proc p
-    WHERE p.pronamespace = 'cq'::regnamespace AND p.proname ~ '^cache_' AND NOT has_function_privilege('public', p.oid, 'execute') $$,
+    WHERE p.pronamespace = 'cq'::regnamespace AND p.proname ~ '^cache_' AND p.proname !~ '^cache_function_' AND NOT has_function_privilege('public', p.oid, 'execute') $$,
     'behind the schema, functions of the cache are open');
 SELECT is_empty($$
     SELECT p.oid::regprocedure FROM pg_proc p

@@ -125,6 +125,9 @@ SELECT cq.cache_function_declare('parts()', '{part, rate}');
 DROP TABLE part;
 SELECT cq.cache_fetch('parts', 'SELECT run(parts()::text)');
 DROP FUNCTION parts();
+-- and another one of that name is not declared
+CREATE FUNCTION parts() RETURNS bigint STABLE LANGUAGE sql AS 'SELECT count(*) FROM rate';
+SELECT cq.cache_fetch('parts', 'SELECT run(parts()::text)');
 SELECT function FROM cq.cache_functions ORDER BY function::text;
 
 SET client_min_messages = warning;
