@@ -48,7 +48,7 @@ use Time::HiRes qw(sleep time);
 use constant {
 	FOUR => 4,
 	POOL => 36,
-	BATCH => 18,
+	BATCH => 30,
 	STEPS_MAX => 2500,
 	LAST_STEPS => 25,
 	DDL_LOCK => 95,
@@ -122,7 +122,7 @@ sub begin_world
 	end_world();
 	in_postgres(join ";\n", "GRANT grp_$world TO own_$world", "REVOKE grp_$world FROM r1_$world, r2_$world", "ALTER ROLE r1_$world NOBYPASSRLS", "ALTER ROLE r2_$world INHERIT",
 		"CREATE DATABASE fetch_$world TEMPLATE fetch_${world}_t");
-	my %settings = (client_min_messages => 'error', lock_timeout => $races ? "'200ms'" : "'10ms'", deadlock_timeout => "'50ms'", search_path => 'w, w2');
+	my %settings = (client_min_messages => 'error', lock_timeout => $races ? "'50ms'" : "'10ms'", deadlock_timeout => "'50ms'", search_path => 'w, w2');
 	$settings{'cachequeue.fault'} = "'$fault'" if $fault;
 	in_postgres(join ";\n", map { "ALTER DATABASE fetch_$world SET $_ = $settings{$_}" } sort keys %settings);
 	return if $races;
@@ -361,7 +361,7 @@ sub transaction_step
 
 	if (!$session->{txn})
 	{
-		if ($prepared && $dice < 0.4)
+		if ($prepared && ($races || $dice < 0.4))
 		{
 			step($session, 'RESET ROLE; ' . (chance(0.7) ? 'COMMIT' : 'ROLLBACK') . " PREPARED '$prepared'");
 			$prepared = undef;
@@ -438,7 +438,9 @@ sub some_step
 	my $session = $sessions[ 1 + int rand $#sessions ];
 	my $dice = rand;
 
-	if ($dice < 0.58) { check($session) }
+	# others wait for its locks, without end
+	if ($races && $prepared && !$session->{txn} && $dice < 0.5) { transaction_step($session) }
+	elsif ($dice < 0.58) { check($session) }
 	elsif ($dice < 0.70) { $count{changes}++; step($session, 'SET ROLE own_@; ' . FetchWorld::change()) }
 	elsif ($dice < 0.75) { ddl_step($session) }
 	elsif ($dice < 0.80) { setting_step($session) }
