@@ -111,16 +111,6 @@ cq_function_privilege(Oid function)
 #endif
 }
 
-/* Raise 42501 if the current role may not call the function. */
-static inline void
-cq_check_function_privilege(Oid function)
-{
-	AclResult	result = cq_function_privilege(function);
-
-	if (result != ACLCHECK_OK)
-		aclcheck_error(result, OBJECT_FUNCTION, get_func_name(function));
-}
-
 /* Raise 42501 unless the user could SET ROLE to that role. */
 static inline void
 cq_check_can_be_role(Oid user, Oid role)

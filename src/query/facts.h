@@ -18,6 +18,8 @@ typedef struct CqQueryFacts
 	TupleDesc	columns;		/* of the result */
 	uint64		layout_hash;	/* of how their values are laid out */
 	bool		anonymous_rows; /* a column is of an anonymous record type */
+	bool		may_not_call;	/* the role lacks a privilege to execute: only
+								 * running the query tells whether it is asked */
 	Oid			unwritable;		/* output function of a column that must not
 								 * be turned into text, or none */
 	uint64		tree_hash;		/* of the analysed and rewritten query: two

@@ -35,6 +35,7 @@
 #include "query/declared.h"
 #include "query/functions.h"
 #include "query/refuse.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/catcache.h"
 #include "utils/lsyscache.h"
@@ -144,7 +145,8 @@ cq_check_function(CqCheck *check, Oid function)
 void
 cq_check_call(CqCheck *check, Oid function)
 {
-	cq_check_function_privilege(function);
+	if (cq_function_privilege(function) != ACLCHECK_OK)
+		check->facts->may_not_call = true;
 	cq_check_function(check, function);
 }
 

@@ -145,6 +145,9 @@ look_up(const CqResult *result, CqValue *value, CqLookup *outcome)
 	CqResultHeader header;
 	CqFound		found;
 
+	*outcome = CQ_LOOKUP_BYPASS;
+	if (result->plan->facts->may_not_call)
+		return CQ_FOUND_NOTHING;
 	if (terms->stale_for_ms > 0)
 		*outcome = cq_cache_peek_outdated(result->key, result->snapshot, value);
 	else
@@ -322,7 +325,7 @@ begin(CqResult *result, bool tells)
 	if (result->plan->facts->reads_clock && !CQ_FAULT("no-clock-age"))
 		result->computed_ms = Min(result->computed_ms, transaction_began_ms());
 	result->storable = cq_view_of_miss(result->snapshot, &result->view) &&
-		result->plan->valid;
+		result->plan->valid && !result->plan->facts->may_not_call;
 	result->started_us = clock_us();
 	computing.active = true;
 	computing.tells = tells;

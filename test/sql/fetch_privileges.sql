@@ -212,6 +212,17 @@ SET client_min_messages = warning;
 DROP SCHEMA fetch_force CASCADE;
 RESET client_min_messages;
 
+-- a privilege is asked for what the query runs, not for what the planner removes
+CREATE FUNCTION secret(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1; END';
+REVOKE EXECUTE ON FUNCTION secret(text) FROM PUBLIC;
+CREATE VIEW half AS SELECT id, secret(body) AS body FROM doc;
+GRANT SELECT ON half TO fetch_app;
+SELECT cq.cache_fetch('x', 'SELECT max(body) FROM half') IS NOT NULL AS superuser;
+SET ROLE fetch_app;
+SELECT cq.cache_fetch('x', 'SELECT count(id) > 0 FROM half');
+SELECT cq.cache_fetch('x', 'SELECT max(body) FROM half');
+RESET ROLE;
+
 -- current_setting of a constant in the query itself; other uses are refused
 SET app.color = 'green';
 SELECT cq.cache_fetch('s', 'SELECT run(body || current_setting(''app.color'')) FROM doc WHERE id = 1');
