@@ -134,7 +134,6 @@ BEGIN
 		WHEN hit_state = 'XX000' OR truth_state = 'XX000' THEN format(E'M %s|internal error|%s %s|%s\n', q.id, hit_state, message, truth_state)
 		WHEN q.form = 'get' AND truth_state <> '' THEN ''
 		WHEN hit_state <> '' AND hit_state = truth_state THEN format(E'E %s %s\n', q.id, hit_state)
-		-- it also asks for functions that the planner has removed from the query
 		WHEN hit_state IN ('0A000', '55000') THEN format(E'R %s %s\n', q.id, message)
 		WHEN hit_state = '' AND truth_state = '' AND q.form = 'get' AND hit IS NULL THEN ''
 		WHEN hit_state = '' AND truth_state = '' AND hit IS NOT DISTINCT FROM truth THEN ''
