@@ -62,9 +62,12 @@ fill_view(CqView *view, Snapshot snapshot)
 	view->curcid = snapshot->curcid;
 }
 
-/* Take DDL that others may not know of as running; lives as long as the transaction. */
+/*
+ * Take DDL that others may not know of as running; the list lives as long as the
+ * transaction.  Frees ids.
+ */
 static void
-hide_ddl(CqView *view, const uint64 *ids, int n)
+hide_ddl(CqView *view, uint64 *ids, int n)
 {
 	uint32	   *xip;
 
@@ -81,6 +84,7 @@ hide_ddl(CqView *view, const uint64 *ids, int n)
 		xip[view->xcnt++] = (uint32) ids[i];
 		view->xmin = Min(view->xmin, ids[i]);
 	}
+	pfree(ids);
 }
 
 bool
